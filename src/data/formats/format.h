@@ -1,0 +1,75 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "data/types/batch.h"
+#include "data/types/builder.h"
+
+namespace supyo::formats {
+
+/// One undecodable record of a decode call.
+struct BadRecord {
+  std::size_t index = 0;      ///< which of the given records
+  std::string field;          ///< empty: the record as a whole
+  std::string reason;
+};
+
+/// One encoded record: bytes that stay valid during the call.
+using RecordView = std::string_view;
+
+/// Decodes records into columns: only the columns asked for are parsed. One thread.
+///
+/// Reading JSON is fastest when the records lie one after another in one buffer with at least kPadding readable bytes behind the last:
+/// give them that way where you can (the decoder copies a record otherwise).
+class Decoder {
+ public:
+  static constexpr std::size_t kPadding = 64;
+  virtual ~Decoder() = default;
+  /// Appends one row to `out` for every good record (all columns get a value or null), reports the others in `bad`.
+  /// `good[i]` (when not null) receives the record number of row i, so that the caller can attach timestamps.
+  /// A bad record changes nothing in `out`.
+  virtual Status decode(std::span<const RecordView> records, BatchBuilder& out, std::vector<std::uint32_t>* good, std::vector<BadRecord>& bad) = 0;
+};
+
+/// Encodes rows as records. One thread.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+  /// Appends the record of row `row` to `out` (no record separator). Changelog kinds are the caller's business.
+  virtual void encode(const Batch& batch, std::size_t row, std::string& out) = 0;
+  /// What must stand before the first record of a file (CSV header when asked for); usually empty.
+  virtual std::string header() const { return {}; }
+};
+
+/// 'format' = name, with the format's own options ("json.timestamp-format.standard"), given without the format prefix.
+struct FormatOptions {
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> options;
+};
+
+/// `schema`: all columns of the record in declared order (CSV needs it); `columns`: those to decode, in output order.
+/// Errors: kUnknownOption (no such format, with did-you-mean), kBadOptionValue.
+Result<std::unique_ptr<Decoder>> make_decoder(const FormatOptions& options, const Schema& schema, std::span<const std::size_t> columns);
+Result<std::unique_ptr<Encoder>> make_encoder(const FormatOptions& options, const Schema& schema);
+
+/// Splits a text block into records (lines). CSV keeps quoted line breaks together. Returns the bytes consumed: the rest is an unfinished record.
+/// `final`: nothing follows, so an unterminated last line is a record.
+std::size_t split_records(const FormatOptions& options, std::string_view block, bool final, std::vector<RecordView>& out);
+
+/// name, options and defaults of each format, for planning and the reference.
+struct FormatOptionSpec {
+  std::string key;
+  std::string default_value;
+  std::vector<std::string> allowed;
+  std::string help;
+};
+std::vector<std::string> format_names();
+std::vector<FormatOptionSpec> format_options(std::string_view format);
+
+}  // namespace supyo::formats

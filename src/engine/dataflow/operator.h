@@ -1,0 +1,59 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "core/base/fault_point.h"
+#include "core/base/result.h"
+#include "data/state/tables.h"
+#include "data/types/batch.h"
+#include "engine/dataflow/event.h"
+
+namespace supyo::dataflow {
+
+/// Where an operator's output goes. Batches of more than Batch::kMaxRows rows or of none are bugs.
+class Collector {
+ public:
+  virtual ~Collector() = default;
+  virtual Status emit(BatchPtr batch) = 0;
+};
+
+/// What an operator instance sees besides its input. Lives as long as the instance; one shard thread.
+class OperatorContext {
+ public:
+  virtual ~OperatorContext() = default;
+  virtual state::OperatorState& state() = 0;
+  /// Wall clock at the start of this poll (stamped once a batch). Processing time for PROCTIME().
+  virtual TimeUs now_us() const = 0;
+  /// Combined watermark over the active inputs, kTimeMin before the first. Never goes back, across a restart too.
+  virtual TimeUs watermark_us() const = 0;
+  virtual Epoch epoch() const = 0;
+  /// Rows beyond lateness, in the schema that late_schema() gives for this operator's input; they go to `T$late` with the epoch.
+  virtual Status emit_late(BatchPtr rows) = 0;
+};
+
+/// Schema of `T$late`: the operator's input columns, then `watermark` TIMESTAMP(3), `lateness_ms` BIGINT (watermark - event time),
+/// `window_start` and `window_end` TIMESTAMP(3) (null for OVER), `operator` STRING, `reason` STRING (LATE | IDLE_RETURN).
+Schema late_schema(const Schema& input);
+
+/// Keyed or stateless transformation. Immutable after construction; all that changes lives in the state it declares, so that snapshot,
+/// restore, rescale and inspection are the runtime's business. Called by one shard thread at a time (each shard has its own instance);
+/// never blocks; sees time only through ctx. The runtime passes watermarks, barriers and end of input on downstream by itself, after the call.
+class Operator {
+ public:
+  virtual ~Operator() = default;
+  virtual std::string_view name() const = 0;
+  virtual state::StateSpec state() const { return {}; }
+  virtual Status process(const BatchPtr& batch, std::size_t input, OperatorContext& ctx, Collector& out) = 0;
+  /// The combined watermark moved to w. kTimeMax = the input ended: fire everything.
+  virtual Status on_watermark(Watermark w, OperatorContext& ctx, Collector& out) { (void)w, (void)ctx, (void)out; return ok(); }
+  /// Processing time reached next_timer_us(). For operators that wait on the clock (mini-batch, TTL).
+  virtual Status on_timer(TimeUs now_us, OperatorContext& ctx, Collector& out) { (void)now_us, (void)ctx, (void)out; return ok(); }
+  virtual TimeUs next_timer_us(const OperatorContext& ctx) const { (void)ctx; return kTimeMax; }
+  /// Flush what is buffered outside state before the cut.
+  virtual Status on_barrier(Barrier b, OperatorContext& ctx, Collector& out) { (void)b, (void)ctx, (void)out; return ok(); }
+};
+/// Makes the instance for one shard.
+using OperatorFactory = std::function<Result<std::unique_ptr<Operator>>(std::uint32_t shard, std::uint32_t shards)>;
+
+}  // namespace supyo::dataflow

@@ -8,6 +8,8 @@ pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 
 supyo_libraries(core/env Threads::Threads)
 supyo_libraries(data/formats simdjson::simdjson ${CMAKE_DL_LIBS})
+supyo_libraries(judge/slo yaml-cpp)
+supyo_libraries(lab/scenario yaml-cpp)
 
 # Shared modules that are loaded on first use (so that start-up and memory stay free of them).
 function(supyo_build_modules)

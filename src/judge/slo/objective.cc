@@ -1,0 +1,105 @@
+#include "judge/slo/objective.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+namespace supyo::slo {
+
+std::string_view measure_name(Measure m) {
+  switch (m) {
+    case Measure::kEndToEndLatency: return "end_to_end_latency";
+    case Measure::kFreshness: return "freshness";
+    case Measure::kProcessingSuccess: return "processing_success";
+    case Measure::kLateEventRate: return "late_event_rate";
+    case Measure::kCompleteness: return "completeness";
+    case Measure::kCheckpointDuration: return "checkpoint_duration";
+  }
+  return "?";
+}
+
+std::string_view clock_name(LatencyClock c) { return c == LatencyClock::kEvent ? "event" : "produce"; }
+std::string_view reference_name(Reference r) { return r == Reference::kRecord ? "record" : "completion"; }
+std::string_view role_name(Role r) { return r == Role::kDeciding ? "deciding" : "advising"; }
+
+bool Objective::has_threshold() const { return measure != Measure::kLateEventRate && measure != Measure::kCompleteness; }
+
+std::string Objective::sentence() const {
+  const std::string over = show_duration(window_us);
+  const std::string_view from = clock == LatencyClock::kEvent ? "event time" : "the time it was produced";
+  switch (measure) {
+    case Measure::kEndToEndLatency:
+      return fmt::format("{} of {} visible in under {}, counted from {}, over {}", show_share(target),
+                         reference == Reference::kRecord ? "records" : "results", show_duration(threshold_us), from, over);
+    case Measure::kFreshness: return fmt::format("newest visible event younger than {} in {} of the samples, over {}", show_duration(threshold_us), show_share(target), over);
+    case Measure::kProcessingSuccess: return fmt::format("{} of records visible once within {} of {}, over {}", show_share(target), show_duration(threshold_us), from, over);
+    case Measure::kLateEventRate: return fmt::format("less than {} of records behind the watermark, over {}", show_share(1 - target), over);
+    case Measure::kCompleteness: return fmt::format("{} of records in the result, over {}", show_share(target), over);
+    case Measure::kCheckpointDuration: return fmt::format("{} of epochs durable in under {}, over {}", show_share(target), show_duration(threshold_us), over);
+  }
+  return {};
+}
+
+const Objective* Objectives::find(Measure m) const {
+  for (const auto& o : items) if (o.measure == m) return &o;
+  return nullptr;
+}
+
+const Objective* Objectives::find(std::string_view name) const {
+  for (const auto& o : items) if (o.name == name) return &o;
+  return nullptr;
+}
+
+Result<DurationUs> parse_duration(std::string_view text) {
+  const auto bad = [&] {
+    return fail(ErrorCode::kBadConfigFile, fmt::format("'{}' is not a duration", text), "write a number and a unit: 300ms, 5s, 10m, 1h, 30d");
+  };
+  double number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || !std::isfinite(number) || number < 0) return bad();
+  std::string_view unit(rest, static_cast<std::size_t>(end - rest));
+  while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
+  DurationUs factor = 0;
+  if (unit == "us") factor = 1;
+  else if (unit == "ms") factor = kMillisecond;
+  else if (unit == "s") factor = kSecond;
+  else if (unit == "m" || unit == "min") factor = kMinute;
+  else if (unit == "h") factor = kHour;
+  else if (unit == "d") factor = kDay;
+  else if (unit == "w") factor = 7 * kDay;
+  else return bad();
+  const double us = number * static_cast<double>(factor);
+  if (us > 1e17) return bad();
+  return static_cast<DurationUs>(std::llround(us));
+}
+
+namespace {
+std::string number(double v) {
+  std::string s = fmt::format("{:.3f}", v);
+  while (s.back() == '0') s.pop_back();
+  if (s.back() == '.') s.pop_back();
+  return s;
+}
+}  // namespace
+
+std::string show_duration(DurationUs us) {
+  const double v = static_cast<double>(us);
+  const DurationUs a = us < 0 ? -us : us;
+  if (a >= kDay && us % kHour == 0) return number(v / static_cast<double>(kDay)) + " d";
+  if (a >= 2 * kHour && us % kMinute == 0) return number(v / static_cast<double>(kHour)) + " h";
+  if (a >= 2 * kMinute && us % kSecond == 0) return number(v / static_cast<double>(kMinute)) + " min";
+  if (a >= kSecond || a == 0) return number(v / static_cast<double>(kSecond)) + " s";
+  if (a >= kMillisecond) return number(v / static_cast<double>(kMillisecond)) + " ms";
+  return fmt::format("{} us", us);
+}
+
+std::string show_share(double share) {
+  std::string s = fmt::format("{:.4f}", share * 100);
+  while (s.back() == '0') s.pop_back();
+  if (s.back() == '.') s.pop_back();
+  return s + " %";
+}
+
+}  // namespace supyo::slo

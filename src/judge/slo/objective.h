@@ -1,0 +1,81 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/base/strong.h"
+
+namespace supyo::slo {
+
+/// What an objective is about. The word in the file is `measure_name()`.
+enum class Measure : std::uint8_t {
+  kEndToEndLatency,     ///< visible - event (or - produce, by the objective's clock); unfinished records at their age
+  kFreshness,           ///< now - newest visible event time, a good or a bad time slice each sample; worst source split
+  kProcessingSuccess,   ///< records visible once within the bound; bad: lost, duplicated, dead, dropped late, overdue
+  kLateEventRate,       ///< share of records behind their split's watermark
+  kCompleteness,        ///< share of records that are in the result at all: bad are lost, dead and dropped late
+  kCheckpointDuration,  ///< from an epoch's cut until its record is durable
+};
+
+/// From which of a record's times its latency is counted.
+enum class LatencyClock : std::uint8_t { kEvent, kProduce };
+/// What is timed: each record taken from the source, or each result row (the later of newest contributing record and window end).
+enum class Reference : std::uint8_t { kRecord, kCompletion };
+/// Deciding objectives are those of the reader, and only they raise INCIDENT. Advising ones raise a ticket.
+enum class Role : std::uint8_t { kDeciding, kAdvising };
+
+std::string_view measure_name(Measure m);
+std::string_view clock_name(LatencyClock c);
+std::string_view reference_name(Reference r);
+std::string_view role_name(Role r);
+
+/// A burn-rate alert: fires while the budget burns at least `threshold` times too fast over both windows.
+struct BurnAlert {
+  std::string name;
+  std::string severity = "page";
+  double threshold = 14.4;
+  DurationUs long_window_us = kHour;
+  DurationUs short_window_us = 5 * kMinute;
+  SourcePosition position;
+};
+
+/// One objective: at least the share `target` of records (or time slices) of the rolling window is good.
+struct Objective {
+  std::string name;
+  std::string display_name;
+  std::string description;
+  std::string service;
+  Measure measure = Measure::kEndToEndLatency;
+  LatencyClock clock = LatencyClock::kEvent;
+  Reference reference = Reference::kRecord;
+  Role role = Role::kDeciding;
+  double target = 0.95;              ///< 0 < target < 1
+  DurationUs threshold_us = 0;       ///< good is below it; 0 where the measure has none
+  DurationUs window_us = 10 * kMinute;
+  std::vector<BurnAlert> alerts;
+  SourcePosition position;           ///< where it stands in its file
+
+  /// Whether records are compared with `threshold_us`.
+  bool has_threshold() const;
+  /// "95 % of records under 5 s over 10 min, from event time": what the objective asks, for people.
+  std::string sentence() const;
+};
+
+/// The objectives of one pipeline.
+struct Objectives {
+  std::vector<Objective> items;
+  std::string file;                  ///< for messages
+  const Objective* find(Measure m) const;
+  const Objective* find(std::string_view name) const;
+};
+
+/// "5s", "10m", "300ms", "30d", "1h" to microseconds; kBadConfigFile without position otherwise.
+Result<DurationUs> parse_duration(std::string_view text);
+/// The shortest of the forms above, for people: "5 s", "10 min", "1.5 s".
+std::string show_duration(DurationUs us);
+/// A share as a percentage without needless digits: 0.999 -> "99.9 %".
+std::string show_share(double share);
+
+}  // namespace supyo::slo

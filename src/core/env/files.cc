@@ -1,0 +1,27 @@
+#include "core/env/env.h"
+
+namespace supyo::env {
+
+Result<std::string> Files::read_all(const std::string& path) {
+  SUPYO_ASSIGN(const auto file, open(path, OpenMode::kRead));
+  SUPYO_ASSIGN(const std::uint64_t size, file->size());
+  std::string bytes(size, '\0');
+  SUPYO_ASSIGN(const std::size_t n, file->read_at(0, bytes));
+  bytes.resize(n);
+  return bytes;
+}
+
+Status Files::write_atomically(const std::string& path, std::string_view bytes) {
+  // One fixed temporary name: what a crash left there is overwritten by the next write, and never piles up.
+  const std::string temporary = path + ".tmp";
+  {
+    SUPYO_ASSIGN(const auto file, open(temporary, OpenMode::kCreateOrOpen));
+    SUPYO_TRY(file->truncate(0));
+    SUPYO_TRY(file->write_at(0, bytes));
+    SUPYO_TRY(file->sync());
+  }
+  SUPYO_TRY(rename(temporary, path));
+  return sync_directory(parent_path(path));
+}
+
+}  // namespace supyo::env

@@ -4,8 +4,10 @@
 #include <string_view>
 #include <variant>
 
+#include "core/base/duration.h"  // parse_duration, format_duration
 #include "core/base/result.h"
 #include "data/types/batch.h"
+#include "data/types/builder.h"
 
 namespace supyo {
 
@@ -40,8 +42,5 @@ std::string format_date(std::int32_t days);
 std::string format_time(std::int64_t us, int precision);
 std::string format_timestamp(TimeUs us, int precision);                    ///< "2013-01-01 05:15:00.000"
 std::string format_decimal(Int128 unscaled, int scale);
-/// "3s", "250ms", "10m", "1h", "2d", "100us": settings, scenario files, --for.
-Result<DurationUs> parse_duration(std::string_view s);
-std::string format_duration(DurationUs us);                                ///< shortest exact form of the same grammar
 
 }  // namespace supyo

@@ -1,0 +1,138 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/base/strong.h"
+#include "core/env/env.h"
+#include "data/state/tables.h"
+
+namespace supyo::state {
+
+/// What one table of one operator changed in an epoch. The lists of all shards may follow one another under the same ids.
+struct TableChanges {
+  std::uint32_t operator_id = 0;  ///< the runtime's number of the operator; must mean the same operator after a restart
+  std::uint16_t table = 0;        ///< position in its StateSpec
+  std::vector<Change> changes;    ///< in order of writing: the last write of a (hash, key) wins
+};
+
+/// Bytes that the journal keeps and does not understand: positions, watermarks, sink handles, the judge's counters.
+struct Section {
+  std::uint16_t id = 0;
+  std::string bytes;
+};
+
+/// The durable record that makes an epoch final. Sections are whole, not differences: recovery gives back those of the last epoch only.
+struct EpochRecord {
+  Epoch epoch;                    ///< larger than that of the record before
+  std::vector<Section> sections;
+  std::vector<TableChanges> tables;
+};
+
+/// The end of a record in the journal. `chain` is its CRC, so that a position names one history and not just a place.
+struct JournalPosition {
+  std::uint64_t segment = 0;      ///< 0: before the first record
+  std::uint64_t offset = 0;
+  std::uint32_t chain = 0;
+  bool operator==(const JournalPosition&) const = default;
+};
+
+struct JournalOptions {
+  std::uint64_t segment_bytes = 4U << 20;          ///< a record that is larger gets a segment of its own
+  std::uint64_t snapshot_after_bytes = 32U << 20;  ///< snapshot_due() once that much journal, and half the last snapshot's size, is not covered
+  std::uint32_t snapshot_after_segments = 16;      ///< or once so many segments are in use (every start begins a segment)
+};
+
+/// What open() found.
+struct Recovered {
+  Epoch last;                              ///< last final epoch; 0 = a new job
+  std::vector<Section> sections;           ///< of that epoch
+  Epoch snapshot;                          ///< epoch of the snapshot that was used; 0 = none
+  std::uint64_t snapshot_entries = 0;
+  std::uint64_t journal_epochs = 0;        ///< records after the snapshot
+  std::uint64_t torn_bytes = 0;            ///< bytes of an unfinished record that a crash left behind the last good one
+  std::vector<std::string> notes;          ///< for the log, in sentences: torn tail (file, offset, bytes), an unreadable snapshot that was passed over
+};
+
+class SnapshotBuilder;
+class SnapshotReader;
+struct SegmentFile;
+
+/// The epoch journal and the snapshots of one job: `journal/` and `snapshots/` below the job's directory (see JobDirectory, which locks it).
+/// Formats: docs/format/journal.md, docs/format/snapshot.md.
+///
+/// One thread at a time calls it (the coordinator); restore() may be called from several threads at once before the first append, and a
+/// SnapshotBuilder works beside it in a thread of its own or in slices.
+class Journal {
+ public:
+  /// Recovers: newest good snapshot, then the records after it. A torn tail (never acknowledged) is cut off and reported. Begins a new
+  /// segment, so that nothing that was written before is ever written over. `job_id` is the UUID of JobDirectory.
+  /// Errors: kDamaged with file and offset (an acknowledged record or a needed segment no longer checks; nothing was changed on disk),
+  /// kStateOfOtherJob, kFormatVersion, kIo, kDiskFull.
+  static Result<std::unique_ptr<Journal>> open(const env::Env& env, std::string dir, std::string job_id, JournalOptions options = {});
+  ~Journal();
+
+  const Recovered& recovered() const { return recovered_; }
+
+  /// Visits every live entry whose hash belongs to `shard` of `shards` (shard_of), once each, by operator, table, hash and key.
+  /// The views are valid during the visit. Errors: kDamaged, and whatever `visit` returns.
+  using RestoreVisitor =
+      std::function<Status(std::uint32_t operator_id, std::uint16_t table, std::uint64_t hash, std::string_view key, std::string_view value)>;
+  Status restore(std::uint32_t shard, std::uint32_t shards, const RestoreVisitor& visit) const;
+  /// Frees what restore() needs. append() does it too.
+  void end_restore();
+
+  /// Writes the record behind the last one. Final only after sync(). Several may share one sync().
+  /// Errors: kDiskFull when no segment could be added: nothing changed, may be tried again. Any other error closes the journal (kLogClosed).
+  Status append(const EpochRecord& record);
+  /// Makes every appended record final: one fdatasync. A failed sync closes the journal for good: kSyncFailed now, kLogClosed from then on;
+  /// whether the records survive is known only after a restart.
+  Status sync();
+  Epoch last_appended() const { return last_appended_; }
+  Epoch last_final() const { return last_final_; }
+
+  /// True when a snapshot would pay: see JournalOptions. False while one is being built.
+  bool snapshot_due() const;
+  /// Begins a snapshot of everything that is final now; null when that is nothing new or one is being built already.
+  std::unique_ptr<SnapshotBuilder> begin_snapshot();
+  /// After the builder is done: segments that both kept snapshots cover are recycled, older snapshots removed. With a builder that failed
+  /// or was given up: forgets it, so that another may begin.
+  Status end_snapshot(const SnapshotBuilder& builder);
+
+  std::uint64_t uncovered_bytes() const { return uncovered_bytes_; }  ///< journal after the newest snapshot
+  std::size_t segments() const { return segments_.size(); }
+
+ private:
+  Journal(const env::Env& env, std::string dir, std::string job_id, JournalOptions options);
+  Status recover();
+  Status roll(std::uint64_t record_bytes);
+  Status recycle(std::size_t keep_from);
+
+  env::Env env_;
+  std::string dir_;
+  std::string job_id_;
+  JournalOptions options_;
+  Recovered recovered_;
+  struct Restorable;
+  std::unique_ptr<Restorable> restorable_;
+
+  std::vector<SegmentFile> segments_;      // in use, oldest first; the last is being written
+  std::vector<std::string> spares_;        // paths of recycled files of segment_bytes
+  std::unique_ptr<env::File> active_;
+  JournalPosition end_;                    // behind the last appended record
+  JournalPosition final_;                  // behind the last synced record
+  Epoch last_appended_;
+  Epoch last_final_;
+  std::string buffer_;
+  std::optional<Error> closed_;
+  bool snapshotting_ = false;
+  std::uint64_t uncovered_bytes_ = 0;
+  std::uint64_t snapshot_bytes_ = 0;       // size of the newest snapshot
+};
+
+}  // namespace supyo::state

@@ -4,7 +4,7 @@ if(SUPYO_LLD)
   add_link_options(-fuse-ld=lld)
 endif()
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -fPIC -fno-omit-frame-pointer -march=${SUPYO_MARCH})
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-deprecated-declarations -fPIC -fno-omit-frame-pointer -march=${SUPYO_MARCH})
 add_compile_definitions(SUPYO_VERSION="${PROJECT_VERSION}")
 if(SUPYO_WERROR)
   add_compile_options(-Werror)

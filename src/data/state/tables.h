@@ -32,8 +32,8 @@ struct StateSpec {
 using Slot = std::uint32_t;
 inline constexpr Slot kNoSlot = 0xffffffffU;
 
-/// One change since the last cut: the last write of a key wins. `value` absent = deleted.
-/// `hash` decides which shard owns the entry when the job is restored at another parallelism.
+/// One change since the last cut. Within one take_changes() the last entry of a key wins. (hash, key) together identify an entry:
+/// after a restore at another parallelism two shards' ordered rows may share a key, never a hash. `hash` decides which shard owns the entry when the job is restored at another parallelism.
 struct Change {
   std::uint64_t hash = 0;
   std::string key;
@@ -73,9 +73,9 @@ class KeyedTable {
   void erase(Slot slot);
 
   /// Timed tables: appends the live slots with time <= `until` to `out`, by time, then in order of insertion.
-  void due(TimeUs until, std::vector<Slot>& out) const;
+  void due(TimeUs until, std::vector<Slot>& out);
   /// Earliest time of a live key; kTimeMax when empty. Timed tables only.
-  TimeUs next_due() const;
+  TimeUs next_due();
 
   std::size_t size() const { return live_; }
   std::size_t memory_bytes() const;
@@ -87,35 +87,42 @@ class KeyedTable {
   Status restore(std::uint64_t hash, std::string_view key, std::string_view value);
 
  private:
+  static constexpr std::size_t kInlineKey = 16;
   struct Entry {
     std::uint64_t hash = 0;
     TimeUs time = 0;
-    std::uint64_t born = 0;         // order of insertion
-    std::uint32_t key_offset = 0;   // into keys_ (long keys) or inline
+    std::uint64_t born = 0;           // order of insertion
+    char key[kInlineKey] = {};        // the key, or its offset in keys_ when it is longer
     std::uint32_t key_size = 0;
     bool live = false;
     bool dirty = false;
+    bool persisted = false;           // an earlier epoch holds it: an erase must be told
   };
-  struct Index;
-  Slot insert(std::uint64_t hash, std::string_view key, TimeUs time);
+  struct TimeIndex;
+
+  Slot insert(std::size_t bucket, std::uint64_t hash, std::string_view key, TimeUs time);
+  std::size_t probe(std::uint64_t hash, std::string_view key, bool& found) const;
   void rehash(std::size_t capacity);
+  void set_key(Entry& e, std::string_view key);
   void compact_keys();
+  void encode_value(Slot slot, std::string& out) const;
 
   TableSpec spec_;
   std::size_t stride_;
   std::vector<std::byte> fixed_;
   std::vector<Entry> entries_;
-  std::vector<std::string> blobs_;     // parallel to entries_, only when blobs are used
+  std::vector<std::string> blobs_;    // parallel to entries_ once a blob was set
   std::vector<Slot> free_;
   std::vector<Slot> dirty_;
   std::vector<Change> erased_;
   std::vector<Slot> buckets_;
-  std::vector<std::uint8_t> tags_;
-  std::string keys_;
+  std::vector<std::uint8_t> tags_;    // 0 empty, 1 tombstone, else 0x80 | 7 bits of the hash
+  std::string keys_;                  // long keys
   std::size_t dead_key_bytes_ = 0;
+  std::size_t used_buckets_ = 0;      // live and tombstones
   std::size_t live_ = 0;
   std::uint64_t next_born_ = 0;
-  std::unique_ptr<Index> by_time_;
+  std::unique_ptr<TimeIndex> by_time_;
 };
 
 /// Rows waiting for a time, popped in (time, sequence) order; sequence is the order of insertion on this shard.

@@ -1,0 +1,175 @@
+#include "data/state/tables.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "core/base/hash.h"
+
+namespace supyo::state {
+namespace {
+
+std::string key_text(std::uint64_t n) { return (n % 3 == 0 ? "a rather long key, number " : "k") + std::to_string(n); }
+
+// Every operation beside a std::map, with changes taken now and then and replayed into a second table: both must equal the map.
+TEST(KeyedTable, EqualsAMapUnderRandomOperationsAndRestores) {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    std::mt19937_64 random(seed);
+    const TableSpec spec{.name = "t", .fixed_width = 12};
+    KeyedTable table(spec);
+    std::map<std::string, std::pair<std::int64_t, std::string>> truth;
+    std::map<std::string, Change> journal;
+    const auto cut = [&] {
+      std::vector<Change> changes;
+      table.take_changes(changes);
+      for (auto& c : changes) {
+        if (c.deleted) journal.erase(c.key);
+        else journal[c.key] = c;
+      }
+    };
+    for (int step = 0; step < 4000; ++step) {
+      const std::string k = key_text(random() % 300);
+      const std::uint64_t h = hash_bytes(k);
+      switch (random() % 4) {
+        case 0:
+        case 1: {
+          const Slot s = table.find_or_insert(h, k);
+          table.as<std::int64_t>(s) += 7;
+          table.touch(s);
+          truth[k].first += 7;
+          break;
+        }
+        case 2: {
+          const Slot s = table.find_or_insert(h, k);
+          table.set_blob(s, k + "!" + std::to_string(step));
+          truth[k].second = k + "!" + std::to_string(step);
+          break;
+        }
+        default:
+          if (const Slot s = table.find(h, k); s != kNoSlot) table.erase(s);
+          truth.erase(k);
+      }
+      if (random() % 50 == 0) cut();
+    }
+    cut();
+    KeyedTable restored(spec);
+    for (const auto& [k, c] : journal) ASSERT_TRUE(restored.restore(c.hash, c.key, c.value));
+    for (KeyedTable* t : {&table, &restored}) {
+      ASSERT_EQ(t->size(), truth.size());
+      for (const auto& [k, v] : truth) {
+        const Slot s = t->find(hash_bytes(k), k);
+        ASSERT_NE(s, kNoSlot) << k;
+        EXPECT_EQ(t->as<std::int64_t>(s), v.first);
+        EXPECT_EQ(t->blob(s), v.second);
+        EXPECT_EQ(t->key(s), k);
+      }
+    }
+  }
+}
+
+TEST(KeyedTable, DueGivesTimeThenInsertionOrderAlsoAfterARestore) {
+  const TableSpec spec{.name = "w", .fixed_width = 8, .timed = true};
+  KeyedTable table(spec);
+  for (const auto& [k, t] : std::vector<std::pair<std::string, TimeUs>>{{"z", 10}, {"a", 20}, {"m", 10}, {"b", 5}})
+    table.find_or_insert(hash_bytes(k), k, t);
+  std::vector<Change> changes;
+  table.take_changes(changes);
+  KeyedTable restored(spec);
+  for (auto it = changes.rbegin(); it != changes.rend(); ++it) ASSERT_TRUE(restored.restore(it->hash, it->key, it->value));
+  for (KeyedTable* t : {&table, &restored}) {
+    EXPECT_EQ(t->next_due(), 5);
+    std::vector<Slot> due;
+    t->due(10, due);
+    std::string order;
+    for (const Slot s : due) order += t->key(s);
+    EXPECT_EQ(order, "bzm");
+    for (const Slot s : due) t->erase(s);
+    EXPECT_EQ(t->next_due(), 20);
+    std::vector<Change> gone;
+    t->take_changes(gone);
+    EXPECT_EQ(gone.size(), 3U);
+  }
+}
+
+TEST(KeyedTable, AKeyBornAndErasedWithinAnEpochLeavesNoTrace) {
+  KeyedTable table({.name = "t", .fixed_width = 8});
+  table.erase(table.find_or_insert(1, "x"));
+  std::vector<Change> changes;
+  table.take_changes(changes);
+  EXPECT_TRUE(changes.empty());
+}
+
+TEST(KeyedTable, TheBatchProbeEqualsSingleProbes) {
+  KeyedTable table({.name = "t", .fixed_width = 8});
+  std::vector<std::string> text;
+  for (std::uint64_t i = 0; i < 5000; ++i) text.push_back(key_text(hash_u64(i) % 700));
+  std::vector<std::uint64_t> hashes;
+  std::vector<std::string_view> keys;
+  for (const auto& t : text) hashes.push_back(hash_bytes(t)), keys.push_back(t);
+  std::vector<Slot> slots(text.size());
+  std::vector<std::uint8_t> inserted(text.size());
+  table.find_or_insert(hashes, keys, {}, slots, inserted);
+  std::map<std::string, Slot> seen;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    EXPECT_EQ(inserted[i], seen.contains(text[i]) ? 0 : 1);
+    if (inserted[i]) seen[text[i]] = slots[i];
+    EXPECT_EQ(slots[i], seen[text[i]]);
+  }
+  EXPECT_EQ(table.size(), seen.size());
+}
+
+TEST(KeyedTable, RefusesAShortValue) {
+  KeyedTable table({.name = "t", .fixed_width = 8});
+  EXPECT_EQ(table.restore(1, "k", "abc").error().code, ErrorCode::kDamaged);
+}
+
+TEST(OrderedTable, PopsInTimeThenArrivalAndRestoresWhatIsLeft) {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    std::mt19937_64 random(seed);
+    OrderedTable table({.kind = TableSpec::Kind::kOrdered, .name = "o"});
+    std::map<std::pair<TimeUs, int>, std::string> truth;
+    std::map<std::pair<std::uint64_t, std::string>, std::string> journal;
+    TimeUs popped = 0;
+    for (int step = 0; step < 3000; ++step) {
+      const TimeUs t = popped + 1 + static_cast<TimeUs>(random() % 50);
+      truth[{t, step}] = "row" + std::to_string(step);
+      table.insert(t, hash_u64(static_cast<std::uint64_t>(step)), "row" + std::to_string(step));
+      if (random() % 20 == 0) {
+        popped += static_cast<TimeUs>(random() % 30);
+        std::vector<std::string> got;
+        table.pop_until(popped, [&](TimeUs, std::uint64_t, std::string_view b) { got.emplace_back(b); });
+        std::vector<std::string> want;
+        while (!truth.empty() && truth.begin()->first.first <= popped) {
+          want.push_back(truth.begin()->second);
+          truth.erase(truth.begin());
+        }
+        ASSERT_EQ(got, want);
+      }
+      if (random() % 70 == 0) {
+        std::vector<Change> changes;
+        table.take_changes(changes);
+        for (auto& c : changes) {
+          if (c.deleted) ASSERT_EQ(journal.erase({c.hash, c.key}), 1U);
+          else journal[{c.hash, c.key}] = c.value;
+        }
+      }
+    }
+    std::vector<Change> changes;
+    table.take_changes(changes);
+    for (auto& c : changes) {
+      if (c.deleted) journal.erase({c.hash, c.key});
+      else journal[{c.hash, c.key}] = c.value;
+    }
+    OrderedTable restored({.kind = TableSpec::Kind::kOrdered, .name = "o"});
+    for (const auto& [k, v] : journal) ASSERT_TRUE(restored.restore(k.first, k.second, v));
+    std::vector<std::string> got;
+    restored.pop_until(kTimeMax, [&](TimeUs, std::uint64_t, std::string_view b) { got.emplace_back(b); });
+    std::vector<std::string> want;
+    for (const auto& [k, v] : truth) want.push_back(v);
+    ASSERT_EQ(got, want);
+  }
+}
+
+}  // namespace
+}  // namespace supyo::state

@@ -23,13 +23,9 @@ struct BadRecord {
 /// One encoded record: bytes that stay valid during the call.
 using RecordView = std::string_view;
 
-/// Decodes records into columns: only the columns asked for are parsed. One thread.
-///
-/// Reading JSON is fastest when the records lie one after another in one buffer with at least kPadding readable bytes behind the last:
-/// give them that way where you can (the decoder copies a record otherwise).
+/// Decodes records into columns: only the columns asked for are parsed. One thread. Records need no padding behind them.
 class Decoder {
  public:
-  static constexpr std::size_t kPadding = 64;
   virtual ~Decoder() = default;
   /// Appends one row to `out` for every good record (all columns get a value or null), reports the others in `bad`.
   /// `good[i]` (when not null) receives the record number of row i, so that the caller can attach timestamps.

@@ -1,0 +1,41 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "data/formats/cell.h"
+#include "data/formats/format.h"
+
+// The formats behind make_decoder / make_encoder; one file each.
+namespace supyo::formats {
+
+struct JsonOptions {
+  TimestampStyle timestamps = TimestampStyle::kSql;
+  bool fail_on_missing_field = false;
+  bool ignore_parse_errors = false;
+  bool decimal_as_plain_number = true;
+  bool ignore_null_fields = false;   ///< encoder
+};
+std::unique_ptr<Decoder> make_json_decoder(const JsonOptions& options, const Schema& schema, std::span<const std::size_t> columns);
+std::unique_ptr<Encoder> make_json_encoder(const JsonOptions& options, const Schema& schema);
+
+struct CsvOptions {
+  char delimiter = ',';
+  char quote = '"';               ///< 0 = no quoting
+  char escape = 0;                ///< 0 = none
+  bool allow_comments = false;
+  bool ignore_parse_errors = false;
+  bool has_null_literal = false;
+  std::string null_literal;
+  bool header = false;            ///< Supyo's own: the first line of a file names the columns
+};
+std::unique_ptr<Decoder> make_csv_decoder(const CsvOptions& options, const Schema& schema, std::span<const std::size_t> columns);
+std::unique_ptr<Encoder> make_csv_encoder(const CsvOptions& options, const Schema& schema);
+/// Splits at line breaks outside quotes. Returns the bytes consumed.
+std::size_t split_csv(const CsvOptions& options, std::string_view block, bool final, std::vector<RecordView>& out);
+
+std::unique_ptr<Decoder> make_raw_decoder(const Schema& schema, std::span<const std::size_t> columns);
+std::unique_ptr<Encoder> make_raw_encoder();
+
+}  // namespace supyo::formats

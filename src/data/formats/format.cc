@@ -1,0 +1,156 @@
+#include "data/formats/format.h"
+
+#include "data/formats/codecs.h"
+
+namespace supyo::formats {
+namespace {
+
+const std::vector<FormatOptionSpec>& json_specs() {
+  static const std::vector<FormatOptionSpec> specs = {
+      {"timestamp-format.standard", "SQL", {"SQL", "ISO-8601"}, "SQL: 2013-01-01 05:15:00; ISO-8601: 2013-01-01T05:15:00"},
+      {"fail-on-missing-field", "false", {"true", "false"}, "a record that lacks a column goes to the dead records instead of giving null"},
+      {"ignore-parse-errors", "false", {"true", "false"}, "skip undecodable records and null undecodable fields without keeping them as dead records"},
+      {"encode.ignore-null-fields", "false", {"true", "false"}, "leave null columns out when writing"},
+      {"encode.decimal-as-plain-number", "true", {"true"}, "decimals are written as plain numbers"},
+  };
+  return specs;
+}
+
+const std::vector<FormatOptionSpec>& csv_specs() {
+  static const std::vector<FormatOptionSpec> specs = {
+      {"field-delimiter", ",", {}, "one character between fields (\\t for a tab)"},
+      {"quote-character", "\"", {}, "one character around fields that hold delimiters or line breaks"},
+      {"disable-quote-character", "false", {"true", "false"}, "quotes are ordinary characters"},
+      {"escape-character", "", {}, "one character that takes the next one literally"},
+      {"allow-comments", "false", {"true", "false"}, "skip lines that begin with #"},
+      {"null-literal", "", {}, "text that stands for null (when given, the empty text too may be one)"},
+      {"ignore-parse-errors", "false", {"true", "false"}, "skip undecodable records and null undecodable fields without keeping them as dead records"},
+      {"header", "false", {"true", "false"}, "the first line of each file names the columns: skipped when reading, written when writing (Flink has no such option)"},
+  };
+  return specs;
+}
+
+const std::vector<FormatOptionSpec>* specs_of(std::string_view name) {
+  static const std::vector<FormatOptionSpec> none;
+  if (name == "json") return &json_specs();
+  if (name == "csv") return &csv_specs();
+  if (name == "raw") return &none;
+  return nullptr;
+}
+
+Status check(const FormatOptions& options) {
+  const auto* specs = specs_of(options.name);
+  if (specs == nullptr) return fail(ErrorCode::kUnknownOption, fmt::format("there is no format '{}'", options.name), "use json, csv or raw");
+  for (const auto& [key, value] : options.options) {
+    const auto it = std::find_if(specs->begin(), specs->end(), [&](const FormatOptionSpec& s) { return s.key == key; });
+    if (it == specs->end()) {
+      std::string known;
+      for (const auto& s : *specs) known += (known.empty() ? "" : ", ") + options.name + "." + s.key;
+      return fail(ErrorCode::kUnknownOption, fmt::format("format '{}' has no option '{}.{}'", options.name, options.name, key), "its options: " + known);
+    }
+    if (!it->allowed.empty() && std::find(it->allowed.begin(), it->allowed.end(), value) == it->allowed.end())
+      return fail(ErrorCode::kBadOptionValue, fmt::format("'{}.{}' = '{}' is not one of {}", options.name, key, value, fmt::join(it->allowed, ", ")));
+  }
+  return ok();
+}
+
+bool has(const FormatOptions& o, std::string_view key) {
+  return std::any_of(o.options.begin(), o.options.end(), [&](const auto& kv) { return kv.first == key; });
+}
+std::string get(const FormatOptions& o, std::string_view key) {
+  for (const auto& [k, v] : o.options)
+    if (k == key) return v;
+  for (const auto& s : *specs_of(o.name))
+    if (s.key == key) return s.default_value;
+  return {};
+}
+bool flag(const FormatOptions& o, std::string_view key) { return get(o, key) == "true"; }
+
+JsonOptions json_options(const FormatOptions& o) {
+  JsonOptions j;
+  j.timestamps = get(o, "timestamp-format.standard") == "SQL" ? TimestampStyle::kSql : TimestampStyle::kIso8601;
+  j.fail_on_missing_field = flag(o, "fail-on-missing-field");
+  j.ignore_parse_errors = flag(o, "ignore-parse-errors");
+  j.ignore_null_fields = flag(o, "encode.ignore-null-fields");
+  return j;
+}
+
+Result<char> one_character(const FormatOptions& o, std::string_view key) {
+  const std::string text = get(o, key);
+  if (text == "\\t") return '\t';
+  if (text.empty()) return '\0';
+  if (text.size() != 1) return fail(ErrorCode::kBadOptionValue, fmt::format("'csv.{}' must be one character, got '{}'", key, text));
+  return text[0];
+}
+
+Result<CsvOptions> csv_options(const FormatOptions& o) {
+  CsvOptions c;
+  SUPYO_ASSIGN(c.delimiter, one_character(o, "field-delimiter"));
+  SUPYO_ASSIGN(c.quote, one_character(o, "quote-character"));
+  SUPYO_ASSIGN(c.escape, one_character(o, "escape-character"));
+  if (flag(o, "disable-quote-character")) c.quote = 0;
+  c.allow_comments = flag(o, "allow-comments");
+  c.ignore_parse_errors = flag(o, "ignore-parse-errors");
+  c.has_null_literal = has(o, "null-literal");
+  c.null_literal = get(o, "null-literal");
+  c.header = flag(o, "header");
+  return c;
+}
+
+Status check_raw(const Schema& schema) {
+  if (schema.size() != 1 || !schema[0].type.is_variable())
+    return fail(ErrorCode::kTypeMismatch, "format 'raw' needs exactly one column of type STRING or BYTES", "declare one such column, or use json or csv");
+  return ok();
+}
+
+Status check_types(const FormatOptions& o, const Schema& schema) {
+  for (const Field& f : schema.fields())
+    if (f.type.id >= TypeId::kIntervalMonth || f.type.id == TypeId::kNull)
+      return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot hold column '{}' of type {}", o.name, f.name, f.type.to_string()));
+  return ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Decoder>> make_decoder(const FormatOptions& options, const Schema& schema, std::span<const std::size_t> columns) {
+  SUPYO_TRY(check(options));
+  SUPYO_TRY(check_types(options, schema));
+  if (options.name == "json") return make_json_decoder(json_options(options), schema, columns);
+  if (options.name == "csv") {
+    SUPYO_ASSIGN(const CsvOptions csv, csv_options(options));
+    return make_csv_decoder(csv, schema, columns);
+  }
+  SUPYO_TRY(check_raw(schema));
+  return make_raw_decoder(schema, columns);
+}
+
+Result<std::unique_ptr<Encoder>> make_encoder(const FormatOptions& options, const Schema& schema) {
+  SUPYO_TRY(check(options));
+  SUPYO_TRY(check_types(options, schema));
+  if (options.name == "json") return make_json_encoder(json_options(options), schema);
+  if (options.name == "csv") {
+    SUPYO_ASSIGN(const CsvOptions csv, csv_options(options));
+    return make_csv_encoder(csv, schema);
+  }
+  SUPYO_TRY(check_raw(schema));
+  return make_raw_encoder();
+}
+
+std::size_t split_records(const FormatOptions& options, std::string_view block, bool final, std::vector<RecordView>& out) {
+  if (options.name == "csv") {
+    const auto csv = csv_options(options);
+    return split_csv(csv ? *csv : CsvOptions{}, block, final, out);
+  }
+  CsvOptions lines;
+  lines.quote = 0;
+  return split_csv(lines, block, final, out);
+}
+
+std::vector<std::string> format_names() { return {"csv", "json", "raw"}; }
+
+std::vector<FormatOptionSpec> format_options(std::string_view format) {
+  const auto* specs = specs_of(format);
+  return specs == nullptr ? std::vector<FormatOptionSpec>{} : *specs;
+}
+
+}  // namespace supyo::formats

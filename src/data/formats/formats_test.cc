@@ -1,0 +1,162 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "data/formats/format.h"
+#include "data/types/value.h"
+
+namespace supyo::formats {
+namespace {
+
+Schema schema() {
+  return Schema({{"id", Type::big_int()},
+                 {"n", Type::integer()},
+                 {"price", Type::decimal(10, 2)},
+                 {"x", Type::double_()},
+                 {"name", Type::string()},
+                 {"ok", Type::boolean()},
+                 {"ts", Type::timestamp(3)},
+                 {"d", Type::date()},
+                 {"raw", Type::bytes()},
+                 {"at", Type::timestamp_ltz(3)}});
+}
+const std::vector<std::size_t> kAll = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+
+struct Decoded {
+  BatchPtr batch;
+  std::vector<BadRecord> bad;
+  std::vector<std::uint32_t> good;
+};
+
+Decoded decode(const FormatOptions& options, const std::vector<std::string>& lines, std::vector<std::size_t> columns = kAll, const Schema& s = schema()) {
+  auto decoder = make_decoder(options, s, columns);
+  EXPECT_TRUE(decoder) << decoder.error().to_string();
+  std::vector<Field> fields;
+  for (const auto c : columns) fields.push_back(s[c]);
+  BatchBuilder out{Schema(fields)};
+  Decoded d;
+  std::vector<RecordView> views(lines.begin(), lines.end());
+  EXPECT_TRUE((*decoder)->decode(views, out, &d.good, d.bad));
+  d.batch = out.finish();
+  return d;
+}
+
+std::string row_text(const Batch& b, std::size_t row) {
+  std::string s;
+  for (const auto& c : b.columns) {
+    if (!s.empty()) s += "|";
+    append_text_of(*c, row, s);
+  }
+  return s;
+}
+
+const std::string kGood =
+    R"({"id": 1, "n": -7, "price": 12.5, "x": 1e3, "name": "a\"b\u00e9\n", "ok": true, "ts": "2013-01-01 05:15:00.123", "d": "2013-02-28", "raw": "AQI=", "at": "2013-01-01 05:15:00Z", "extra": {"y": [1, 2]}})";
+
+TEST(Json, DecodesEveryTypeAndSkipsWhatIsNotRead) {
+  const auto d = decode({"json", {}}, {kGood});
+  ASSERT_TRUE(d.bad.empty()) << d.bad[0].field << d.bad[0].reason;
+  EXPECT_EQ(row_text(*d.batch, 0).substr(0, 24), "1|-7|12.50|1000.0|a\"b\xc3\xa9\n|");
+  EXPECT_EQ(d.batch->columns[8]->text(0), std::string_view("\x01\x02", 2));
+  const auto few = decode({"json", {}}, {kGood}, {4, 0});
+  EXPECT_EQ(row_text(*few.batch, 0), "a\"b\xc3\xa9\n|1");
+}
+
+TEST(Json, TakesFieldsInAnyOrderMissingNullAndTwice) {
+  const auto d = decode({"json", {}}, {R"({"n":1,"id":2})", R"({"id":3,"n":4})", R"({"n":null})", R"({"id":5,"n":1,"n":6})", R"({})"}, {0, 1});
+  ASSERT_TRUE(d.bad.empty());
+  const std::vector<std::string> want = {"2|1", "3|4", "NULL|NULL", "5|6", "NULL|NULL"};
+  for (std::size_t i = 0; i < want.size(); ++i) EXPECT_EQ(row_text(*d.batch, i), want[i]);
+}
+
+TEST(Json, ABadRecordLeavesNoTraceAndNamesTheField) {
+  const std::vector<std::string> lines = {R"({"id":1,"n":2})", R"({"id":2,"n":"x"})", R"({"id":3,"n":)", "", R"([1])", R"({"id":4,"n":99999999999})", R"({"id":5,"n":1.5})",
+                                          R"({"id":6,"n":3} trailing)", R"({"id":7,"n":"8"})", R"({"id":8,"n":[1]})", "{\"id\":9,\"n\":\"\xff\"}"};
+  const auto d = decode({"json", {}}, lines, {0, 1});
+  ASSERT_EQ(d.batch->rows, 2U);
+  EXPECT_EQ(row_text(*d.batch, 0), "1|2");
+  EXPECT_EQ(row_text(*d.batch, 1), "7|8");
+  EXPECT_EQ(d.good, (std::vector<std::uint32_t>{0, 8}));
+  ASSERT_EQ(d.bad.size(), 9U);
+  EXPECT_EQ(d.bad[0].field, "n");
+  EXPECT_EQ(d.bad[0].reason, "not an integer");
+  EXPECT_EQ(d.bad[1].field, "");
+  EXPECT_EQ(d.bad[4].reason, "number out of range");
+}
+
+TEST(Json, EveryTruncationOfARecordIsRefused) {
+  for (std::size_t n = 0; n < kGood.size(); ++n) EXPECT_EQ(decode({"json", {}}, {kGood.substr(0, n)}, {0}).batch, nullptr) << n;
+}
+
+TEST(Json, OptionsAsFlinkNamesThem) {
+  EXPECT_EQ(decode({"json", {{"fail-on-missing-field", "true"}}}, {R"({"id":1})"}, {0, 1}).bad.at(0).reason, "missing field");
+  const auto ignored = decode({"json", {{"ignore-parse-errors", "true"}}}, {R"({"id":"q","n":1})", "garbage"}, {0, 1});
+  EXPECT_TRUE(ignored.bad.empty());
+  EXPECT_EQ(row_text(*ignored.batch, 0), "NULL|1");
+  EXPECT_TRUE(decode({"json", {{"timestamp-format.standard", "ISO-8601"}}}, {R"({"ts":"2013-01-01T05:15:00"})"}, {6}).bad.empty());
+  EXPECT_FALSE(decode({"json", {}}, {R"({"ts":"2013-01-01T05:15:00"})"}, {6}).bad.empty());
+  EXPECT_EQ(make_decoder({"json", {{"fail", "true"}}}, schema(), kAll).error().code, ErrorCode::kUnknownOption);
+  EXPECT_EQ(make_decoder({"json", {{"ignore-parse-errors", "yes"}}}, schema(), kAll).error().code, ErrorCode::kBadOptionValue);
+  EXPECT_EQ(make_decoder({"xml", {}}, schema(), kAll).error().code, ErrorCode::kUnknownOption);
+}
+
+TEST(Formats, EncodeThenDecodeGivesTheSameRows) {
+  std::mt19937_64 random(7);
+  for (const std::string name : {"json", "csv"}) {
+    BatchBuilder b(schema());
+    for (int i = 0; i < 300; ++i) {
+      const auto null_or = [&](std::size_t c, auto&& append) { random() % 5 == 0 ? b.column(c).append_null() : append(b.column(c)); };
+      null_or(0, [&](auto& c) { c.append(static_cast<std::int64_t>(random())); });
+      null_or(1, [&](auto& c) { c.append(static_cast<std::int32_t>(random())); });
+      null_or(2, [&](auto& c) { c.append(static_cast<Int128>(random() % 20000) - 10000); });
+      null_or(3, [&](auto& c) { c.append(static_cast<double>(random() % 100000) / 7); });
+      null_or(4, [&](auto& c) { c.append_text("t\"x,\n" + std::to_string(random() % 9)); });
+      null_or(5, [&](auto& c) { c.append(static_cast<std::uint8_t>(random() % 2)); });
+      null_or(6, [&](auto& c) { c.append(static_cast<std::int64_t>(random() % 4000000000000) * 1000); });
+      null_or(7, [&](auto& c) { c.append(static_cast<std::int32_t>(random() % 30000)); });
+      null_or(8, [&](auto& c) { c.append_text(std::string("\x00\x01\xff", random() % 4)); });
+      null_or(9, [&](auto& c) { c.append(static_cast<std::int64_t>(random() % 4000000000000) * 1000); });
+      b.end_row();
+    }
+    const auto batch = b.finish();
+    const FormatOptions options{name, name == "csv" ? std::vector<std::pair<std::string, std::string>>{{"null-literal", "\\N"}} : std::vector<std::pair<std::string, std::string>>{}};
+    const auto encoder = make_encoder(options, schema());
+    ASSERT_TRUE(encoder);
+    std::string block;
+    for (std::size_t r = 0; r < batch->rows; ++r) (*encoder)->encode(*batch, r, block), block += "\n";
+    std::vector<RecordView> records;
+    ASSERT_EQ(split_records(options, block, false, records), block.size());
+    const auto d = decode(options, {records.begin(), records.end()});
+    ASSERT_TRUE(d.bad.empty()) << name << d.bad[0].field << ": " << d.bad[0].reason;
+    for (std::size_t r = 0; r < batch->rows; ++r) ASSERT_EQ(row_text(*d.batch, r), row_text(*batch, r)) << name;
+  }
+}
+
+TEST(Csv, CountsFieldsAndUnquotes) {
+  const Schema s({{"a", Type::integer()}, {"b", Type::string()}});
+  const auto d = decode({"csv", {}}, {"1,x", R"(2,"a,""b""")", "3", "4,y,z", "x,y", R"(5,"open)", "6,"}, {0, 1}, s);
+  ASSERT_EQ(d.batch->rows, 3U);
+  EXPECT_EQ(row_text(*d.batch, 1), "2|a,\"b\"");
+  EXPECT_EQ(row_text(*d.batch, 2), "6|");
+  EXPECT_EQ(d.bad.size(), 4U);
+  EXPECT_EQ(d.bad[2].field, "a");
+}
+
+TEST(Csv, SplitsOutsideQuotesAndKeepsTheRest) {
+  std::vector<RecordView> out;
+  const std::string block = "1,\"a\nb\"\r\n2,c\n3,par";
+  EXPECT_EQ(split_records({"csv", {}}, block, false, out), 14U);
+  ASSERT_EQ(out.size(), 2U);
+  EXPECT_EQ(out[0], "1,\"a\nb\"");
+  out.clear();
+  split_records({"csv", {}}, block, true, out);
+  EXPECT_EQ(out.back(), "3,par");
+}
+
+TEST(Raw, IsOneTextColumn) {
+  EXPECT_EQ(row_text(*decode({"raw", {}}, {"{anything"}, {0}, Schema({{"v", Type::string()}})).batch, 0), "{anything");
+  EXPECT_EQ(make_decoder({"raw", {}}, schema(), kAll).error().code, ErrorCode::kTypeMismatch);
+}
+
+}  // namespace
+}  // namespace supyo::formats

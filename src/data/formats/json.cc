@@ -1,0 +1,282 @@
+#include <simdjson.h>
+
+#include <array>
+#include <cmath>
+#include <unordered_map>
+
+#include "core/base/check.h"
+#include "data/formats/codecs.h"
+
+namespace supyo::formats {
+namespace {
+
+namespace sj = simdjson;
+constexpr int kSkip = -1;
+constexpr std::size_t kPadding = 64;
+
+class JsonDecoder final : public Decoder {
+ public:
+  JsonDecoder(const JsonOptions& options, const Schema& schema, std::span<const std::size_t> columns) : options_(options) {
+    for (const std::size_t c : columns) {
+      fields_.push_back(schema[c]);
+      column_of_.emplace(schema[c].name, static_cast<int>(fields_.size() - 1));
+    }
+    cells_.resize(fields_.size());
+    seen_.resize(fields_.size());
+  }
+
+  Status decode(std::span<const RecordView> records, BatchBuilder& out, std::vector<std::uint32_t>* good, std::vector<BadRecord>& bad) override {
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      std::string_view record = records[i];
+      if (!may_read_past(record)) {
+        copy_.assign(record);
+        copy_.resize(record.size() + kPadding);
+        record = std::string_view(copy_.data(), record.size());
+      }
+      reason_ = nullptr;
+      field_ = {};
+      if (parse(record)) {
+        for (std::size_t c = 0; c < cells_.size(); ++c) append_cell(out.column(c), cells_[c]);
+        out.end_row();
+        if (good != nullptr) good->push_back(static_cast<std::uint32_t>(i));
+      } else if (!options_.ignore_parse_errors) {
+        bad.push_back({i, std::string(field_), reason_});
+      }
+    }
+    return ok();
+  }
+
+ private:
+  // simdjson reads up to kPadding bytes past a record. Within the page of its last byte that cannot fault; a record near the end of a
+  // page is copied (and every record where the address sanitizer watches).
+  static bool may_read_past(std::string_view record) {
+#if __has_feature(address_sanitizer)
+    (void)record;
+    return false;
+#else
+    constexpr std::uintptr_t kPage = 4096;
+    return !record.empty() && ((reinterpret_cast<std::uintptr_t>(record.data()) + record.size() - 1) & (kPage - 1)) + kPadding < kPage;
+#endif
+  }
+
+  bool refuse(const char* reason, std::string_view field = {}) {
+    reason_ = reason;
+    field_ = field;
+    return false;
+  }
+
+  bool parse(std::string_view record) {
+    if (record.find_first_not_of(" \t\r\n") == std::string_view::npos) return refuse("empty record");
+    sj::ondemand::document doc;
+    if (const auto e = parser_.iterate(record.data(), record.size(), record.size() + kPadding).get(doc)) return refuse(sj::error_message(e));
+    sj::ondemand::object object;
+    if (doc.get_object().get(object)) return refuse("not a JSON object");
+    std::fill(seen_.begin(), seen_.end(), 0);
+    std::size_t position = 0;
+    for (auto f : object) {
+      sj::ondemand::field field;
+      if (const auto e = std::move(f).get(field)) return refuse(sj::error_message(e));
+      const int column = column_at(position++, field);
+      if (column == kSkip) continue;
+      sj::ondemand::value value = field.value();
+      const auto c = static_cast<std::size_t>(column);
+      seen_[c] = 1;
+      cells_[c].null = true;
+      if (const char* why = read(value, fields_[c].type, cells_[c])) {
+        if (!options_.ignore_parse_errors) return refuse(why, fields_[c].name);
+        cells_[c].null = true;
+      }
+    }
+    if (!doc.at_end()) return refuse("more than one JSON value in a record");
+    for (std::size_t c = 0; c < cells_.size(); ++c) {
+      if (seen_[c] != 0) continue;
+      if (options_.fail_on_missing_field) return refuse("missing field", fields_[c].name);
+      cells_[c].null = true;
+    }
+    return true;
+  }
+
+  // Producers write fields in the same order record after record: the key seen at this position last time is tried first.
+  int column_at(std::size_t position, sj::ondemand::field& field) {
+    const sj::ondemand::raw_json_string raw = field.key();
+    if (position < order_.size() && raw.unsafe_is_equal(order_[position].key)) return order_[position].column;
+    std::string_view key;
+    if (field.unescaped_key().get(key)) return kSkip;
+    const auto it = column_of_.find(std::string(key));
+    const int column = it == column_of_.end() ? kSkip : it->second;
+    if (position < 256 && key.find('\\') == std::string_view::npos && key.find('"') == std::string_view::npos) {
+      if (position >= order_.size()) order_.resize(position + 1);
+      order_[position] = {std::string(key), column};
+    }
+    return column;
+  }
+
+  const char* read(sj::ondemand::value& value, const Type& type, Cell& cell) {
+    sj::ondemand::json_type kind;
+    if (value.type().get(kind)) return "malformed value";
+    switch (kind) {
+      case sj::ondemand::json_type::null:
+        if (value.is_null().error()) return "malformed value";
+        return nullptr;
+      case sj::ondemand::json_type::string: {
+        std::string_view text;
+        if (value.get_string().get(text)) return "malformed string";
+        return cell_from_text(text, type, options_.timestamps, cell);
+      }
+      case sj::ondemand::json_type::number: return read_number(value, type, cell);
+      case sj::ondemand::json_type::boolean: {
+        bool b = false;
+        if (value.get_bool().get(b)) return "malformed value";
+        cell.null = false;
+        cell.integer = b ? 1 : 0;
+        if (type.id == TypeId::kString) cell.text = b ? "true" : "false";
+        else if (type.id != TypeId::kBoolean) return "a boolean where another type is declared";
+        return nullptr;
+      }
+      default: {
+        if (type.id != TypeId::kString) return "an object or array where a plain value is declared";
+        std::string_view raw;
+        if (sj::to_json_string(value).get(raw)) return "malformed value";
+        cell.owned.assign(raw);
+        cell.text = cell.owned;
+        cell.null = false;
+        return nullptr;
+      }
+    }
+  }
+
+  const char* read_number(sj::ondemand::value& value, const Type& type, Cell& cell) {
+    cell.null = false;
+    if (type.is_integer()) {
+      std::int64_t v = 0;
+      if (value.get_int64().get(v) == sj::SUCCESS) return cell_from_integer(v, type, cell);
+      return "not an integer";
+    }
+    if (type.is_floating()) return value.get_double().get(cell.number) ? "not a number" : nullptr;
+    std::string_view token = value.raw_json_token();
+    while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
+    double checked = 0;
+    if (value.get_double().get(checked)) return "not a number";
+    if (type.id == TypeId::kDecimal || type.id == TypeId::kString) return cell_from_text(token, type, options_.timestamps, cell);
+    return "a number where another type is declared";
+  }
+
+  struct Expected {
+    std::string key;
+    int column = kSkip;
+  };
+
+  JsonOptions options_;
+  std::vector<Field> fields_;
+  std::unordered_map<std::string, int> column_of_;
+  std::vector<Expected> order_;
+  std::vector<Cell> cells_;
+  std::vector<std::uint8_t> seen_;
+  sj::ondemand::parser parser_;
+  std::string copy_;
+  const char* reason_ = nullptr;
+  std::string_view field_;
+};
+
+void append_json_string(std::string_view s, std::string& out) {
+  out.push_back('"');
+  for (const char c : s) {
+    const auto u = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (u >= 0x20) {
+      out.push_back(c);
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(u));
+    }
+  }
+  out.push_back('"');
+}
+
+class JsonEncoder final : public Encoder {
+ public:
+  JsonEncoder(const JsonOptions& options, const Schema& schema) : options_(options) {
+    for (const Field& f : schema.fields()) {
+      std::string key;
+      append_json_string(f.name, key);
+      keys_.push_back(key + ":");
+    }
+  }
+
+  void encode(const Batch& batch, std::size_t row, std::string& out) override {
+    SUPYO_CHECK_EQ(batch.columns.size(), keys_.size());
+    out.push_back('{');
+    bool first = true;
+    for (std::size_t c = 0; c < keys_.size(); ++c) {
+      const Column& column = *batch.columns[c];
+      const bool null = column.is_null(row);
+      if (null && options_.ignore_null_fields) continue;
+      if (!first) out.push_back(',');
+      first = false;
+      out += keys_[c];
+      if (null) out += "null";
+      else append_value(column, row, out);
+    }
+    out.push_back('}');
+  }
+
+ private:
+  void append_value(const Column& column, std::size_t row, std::string& out) const {
+    const Type& type = column.type();
+    switch (type.id) {
+      case TypeId::kBoolean:
+        out += column.value<std::uint8_t>(row) != 0 ? "true" : "false";
+        break;
+      case TypeId::kTinyInt:
+      case TypeId::kSmallInt:
+      case TypeId::kInteger:
+      case TypeId::kBigInt: {
+        const fmt::format_int text(column.integer(row));
+        out.append(text.data(), text.size());
+        break;
+      }
+      case TypeId::kFloat:
+      case TypeId::kDouble: {
+        const double v = type.id == TypeId::kFloat ? static_cast<double>(column.value<float>(row)) : column.value<double>(row);
+        if (!std::isfinite(v)) append_json_string(std::isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity", out);
+        else if (type.id == TypeId::kFloat) out += fmt::format("{}", column.value<float>(row));
+        else append_double(v, out);
+        break;
+      }
+      case TypeId::kDecimal:
+        out += format_decimal(column.value<Int128>(row), type.scale);
+        break;
+      case TypeId::kString:
+        append_json_string(column.text(row), out);
+        break;
+      case TypeId::kBytes:
+        out.push_back('"');
+        base64_encode(column.text(row), out);
+        out.push_back('"');
+        break;
+      default:
+        out.push_back('"');
+        append_temporal(column, row, options_.timestamps, out);
+        out.push_back('"');
+    }
+  }
+
+  JsonOptions options_;
+  std::vector<std::string> keys_;
+};
+
+}  // namespace
+
+std::unique_ptr<Decoder> make_json_decoder(const JsonOptions& options, const Schema& schema, std::span<const std::size_t> columns) {
+  return std::make_unique<JsonDecoder>(options, schema, columns);
+}
+std::unique_ptr<Encoder> make_json_encoder(const JsonOptions& options, const Schema& schema) { return std::make_unique<JsonEncoder>(options, schema); }
+
+}  // namespace supyo::formats

@@ -112,6 +112,15 @@ Status check_types(const FormatOptions& o, const Schema& schema) {
 
 }  // namespace
 
+FormatOptions format_of(const std::map<std::string, std::string>& table_options) {
+  FormatOptions out;
+  if (const auto it = table_options.find("format"); it != table_options.end()) out.name = it->second;
+  const std::string prefix = out.name + ".";
+  for (const auto& [key, value] : table_options)
+    if (key.starts_with(prefix)) out.options.emplace_back(key.substr(prefix.size()), value);
+  return out;
+}
+
 Result<std::unique_ptr<Decoder>> make_decoder(const FormatOptions& options, const Schema& schema, std::span<const std::size_t> columns) {
   SUPYO_TRY(check(options));
   SUPYO_TRY(check_types(options, schema));

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -48,6 +49,9 @@ struct FormatOptions {
   std::string name;
   std::vector<std::pair<std::string, std::string>> options;
 };
+
+/// The format part of a table's WITH options: 'format' = 'json', 'json.fail-on-missing-field' = 'true' -> {"json", {{"fail-on-missing-field", "true"}}}.
+FormatOptions format_of(const std::map<std::string, std::string>& table_options);
 
 /// `schema`: all columns of the record in declared order (CSV needs it); `columns`: those to decode, in output order.
 /// Errors: kUnknownOption (no such format, with did-you-mean), kBadOptionValue.

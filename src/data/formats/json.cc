@@ -87,7 +87,7 @@ class JsonDecoder final : public Decoder {
         cells_[c].null = true;
       }
     }
-    if (!doc.at_end()) return refuse("more than one JSON value in a record");
+    if (doc.current_location().error() == sj::SUCCESS) return refuse("more than one JSON value in a record");
     for (std::size_t c = 0; c < cells_.size(); ++c) {
       if (seen_[c] != 0) continue;
       if (options_.fail_on_missing_field) return refuse("missing field", fields_[c].name);

@@ -42,6 +42,8 @@ class SinkWriter {
  public:
   virtual ~SinkWriter() = default;
   virtual Status write(const BatchPtr& batch, Epoch epoch) = 0;
+  /// The job ends after the next barrier (input exhausted, stop or drain): nothing will be written after it, so close what is open.
+  virtual Status closing() { return ok(); }
   /// The cut: what was written so far is epoch `e`.
   virtual Status begin_prepare(Epoch e) = 0;
   /// Polled until done: everything of `e` is durable in the outside system but invisible, or is inside the handle.

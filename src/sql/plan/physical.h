@@ -1,0 +1,200 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "data/types/changelog.h"
+#include "data/types/type.h"
+#include "data/types/value.h"
+#include "sql/catalog/table.h"
+#include "sql/expr/expr.h"
+#include "sql/expr/registry.h"
+
+namespace supyo::plan {
+
+/// The physical plan: what engine/job turns into a JobGraph, one node an operator, source or sink. Plain immutable data.
+/// Nodes are in topological order (inputs first) and form a DAG: equal subplans are one node with several consumers.
+
+using NodeIndex = std::size_t;
+
+/// How the rows of a node's inputs must be spread over the shards.
+struct Distribution {
+  enum class Kind : std::uint8_t {
+    kForward,  ///< as they are: fused with the input
+    kHash,     ///< rows with equal `keys` on one shard
+    kSingle,   ///< all on shard 0
+  } kind = Kind::kForward;
+  std::vector<std::size_t> keys;  ///< kHash: columns of the input
+  bool operator==(const Distribution&) const = default;
+};
+
+/// Which kinds of row a node emits: EXPLAIN CHANGELOG_MODE's [I,UB,UA,D].
+struct Changes {
+  bool update = false;         ///< +U
+  bool update_before = false;  ///< -U; only with `update`
+  bool remove = false;         ///< -D
+  bool operator==(const Changes&) const = default;
+  bool append_only() const { return !update && !remove; }
+  ChangelogMode mode() const {
+    if (append_only()) return ChangelogMode::kAppend;
+    return update && !update_before ? ChangelogMode::kUpsert : ChangelogMode::kRetract;
+  }
+  std::string to_string() const;  ///< "[I,UB,UA]"
+};
+
+/// The row-time column of a scan. The runtime computes watermarks and edge watermarks from it.
+struct RowTime {
+  std::size_t column = 0;             ///< index into the scan's output
+  DurationUs bound_us = 0;            ///< watermark = largest row time - bound
+  DurationUs idle_timeout_us = 0;     ///< 0 = a split is never declared idle
+  bool edge = false;                  ///< an operator above reads edge watermarks (a window or OVER)
+  bool operator==(const RowTime&) const = default;
+};
+
+/// Reads a table. Output: the columns read, then the computed row time when there is one.
+struct Scan {
+  catalog::TableDefinition table;       ///< options with those of an OPTIONS hint; a metadata column has the connector's own type here
+  std::vector<std::size_t> columns;     ///< indices into table.schema(), ascending
+  /// Row time that is a computed column (`ts AS TO_TIMESTAMP_LTZ(ms, 3)`): an expression over `columns`, evaluated batch by batch as part of
+  /// the source, before watermarks; it is the last output column. Null otherwise.
+  expr::ExprPtr computed_row_time;
+  std::optional<RowTime> row_time;      ///< set when the table has a WATERMARK
+  /// Per output column: a null makes the record dead (kNullInNotNull). Declared NOT NULL and read by the query, or the row time.
+  std::vector<bool> not_null;
+};
+
+/// Filter, then projection, in one pass. Edge watermarks and origins go with the rows.
+struct Calc {
+  expr::ExprPtr filter;                      ///< BOOLEAN over the input; null = all rows
+  std::vector<expr::ExprPtr> projections;    ///< one per output column, over the input
+};
+
+enum class WindowColumn : std::uint8_t { kStart, kEnd, kTime };  ///< window_start, window_end TIMESTAMP(3); window_time = end - 1 ms
+
+/// A window table function that no aggregation follows: one output row per row and window. Output: the input's columns, window_start,
+/// window_end TIMESTAMP(3), window_time (the type of the time column). Rows are not held back; late rows pass too (Flink does the same).
+struct WindowAssign {
+  WindowSpec window;
+  std::size_t time_column = 0;
+};
+
+/// Aggregates per window and key; a window is emitted once, when the watermark passes its end. Output: keys, calls, window_columns.
+struct WindowAggregate {
+  WindowSpec window;
+  std::size_t time_column = 0;                 ///< row time, or window_time of an earlier window (those rows are never late)
+  std::vector<std::size_t> keys;
+  std::vector<expr::AggregateCall> calls;
+  std::vector<WindowColumn> window_columns;
+};
+
+/// Aggregates per key without bound. Emits +I for a new group, then updates; -D when a retraction empties the group. The operator counts
+/// the rows of a group itself (`input_retracts`). Without calls it is DISTINCT: one +I per key, no updates. Output: keys, calls.
+struct GroupAggregate {
+  std::vector<std::size_t> keys;               ///< empty: one group, no row before the first input row (Flink's streaming rule)
+  std::vector<expr::AggregateCall> calls;
+  bool input_retracts = false;
+  bool emit_update_before = true;              ///< false: consumers key by the upsert key, -U is left out
+};
+
+struct OverCall {
+  enum class Kind : std::uint8_t { kLag } kind = Kind::kLag;
+  std::size_t argument = 0;                    ///< input column
+  std::int64_t offset = 1;                     ///< rows back, >= 0
+  Value default_value;                         ///< null, or of the call's type
+  Type type;
+  std::string name;
+};
+
+/// OVER (PARTITION BY keys ORDER BY row time): rows wait for the watermark and leave in time order (arrival order on ties).
+/// A row behind its edge watermark is late: to `T$late`. Output: the input's columns, then one per call.
+struct Over {
+  std::vector<std::size_t> keys;
+  std::size_t time_column = 0;
+  std::vector<OverCall> calls;
+};
+
+/// UNION ALL: rows of all inputs (same types) as they come.
+struct Union {};
+
+/// Constant rows; a bounded source. Expressions over no columns, evaluated once at start on a batch of one row.
+struct Values {
+  std::vector<std::vector<expr::ExprPtr>> rows;
+};
+
+/// The first rows that come, of an append-only input, over all shards. Ends the job when it is full and nothing else is to be done.
+struct Limit {
+  std::uint64_t offset = 0;
+  std::uint64_t count = 0;
+};
+
+/// Holds everything until the input ends, applies retractions, sorts (stable; no keys: order of arrival), cuts, emits inserts.
+/// Only in one-shot console queries over bounded input.
+struct Sort {
+  struct Key {
+    std::size_t column = 0;
+    bool descending = false;
+    bool nulls_first = true;
+    bool operator==(const Key&) const = default;
+  };
+  std::vector<Key> keys;
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> count;
+};
+
+/// Writes to a table, or to the caller (console) when `table` is absent. Its schema is the node's input schema: the persisted columns of
+/// the table, by position, with the table's names and types (implicit casts are in the Calc below).
+struct Sink {
+  std::optional<catalog::TableDefinition> table;
+  Schema schema;
+  ChangelogMode mode = ChangelogMode::kAppend;       ///< what really arrives
+  DeliveryGuarantee guarantee = DeliveryGuarantee::kNone;
+  std::vector<std::size_t> primary_key;              ///< columns of `schema`
+  /// Columns declared NOT NULL whose query column may be null: a null there is kNullInNotNull and fails the job (Flink's
+  /// table.exec.sink.not-null-enforcer = ERROR).
+  std::vector<std::size_t> check_not_null;
+  bool overwrite = false;
+};
+
+struct PhysicalNode {
+  std::variant<Scan, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, Union, Values, Limit, Sort, Sink> op;
+  std::vector<NodeIndex> inputs;
+  Distribution distribution;                  ///< of every input
+  Schema output;                              ///< names are unique; empty for a Sink
+  Changes changes;                            ///< of the output; of the input for a Sink
+  /// Columns that identify a row for updates; empty list = at most one row; absent = none known (a changed row is taken back whole).
+  std::optional<std::vector<std::size_t>> upsert_key;
+  std::uint32_t max_parallelism = 0;          ///< 0 = as the job, 1 = shard 0 only
+  /// Stable over restarts and over edits elsewhere in the file: hash of what the operator means and of all below it. Unique in the plan.
+  std::string uid;
+  std::string name;                           ///< one line, as EXPLAIN prints it
+  /// WindowAggregate and Over: the tables whose rows can be late here. Their late rows go to `T$late` (schema late_schema(input)).
+  std::vector<catalog::ObjectPath> late_tables;
+  bool stateful = false;
+  std::string state;                          ///< what is kept, for EXPLAIN: "one accumulator per window and key"
+
+  template <class T>
+  const T* as() const { return std::get_if<T>(&op); }
+};
+
+struct PhysicalPlan {
+  std::vector<PhysicalNode> nodes;
+  bool holds_until_watermark = false;         ///< an OVER or a window keeps rows back
+  /// Over what the plan computes and what its state looks like (schemas, expressions, keys, windows, table paths and options): a state
+  /// directory that was written by a plan with another fingerprint is refused. Independent of settings that only change speed.
+  std::string fingerprint;
+
+  std::vector<NodeIndex> sinks() const;
+  std::vector<NodeIndex> scans() const;
+};
+
+/// EXPLAIN: the tree of every sink with operators, changelog modes, state per operator and what each sink guarantees.
+std::string explain_text(const PhysicalPlan& plan);
+/// EXPLAIN CHANGELOG_MODE: the tree with only the modes, as Flink prints them.
+std::string explain_changelog(const PhysicalPlan& plan);
+/// EXPLAIN JSON_EXECUTION_PLAN: {"nodes":[{"id","type","contents","parallelism","predecessors":[..]}],..}
+std::string explain_json(const PhysicalPlan& plan);
+
+}  // namespace supyo::plan

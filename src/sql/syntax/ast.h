@@ -1,0 +1,165 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "sql/syntax/ast_query.h"
+
+/// The syntax tree of a script, whole: ast_type.h (type names), ast_expr.h (expressions), ast_query.h (queries), and the
+/// statements here. Plain data: copyable, comparable with `==` (positions never count), bound to no catalog and no types.
+/// Every node that an error can point at has a Span into the text that was parsed.
+namespace supyo::syntax {
+
+// ---- CREATE
+struct ColumnDefinition {
+  enum class Kind { kPhysical, kComputed, kMetadata };
+  Span span;
+  Identifier name;
+  Kind kind = Kind::kPhysical;
+  std::optional<TypeName> type;             ///< none for a computed column
+  ExprPtr computed;                         ///< of a computed column
+  std::optional<std::string> metadata_key;  ///< METADATA FROM 'key'; without it the column's own name is the key
+  bool is_virtual = false;                  ///< METADATA .. VIRTUAL
+  std::string comment;
+  bool operator==(const ColumnDefinition&) const = default;
+};
+/// WATERMARK FOR column AS expression
+struct WatermarkDefinition { Span span; Name column; ExprPtr expr; bool operator==(const WatermarkDefinition&) const = default; };
+struct PrimaryKeyDefinition {
+  Span span;
+  std::optional<Identifier> constraint;
+  std::vector<Identifier> columns;
+  bool enforced = false;  ///< ENFORCED or nothing written; Flink, and the binder, want NOT ENFORCED
+  bool operator==(const PrimaryKeyDefinition&) const = default;
+};
+struct LikeOption {
+  enum class Mode { kIncluding, kExcluding, kOverwriting };
+  enum class What { kAll, kConstraints, kDistribution, kGenerated, kMetadata, kOptions, kPartitions, kWatermarks };
+  Mode mode = Mode::kIncluding;
+  What what = What::kAll;
+  bool operator==(const LikeOption&) const = default;
+};
+struct LikeClause { Name table; std::vector<LikeOption> options; bool operator==(const LikeClause&) const = default; };
+struct CreateTable {
+  bool temporary = false;
+  bool if_not_exists = false;
+  Name name;
+  std::vector<ColumnDefinition> columns;
+  std::vector<WatermarkDefinition> watermarks;     ///< Flink allows one; the binder says so
+  std::optional<PrimaryKeyDefinition> primary_key;  ///< `id INT PRIMARY KEY NOT ENFORCED` arrives here too
+  std::string comment;
+  std::vector<Identifier> partitioned_by;
+  std::vector<OptionEntry> options;
+  std::optional<LikeClause> like;
+  QueryPtr as_query;  ///< CREATE TABLE .. AS SELECT; may be empty
+  bool operator==(const CreateTable&) const = default;
+};
+struct CreateView {
+  bool temporary = false;
+  bool if_not_exists = false;
+  Name name;
+  std::vector<Identifier> columns;
+  std::string comment;
+  QueryPtr query;
+  bool operator==(const CreateView&) const = default;
+};
+struct CreateCatalog {
+  bool if_not_exists = false;
+  Identifier name;
+  std::string comment;
+  std::vector<OptionEntry> options;
+  bool operator==(const CreateCatalog&) const = default;
+};
+struct CreateDatabase {
+  bool if_not_exists = false;
+  Name name;
+  std::string comment;
+  std::vector<OptionEntry> options;
+  bool operator==(const CreateDatabase&) const = default;
+};
+
+// ---- USE, DROP, ALTER
+struct UseCatalog { Identifier name; bool operator==(const UseCatalog&) const = default; };
+struct UseDatabase { Name name; bool operator==(const UseDatabase&) const = default; };
+struct Drop {
+  enum class Kind { kTable, kView, kDatabase, kCatalog };
+  Kind kind = Kind::kTable;
+  bool temporary = false;
+  bool if_exists = false;
+  Name name;
+  bool cascade = false;  ///< DROP DATABASE .. CASCADE
+  bool operator==(const Drop&) const = default;
+};
+/// ALTER TABLE|VIEW|DATABASE name SET (..) | RESET (..) | RENAME TO ..
+struct Alter {
+  enum class Kind { kTable, kView, kDatabase };
+  struct SetOptions { std::vector<OptionEntry> options; bool operator==(const SetOptions&) const = default; };
+  struct ResetOptions { std::vector<std::string> keys; bool operator==(const ResetOptions&) const = default; };
+  struct Rename { Name to; bool operator==(const Rename&) const = default; };
+  Kind kind = Kind::kTable;
+  bool if_exists = false;
+  Name name;
+  std::variant<SetOptions, ResetOptions, Rename> action;
+  bool operator==(const Alter&) const = default;
+};
+
+// ---- SHOW, DESCRIBE, EXPLAIN, SET
+struct Show {
+  enum class Kind {
+    kTables, kViews, kFunctions, kCatalogs, kDatabases, kJobs, kCurrentCatalog, kCurrentDatabase, kCreateTable,
+    kCreateView, kCreateCatalog, kColumns
+  };
+  Kind kind = Kind::kTables;
+  std::optional<Name> name;           ///< of SHOW CREATE .. and SHOW COLUMNS FROM; the database of SHOW TABLES FROM
+  std::optional<std::string> like;    ///< [NOT] LIKE 'pattern'
+  bool not_like = false;
+  bool operator==(const Show&) const = default;
+};
+struct Describe { Name name; bool extended = false; bool operator==(const Describe&) const = default; };
+struct Statement;
+/// EXPLAIN [PLAN FOR] statement, or EXPLAIN detail, detail statement.
+struct Explain {
+  bool changelog_mode = false;
+  bool estimated_cost = false;
+  bool json = false;         ///< JSON_EXECUTION_PLAN
+  bool plan_advice = false;
+  Box<Statement> statement;  ///< a SelectStatement, Insert or StatementSet
+  bool operator==(const Explain&) const = default;
+};
+/// SET 'key' = 'value'; SET alone lists (no entry).
+struct SetOption { std::optional<OptionEntry> entry; bool operator==(const SetOption&) const = default; };
+/// RESET 'key'; RESET alone resets all.
+struct ResetOption { std::optional<std::string> key; Span key_span; bool operator==(const ResetOption&) const = default; };
+
+// ---- doing things
+struct PartitionValue { Identifier column; ExprPtr value; bool operator==(const PartitionValue&) const = default; };
+struct Insert {
+  bool overwrite = false;
+  Name target;
+  std::vector<Hint> hints;
+  std::vector<PartitionValue> partition;  ///< PARTITION (a = 1): static
+  std::vector<Identifier> columns;        ///< may be empty: all, in order
+  QueryPtr query;                         ///< VALUES is a query too
+  bool operator==(const Insert&) const = default;
+};
+struct StatementSetEntry { Span span; Insert insert; bool operator==(const StatementSetEntry&) const = default; };
+/// EXECUTE STATEMENT SET BEGIN ..; END and BEGIN STATEMENT SET; ..; END: one job with several sinks.
+struct StatementSet { std::vector<StatementSetEntry> inserts; bool operator==(const StatementSet&) const = default; };
+/// A query on its own: its rows go to the console.
+struct SelectStatement { QueryPtr query; bool operator==(const SelectStatement&) const = default; };
+/// STOP JOB 'id' [WITH SAVEPOINT] [WITH DRAIN]
+struct StopJob { std::string job; bool savepoint = false; bool drain = false; bool operator==(const StopJob&) const = default; };
+
+struct Statement {
+  using Node = std::variant<CreateTable, CreateView, CreateCatalog, CreateDatabase, UseCatalog, UseDatabase, Drop, Alter, Show,
+                            Describe, Explain, SetOption, ResetOption, Insert, StatementSet, SelectStatement, StopJob>;
+  Span span;  ///< without the final `;`: text.substr(span.begin, span.end - span.begin) is the statement as written
+  Node node;
+  bool operator==(const Statement&) const = default;
+
+  template <class T>
+  const T* as() const { return std::get_if<T>(&node); }
+};
+
+}  // namespace supyo::syntax

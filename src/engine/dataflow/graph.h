@@ -43,6 +43,9 @@ struct SourceNode {
   std::vector<bool> not_null;            ///< per output column: a null makes the record dead (kNullInNotNull)
   std::shared_ptr<Sink> dead_sink;       ///< `T$dead`; may be null: then dead records are only counted
   std::string table;                     ///< for messages: catalog name of the table
+  /// Replay: each row is given to the job when the clock reaches the time in this column (TIMESTAMP or TIMESTAMP_LTZ), and that time is its
+  /// produce time. A null, or a time before that of the row ahead of it, goes with the row ahead of it. Stepped drive only.
+  std::optional<std::size_t> replay;
 };
 struct OperatorNode {
   OperatorFactory factory;

@@ -30,6 +30,8 @@ class OperatorContext {
   virtual Epoch epoch() const = 0;
   /// Rows beyond lateness, in the schema that late_schema() gives for this operator's input; they go to `T$late` with the epoch.
   virtual Status emit_late(BatchPtr rows) = 0;
+  /// This operator wants no more input (LIMIT is reached): the job drains as if its input had ended.
+  virtual void finish_job() {}
 };
 
 /// Schema of `T$late`: the operator's input columns, then `watermark` TIMESTAMP(3), `lateness_ms` BIGINT (watermark - event time),

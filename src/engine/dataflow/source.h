@@ -26,6 +26,10 @@ struct SourceBatch {
   std::uint32_t split = 0;          ///< index into the reader's splits
   BatchPtr batch;                   ///< without origins and edge watermarks; null when all records were dead
   std::vector<TimeUs> produce_us;   ///< one a row: when it was given to the log (or read, for sources that have no log)
+  /// Optional, for a row that turns out dead after decoding (null in NOT NULL): where it was read, and its text. Own what they use: they
+  /// may be called after poll() returned, until the batch is dropped. Absent: the split's id, and the row's columns as text.
+  std::function<std::string(std::size_t row)> position_of = {};
+  std::function<std::string(std::size_t row)> raw_of = {};
 };
 
 /// One record that could not become a row. Goes to `T$dead`.
@@ -37,6 +41,9 @@ struct DeadRecord {
   std::string raw;         ///< at most 64 KiB of the record
   TimeUs produce_us = 0;
 };
+
+/// Schema of `T$dead`: `source` (the table), `position`, `field`, `reason`, `raw` STRING, `dead_time` TIMESTAMP(3) (when it was met).
+Schema dead_schema();
 
 /// Where a reader puts what it read. Valid during the call.
 class SourceOutput {
@@ -64,7 +71,7 @@ class SourceReader {
  public:
   virtual ~SourceReader() = default;
   /// Reads about `budget_rows` rows from one or more of its splits. kDone when all its (bounded) splits ended.
-  /// Replay: the runtime tells the time up to which rows may be released through `ReaderContext::release_until_us`.
+  /// Reading on from a position gives the same rows and dead records in the same order (in batches of any size).
   virtual Result<Poll> poll(std::size_t budget_rows, SourceOutput& out) = 0;
   /// Positions of all its splits, now (called between polls, at a barrier).
   virtual std::vector<SplitPosition> positions() const = 0;

@@ -165,7 +165,7 @@ std::string format_time(std::int64_t us, int precision) {
 
 std::string format_timestamp(TimeUs us, int precision) {
   const std::int64_t days = floor_div(us, kDay);
-  const std::int64_t rest = us - days * kDay;
+  const std::int64_t rest = us % kDay + (us % kDay < 0 ? kDay : 0);
   const Date d = date_from_days(days);
   const std::int64_t seconds = rest / kSecond;
   std::string out = fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", d.year, d.month, d.day, seconds / 3600, seconds / 60 % 60, seconds % 60);

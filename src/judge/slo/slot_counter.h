@@ -52,7 +52,7 @@ class SlotCounter {
     std::int64_t upto = INT64_MIN;
     Counts sum;
   };
-  Ring seconds_{{}, INT64_MIN, kSeconds};
+  Ring seconds_{{}, INT64_MIN, kSeconds + 1};  ///< the hour, and the second begun
   Ring minutes_{{}, INT64_MIN, kMinutes};
   std::vector<MinuteSum> sums_;
   Counts lifetime_;

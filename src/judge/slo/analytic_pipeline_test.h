@@ -1,0 +1,82 @@
+#pragma once
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include "judge/slo/judge.h"
+
+namespace supyo::slo {
+
+/// For tests only: what a job with interval I, epoch duration D, commit delay C(t) and watermark bound B reports to the judge, computed on paper:
+/// one record every 1/tps seconds, event time = produce time = when it is taken.
+struct AnalyticPipeline {
+  std::int64_t tps = 200;
+  DurationUs interval_us = 3 * kSecond;
+  DurationUs epoch_us = 20 * kMillisecond;
+  DurationUs bound_us = kSecond;
+  std::function<DurationUs(TimeUs)> commit_delay_us = [](TimeUs) { return DurationUs{0}; };
+
+  void run(Judge& judge, TimeUs from, TimeUs until) const {
+    judge.started({.holds_until_watermark = true, .source_splits = 1}, from);
+    std::int64_t epoch = 1;
+    std::vector<TimeUs> batch;
+    TimeUs cut_at = from + interval_us;
+    TimeUs final_at = kTimeMax, visible_at = kTimeMax;
+    TimeUs newest = kTimeMin;
+    std::uint64_t unacknowledged = 0, in_epoch = 0;
+    bool visible = true;
+    const DurationUs step = kSecond / tps;
+    for (TimeUs t = from; t < until; t += step) {
+      batch.assign(1, t);
+      newest = t;
+      judge.taken({.epoch = Epoch{epoch}, .split = 0, .event_us = batch, .produce_us = batch, .now_us = t});
+      ++unacknowledged;
+      ++in_epoch;
+      if (t >= final_at) {
+        judge.epoch_final(Epoch{epoch - 1}, final_at);
+        visible_at = final_at + commit_delay_us(final_at);
+        final_at = kTimeMax;
+        unacknowledged = in_epoch;
+      }
+      if (t >= visible_at) {
+        judge.epoch_visible(Epoch{epoch - 1}, visible_at);
+        visible_at = kTimeMax;
+        visible = true;
+      }
+      if (t >= cut_at && visible) {
+        judge.epoch_cut(Epoch{epoch}, newest - bound_us, t);
+        final_at = t + epoch_us;
+        cut_at = t + interval_us;
+        ++epoch;
+        visible = false;
+        in_epoch = 0;
+      }
+      if (t % kSecond == 0) judge.lags(0, unacknowledged, 0, true, t);
+    }
+    judge.advance(until);
+  }
+};
+
+/// Document 000's three objectives, as the example ships them.
+inline Objectives document_000() {
+  Objectives o;
+  Objective latency;
+  latency.name = "end-to-end-latency";
+  latency.threshold_us = 5 * kSecond;
+  latency.target = 0.95;
+  Objective fresh;
+  fresh.name = "freshness";
+  fresh.measure = Measure::kFreshness;
+  fresh.threshold_us = 30 * kSecond;
+  fresh.target = 0.99;
+  Objective success;
+  success.name = "processing-success";
+  success.measure = Measure::kProcessingSuccess;
+  success.clock = LatencyClock::kProduce;
+  success.threshold_us = 30 * kSecond;
+  success.target = 0.999;
+  o.items = {latency, fresh, success};
+  return o;
+}
+
+}  // namespace supyo::slo

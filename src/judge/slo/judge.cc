@@ -1,0 +1,355 @@
+#include "judge/slo/judge.h"
+
+#include <algorithm>
+
+#include "judge/slo/judge_impl.h"
+
+namespace supyo::slo {
+namespace {
+
+std::vector<Column> columns_for(const Objectives& objectives) {
+  std::vector<Column> c;
+  for (const char* name : {"e2e_p50", "e2e_p95", "e2e_p99", "e2e_window_p95", "pipe_p50", "pipe_p95", "pipe_p99", "freshness", "freshness_naive",
+                           "epoch_duration", "commit_delay", "commit_age", "lag_time"}) {
+    c.push_back({name, "s", {}});
+  }
+  for (const char* name : {"lag_committed", "lag_fetched", "unfinished", "records_in", "records_out"}) c.push_back({name, "records", {}});
+  for (const char* name : {"burrow", "state"}) c.push_back({name, "state", {}});
+  for (const Objective& o : objectives.items) {
+    c.push_back({"bad_share:" + o.name, "share", {}});
+    c.push_back({"now_bad_share:" + o.name, "share", {}});
+    c.push_back({"breached:" + o.name, "state", {}});
+  }
+  return c;
+}
+
+}  // namespace
+
+std::string_view state_name(State s) {
+  switch (s) {
+    case State::kOk: return "OK";
+    case State::kAtRisk: return "AT RISK";
+    case State::kIncident: return "INCIDENT";
+    case State::kUnknown: return "UNKNOWN";
+  }
+  return "?";
+}
+
+Judge::Impl::Impl(const Objectives& declared, JudgeOptions opt)
+    : objectives(declared),
+      options(opt),
+      counters(declared.items.size()),
+      status(declared.items.size()),
+      e2e({opt.now_view_us, 10 * kMinute}),
+      pipe({opt.now_view_us, 10 * kMinute}),
+      series(columns_for(declared)) {
+  for (const Objective& o : declared.items) wants_results = wants_results || o.reference == Reference::kCompletion;
+}
+
+Judge::Judge(Objectives objectives, JudgeOptions options) : objectives_(std::move(objectives)), impl_(std::make_unique<Impl>(objectives_, options)) {}
+Judge::~Judge() = default;
+
+Judge::Impl::Split& Judge::Impl::split(std::uint32_t i) {
+  if (i >= splits.size()) splits.resize(i + 1);
+  return splits[i];
+}
+
+void Judge::started(const PipelineShape& shape, TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  Impl& d = *impl_;
+  if (d.running) {
+    // A restart inside the process: what no durable epoch covers will be taken again.
+    d.advance(now_us);
+    d.records.drop_after(d.last_final);
+    d.results.drop_after(d.last_final);
+    d.epochs.erase(d.epochs.upper_bound(d.last_final), d.epochs.end());
+    ++d.totals.restarts;
+    d.note(now_us, "the job restarted");
+  }
+  d.shape = shape;
+  d.splits.resize(std::max<std::size_t>(d.splits.size(), shape.source_splits));
+  if (d.started_us == kTimeMin) d.started_us = now_us;
+  // After a restore the samples of the time when nothing ran are made up for: the reader waited then, too.
+  if (d.next_sample_us == kTimeMin) d.next_sample_us = (now_us / d.options.sample_us + 1) * d.options.sample_us;
+  d.last_word_us = now_us;
+  d.running = true;
+}
+
+void Judge::taken(const Taken& t) {
+  const std::lock_guard lock(mutex_);
+  Impl& d = *impl_;
+  d.advance(t.now_us);
+  d.last_word_us = std::max(d.last_word_us, t.now_us);
+  Impl::EpochInfo& info = d.epochs[t.epoch];
+  const std::uint64_t n = t.event_us.size();
+  info.taken += n;
+  info.behind += t.behind;
+  info.dead += t.dead;
+  info.taken_by_split[t.split] += n + t.dead;
+  d.sample_in += n + t.dead;
+  d.totals.taken += n;
+  d.totals.dead += t.dead;
+  d.totals.behind += t.behind;
+  d.split(t.split);
+  d.records.add(t.epoch, t.split, t.event_us, t.produce_us, t.now_us);
+}
+
+void Judge::dropped_late(Epoch epoch, std::uint64_t rows, TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  impl_->advance(now_us);
+  impl_->epochs[epoch].dropped_late += rows;
+  impl_->totals.dropped_late += rows;
+}
+
+void Judge::sink_rows(Epoch epoch, std::string_view sink, std::span<const TimeUs> completion_event_us,
+                      std::span<const TimeUs> completion_produce_us, TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  Impl& d = *impl_;
+  d.advance(now_us);
+  d.totals.sink_rows += completion_event_us.size();
+  if (!d.wants_results) return;
+  auto it = d.sinks.find(sink);
+  if (it == d.sinks.end()) it = d.sinks.emplace(std::string(sink), static_cast<std::uint32_t>(d.sinks.size())).first;
+  d.results.add(epoch, it->second, completion_event_us, completion_produce_us, now_us);
+}
+
+void Judge::epoch_cut(Epoch epoch, TimeUs watermark_us, TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  Impl& d = *impl_;
+  d.advance(now_us);
+  d.last_word_us = std::max(d.last_word_us, now_us);
+  Impl::EpochInfo& info = d.epochs[epoch];
+  info.cut_us = now_us;
+  info.watermark_us = watermark_us;
+  d.records.cut(epoch, now_us);
+  if (d.last_cut_us != kTimeMin) d.interval_us = now_us - d.last_cut_us;
+  d.last_cut_us = now_us;
+  d.last_cut = std::max(d.last_cut, epoch);
+}
+
+void Judge::epoch_final(Epoch epoch, TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  Impl& d = *impl_;
+  d.advance(now_us);
+  d.last_word_us = std::max(d.last_word_us, now_us);
+  d.last_final = std::max(d.last_final, epoch);
+  ++d.totals.epochs;
+  const auto it = d.epochs.find(epoch);
+  if (it != d.epochs.end()) {
+    it->second.final_us = now_us;
+    if (it->second.cut_us != kTimeMin) {
+      d.epoch_duration_us = now_us - it->second.cut_us;
+      for (std::size_t i = 0; i < d.counters.size(); ++i) {
+        const Objective& o = d.objectives.items[i];
+        if (o.measure != Measure::kCheckpointDuration) continue;
+        const bool good = d.epoch_duration_us < o.threshold_us;
+        d.counters[i].add(now_us, {good ? 1U : 0U, good ? 0U : 1U});
+      }
+    }
+    for (const auto& [s, n] : it->second.taken_by_split) {
+      Impl::Split& split = d.split(s);
+      split.committed_offset += n;
+      // Burrow sees the lag at the commit: what came after the cut, and what is not read yet.
+      split.burrow.committed(now_us, split.committed_offset, split.fetch_lag + d.records.records_after(epoch, s));
+    }
+  }
+}
+
+void Judge::epoch_visible(Epoch epoch, TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  Impl& d = *impl_;
+  d.advance(now_us);
+  d.last_word_us = std::max(d.last_word_us, now_us);
+  Impl::EpochInfo covered;
+  const auto end = d.epochs.upper_bound(epoch);
+  for (auto it = d.epochs.begin(); it != end; ++it) {
+    const Impl::EpochInfo& e = it->second;
+    covered.taken += e.taken;
+    covered.behind += e.behind;
+    covered.dead += e.dead;
+    covered.dropped_late += e.dropped_late;
+    covered.cut_us = std::max(covered.cut_us, e.cut_us);
+    covered.final_us = std::max(covered.final_us, e.final_us);
+    covered.watermark_us = std::max(covered.watermark_us, e.watermark_us);
+  }
+  d.epochs.erase(d.epochs.begin(), end);
+  if (covered.cut_us == kTimeMin) covered.cut_us = now_us;
+  if (covered.final_us == kTimeMin) covered.final_us = covered.cut_us;
+  d.commit_delay_us = now_us - covered.final_us;
+  d.count_tally(covered, now_us);
+  d.finish_records(epoch, covered, now_us);
+  d.finish_results(epoch, now_us);
+  d.last_visible = std::max(d.last_visible, epoch);
+  d.last_final = std::max(d.last_final, epoch);
+  d.last_visible_us = now_us;
+}
+
+void Judge::epoch_failed(Epoch epoch, TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  Impl& d = *impl_;
+  d.advance(now_us);
+  d.last_word_us = std::max(d.last_word_us, now_us);
+  ++d.totals.epochs_failed;
+  d.failures.push_back(now_us);
+  d.note(now_us, fmt::format("epoch {} failed", epoch.value));
+}
+
+void Judge::lags(std::uint32_t split, std::uint64_t committed_lag, std::uint64_t fetch_lag, bool quiet, TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  Impl& d = *impl_;
+  d.advance(now_us);
+  d.last_word_us = std::max(d.last_word_us, now_us);
+  Impl::Split& s = d.split(split);
+  s.committed_lag = committed_lag;
+  s.fetch_lag = fetch_lag;
+  s.polled_us = now_us;
+  s.quiet_at_us = quiet ? now_us : kTimeMin;
+}
+
+void Judge::count_lost(std::uint64_t records, TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  Impl& d = *impl_;
+  if (records == 0) return;
+  d.advance(now_us);
+  d.totals.lost += records;
+  d.lost_us = now_us;
+  d.note(now_us, fmt::format("{} records lost", records));
+  for (std::size_t i = 0; i < d.counters.size(); ++i) {
+    const Measure m = d.objectives.items[i].measure;
+    if (m == Measure::kProcessingSuccess || m == Measure::kCompleteness) d.counters[i].add(now_us, {0, records});
+  }
+}
+
+void Judge::count_duplicates(std::uint64_t records, TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  Impl& d = *impl_;
+  if (records == 0) return;
+  d.advance(now_us);
+  d.totals.duplicates += records;
+  d.note(now_us, fmt::format("{} records twice at the sink", records));
+  for (std::size_t i = 0; i < d.counters.size(); ++i) {
+    if (d.objectives.items[i].measure == Measure::kProcessingSuccess) d.counters[i].add(now_us, {0, records});
+  }
+}
+
+void Judge::Impl::count_tally(const EpochInfo& tally, TimeUs now) {
+  late_debt += tally.dropped_late;
+  for (std::size_t i = 0; i < counters.size(); ++i) {
+    const Objective& o = objectives.items[i];
+    const std::uint64_t dropped = std::min(tally.dropped_late, tally.taken);
+    switch (o.measure) {
+      case Measure::kLateEventRate: counters[i].add(now, {tally.taken - std::min(tally.behind, tally.taken), tally.behind}); break;
+      case Measure::kCompleteness: counters[i].add(now, {tally.taken - dropped, dropped + tally.dead}); break;
+      case Measure::kProcessingSuccess: counters[i].add(now, {0, tally.dead + tally.dropped_late}); break;
+      default: break;
+    }
+  }
+}
+
+void Judge::Impl::count_finished(const PendingRecords::Chunk& chunk, Reference reference, TimeUs now) {
+  // A record dropped as late counts as bad already; its finish is not good as well.
+  const std::uint64_t dropped = reference == Reference::kRecord ? std::min(late_debt, chunk.records) : 0;
+  if (reference == Reference::kRecord) late_debt -= dropped;
+  for (std::size_t i = 0; i < counters.size(); ++i) {
+    const Objective& o = objectives.items[i];
+    const bool latency = o.measure == Measure::kEndToEndLatency;
+    if ((!latency && o.measure != Measure::kProcessingSuccess) || o.reference != reference) continue;
+    const std::vector<TimeUs>& times = o.clock == LatencyClock::kEvent ? chunk.event_us : chunk.produce_us;
+    const TimeUs limit = now - o.threshold_us;
+    Counts c;
+    if (chunk.counts.empty()) {
+      c.bad = static_cast<std::uint64_t>(std::count_if(times.begin(), times.end(), [limit](TimeUs t) { return t <= limit; }));
+    } else {
+      for (std::size_t k = 0; k < times.size(); ++k) c.bad += times[k] <= limit ? chunk.counts[k] : 0;
+    }
+    c.good = chunk.records - c.bad;
+    if (!latency) c.good -= std::min(c.good, dropped);
+    counters[i].add(now, c);
+  }
+}
+
+void Judge::Impl::add_waterfall(const PendingRecords::Chunk& chunk, const EpochInfo& info, TimeUs now) {
+  const TimeUs taken = chunk.mean_taken_us();
+  const TimeUs first_cut = chunk.first_cut_us == kTimeMin ? info.cut_us : chunk.first_cut_us;
+  const auto n = static_cast<std::int64_t>(chunk.records);
+  Waterfall w;
+  w.records = chunk.records;
+  for (std::size_t i = 0; i < chunk.event_us.size(); ++i) {
+    const std::int64_t k = chunk.count_at(i);
+    w.source_us += k * (chunk.produce_us[i] - chunk.event_us[i]);
+    w.log_us += k * (taken - chunk.produce_us[i]);
+  }
+  w.interval_us = n * (first_cut - taken);
+  w.watermark_us = n * (info.cut_us - first_cut);
+  w.epoch_us = n * (info.final_us - info.cut_us);
+  w.commit_us = n * (now - info.final_us);
+  open_waterfall += w;
+}
+
+void Judge::Impl::finish_records(Epoch epoch, const EpochInfo& info, TimeUs now) {
+  records.finish(epoch, shape.holds_until_watermark, info.watermark_us, [&](const PendingRecords::Chunk& chunk) {
+    count_finished(chunk, Reference::kRecord, now);
+    totals.finished += chunk.records;
+    sample_out += chunk.records;
+    TimeUs newest = kTimeMin;
+    for (std::size_t i = 0; i < chunk.event_us.size(); ++i) {
+      const std::uint32_t n = chunk.count_at(i);
+      e2e.add(now - chunk.event_us[i], n);
+      pipe.add(now - chunk.produce_us[i], n);
+      newest = std::max(newest, chunk.event_us[i]);
+    }
+    Split& s = split(chunk.split);
+    s.newest_visible_us = std::max(s.newest_visible_us, std::min(newest, now));
+    add_waterfall(chunk, info, now);
+  });
+}
+
+void Judge::Impl::finish_results(Epoch epoch, TimeUs now) {
+  results.finish(epoch, false, kTimeMax, [&](const PendingRecords::Chunk& chunk) { count_finished(chunk, Reference::kCompletion, now); });
+}
+
+void Judge::advance(TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  impl_->advance(now_us);
+}
+
+void Judge::set_raw_lag_rule(RawLagRule rule) {
+  const std::lock_guard lock(mutex_);
+  impl_->options.raw_lag = rule;
+}
+
+Judge::Totals Judge::totals() const {
+  const std::lock_guard lock(mutex_);
+  Totals t = impl_->totals;
+  t.unfinished = impl_->records.records();
+  return t;
+}
+
+std::vector<ObjectiveStatus> Judge::objectives() const {
+  const std::lock_guard lock(mutex_);
+  return impl_->status;
+}
+
+Series Judge::series() const {
+  const std::lock_guard lock(mutex_);
+  return impl_->series;
+}
+
+std::vector<TimelineEvent> Judge::timeline() const {
+  const std::lock_guard lock(mutex_);
+  return impl_->timeline;
+}
+
+std::vector<DurationUs> Judge::latency_quantiles(TimeUs from_us, TimeUs to_us, const std::vector<double>& qs) const {
+  const std::lock_guard lock(mutex_);
+  return impl_->e2e.between(from_us, to_us).quantiles(qs);
+}
+
+Waterfall Judge::waterfall(TimeUs from_us, TimeUs to_us) const {
+  const std::lock_guard lock(mutex_);
+  Waterfall sum;
+  for (const auto& [t, w] : impl_->waterfalls) if (t > from_us && t <= to_us) sum += w;
+  return sum;
+}
+
+}  // namespace supyo::slo

@@ -1,0 +1,294 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "judge/slo/judge_impl.h"
+
+namespace supyo::slo {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr DurationUs kLossShown = 10 * kMinute;  // how long a loss keeps the state at INCIDENT; it stays counted for good
+
+double seconds(DurationUs us) { return us < 0 ? kNaN : static_cast<double>(us) / static_cast<double>(kSecond); }
+
+bool over_budget(const Counts& c, double target) { return c.total() > 0 && static_cast<double>(c.bad) > (1 - target) * static_cast<double>(c.total()); }
+
+// UNKNOWN stands between AT RISK and INCIDENT: it hides what is good, never what is bad.
+int rank(State s) {
+  switch (s) {
+    case State::kOk: return 0;
+    case State::kAtRisk: return 1;
+    case State::kUnknown: return 2;
+    case State::kIncident: return 3;
+  }
+  return 3;
+}
+
+std::string describe(const Objective& o, const ObjectiveStatus& s, std::uint64_t unfinished_bad) {
+  std::string text = fmt::format("{}: {} of {} {} in the last {}, {} needed", o.name, show_share(1 - s.window.bad_share()), s.window.total(),
+                                 o.measure == Measure::kFreshness ? "samples fresh" : "records good", show_duration(o.window_us), show_share(o.target));
+  if (unfinished_bad > 0) text += fmt::format("; {} not visible yet and already over {}", unfinished_bad, show_duration(o.threshold_us));
+  return text;
+}
+
+}  // namespace
+
+void Judge::Impl::advance(TimeUs now) {
+  if (!running) return;
+  // A long silence is evaluated in bounded work: beyond a day in one step, the samples in between are left out.
+  constexpr std::int64_t kMostSamples = 86'400;
+  if (now - next_sample_us > kMostSamples * options.sample_us) next_sample_us = now / options.sample_us * options.sample_us;
+  while (next_sample_us <= now) {
+    sample(next_sample_us);
+    next_sample_us += options.sample_us;
+  }
+}
+
+void Judge::Impl::sample(TimeUs now) {
+  sample_freshness(now);
+  e2e.close(now);
+  pipe.close(now);
+  if (open_waterfall.records > 0) {
+    waterfalls.emplace_back(now, open_waterfall);
+    open_waterfall = {};
+    while (waterfalls.front().first <= now - kHour) waterfalls.pop_front();
+  }
+  while (!failures.empty() && failures.front() <= now - 10 * kMinute) failures.pop_front();
+  for (std::size_t i = 0; i < status.size(); ++i) {
+    const bool was = status[i].breached;
+    const TimeUs since = status[i].breached_since_us;
+    status[i] = status_of(i, now);
+    status[i].breached_since_us = was ? since : now;
+    if (status[i].breached != was) note(now, fmt::format("objective {} {}", objectives.items[i].name, status[i].breached ? "broken" : "met again"));
+  }
+  update_state(now);
+  update_tickets(now);
+  record(now);
+}
+
+void Judge::Impl::sample_freshness(TimeUs now) {
+  DurationUs worst = -1;
+  TimeUs newest = kTimeMin;
+  bool unknown = false;
+  for (std::uint32_t i = 0; i < splits.size(); ++i) {
+    const Split& s = splits[i];
+    newest = std::max(newest, s.newest_visible_us);
+    TimeUs as_of = std::max(s.newest_visible_us, started_us);
+    // Proved quiet: the end was polled and nothing is on its way, so what is visible is all there is, as of that poll.
+    if (s.quiet_at_us != kTimeMin && records.records_of(i) == 0) as_of = std::max(as_of, s.quiet_at_us);
+    worst = std::max(worst, now - as_of);
+    if (s.polled_us != kTimeMin && now - s.polled_us > options.unknown_after_us) unknown = true;
+  }
+  fresh_s = worst < 0 || unknown ? -1 : static_cast<double>(worst) / static_cast<double>(kSecond);
+  fresh_naive_s = newest == kTimeMin ? -1 : static_cast<double>(now - newest) / static_cast<double>(kSecond);
+  if (fresh_s < 0) return;
+  for (std::size_t i = 0; i < counters.size(); ++i) {
+    const Objective& o = objectives.items[i];
+    if (o.measure != Measure::kFreshness) continue;
+    const bool good = worst < o.threshold_us;
+    // The sample belongs to the slot that ends now.
+    counters[i].add(now - 1, {good ? 1U : 0U, good ? 0U : 1U});
+  }
+}
+
+Counts Judge::Impl::unfinished(const Objective& o, TimeUs now) const {
+  if (o.measure != Measure::kEndToEndLatency && o.measure != Measure::kProcessingSuccess) return {};
+  const PendingRecords& p = o.reference == Reference::kRecord ? records : results;
+  Counts c;
+  c.bad = p.at_or_before(now - o.threshold_us, o.clock == LatencyClock::kProduce);
+  c.good = p.records() - c.bad;
+  return c;
+}
+
+Counts Judge::Impl::counted(std::size_t i, DurationUs window, TimeUs now) { return counters[i].window(window, now); }
+
+ObjectiveStatus Judge::Impl::status_of(std::size_t i, TimeUs now) {
+  const Objective& o = objectives.items[i];
+  const Counts aged = unfinished(o, now);
+  ObjectiveStatus s;
+  s.name = o.name;
+  s.window = counted(i, o.window_us, now) + aged;
+  s.now = counted(i, options.now_view_us, now) + aged;
+  s.judged = now - started_us >= std::min(o.window_us, options.warm_up_us) && s.window.total() > 0;
+  s.breached = s.judged && over_budget(s.window, o.target);
+  s.budget_left = 1 - s.window.bad_share() / (1 - o.target);
+  for (const BurnAlert& a : o.alerts) {
+    if (!s.judged) break;
+    const auto burn = [&](DurationUs w) { return (counted(i, w, now) + aged).bad_share() / (1 - o.target); };
+    if (burn(a.long_window_us) >= a.threshold && burn(a.short_window_us) >= a.threshold) s.alerts.push_back(a.name);
+  }
+  return s;
+}
+
+bool Judge::Impl::silent(TimeUs now) const { return now - last_word_us > options.unknown_after_us; }
+
+State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const {
+  bool incident = false, risk = false, judged = false;
+  for (std::size_t i = 0; i < status.size(); ++i) {
+    const Objective& o = objectives.items[i];
+    const ObjectiveStatus& s = status[i];
+    if (o.role != Role::kDeciding) continue;
+    judged = judged || s.judged;
+    bool paged = false;
+    for (const std::string& alert : s.alerts) {
+      const auto a = std::find_if(o.alerts.begin(), o.alerts.end(), [&](const BurnAlert& x) { return x.name == alert; });
+      if (a == o.alerts.end() || a->severity != "page") continue;
+      paged = true;
+      why.push_back(fmt::format("{}: budget burns at least {:g}x too fast over {} and {}", o.name, a->threshold, show_duration(a->long_window_us), show_duration(a->short_window_us)));
+    }
+    if (s.breached) why.push_back(describe(o, s, unfinished(o, now).bad));
+    incident = incident || s.breached || paged;
+    risk = risk || (s.judged && over_budget(s.now, o.target));
+  }
+  if (lost_us != kTimeMin && now - lost_us < kLossShown) {
+    incident = true;
+    why.push_back(fmt::format("{} records lost", totals.lost));
+  }
+  if (silent(now)) {
+    why.push_back(fmt::format("no word from the job for {}", show_duration((now - last_word_us) / kSecond * kSecond)));
+    return incident ? State::kIncident : State::kUnknown;
+  }
+  if (incident) return State::kIncident;
+  if (!judged) {
+    why.push_back("not enough seen yet to judge");
+    return State::kUnknown;
+  }
+  if (risk) {
+    why.push_back("the last minute spends the error budget faster than it grows");
+    return State::kAtRisk;
+  }
+  return State::kOk;
+}
+
+void Judge::Impl::update_state(TimeUs now) {
+  std::vector<std::string> why;
+  const State target = target_state(now, why);
+  const bool worse_or_same = rank(target) >= rank(state);
+  if (worse_or_same) state_cause_us = now;
+  // A better state only after its cause was away for clear_after; UNKNOWN ends as soon as there is something to say.
+  const bool better = !worse_or_same && (state == State::kUnknown || now - state_cause_us >= options.clear_after_us);
+  if (worse_or_same || better) {
+    if (target != state) {
+      note(now, fmt::format("state {} -> {}", state_name(state), state_name(target)));
+      state_since_us = now;
+      state_cause_us = now;
+    }
+    state = target;
+    reasons = std::move(why);
+  }
+  // The moment the reader first feels it: the last minute alone is over the latency objective's budget.
+  bool spiking = false;
+  for (std::size_t i = 0; i < status.size(); ++i) {
+    const Objective& o = objectives.items[i];
+    spiking = spiking || (o.measure == Measure::kEndToEndLatency && status[i].judged && over_budget(status[i].now, o.target));
+  }
+  if (spiking && spike.since_us == kTimeMin) note(now, "end-to-end latency of the last minute above its threshold");
+  spike.since_us = spiking ? (spike.since_us == kTimeMin ? now : spike.since_us) : kTimeMin;
+}
+
+void Judge::Impl::update_tickets(TimeUs now) {
+  tickets.clear();
+  // The sink is the bottleneck when making an epoch visible takes half of what one epoch lasts, or more, for two minutes.
+  const DurationUs committing = last_final > last_visible && last_visible_us != kTimeMin ? std::max(commit_delay_us, now - last_visible_us - std::max<DurationUs>(interval_us, 0)) : commit_delay_us;
+  const bool slow = interval_us > 0 && committing >= 500 * kMillisecond && 2 * committing >= interval_us;
+  if (!slow) sink_slow.since_us = kTimeMin;
+  else if (sink_slow.since_us == kTimeMin) sink_slow.since_us = now;
+  if (slow && now - sink_slow.since_us >= 2 * kMinute) {
+    tickets.push_back({"sink-bottleneck",
+                       fmt::format("the sink's commit takes {} of an epoch of {}, for {}", show_duration(committing / kMillisecond * kMillisecond),
+                                   show_duration(interval_us / kMillisecond * kMillisecond), show_duration((now - sink_slow.since_us) / kSecond * kSecond)),
+                       "raise the sink's parallelism or separate the store"});
+  }
+  if (failures.size() >= 2) {
+    tickets.push_back({"checkpoint-failures", fmt::format("{} epochs failed in the last 10 min", failures.size()), "inspect the write path or the state"});
+  }
+  for (std::size_t i = 0; i < status.size(); ++i) {
+    const Objective& o = objectives.items[i];
+    if (o.role == Role::kAdvising && status[i].breached) tickets.push_back({o.name, describe(o, status[i], 0), "inspect this objective's measure"});
+    for (const std::string& alert : status[i].alerts) tickets.push_back({o.name, fmt::format("burn alert {}", alert), "see which records spend the budget"});
+  }
+}
+
+double Judge::Impl::lag_committed(TimeUs now) const {
+  double sum = 0;
+  for (const Split& s : splits) {
+    if (s.polled_us == kTimeMin || now - s.polled_us > options.unknown_after_us) return kNaN;
+    sum += static_cast<double>(s.committed_lag);
+  }
+  return splits.empty() ? kNaN : sum;
+}
+
+double Judge::Impl::lag_fetched(TimeUs now) const {
+  double sum = 0;
+  for (const Split& s : splits) {
+    if (s.polled_us == kTimeMin || now - s.polled_us > options.unknown_after_us) return kNaN;
+    sum += static_cast<double>(s.fetch_lag);
+  }
+  return splits.empty() ? kNaN : sum;
+}
+
+BurrowStatus Judge::Impl::burrow(TimeUs now) const {
+  BurrowStatus worst = BurrowStatus::kOk;
+  for (const Split& s : splits) worst = std::max(worst, s.burrow.status(now));
+  return worst;
+}
+
+void Judge::Impl::record(TimeUs now) {
+  // Unfinished records enter at their age. Display only: of very many, every k-th stands for k.
+  scratch_e2e.clear();
+  scratch_pipe.clear();
+  TimeUs oldest = kTimeMax;
+  const std::size_t step = 1 + static_cast<std::size_t>(records.records() / 200'000);
+  records.for_each([&](const PendingRecords::Chunk& c) {
+    for (std::size_t i = 0; i < c.event_us.size(); i += step) {
+      const std::uint64_t n = std::uint64_t{c.count_at(i)} * std::min(step, c.event_us.size() - i);
+      scratch_e2e.add(now - c.event_us[i], n);
+      scratch_pipe.add(now - c.produce_us[i], n);
+      oldest = std::min(oldest, c.produce_us[i]);
+    }
+  });
+  const std::vector<double> qs{0.5, 0.95, 0.99};
+  const auto e = e2e.window(0).quantiles(qs, &scratch_e2e);
+  const auto p = pipe.window(0).quantiles(qs, &scratch_pipe);
+  const auto w = e2e.window(1).quantiles({0.95}, &scratch_e2e);
+  const double committed = lag_committed(now);
+  if (std::isnan(committed) || committed <= options.raw_lag.threshold) raw_above.since_us = kTimeMin;
+  else if (raw_above.since_us == kTimeMin) raw_above.since_us = now;
+  std::vector<double> v{seconds(e[0]), seconds(e[1]), seconds(e[2]), seconds(w[0]), seconds(p[0]), seconds(p[1]), seconds(p[2]),
+                        fresh_s < 0 ? kNaN : fresh_s, fresh_naive_s < 0 ? kNaN : fresh_naive_s, seconds(epoch_duration_us), seconds(commit_delay_us),
+                        last_visible_us == kTimeMin ? kNaN : seconds(now - last_visible_us),
+                        oldest == kTimeMax ? 0.0 : seconds(std::max<DurationUs>(now - oldest, 0)),
+                        committed, lag_fetched(now), static_cast<double>(records.records()), static_cast<double>(sample_in), static_cast<double>(sample_out),
+                        static_cast<double>(burrow(now)), static_cast<double>(state)};
+  for (const ObjectiveStatus& s : status) {
+    v.push_back(s.window.total() == 0 ? kNaN : s.window.bad_share());
+    v.push_back(s.now.total() == 0 ? kNaN : s.now.bad_share());
+    v.push_back(s.judged ? (s.breached ? 1.0 : 0.0) : kNaN);
+  }
+  // After a restore inside the process the samples since the cut are evaluated again, and recorded once.
+  if (series.times().empty() || now > series.times().back()) series.add(now, v);
+  sample_in = sample_out = 0;
+}
+
+Decision Judge::decision() const {
+  const std::lock_guard lock(mutex_);
+  const Impl& d = *impl_;
+  const TimeUs now = d.next_sample_us == kTimeMin ? 0 : d.next_sample_us - d.options.sample_us;
+  Decision out;
+  out.state = d.state;
+  out.since_us = d.state_since_us;
+  out.reasons = d.reasons;
+  out.tickets = d.tickets;
+  out.lag_committed = d.lag_committed(now);
+  out.lag_fetched = d.lag_fetched(now);
+  out.raw_alarm = d.raw_above.since_us != kTimeMin && now - d.raw_above.since_us >= d.options.raw_lag.hold_us;
+  out.burrow = d.burrow(now);
+  if (out.state == State::kIncident && !out.raw_alarm && out.burrow == BurrowStatus::kOk && !std::isnan(out.lag_committed)) {
+    out.reasons.push_back(fmt::format("lag says nothing: {:.0f} records committed lag, {:.0f} fetched lag, Burrow {}; it does not decide", out.lag_committed,
+                                      out.lag_fetched, burrow_status_name(out.burrow)));
+  }
+  return out;
+}
+
+}  // namespace supyo::slo

@@ -1,0 +1,99 @@
+#pragma once
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "judge/slo/judge.h"
+
+namespace supyo::slo {
+
+/// The judge's insides, shared by judge.cc (what the job reports), judge_evaluate.cc (each sample) and judge_state.cc (save and restore).
+/// All calls hold Judge::mutex_.
+struct Judge::Impl {
+  Impl(const Objectives& declared, JudgeOptions opt);
+
+  struct EpochInfo {
+    TimeUs cut_us = kTimeMin;
+    TimeUs final_us = kTimeMin;
+    TimeUs watermark_us = kTimeMin;
+    // Counted when the epoch becomes visible, so that a restart that takes records again counts nothing twice.
+    std::uint64_t taken = 0, behind = 0, dead = 0, dropped_late = 0;
+    std::map<std::uint32_t, std::uint64_t> taken_by_split;
+  };
+  struct Split {
+    TimeUs newest_visible_us = kTimeMin;  ///< an event ahead of time counts as of when it was seen
+    TimeUs quiet_at_us = kTimeMin;
+    TimeUs polled_us = kTimeMin;
+    std::uint64_t committed_lag = 0, fetch_lag = 0;
+    std::uint64_t committed_offset = 0;   ///< records acknowledged upstream since the start
+    BurrowPartition burrow;
+  };
+  struct Ongoing {                        ///< hysteresis and hold times
+    TimeUs since_us = kTimeMin;           ///< kTimeMin: not now
+  };
+
+  // judge.cc
+  void finish_records(Epoch epoch, const EpochInfo& info, TimeUs now);
+  void finish_results(Epoch epoch, TimeUs now);
+  void count_finished(const PendingRecords::Chunk& chunk, Reference reference, TimeUs now);
+  void count_tally(const EpochInfo& tally, TimeUs now);
+  void add_waterfall(const PendingRecords::Chunk& chunk, const EpochInfo& info, TimeUs now);
+  Split& split(std::uint32_t i);
+  // judge_evaluate.cc
+  void advance(TimeUs now);
+  void sample(TimeUs now);
+  void sample_freshness(TimeUs now);
+  ObjectiveStatus status_of(std::size_t i, TimeUs now);
+  Counts unfinished(const Objective& o, TimeUs now) const;
+  Counts counted(std::size_t i, DurationUs window, TimeUs now);
+  void update_state(TimeUs now);
+  State target_state(TimeUs now, std::vector<std::string>& reasons) const;
+  void update_tickets(TimeUs now);
+  void record(TimeUs now);
+  bool silent(TimeUs now) const;
+  double lag_committed(TimeUs now) const;
+  double lag_fetched(TimeUs now) const;
+  BurrowStatus burrow(TimeUs now) const;
+  void note(TimeUs t, std::string what) { timeline.push_back({t, std::move(what)}); }
+
+  const Objectives& objectives;
+  JudgeOptions options;
+  PipelineShape shape;
+  bool running = false;
+  bool wants_results = false;             ///< some objective's reference is `completion`
+  TimeUs started_us = kTimeMin;
+  TimeUs next_sample_us = kTimeMin;
+  TimeUs last_word_us = kTimeMin;
+
+  std::vector<SlotCounter> counters;      ///< one an objective
+  PendingRecords records, results;
+  std::map<std::string, std::uint32_t, std::less<>> sinks;
+  std::map<Epoch, EpochInfo> epochs;      ///< not visible yet
+  std::uint64_t late_debt = 0;            ///< dropped-late records whose finish still counts as good
+  Epoch last_cut, last_final, last_visible;
+  TimeUs last_cut_us = kTimeMin, last_visible_us = kTimeMin;
+  DurationUs epoch_duration_us = -1, commit_delay_us = -1, interval_us = -1;
+  std::vector<Split> splits;
+  Totals totals;
+  std::uint64_t sample_in = 0, sample_out = 0;
+
+  std::vector<ObjectiveStatus> status;
+  State state = State::kUnknown;
+  TimeUs state_since_us = 0, state_cause_us = kTimeMin;
+  std::vector<std::string> reasons;
+  std::vector<Ticket> tickets;
+  TimeUs lost_us = kTimeMin;
+  Ongoing raw_above, sink_slow, spike;
+  std::deque<TimeUs> failures;            ///< failed epochs of the last ten minutes
+  double fresh_s = -1, fresh_naive_s = -1;
+
+  RollingSketch e2e, pipe;
+  LatencySketch scratch_e2e, scratch_pipe;
+  std::deque<std::pair<TimeUs, Waterfall>> waterfalls;
+  Waterfall open_waterfall;
+  Series series;
+  std::vector<TimelineEvent> timeline;
+};
+
+}  // namespace supyo::slo

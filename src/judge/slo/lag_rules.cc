@@ -1,0 +1,55 @@
+#include "judge/slo/lag_rules.h"
+
+#include <cmath>
+
+namespace supyo::slo {
+
+std::vector<bool> evaluate_raw(const RawLagRule& rule, std::span<const TimeUs> t, std::span<const double> lag) {
+  std::vector<bool> alarm(t.size(), false);
+  bool above = false;
+  TimeUs since = 0;
+  for (std::size_t i = 0; i < t.size(); ++i) {
+    if (std::isnan(lag[i]) || lag[i] <= rule.threshold) {
+      above = false;
+      continue;
+    }
+    if (!above) since = t[i];
+    above = true;
+    alarm[i] = t[i] - since >= rule.hold_us;
+  }
+  return alarm;
+}
+
+std::string_view burrow_status_name(BurrowStatus s) {
+  switch (s) {
+    case BurrowStatus::kOk: return "OK";
+    case BurrowStatus::kWarning: return "WARNING";
+    case BurrowStatus::kStop: return "STOP";
+    case BurrowStatus::kStall: return "STALL";
+  }
+  return "?";
+}
+
+void BurrowPartition::committed(TimeUs t, std::uint64_t offset, std::uint64_t lag) {
+  commits_.push_back({t, offset, lag});
+  if (commits_.size() > kWindow) commits_.pop_front();
+}
+
+BurrowStatus BurrowPartition::status(TimeUs now) const {
+  if (commits_.size() < kWindow) return BurrowStatus::kOk;
+  const Commit& first = commits_.front();
+  const Commit& last = commits_.back();
+  bool zero = false;
+  bool falls = false;
+  for (std::size_t i = 0; i < commits_.size(); ++i) {
+    zero = zero || commits_[i].lag == 0;
+    falls = falls || (i > 0 && commits_[i].lag < commits_[i - 1].lag);
+  }
+  if (last.lag > 0 && now - last.t > last.t - first.t) return BurrowStatus::kStop;
+  if (zero) return BurrowStatus::kOk;
+  if (first.offset == last.offset) return falls ? BurrowStatus::kOk : BurrowStatus::kStall;
+  if (!falls && last.lag > first.lag) return BurrowStatus::kWarning;
+  return BurrowStatus::kOk;
+}
+
+}  // namespace supyo::slo

@@ -1,0 +1,112 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/base/strong.h"
+#include "core/config/setting.h"
+
+namespace supyo::config {
+
+// Flink's settings, with Flink's names. Source: https://nightlies.apache.org/flink/flink-docs-stable/docs/deployment/config/
+inline constexpr Setting<DurationUs> kCheckpointInterval{{SettingKind::kDuration, "execution.checkpointing.interval", "100ms", "1ms", "1d", {}, "1ms|20ms|100ms|1s",
+    "How often an epoch is closed and committed. The time until a result is visible is about this plus the sinks' commit time."}};
+inline constexpr Setting<std::int64_t> kParallelism{{SettingKind::kInteger, "parallelism.default", "1", "1", "256", {}, "1|2|3|4",
+    "Number of shards (threads). State can be restored at another number."}};
+inline constexpr Setting<std::string_view> kPipelineName{{SettingKind::kText, "pipeline.name", "", {}, {}, {}, {},
+    "A name for messages and metrics. It is not the job's identity: that is born with the state directory."}};
+inline constexpr Setting<std::string_view> kRuntimeMode{{SettingKind::kChoice, "execution.runtime-mode", "streaming", {}, {}, "streaming|batch|automatic", {},
+    "`batch` and `automatic` show only final rows of bounded queries; epochs and results are the same."}};
+inline constexpr Setting<DurationUs> kIdleTimeout{{SettingKind::kDuration, "table.exec.source.idle-timeout", "0s", "0s", "365d", {}, "0s|1s|1m",
+    "A source partition that gave nothing for so long no longer holds the watermark back. 0 = never."}};
+inline constexpr Setting<std::string_view> kLocalTimeZone{{SettingKind::kText, "table.local-time-zone", "UTC", {}, {}, {}, {},
+    "Zone in which TIMESTAMP_LTZ is shown and cast."}};
+inline constexpr Setting<DurationUs> kStateTtl{{SettingKind::kDuration, "table.exec.state.ttl", "0s", "0s", "3650d", {}, {},
+    "State of keys that were not touched for so long may be dropped. 0 = never."}};
+inline constexpr Setting<std::string_view> kRestartStrategy{{SettingKind::kChoice, "restart-strategy.type", "exponential-delay", {}, {}, "none|fixed-delay|exponential-delay", {},
+    "What happens after a failure that trying again may mend.", "restart-strategy"}};
+inline constexpr Setting<std::int64_t> kRestartAttempts{{SettingKind::kInteger, "restart-strategy.fixed-delay.attempts", "3", "1", "1000000", {}, {},
+    "fixed-delay: restarts before the job fails."}};
+inline constexpr Setting<DurationUs> kRestartDelay{{SettingKind::kDuration, "restart-strategy.fixed-delay.delay", "1s", "0s", "1d", {}, "0s|1s",
+    "fixed-delay: wait between a failure and the restart."}};
+inline constexpr Setting<DurationUs> kRestartInitialBackoff{{SettingKind::kDuration, "restart-strategy.exponential-delay.initial-backoff", "100ms", "1ms", "1d", {}, {},
+    "exponential-delay: the first wait; it doubles with every further failure."}};
+inline constexpr Setting<DurationUs> kRestartMaxBackoff{{SettingKind::kDuration, "restart-strategy.exponential-delay.max-backoff", "10s", "1ms", "1d", {}, {},
+    "exponential-delay: the longest wait."}};
+inline constexpr Setting<std::int64_t> kRestartMaxAttempts{{SettingKind::kInteger, "restart-strategy.exponential-delay.attempts-before-reset-backoff", "10", "1", "1000000", {}, {},
+    "exponential-delay: failures in a row, without an epoch made final between them, before the job fails."}};
+inline constexpr Setting<bool> kDmlSync{{SettingKind::kBool, "table.dml-sync", "true", {}, {}, {}, {},
+    "Statements that write are waited for. A file run by `supyo run` is one job in any case."}};
+
+// Supyo's own.
+inline constexpr Setting<std::int64_t> kBatchRows{{SettingKind::kInteger, "supyo.batch.rows", "1024", "1", "4096", {}, "1|7|1024",
+    "Rows that a source puts in one batch at most. Results do not depend on it."}};
+inline constexpr Setting<std::int64_t> kExchangeBatches{{SettingKind::kInteger, "supyo.exchange.batches", "16", "1", "4096", {}, "1|2|16",
+    "Batches that wait between two shards at most; a full queue is backpressure."}};
+inline constexpr Setting<std::int64_t> kEpochRows{{SettingKind::kInteger, "supyo.epoch.rows", "0", "0", {}, {}, "0|1|100",
+    "Closes an epoch after so many source rows, before its interval is over. 0 = by time only."}};
+inline constexpr Setting<std::int64_t> kJournalSegment{{SettingKind::kSize, "supyo.journal.segment-size", "4mb", "4kb", "1gb", {}, "4kb|64kb",
+    "Size of a journal segment file."}};
+inline constexpr Setting<std::int64_t> kSnapshotAfter{{SettingKind::kSize, "supyo.snapshot.after", "32mb", "1kb", "1tb", {}, "1kb|16kb",
+    "A snapshot is built once so much journal (and half the size of the last snapshot) lies behind the last one."}};
+inline constexpr Setting<DurationUs> kLateRetention{{SettingKind::kDuration, "supyo.late.retention", "7d", "1m", "3650d", {}, {},
+    "How long rows stay readable in `T$late`."}};
+inline constexpr Setting<DurationUs> kDeadRetention{{SettingKind::kDuration, "supyo.dead.retention", "7d", "1m", "3650d", {}, {},
+    "How long records stay readable in `T$dead`."}};
+
+/// Every setting above, in the order of the reference.
+std::span<const SettingSpec* const> all_settings();
+
+/// What SET did.
+enum class SetOutcome : std::uint8_t {
+  kSet,
+  kNoEffect,   ///< a setting of Flink's that changes no result and means nothing here (memory, slots, the SQL client's display): taken, so that a Flink file runs
+};
+
+/// The settings of one job or session. A plain value: copy it, then change the copy.
+class Settings {
+ public:
+  /// Errors: kUnknownOption (with the nearest name), kBadOptionValue (with what is expected).
+  Result<SetOutcome> set(std::string_view name, std::string_view text);
+  /// Back to the default; with an empty name all of them. kUnknownOption.
+  Status reset(std::string_view name = {});
+
+  /// The value, or the default. Durations are microseconds, sizes bytes; a string_view lives as long as this object is unchanged.
+  template <class T>
+  T get(const Setting<T>& setting) const {
+    return std::get<T>(value(setting));
+  }
+  /// As it was set, or the default. Errors: kUnknownOption.
+  Result<std::string> text(std::string_view name) const;
+  bool is_set(const SettingSpec& setting) const { return texts_.contains(setting.name); }
+  /// Name and text of what is not at its default.
+  const std::map<std::string, std::string, std::less<>>& changed() const { return texts_; }
+
+ private:
+  using Value = std::variant<bool, std::int64_t, std::string_view>;
+  Value value(const SettingSpec& setting) const;
+
+  std::map<std::string, std::string, std::less<>> texts_;
+};
+
+/// The setting of that name (or alias). Errors: kUnknownOption, with the nearest name as hint.
+Result<const SettingSpec*> find_setting(std::string_view name);
+
+/// Nearest of `known` to `wanted` by edits, for "did you mean"; empty when none is near. Also for options of tables, and for names in SQL.
+std::string nearest(std::string_view wanted, std::span<const std::string> known);
+
+/// "64kb", "4 mb", "1gb", "512" (bytes): Flink's memory sizes. kBadOptionValue.
+Result<std::int64_t> parse_size(std::string_view s);
+
+/// A value for the simulation: one of the setting's `sim` values, picked by `draw`; the default when it has none.
+std::string_view simulated_text(const SettingSpec& setting, std::uint64_t draw);
+
+/// docs/reference/settings.md.
+std::string settings_reference();
+
+}  // namespace supyo::config

@@ -31,6 +31,7 @@ struct Function {
   bool deterministic = true;   ///< false for NOW(), UUID(): refused where a retraction must repeat it
   std::string signature;       ///< for SHOW FUNCTIONS and the reference: "SUBSTRING(STRING, INT [, INT]) -> STRING"
   std::string help;            ///< one line
+  bool reads_context = false;  ///< depends on the session (time zone, clock): never folded at planning
 };
 
 /// A bound expression over the columns of one input. Immutable, shared.

@@ -1,0 +1,53 @@
+#include "sql/expr/aggregate_factory.h"
+
+#include <array>
+
+#include "sql/expr/aggregates.h"
+
+namespace supyo::expr {
+
+namespace {
+
+// Result types: Flink's LogicalTypeMerging.findSumAggType and findAvgAggType. SUM and AVG of integers keep the type of their argument,
+// SUM(DECIMAL(p, s)) is DECIMAL(38, s), AVG(DECIMAL(p, s)) is DECIMAL(38, max(6, s)).
+constexpr std::array<AggregateHelp, 5> kHelp = {{
+    {"AVG", "AVG([DISTINCT] numeric) -> numeric", "Mean of the values that are not null; of integers an integer, cut towards zero."},
+    {"COUNT", "COUNT(*), COUNT([DISTINCT] any) -> BIGINT", "Number of rows, or of values that are not null."},
+    {"MAX", "MAX(any) -> any", "The greatest value that is not null."},
+    {"MIN", "MIN(any) -> any", "The least value that is not null."},
+    {"SUM", "SUM([DISTINCT] numeric) -> numeric", "Sum of the values that are not null; null when there is none. Integers wrap."},
+}};
+constexpr std::array<std::string_view, 5> kNames = {"AVG", "COUNT", "MAX", "MIN", "SUM"};
+
+std::unexpected<Error> does_not_take(std::string_view name, std::span<const Type> args) {
+  std::string list;
+  for (const Type& t : args) list += (list.empty() ? "" : ", ") + t.as_nullable().to_string();
+  for (const AggregateHelp& h : kHelp) {
+    if (h.name == name) return fail(ErrorCode::kTypeMismatch, fmt::format("{} does not take ({})", name, list), fmt::format("it is {}", h.signature));
+  }
+  return fail(ErrorCode::kUnknownFunction, fmt::format("no aggregate {}", name));
+}
+
+}  // namespace
+
+std::span<const std::string_view> aggregate_names() { return kNames; }
+std::span<const AggregateHelp> aggregate_help() { return kHelp; }
+
+Result<ResolvedAggregate> make_aggregate(std::string_view name, std::span<const Type> args, bool distinct, bool retracting) {
+  if (name == "COUNT" && args.empty() && !distinct) return ResolvedAggregate{make_count_rows(), {}};
+  if (args.size() != 1 || args[0].id == TypeId::kNull || args[0].id >= TypeId::kArray) return does_not_take(name, args);
+  const Type& arg = args[0];
+  AggregatePtr made;
+  if (name == "COUNT") made = make_count_values();
+  if (name == "MIN" || name == "MAX") made = make_extreme(name == "MAX", arg, retracting);
+  if (name == "SUM" || name == "AVG") {
+    if (!arg.is_numeric()) return does_not_take(name, args);
+    made = name == "SUM" ? make_sum(arg) : make_average(arg);
+  }
+  if (!made) return does_not_take(name, args);
+  // The least and the greatest of a set are those of the rows.
+  if (distinct && name != "MIN" && name != "MAX") made = make_distinct(std::move(made), arg);
+  return ResolvedAggregate{std::move(made), {arg}};
+}
+
+}  // namespace supyo::expr

@@ -1,0 +1,16 @@
+#pragma once
+#include "sql/expr/registry.h"
+
+/// The aggregates themselves; make_aggregate() picks one.
+namespace supyo::expr {
+
+AggregatePtr make_count_rows();
+AggregatePtr make_count_values();
+AggregatePtr make_sum(const Type& arg);
+AggregatePtr make_average(const Type& arg);
+/// MIN or MAX. With `retracting` every value is kept with its count in the blob, else only the extreme.
+AggregatePtr make_extreme(bool greatest, const Type& arg, bool retracting);
+/// `inner` over the distinct values of its argument; the blob keeps every value with its count.
+AggregatePtr make_distinct(AggregatePtr inner, const Type& arg);
+
+}  // namespace supyo::expr

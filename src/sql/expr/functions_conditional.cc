@@ -1,0 +1,90 @@
+#include "sql/expr/kernel.h"
+#include "sql/expr/registration.h"
+
+namespace supyo::expr {
+namespace {
+
+/// Rows of the first argument that is not null in each row.
+Result<ColumnPtr> coalesce(std::span<const ColumnPtr> args, const Type& result, std::size_t rows, const EvalContext&) {
+  if (args[0]->type().id != TypeId::kNull && !args[0]->has_nulls()) return args[0]->with_type(result);
+  ColumnBuilder out(result, rows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    const auto found = std::ranges::find_if(args, [i](const ColumnPtr& a) { return !a->is_null(i); });
+    if (found == args.end()) out.append_null(); else out.append_from(**found, i);
+  }
+  return out.finish();
+}
+
+/// Both arguments come in the type that they are compared in.
+Result<ColumnPtr> null_if(std::span<const ColumnPtr> args, const Type& result, std::size_t rows, const EvalContext&) {
+  ColumnBuilder out(result, rows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    const bool equal = !args[0]->is_null(i) && !args[1]->is_null(i) &&
+                       (result.is_variable() ? args[0]->text(i) == args[1]->text(i) : with_representation(result.id, [&]<class T>(std::type_identity<T>) {
+                         return args[0]->value<T>(i) == args[1]->value<T>(i);
+                       }));
+    if (equal || args[0]->is_null(i)) out.append_null(); else out.append_from(*args[0], i);
+  }
+  return out.finish();
+}
+
+Result<ColumnPtr> branch(std::span<const ColumnPtr> args, const Type& result, std::size_t rows, const EvalContext&) {
+  ColumnBuilder out(result, rows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    const bool yes = !args[0]->is_null(i) && args[0]->value<std::uint8_t>(i) != 0;
+    out.append_from(*args[yes ? 1 : 2], i);
+  }
+  return out.finish();
+}
+
+std::optional<Type> common_of(std::span<const Type> args) {
+  Type t = args[0];
+  for (const Type& a : args.subspan(1)) {
+    const auto next = common_type(t, a);
+    if (!next) return std::nullopt;
+    t = *next;
+  }
+  return t.id == TypeId::kNull ? std::nullopt : std::optional(t);
+}
+
+std::optional<Typing> coalesce_binder(std::span<const Type> args) {
+  if (args.empty()) return std::nullopt;
+  const auto t = common_of(args);
+  if (!t) return std::nullopt;
+  Typing typing;
+  bool nullable = true;
+  for (const Type& a : args) {
+    const bool n = a.nullable || a.id == TypeId::kNull;
+    typing.args.push_back(t->as_nullable(n));
+    nullable = nullable && n;
+  }
+  typing.result = t->as_nullable(nullable);
+  return typing;
+}
+
+std::optional<Typing> if_null_binder(std::span<const Type> args) { return args.size() == 2 ? coalesce_binder(args) : std::nullopt; }
+
+std::optional<Typing> null_if_binder(std::span<const Type> args) {
+  if (args.size() != 2) return std::nullopt;
+  const auto t = comparison_type(args[0], args[1]);
+  if (!t || t->id == TypeId::kNull || t->id >= TypeId::kArray) return std::nullopt;
+  return Typing{{t->as_nullable(args[0].nullable), t->as_nullable(args[1].nullable)}, t->as_nullable()};
+}
+
+std::optional<Typing> if_binder(std::span<const Type> args) {
+  if (args.size() != 3 || !can_coerce(args[0], Type::boolean())) return std::nullopt;
+  const auto t = common_of(args.subspan(1));
+  if (!t) return std::nullopt;
+  return Typing{{Type::boolean().as_nullable(args[0].nullable), t->as_nullable(args[1].nullable), t->as_nullable(args[2].nullable)}, *t};
+}
+
+}  // namespace
+
+void register_conditional(Registrar& r) {
+  r.add({.name = "COALESCE", .kernel = coalesce, .signature = "COALESCE(any, ..) -> any", .help = "The first argument that is not null."}, coalesce_binder);
+  r.add({.name = "IFNULL", .kernel = coalesce, .signature = "IFNULL(any, any) -> any", .help = "The second argument where the first is null."}, if_null_binder);
+  r.add({.name = "NULLIF", .kernel = null_if, .signature = "NULLIF(any, any) -> any", .help = "Null where both are equal, else the first."}, null_if_binder);
+  r.add({.name = "IF", .kernel = branch, .signature = "IF(BOOLEAN, any, any) -> any", .help = "The second argument where the first is true, else the third."}, if_binder);
+}
+
+}  // namespace supyo::expr

@@ -2,6 +2,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,12 +48,27 @@ class ConnectorRegistry {
   }
   const std::map<std::string, ConnectorDescriptor>& all() const { return by_name_; }
 
+  /// A format and its options under their full keys ("json.ignore-parse-errors").
+  void add_format(std::string name, std::vector<OptionSpec> options) { formats_.insert_or_assign(std::move(name), std::move(options)); }
+  const std::map<std::string, std::vector<OptionSpec>>& formats() const { return formats_; }
+
  private:
+  std::map<std::string, std::vector<OptionSpec>> formats_;
   std::map<std::string, ConnectorDescriptor> by_name_;
 };
 
 /// Checks a table's options against its connector's (and format's) declarations: kUnknownOption with did-you-mean, kMissingOption, kBadOptionValue.
 Status check_options(const Options& options, const ConnectorDescriptor& connector, const std::vector<OptionSpec>& format_options);
+/// What is wrong with a table's options, and at which key: for a position in the user's text.
+struct OptionProblem {
+  std::string key;        ///< empty: the table as a whole (a missing option)
+  bool at_value = false;  ///< the value rather than the key
+  Error error;
+};
+/// As check_options, over the registry's connector and format of `options`; also kUnknownConnector. `complete` = required options must be there.
+std::optional<OptionProblem> find_option_problem(const Options& options, const ConnectorRegistry& registry, bool complete);
+/// Options that any table may have, whatever its connector: scan.watermark.idle-timeout and its like.
+const std::vector<OptionSpec>& common_table_options();
 /// Typed access to checked options; the default when absent.
 std::string option_text(const Options& o, const ConnectorDescriptor& c, std::string_view key);
 std::int64_t option_integer(const Options& o, const ConnectorDescriptor& c, std::string_view key);

@@ -50,6 +50,8 @@ struct TableDefinition {
 
   /// Physical and metadata columns, in declared order: what a connector can deliver.
   Schema schema() const;
+  /// Physical columns and metadata columns that are not VIRTUAL: what a sink writes.
+  Schema persisted_schema() const;
   std::string connector() const {
     const auto it = options.find("connector");
     return it == options.end() ? std::string() : it->second;

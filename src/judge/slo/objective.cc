@@ -27,7 +27,7 @@ bool Objective::has_threshold() const { return measure != Measure::kLateEventRat
 
 std::string Objective::sentence() const {
   const std::string over = show_duration(window_us);
-  const std::string_view from = clock == LatencyClock::kEvent ? "event time" : "the time it was produced";
+  const std::string_view from = clock == LatencyClock::kEvent ? "event time" : "its production";
   switch (measure) {
     case Measure::kEndToEndLatency:
       return fmt::format("{} of {} visible in under {}, counted from {}, over {}", show_share(target),

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "judge/slo/feasibility.h"
 
 namespace supyo::slo {
@@ -125,6 +127,18 @@ TEST(OpenSlo, NoTruncationOrDamageCrashes) {
     s[n] = static_cast<char>("[]{}:-&*!|>'\"%@\n\t 0"[n % 19]);
     (void)parse_openslo(s, "x");
   }
+}
+
+TEST(OpenSlo, TheExampleHoldsDocument000sThreeObjectives) {
+  std::ifstream in(SUPYO_SOURCE_DIR "/examples/product/slo.yaml");
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  const auto o = parse_openslo(text, "examples/product/slo.yaml");
+  ASSERT_TRUE(o) << o.error().to_string();
+  ASSERT_EQ(o->items.size(), 3U);
+  EXPECT_EQ(o->items[0].sentence(), "95 % of records visible in under 5 s, counted from event time, over 10 min");
+  EXPECT_EQ(o->items[1].sentence(), "newest visible event younger than 30 s in 99 % of the samples, over 10 min");
+  EXPECT_EQ(o->items[2].sentence(), "99.9 % of records visible once within 30 s of its production, over 10 min");
+  for (const Objective& x : o->items) EXPECT_EQ(x.role, Role::kDeciding);
 }
 
 TEST(OpenSlo, AFreshnessBelowTheLatencyThresholdContradicts) {

@@ -36,6 +36,17 @@ class File {
   virtual Status sync() = 0;
 };
 
+/// Bytes that arrive: standard input, a pipe. Never blocks. One thread.
+class InputStream {
+ public:
+  virtual ~InputStream() = default;
+  struct Read {
+    std::size_t bytes = 0;
+    bool ended = false;     ///< nothing will come any more; with neither bytes nor end: nothing has come yet
+  };
+  virtual Result<Read> read(std::span<char> out) = 0;
+};
+
 enum class OpenMode {
   kRead,           ///< must exist
   kReadWrite,      ///< must exist
@@ -62,6 +73,8 @@ class Files {
  public:
   virtual ~Files() = default;
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
+  /// A pipe or terminal, for reading as it comes ("/dev/stdin"). Plain files work too.
+  virtual Result<std::unique_ptr<InputStream>> open_stream(const std::string& path);
   virtual Result<std::unique_ptr<MappedFile>> map(const std::string& path) = 0;
   virtual Result<bool> exists(const std::string& path) = 0;
   virtual Result<bool> is_directory(const std::string& path) = 0;

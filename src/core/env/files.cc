@@ -2,6 +2,29 @@
 
 namespace supyo::env {
 
+namespace {
+
+class FileStream final : public InputStream {
+ public:
+  explicit FileStream(std::unique_ptr<File> file) : file_(std::move(file)) {}
+  Result<Read> read(std::span<char> out) override {
+    SUPYO_ASSIGN(const std::size_t n, file_->read_at(offset_, out));
+    offset_ += n;
+    return Read{.bytes = n, .ended = n == 0};
+  }
+
+ private:
+  std::unique_ptr<File> file_;
+  std::uint64_t offset_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<InputStream>> Files::open_stream(const std::string& path) {
+  SUPYO_ASSIGN(auto file, open(path, OpenMode::kRead));
+  return std::make_unique<FileStream>(std::move(file));
+}
+
 Result<std::string> Files::read_all(const std::string& path) {
   SUPYO_ASSIGN(const auto file, open(path, OpenMode::kRead));
   SUPYO_ASSIGN(const std::uint64_t size, file->size());

@@ -16,12 +16,13 @@ namespace supyo::catalog {
 
 /// One option of a connector or format, declared once: checked at planning, listed in docs/reference/connectors.md.
 struct OptionSpec {
-  enum class Kind { kText, kInteger, kDouble, kBoolean, kDuration, kBytes, kEnum } kind = Kind::kText;
+  enum class Kind { kText, kInteger, kDouble, kBoolean, kDuration, kBytes, kEnum };
   std::string key;               ///< "scan.startup.mode"; "properties.*" and "fields.*" match by prefix
+  Kind kind = Kind::kText;
   bool required = false;
-  std::string default_value;
-  std::vector<std::string> allowed;   ///< kEnum
-  std::string help;
+  std::string default_value = {};
+  std::vector<std::string> allowed = {};   ///< kEnum
+  std::string help = {};
 };
 
 /// What a connector is and can do. Registered once by name.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,6 +42,27 @@ int open_retrying(const std::string& path, int flags) {
 std::unexpected<Error> failed(std::string_view what, std::string_view path, int error_number = errno) {
   return fail(system_error(error_number, what, path));
 }
+
+/// Asks poll() before it reads, and leaves the descriptor's flags alone: they are shared with whoever gave us standard input.
+class RealInputStream final : public InputStream {
+ public:
+  RealInputStream(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Result<Read> read(std::span<char> out) override {
+    pollfd p{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&p, 1, 0);
+    if (ready < 0 && errno != EINTR) return failed("waiting for", path_);
+    if (ready <= 0) return Read{};
+    const ssize_t n = ::read(fd_.get(), out.data(), out.size());
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return Read{};
+    if (n < 0) return failed("reading", path_);
+    return Read{.bytes = static_cast<std::size_t>(n), .ended = n == 0};
+  }
+
+ private:
+  Fd fd_;
+  std::string path_;
+};
 
 class RealFile final : public File {
  public:
@@ -179,6 +201,12 @@ Result<std::unique_ptr<File>> RealFiles::open(const std::string& path, OpenMode 
   Fd fd(open_retrying(path, flags));
   if (fd.get() < 0) return failed("opening", path);
   return std::make_unique<RealFile>(std::move(fd), path);
+}
+
+Result<std::unique_ptr<InputStream>> RealFiles::open_stream(const std::string& path) {
+  Fd fd(open_retrying(path, O_RDONLY));
+  if (fd.get() < 0) return failed("opening", path);
+  return std::make_unique<RealInputStream>(std::move(fd), path);
 }
 
 Result<std::unique_ptr<MappedFile>> RealFiles::map(const std::string& path) {

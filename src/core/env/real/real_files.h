@@ -7,6 +7,7 @@ namespace supyo::env {
 class RealFiles final : public Files {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
+  Result<std::unique_ptr<InputStream>> open_stream(const std::string& path) override;
   Result<std::unique_ptr<MappedFile>> map(const std::string& path) override;
   Result<bool> exists(const std::string& path) override;
   Result<bool> is_directory(const std::string& path) override;

@@ -1,0 +1,12 @@
+#pragma once
+#include <string>
+
+#include "core/base/result.h"
+#include "sql/catalog/connector.h"
+
+namespace supyo::connect {
+
+/// 'path' with a file:// prefix removed, made relative to the base directory.
+Result<std::string> file_path(const catalog::TableDefinition& table, const std::string& base_directory);
+
+}  // namespace supyo::connect

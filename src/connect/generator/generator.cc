@@ -1,0 +1,317 @@
+#include "connect/generator/generator.h"
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "core/base/bytes.h"
+#include "core/base/hash.h"
+#include "data/types/builder.h"
+#include "data/types/value.h"
+
+namespace supyo::connect {
+namespace {
+
+using dataflow::Poll;
+
+constexpr std::string_view kHex = "0123456789abcdef";
+
+// How one column's values are made from the row's number.
+struct FieldPlan {
+  std::string name;
+  Type type;
+  std::uint64_t salt = 0;        // one a column, so that columns do not move together
+  bool sequence = false;
+  std::int64_t start = 0;        // sequence; random: least value
+  std::int64_t end = 0;          // sequence: last value; random: greatest
+  double least = 0;
+  double greatest = 0;
+  int length = 100;              // text and bytes
+  DurationUs max_past_us = 0;    // timestamps
+  double null_rate = 0;
+};
+
+struct GeneratorConfig {
+  std::string table;
+  std::vector<FieldPlan> fields;
+  std::optional<std::uint64_t> rows;     // absent: unbounded
+  std::uint64_t rows_per_second = 10000;
+};
+
+void append_random(const FieldPlan& f, std::uint64_t r, TimeUs now, ColumnBuilder& out, std::string& scratch) {
+  switch (f.type.id) {
+    case TypeId::kBoolean:
+      out.append(static_cast<std::uint8_t>(r & 1));
+      return;
+    case TypeId::kFloat:
+    case TypeId::kDouble: {
+      const double v = f.least + static_cast<double>(r >> 11) * 0x1p-53 * (f.greatest - f.least);
+      if (f.type.id == TypeId::kFloat) out.append(static_cast<float>(v));
+      else out.append(v);
+      return;
+    }
+    case TypeId::kDecimal:
+    case TypeId::kTinyInt:
+    case TypeId::kSmallInt:
+    case TypeId::kInteger:
+    case TypeId::kBigInt: {
+      const auto span = static_cast<std::uint64_t>(f.end) - static_cast<std::uint64_t>(f.start) + 1;  // 0 = all values
+      const auto v = static_cast<std::int64_t>(static_cast<std::uint64_t>(f.start) + (span == 0 ? r : r % span));
+      if (f.type.id == TypeId::kDecimal) out.append(static_cast<Int128>(v));
+      else out.append_integer(v);
+      return;
+    }
+    case TypeId::kString:
+    case TypeId::kBytes: {
+      scratch.clear();
+      for (int i = 0; i < f.length; ++i) {
+        if (i % 16 == 0) r = hash_u64(r + 1);
+        scratch.push_back(kHex[r >> (4 * (i % 16)) & 15]);
+      }
+      out.append_text(scratch);
+      return;
+    }
+    case TypeId::kDate:
+      out.append(static_cast<std::int32_t>(now / kDay));
+      return;
+    case TypeId::kTime:
+      out.append(now % kDay);
+      return;
+    default:  // timestamps, to the millisecond
+      out.append((now - (f.max_past_us > 0 ? static_cast<TimeUs>(r % static_cast<std::uint64_t>(f.max_past_us)) : 0)) / kMillisecond * kMillisecond);
+  }
+}
+
+class GeneratorReader final : public dataflow::SourceReader {
+ public:
+  GeneratorReader(const GeneratorConfig& config, dataflow::Split split, const env::Env& env) : config_(config), split_(std::move(split)), env_(env) {
+    std::vector<Field> fields;
+    for (const FieldPlan& f : config_.fields) fields.push_back({f.name, f.type});
+    builder_.emplace(Schema(std::move(fields)));
+  }
+
+  Status start() {
+    if (split_.position.empty()) {
+      seed_ = env_.random.next_u64();
+    } else {
+      ByteReader r(split_.position);
+      seed_ = r.u64();
+      next_ = r.u64();
+      if (r.failed()) return fail(ErrorCode::kDamaged, "the position of generator '" + config_.table + "' is unreadable");
+    }
+    started_us_ = env_.clock.now_us();
+    first_ = next_;
+    return ok();
+  }
+
+  Result<Poll> poll(std::size_t budget, dataflow::SourceOutput& out) override {
+    const TimeUs now = env_.clock.now_us();
+    if (config_.rows && next_ >= *config_.rows) return Poll::done();
+    // Row i is due at start + i / rate; the first at once.
+    const auto elapsed = static_cast<std::uint64_t>(std::max<TimeUs>(0, now - started_us_));
+    const std::uint64_t due = first_ + 1 + static_cast<std::uint64_t>(static_cast<unsigned __int128>(elapsed) * config_.rows_per_second / kSecond);
+    std::uint64_t until = std::min<std::uint64_t>(due, next_ + std::min(budget, Batch::kMaxRows));
+    if (config_.rows) until = std::min(until, *config_.rows);
+    if (until <= next_) return Poll::waiting_until(due_us(next_));
+    const std::uint64_t from = next_;
+    for (; next_ < until; ++next_) {
+      for (std::size_t c = 0; c < config_.fields.size(); ++c) append(config_.fields[c], next_, now, builder_->column(c));
+      builder_->end_row();
+    }
+    SUPYO_TRY(out.emit({.split = 0, .batch = builder_->finish(), .produce_us = std::vector<TimeUs>(until - from, now)}));
+    return config_.rows && next_ >= *config_.rows ? Poll::done() : Poll::more();
+  }
+
+  std::vector<dataflow::SplitPosition> positions() const override {
+    std::string position;
+    ByteWriter w(position);
+    w.u64(seed_);
+    w.u64(next_);
+    return {{split_.id, position}};
+  }
+
+ private:
+  TimeUs due_us(std::uint64_t row) const {
+    const auto us = (static_cast<unsigned __int128>(row - first_) * kSecond + config_.rows_per_second - 1) / config_.rows_per_second;
+    return started_us_ + static_cast<TimeUs>(us);
+  }
+
+  void append(const FieldPlan& f, std::uint64_t row, TimeUs now, ColumnBuilder& out) {
+    const std::uint64_t r = hash_combine(hash_combine(seed_, f.salt), row);
+    if (f.null_rate > 0 && static_cast<double>(hash_u64(r) >> 11) * 0x1p-53 < f.null_rate) {
+      out.append_null();
+      return;
+    }
+    if (!f.sequence) {
+      append_random(f, r, now, out, scratch_);
+      return;
+    }
+    const std::int64_t v = f.start + static_cast<std::int64_t>(row);
+    if (f.type.id == TypeId::kString) out.append_text(std::to_string(v));
+    else if (f.type.id == TypeId::kDecimal) out.append(static_cast<Int128>(v) * static_cast<Int128>(std::pow(10, f.type.scale)));
+    else if (f.type.id == TypeId::kDouble) out.append(static_cast<double>(v));
+    else if (f.type.id == TypeId::kFloat) out.append(static_cast<float>(v));
+    else out.append_integer(v);
+  }
+
+  GeneratorConfig config_;
+  dataflow::Split split_;
+  env::Env env_;
+  std::optional<BatchBuilder> builder_;
+  std::string scratch_;
+  std::uint64_t seed_ = 0;
+  std::uint64_t next_ = 0;
+  std::uint64_t first_ = 0;
+  TimeUs started_us_ = 0;
+};
+
+class GeneratorSource final : public dataflow::Source {
+ public:
+  explicit GeneratorSource(GeneratorConfig config) : config_(std::move(config)) {}
+  std::string_view name() const override { return config_.table; }
+  Result<std::vector<dataflow::Split>> splits() override { return std::vector<dataflow::Split>{{config_.table, ""}}; }
+  bool bounded() const override { return config_.rows.has_value(); }
+  Result<std::unique_ptr<dataflow::SourceReader>> open(std::vector<dataflow::Split> splits, const env::Env& env) override {
+    auto reader = std::make_unique<GeneratorReader>(config_, std::move(splits.at(0)), env);
+    SUPYO_TRY(reader->start());
+    return reader;
+  }
+
+ private:
+  GeneratorConfig config_;
+};
+
+std::pair<std::int64_t, std::int64_t> range_of(const Type& type) {
+  switch (type.id) {
+    case TypeId::kTinyInt: return {std::numeric_limits<std::int8_t>::min(), std::numeric_limits<std::int8_t>::max()};
+    case TypeId::kSmallInt: return {std::numeric_limits<std::int16_t>::min(), std::numeric_limits<std::int16_t>::max()};
+    case TypeId::kInteger: return {std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()};
+    case TypeId::kDecimal: {
+      std::int64_t most = 1;
+      for (int i = 0; i < std::min(type.precision, 18); ++i) most *= 10;
+      return {1 - most, most - 1};
+    }
+    default: return {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
+  }
+}
+
+// The options of one column: fields.<name>.<what>.
+class FieldOptions {
+ public:
+  FieldOptions(const catalog::Options& options, std::string column) : options_(options), prefix_("fields." + std::move(column) + ".") {}
+  const std::string* find(std::string_view what) const {
+    const auto it = options_.find(prefix_ + std::string(what));
+    return it == options_.end() ? nullptr : &it->second;
+  }
+  template <class T>
+  Status read(std::string_view what, T& into) const {
+    const std::string* text = find(what);
+    if (text == nullptr) return ok();
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), into);
+    if (error != std::errc{} || end != text->data() + text->size()) return fail(ErrorCode::kBadOptionValue, fmt::format("'{}{}' = '{}' is not a number", prefix_, what, *text));
+    return ok();
+  }
+  Status read_duration(std::string_view what, DurationUs& into) const {
+    const std::string* text = find(what);
+    if (text == nullptr) return ok();
+    SUPYO_ASSIGN(into, parse_duration(*text));
+    return ok();
+  }
+  const std::string& prefix() const { return prefix_; }
+
+ private:
+  const catalog::Options& options_;
+  std::string prefix_;
+};
+
+Result<FieldPlan> plan_field(const Field& field, const catalog::Options& options, std::size_t index, std::optional<std::uint64_t>& rows) {
+  if (field.type.id >= TypeId::kIntervalMonth || field.type.id == TypeId::kNull)
+    return fail(ErrorCode::kUnsupported, fmt::format("datagen cannot make column '{}' of type {}", field.name, field.type.to_string()));
+  const FieldOptions o(options, field.name);
+  FieldPlan f;
+  f.name = field.name;
+  f.type = field.type;
+  f.salt = hash_u64(index + 1);
+  if (const std::string* kind = o.find("kind")) {
+    if (*kind != "random" && *kind != "sequence") return fail(ErrorCode::kBadOptionValue, fmt::format("'{}kind' = '{}' is neither random nor sequence", o.prefix(), *kind));
+    f.sequence = *kind == "sequence";
+  }
+  std::tie(f.start, f.end) = range_of(f.type);
+  f.least = -1e9;
+  f.greatest = 1e9;
+  if (f.sequence) {
+    f.start = 0;
+    if (o.find("start") == nullptr || o.find("end") == nullptr) return fail(ErrorCode::kMissingOption, fmt::format("a sequence needs '{}start' and '{}end'", o.prefix(), o.prefix()));
+    SUPYO_TRY(o.read("start", f.start));
+    SUPYO_TRY(o.read("end", f.end));
+    if (f.type.is_timestamp() || f.type.id == TypeId::kBoolean || f.end < f.start)
+      return fail(ErrorCode::kBadOptionValue, fmt::format("column '{}' cannot be a sequence from {} to {}", field.name, f.start, f.end));
+    const auto count = static_cast<std::uint64_t>(f.end - f.start) + 1;  // the source ends with its shortest sequence, as Flink's
+    rows = rows ? std::min(*rows, count) : count;
+  } else if (f.type.is_floating()) {
+    SUPYO_TRY(o.read("min", f.least));
+    SUPYO_TRY(o.read("max", f.greatest));
+  } else {
+    SUPYO_TRY(o.read("min", f.start));
+    SUPYO_TRY(o.read("max", f.end));
+    const auto [least, greatest] = range_of(f.type);
+    if (f.start < least || f.end > greatest || f.end < f.start) return fail(ErrorCode::kBadOptionValue, fmt::format("'{}min' to '{}max' is not a range of {}", o.prefix(), o.prefix(), f.type.to_string()));
+  }
+  if (f.type.is_variable() && f.type.precision < 100) f.length = f.type.precision;
+  SUPYO_TRY(o.read("length", f.length));
+  SUPYO_TRY(o.read("null-rate", f.null_rate));
+  SUPYO_TRY(o.read_duration("max-past", f.max_past_us));
+  if (f.length < 0 || f.length > (1 << 20)) return fail(ErrorCode::kBadOptionValue, fmt::format("'{}length' must be 0 to 1048576", o.prefix()));
+  return f;
+}
+
+}  // namespace
+
+catalog::ConnectorDescriptor generator_descriptor() {
+  using K = catalog::OptionSpec::Kind;
+  catalog::ConnectorDescriptor d;
+  d.name = "datagen";
+  d.options = {
+      {.key = "rows-per-second", .kind = K::kInteger, .default_value = "10000", .help = "rate"},
+      {.key = "number-of-rows", .kind = K::kInteger, .help = "total; without it the input is unbounded (unless a sequence ends it)"},
+      {.key = "fields.*", .help = "fields.NAME.kind (random, sequence), .min, .max, .start, .end, .length, .max-past, .null-rate"},
+  };
+  d.source = true;
+  d.help = "random or sequential rows";
+  return d;
+}
+
+Result<std::shared_ptr<dataflow::Source>> make_generator_source(const catalog::SourceRequest& request, const env::Env&) {
+  GeneratorConfig c;
+  const auto descriptor = generator_descriptor();
+  const catalog::Options& options = request.table.options;
+  c.table = request.table.path.name;
+  const Schema schema = request.table.schema();
+  const std::int64_t rate = catalog::option_integer(options, descriptor, "rows-per-second");
+  if (rate < 1) return fail(ErrorCode::kBadOptionValue, "'rows-per-second' must be at least 1");
+  c.rows_per_second = static_cast<std::uint64_t>(rate);
+  if (options.contains("number-of-rows")) {
+    const std::int64_t rows = catalog::option_integer(options, descriptor, "number-of-rows");
+    if (rows < 0) return fail(ErrorCode::kBadOptionValue, "'number-of-rows' must not be negative");
+    c.rows = static_cast<std::uint64_t>(rows);
+  }
+  std::vector<FieldPlan> all;
+  for (std::size_t i = 0; i < schema.size(); ++i) {
+    SUPYO_ASSIGN(FieldPlan f, plan_field(schema[i], options, i, c.rows));
+    all.push_back(std::move(f));
+  }
+  for (const auto& [key, value] : options) {
+    if (!key.starts_with("fields.")) continue;
+    const std::size_t dot = key.rfind('.');
+    const std::string name = key.substr(7, dot > 7 ? dot - 7 : std::string::npos);
+    static constexpr std::array kKnown = {"kind", "min", "max", "start", "end", "length", "max-past", "null-rate", "var-len"};
+    if (!schema.find(name)) return fail(ErrorCode::kUnknownOption, fmt::format("'{}': table '{}' has no column '{}'", key, c.table, name));
+    if (std::find(kKnown.begin(), kKnown.end(), key.substr(dot + 1)) == kKnown.end())
+      return fail(ErrorCode::kUnknownOption, fmt::format("'{}' is no option of a datagen column", key), "kind, min, max, start, end, length, max-past, null-rate");
+  }
+  for (const std::size_t i : request.columns) c.fields.push_back(all[i]);
+  return std::make_shared<GeneratorSource>(std::move(c));
+}
+
+}  // namespace supyo::connect

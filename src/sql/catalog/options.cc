@@ -145,10 +145,10 @@ std::optional<OptionProblem> find_format(const Options& options, const Connector
 const std::vector<OptionSpec>& common_table_options() {
   using Kind = OptionSpec::Kind;
   static const std::vector<OptionSpec> kCommon = {
-      {Kind::kText, "connector", false, "", {}, "which system holds the table"},
-      {Kind::kText, "format", false, "", {}, "how records are written: json, csv, raw"},
-      {Kind::kDuration, "scan.watermark.idle-timeout", false, "", {}, "a source partition without rows for this long no longer holds the watermark back"},
-      {Kind::kEnum, "scan.watermark.emit.strategy", false, "on-periodic", {"on-periodic", "on-event"}, "when watermarks are sent; the rows are the same"},
+      {"connector", Kind::kText, false, "", {}, "which system holds the table"},
+      {"format", Kind::kText, false, "", {}, "how records are written: json, csv, raw"},
+      {"scan.watermark.idle-timeout", Kind::kDuration, false, "", {}, "a source partition without rows for this long no longer holds the watermark back"},
+      {"scan.watermark.emit.strategy", Kind::kEnum, false, "on-periodic", {"on-periodic", "on-event"}, "when watermarks are sent; the rows are the same"},
   };
   return kCommon;
 }

@@ -1,0 +1,210 @@
+#include "data/log/frame.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/check.h"
+#include "core/base/crc32c.h"
+#include "core/base/hash.h"
+
+namespace supyo::log {
+namespace {
+
+constexpr std::uint8_t kHasKeys = 1;
+constexpr std::uint8_t kHasNulls = 2;
+constexpr std::uint8_t kHasHeaders = 4;
+constexpr std::uint8_t kKnownFlags = 7;
+constexpr std::size_t kCrcStart = 8;   // magic and the CRC itself stand before it
+
+template <class T>
+void append_array(std::string& out, const std::vector<T>& v) {
+  out.append(reinterpret_cast<const char*>(v.data()), v.size() * sizeof(T));
+}
+
+template <class T>
+std::uint32_t end_of(const T& bytes) {
+  SUPYO_CHECK_LE(bytes.size(), kFrameBytesMax);
+  return static_cast<std::uint32_t>(bytes.size());
+}
+
+bool ascending(const std::uint32_t* ends, std::size_t n) {
+  bool good = true;
+  for (std::size_t i = 1; i < n; ++i) good &= ends[i - 1] <= ends[i];
+  return good;
+}
+
+}  // namespace
+
+std::uint64_t writer_fingerprint(std::string_view job_id, std::string_view sink_id) {
+  const std::uint64_t h = hash_combine(hash_bytes(job_id), hash_bytes(sink_id));
+  return h == 0 ? 1 : h;   // 0 means "no writer"
+}
+
+void RecordBatch::begin_keys() {
+  for (std::uint8_t& n : nulls_) n |= 1;
+  nulls_.resize(timestamps_.size(), 1);
+  key_ends_.resize(timestamps_.size(), 0);
+}
+
+void RecordBatch::end_record(TimeUs timestamp_us) { end_record(timestamp_us, std::nullopt, true, {}); }
+
+void RecordBatch::add(TimeUs timestamp_us, std::optional<std::string_view> key, std::optional<std::string_view> value, std::string_view headers) {
+  if (value) values_.append(*value);
+  end_record(timestamp_us, key, value.has_value(), headers);
+}
+
+void RecordBatch::end_record(TimeUs timestamp_us, std::optional<std::string_view> key, bool has_value, std::string_view headers) {
+  const std::size_t row = timestamps_.size();
+  if (key && key_ends_.empty() && row > 0) begin_keys();
+  if (!headers.empty() && header_ends_.empty()) header_ends_.resize(row, 0);
+  const bool keyed = key || !key_ends_.empty();
+  const bool null_key = keyed && !key;
+  if (nulls_.empty() && (null_key || !has_value)) nulls_.resize(row, 0);
+  if (!nulls_.empty() || null_key || !has_value) nulls_.push_back(static_cast<std::uint8_t>((null_key ? 1 : 0) | (has_value ? 0 : 2)));
+  timestamps_.push_back(timestamp_us);
+  value_ends_.push_back(end_of(values_));
+  if (keyed) key_ends_.push_back(end_of(key ? keys_.append(*key) : keys_));
+  if (!headers.empty() || !header_ends_.empty()) header_ends_.push_back(end_of(headers_.append(headers)));
+}
+
+void RecordBatch::clear() {
+  timestamps_.clear();
+  value_ends_.clear();
+  values_.clear();
+  key_ends_.clear();
+  keys_.clear();
+  nulls_.clear();
+  header_ends_.clear();
+  headers_.clear();
+}
+
+/// The layout of a kRecords frame behind its head: timestamps, value ends, [key ends], [header ends], [nulls], values, keys, headers, padding.
+struct FrameEncoding {
+  static void encode(const RecordBatch& b, const FrameStamp& stamp, std::string& out) {
+    const std::size_t n = b.records();
+    SUPYO_CHECK(n > 0);
+    SUPYO_CHECK(b.key_ends_.empty() || b.key_ends_.size() == n);
+    SUPYO_CHECK(b.nulls_.empty() || b.nulls_.size() == n);
+    FrameHeader h;
+    h.magic = kFrameMagic;
+    h.kind = static_cast<std::uint8_t>(FrameKind::kRecords);
+    h.flags = static_cast<std::uint8_t>((b.key_ends_.empty() ? 0 : kHasKeys) | (b.nulls_.empty() ? 0 : kHasNulls) | (b.header_ends_.empty() ? 0 : kHasHeaders));
+    h.log_id = stamp.log.log_id;
+    h.base_offset = stamp.base_offset.value;
+    h.count = static_cast<std::uint32_t>(n);
+    h.partition = stamp.log.partition.value;
+    h.synced_offset = stamp.synced_offset.value;
+    h.append_us = stamp.append_us;
+    h.max_timestamp_us = *std::max_element(b.timestamps_.begin(), b.timestamps_.end());
+    h.writer = stamp.transaction.writer;
+    h.epoch = stamp.transaction.epoch.value;
+    const std::size_t body = 12 * n + 4 * b.key_ends_.size() + 4 * b.header_ends_.size() + b.nulls_.size() + b.values_.size() + b.keys_.size() + b.headers_.size();
+    const std::size_t length = (sizeof h + body + 7) / 8 * 8;
+    SUPYO_CHECK_LE(length, kFrameBytesMax);
+    h.length = static_cast<std::uint32_t>(length);
+    const std::size_t start = out.size();
+    out.reserve(start + length);
+    out.append(reinterpret_cast<const char*>(&h), sizeof h);
+    append_array(out, b.timestamps_);
+    append_array(out, b.value_ends_);
+    append_array(out, b.key_ends_);
+    append_array(out, b.header_ends_);
+    append_array(out, b.nulls_);
+    out.append(b.values_).append(b.keys_).append(b.headers_);
+    out.resize(start + length, '\0');
+    const std::uint32_t crc = crc32c(std::string_view(out).substr(start + kCrcStart));
+    std::memcpy(out.data() + start + offsetof(FrameHeader, crc), &crc, sizeof crc);
+  }
+
+  /// Lays the columns of a checked frame over its bytes; false when they do not fit (a writer's bug, or a forged file).
+  static bool lay_out(std::string_view frame, FrameView& view) {
+    const FrameHeader& h = view.header_;
+    const std::size_t n = h.count;
+    const std::size_t arrays = 12 * n + (h.flags & kHasKeys ? 4 * n : 0) + (h.flags & kHasHeaders ? 4 * n : 0) + (h.flags & kHasNulls ? n : 0);
+    if (n == 0 || (h.flags & ~kKnownFlags) != 0 || arrays > frame.size() - sizeof h) return false;
+    const char* at = frame.data() + sizeof h;
+    view.timestamps_ = {reinterpret_cast<const TimeUs*>(at), n};
+    at += 8 * n;
+    const auto take_ends = [&](bool present) -> const std::uint32_t* {
+      if (!present) return nullptr;
+      const auto* ends = reinterpret_cast<const std::uint32_t*>(at);
+      at += 4 * n;
+      return ends;
+    };
+    view.value_ends_ = take_ends(true);
+    view.key_ends_ = take_ends((h.flags & kHasKeys) != 0);
+    view.header_ends_ = take_ends((h.flags & kHasHeaders) != 0);
+    if ((h.flags & kHasNulls) != 0) {
+      view.nulls_ = reinterpret_cast<const std::uint8_t*>(at);
+      at += n;
+    }
+    const auto take_bytes = [&](const std::uint32_t* ends, const char*& bytes) {
+      if (ends == nullptr) return true;
+      const auto left = static_cast<std::size_t>(frame.data() + frame.size() - at);
+      if (ends[n - 1] > left || !ascending(ends, n)) return false;
+      bytes = at;
+      at += ends[n - 1];
+      return true;
+    };
+    return take_bytes(view.value_ends_, view.values_) && take_bytes(view.key_ends_, view.keys_) && take_bytes(view.header_ends_, view.headers_);
+  }
+
+  static ParsedFrame parse(std::string_view bytes, const FrameHeader& h) {
+    ParsedFrame parsed;
+    parsed.length = h.length;
+    if (h.length > bytes.size()) {
+      parsed.status = FrameStatus::kIncomplete;
+      return parsed;
+    }
+    const std::string_view frame = bytes.substr(0, h.length);
+    if (crc32c(frame.substr(kCrcStart)) != h.crc) return parsed;
+    parsed.view.header_ = h;
+    if (h.kind == static_cast<std::uint8_t>(FrameKind::kRecords) && lay_out(frame, parsed.view)) parsed.status = FrameStatus::kFrame;
+    return parsed;
+  }
+};
+
+void encode_frame(const RecordBatch& batch, const FrameStamp& stamp, std::string& out) { FrameEncoding::encode(batch, stamp, out); }
+
+namespace {
+
+bool plausible(const FrameHeader& h, const LogIdentity& log) {
+  return h.magic == kFrameMagic && h.length >= sizeof h && h.length <= kFrameBytesMax && h.length % 8 == 0 && h.count > 0 &&
+         h.base_offset >= 0 && h.log_id == log.log_id && h.partition == log.partition.value;
+}
+
+FrameHeader load_header(std::string_view bytes) {
+  FrameHeader h;
+  std::memcpy(&h, bytes.data(), sizeof h);
+  return h;
+}
+
+}  // namespace
+
+std::optional<FrameHeader> parse_frame_header(std::string_view bytes, const LogIdentity& log, Offset expected) {
+  if (bytes.size() < sizeof(FrameHeader)) return std::nullopt;
+  const FrameHeader h = load_header(bytes);
+  if (!plausible(h, log) || h.base_offset != expected.value) return std::nullopt;
+  return h;
+}
+
+ParsedFrame parse_frame(std::string_view bytes, const LogIdentity& log, Offset expected) {
+  if (bytes.size() < sizeof(FrameHeader)) {
+    const bool zeros = std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0; });
+    return {.status = zeros ? FrameStatus::kNothing : FrameStatus::kInvalid, .view = {}, .length = 0};
+  }
+  const FrameHeader h = load_header(bytes);
+  if (plausible(h, log) && h.base_offset == expected.value) return FrameEncoding::parse(bytes, h);
+  const std::string_view head = bytes.substr(0, sizeof h);
+  const bool zeros = std::all_of(head.begin(), head.end(), [](char c) { return c == 0; });
+  return {.status = zeros ? FrameStatus::kNothing : FrameStatus::kInvalid, .view = {}, .length = 0};
+}
+
+ParsedFrame parse_any_frame(std::string_view bytes, const LogIdentity& log) {
+  if (bytes.size() < sizeof(FrameHeader)) return {};
+  const FrameHeader h = load_header(bytes);
+  if (!plausible(h, log)) return {};
+  return FrameEncoding::parse(bytes, h);
+}
+
+}  // namespace supyo::log

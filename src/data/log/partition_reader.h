@@ -1,0 +1,67 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/base/result.h"
+#include "core/env/env.h"
+#include "data/log/mark.h"
+#include "data/log/segment.h"
+#include "data/log/topic.h"
+
+namespace supyo::log {
+
+enum class Isolation : std::uint8_t {
+  kReadCommitted,    ///< stops at the committed end
+  kReadUncommitted,  ///< stops at the durable end: staged rows too, which may be taken back
+};
+
+struct ReadOptions {
+  Isolation isolation = Isolation::kReadCommitted;
+  std::size_t chunk_bytes = SegmentCursor::kDefaultChunk;
+};
+
+/// Reads a partition from any process, while its writer works. One thread; never blocks: at the end it says so, and is asked again.
+class PartitionReader {
+ public:
+  /// Stands at the log start. A partition that no writer opened yet is empty.
+  static Result<PartitionReader> open(env::Files& files, const Topic& topic, PartitionId partition, ReadOptions options = {});
+
+  /// The next record to read. kOffsetOutOfRange when it lies below the log start or beyond the end (see ends()).
+  Status seek(Offset offset);
+  /// Offset of the first record whose timestamp is `timestamp_us` or later; the end when there is none.
+  Result<Offset> offset_for_time(TimeUs timestamp_us);
+
+  /// The next frame, whole and checked; its records from frame->first() on are the unread ones. Null when there is nothing more now.
+  /// The frame's bytes are valid until the next call. Errors: kDamaged (file and offset), kOffsetOutOfRange (retention overtook this reader), kIo.
+  Result<const FrameView*> next();
+
+  Offset position() const { return position_; }
+  struct Ends {
+    Offset log_start;
+    Offset end;        ///< by this reader's isolation
+    Offset durable;
+  };
+  /// As published now.
+  Result<Ends> ends();
+
+ private:
+  PartitionReader(env::Files& files, const Topic& topic, PartitionId partition, ReadOptions options);
+  Status refresh();
+  Offset limit() const { return options_.isolation == Isolation::kReadCommitted ? mark_.committed_end : mark_.durable_end; }
+  Status enter_segment();
+  std::unexpected<Error> overtaken() const;
+
+  env::Files* files_;
+  Topic topic_;
+  std::string directory_;
+  LogIdentity log_;
+  ReadOptions options_;
+  std::unique_ptr<MarkFile> mark_file_;   ///< null until the partition was first opened by a writer
+  Mark mark_;
+  std::optional<SegmentCursor> cursor_;
+  Offset position_;
+};
+
+}  // namespace supyo::log

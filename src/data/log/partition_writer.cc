@@ -1,0 +1,409 @@
+#include "data/log/partition_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/check.h"
+#include "core/base/fault_point.h"
+#include "data/log/segment.h"
+
+namespace supyo::log {
+namespace {
+
+// Space is reserved ahead, so that a sync of an append has no file size to write: small at first, for topics that stay small.
+constexpr std::uint64_t kReserveMin = 64 << 10;
+constexpr std::uint64_t kReserveMax = 8 << 20;
+
+}  // namespace
+
+PartitionWriter::PartitionWriter(const env::Env& env, const Topic& topic, PartitionId partition)
+    : env_(env), topic_(topic), partition_(partition), directory_(topic.partition_directory(partition)), log_(topic.identity(partition)) {}
+
+PartitionWriter::~PartitionWriter() = default;
+
+std::string PartitionWriter::segment_path(Offset base) const { return env::join_path(directory_, segment_name(base)); }
+
+Result<std::unique_ptr<PartitionWriter>> PartitionWriter::open(const env::Env& env, const Topic& topic, PartitionId partition) {
+  SUPYO_CHECK_LT(partition.value, topic.config.partitions);
+  std::unique_ptr<PartitionWriter> writer(new PartitionWriter(env, topic, partition));
+  SUPYO_TRY(writer->recover());
+  return writer;
+}
+
+Status PartitionWriter::recover() {
+  SUPYO_TRY(create_directories_durably(env_.files, directory_));
+  auto locked = env_.files.lock(env::join_path(directory_, "lock"));
+  if (!locked && locked.error().code == ErrorCode::kStateLocked) {
+    Error e = locked.error().with_context(fmt::format("opening partition {} of topic '{}' for writing", partition_.value, topic_.name));
+    e.hint = "a partition has one writer: stop the other job, or write to another topic";
+    return fail(std::move(e));
+  }
+  SUPYO_ASSIGN(lock_, std::move(locked));
+  SUPYO_ASSIGN(PartitionReport found, examine_partition(env_.files, topic_, partition_, Depth::kLast));
+  if (found.damage) return fail(damage_error(*found.damage));
+
+  if (found.mark) {
+    SUPYO_ASSIGN(MarkFile file, MarkFile::open(env_.files, directory_, log_, env::OpenMode::kReadWrite));
+    mark_file_ = std::make_unique<MarkFile>(std::move(file));
+    mark_ = *found.mark;
+  } else {
+    SUPYO_ASSIGN(MarkFile file, MarkFile::create(env_.files, directory_, log_, Mark{}));
+    mark_file_ = std::make_unique<MarkFile>(std::move(file));
+  }
+  for (const std::string& name : found.leftovers) {
+    SUPYO_REACHED("log.recover.leftover");
+    SUPYO_TRY(env_.files.remove(env::join_path(directory_, name)));
+  }
+  SUPYO_TRY(env_.files.sync_directory(directory_));
+
+  segments_ = std::move(found.segments);
+  staged_ = std::move(found.staged);
+  next_ = found.end;
+  if (segments_.empty()) {
+    SUPYO_TRY(create_segment(next_));
+  } else {
+    SUPYO_TRY(open_active());
+    if (found.torn_bytes > 0) {
+      SUPYO_REACHED("log.recover.torn_tail");
+      SUPYO_TRY(file_->truncate(active().bytes));
+      reserved_ = active().bytes;
+    }
+    // A killed process leaves records that only the page cache has: they must not be published before they are durable.
+    SUPYO_TRY(sync_file(*file_));
+  }
+  note_synced();
+  recovery_ = {.torn_bytes = found.torn_bytes, .leftover_files = found.leftovers.size(), .staged = staged_};
+  return publish();
+}
+
+Status PartitionWriter::check_open() const {
+  if (!closed_) return ok();
+  return fail(ErrorCode::kLogClosed, fmt::format("partition {} of topic '{}' was closed by a failed sync", partition_.value, topic_.name),
+              "what was not acknowledged may be lost: mend the disk and start again");
+}
+
+Status PartitionWriter::sync_file(env::File& file) {
+  Status synced = file.sync();
+  if (!synced) closed_ = true;   // never retried: the page cache may call the lost pages clean (architecture 5)
+  return synced;
+}
+
+Status PartitionWriter::open_active() {
+  SUPYO_ASSIGN(file_, env_.files.open(segment_path(active().base), env::OpenMode::kReadWrite));
+  SUPYO_ASSIGN(reserved_, file_->size());
+  return ok();
+}
+
+Status PartitionWriter::create_segment(Offset base) {
+  // Whatever bears the name already is a segment that never became whole: nothing at `base` was ever acknowledged.
+  SUPYO_ASSIGN(auto file, env_.files.open(segment_path(base), env::OpenMode::kCreateOrOpen));
+  SUPYO_TRY(file->truncate(0));
+  SUPYO_TRY(file->write_at(0, encode_segment_header(log_, base)));
+  SUPYO_TRY(sync_file(*file));
+  if (Status synced = env_.files.sync_directory(directory_); !synced) {
+    closed_ = true;
+    return synced;
+  }
+  file_ = std::move(file);
+  reserved_ = kSegmentHeaderBytes;
+  segments_.push_back({.base = base, .end = base, .bytes = kSegmentHeaderBytes});
+  return ok();
+}
+
+Status PartitionWriter::reserve(std::uint64_t size) {
+  if (size <= reserved_) return ok();
+  const std::uint64_t limit = std::max<std::uint64_t>(static_cast<std::uint64_t>(topic_.config.segment_bytes), size);
+  const std::uint64_t step = std::clamp(reserved_, kReserveMin, kReserveMax);
+  const std::uint64_t want = std::min(limit, std::max(size, reserved_ + step));
+  Status reserved = file_->allocate(want);
+  if (!reserved && reserved.error().code == ErrorCode::kDiskFull) return ok();   // what the append needs may still fit
+  if (reserved) reserved_ = want;
+  return reserved;
+}
+
+Result<Offset> PartitionWriter::append(const RecordBatch& batch, Transaction transaction) {
+  SUPYO_TRY(check_open());
+  if (!staged_.empty() && staged_.back().transaction.writer != transaction.writer)
+    return fail(ErrorCode::kSinkOfOtherJob,
+                fmt::format("partition {} of topic '{}' holds epoch {} of another job, prepared and not committed", partition_.value, topic_.name, staged_.back().transaction.epoch.value),
+                "start that job again to finish it; if its state is gone, `supyo log repair` takes the epoch back");
+  frame_.clear();
+  encode_frame(batch, {log_, next_, synced_, env_.clock.now_us(), transaction}, frame_);
+  FrameHeader header;
+  std::memcpy(&header, frame_.data(), sizeof header);
+  const bool full = active().bytes + frame_.size() > static_cast<std::uint64_t>(topic_.config.segment_bytes);
+  const bool old = active().first_timestamp_us != kTimeMax && header.max_timestamp_us - active().first_timestamp_us > topic_.config.segment_ms * kMillisecond;
+  if (active().end > active().base && (full || old)) SUPYO_TRY(roll());
+  SUPYO_TRY(reserve(active().bytes + frame_.size()));
+  SUPYO_TRY(file_->write_at(active().bytes, frame_));
+
+  const Offset first = next_;
+  next_.value += static_cast<std::int64_t>(batch.records());
+  SegmentInfo& segment = active();
+  segment.bytes += frame_.size();
+  reserved_ = std::max(reserved_, segment.bytes);
+  segment.end = next_;
+  if (segment.first_timestamp_us == kTimeMax) segment.first_timestamp_us = header.max_timestamp_us;
+  segment.max_timestamp_us = std::max(segment.max_timestamp_us, header.max_timestamp_us);
+  if (transaction.writer != 0) {
+    if (!staged_.empty() && staged_.back().transaction == transaction) staged_.back().end = next_;
+    else staged_.push_back({transaction, first, next_});
+  }
+  return first;
+}
+
+Status PartitionWriter::sync() {
+  SUPYO_TRY(check_open());
+  if (synced_ == next_) return ok();
+  SUPYO_TRY(sync_file(*file_));
+  note_synced();
+  return ok();
+}
+
+void PartitionWriter::note_synced() {
+  synced_ = next_;
+  synced_base_ = active().base;
+  synced_position_ = active().bytes;
+}
+
+Mark PartitionWriter::current_mark() const {
+  Mark m = mark_;
+  m.durable_end = synced_;
+  m.segment_base = synced_base_;
+  m.segment_position = synced_position_;
+  if (staged_.empty()) m.committed_end = synced_;
+  return m;
+}
+
+Status PartitionWriter::write_mark(const Mark& mark) {
+  SUPYO_TRY(mark_file_->write(mark));
+  mark_ = mark;
+  return ok();
+}
+
+Status PartitionWriter::write_durable_mark(const Mark& mark) {
+  SUPYO_TRY(write_mark(mark));
+  Status synced = mark_file_->sync();
+  if (!synced) closed_ = true;
+  return synced;
+}
+
+Status PartitionWriter::publish() {
+  SUPYO_TRY(check_open());
+  const Mark m = current_mark();
+  return m == mark_ ? ok() : write_mark(m);
+}
+
+Status PartitionWriter::flush() {
+  SUPYO_TRY(sync());
+  return publish();
+}
+
+Result<CommitResult> PartitionWriter::commit_epoch(Transaction transaction, Offset end) {
+  SUPYO_TRY(check_open());
+  if (end <= mark_.committed_end) return CommitResult::kWasVisible;
+  if (end > synced_)
+    return fail(ErrorCode::kDamaged, fmt::format("{}: ends at offset {}, but epoch {} was prepared up to {}", directory_, synced_.value, transaction.epoch.value, end.value),
+                "the log lost rows that had been durable: `supyo log verify` shows what is left");
+  for (const StagedEpoch& s : staged_) {
+    if (s.begin >= end) break;
+    if (s.transaction.writer != transaction.writer)
+      return fail(ErrorCode::kSinkOfOtherJob, fmt::format("partition {} of topic '{}' holds another job's prepared epoch {}", partition_.value, topic_.name, s.transaction.epoch.value));
+  }
+  Mark m = current_mark();
+  m.committed_end = end;
+  m.last_commit = transaction;
+  SUPYO_TRY(write_durable_mark(m));
+  std::erase_if(staged_, [&](const StagedEpoch& s) { return s.end <= end; });
+  if (!staged_.empty() && staged_.front().begin < end) staged_.front().begin = end;
+  return CommitResult::kVisibleNow;
+}
+
+Status PartitionWriter::abandon_after(Transaction last) {
+  SUPYO_TRY(check_open());
+  const auto unwanted = [&](const StagedEpoch& s) { return s.transaction.writer == last.writer && s.transaction.epoch > last.epoch; };
+  const auto first = std::find_if(staged_.begin(), staged_.end(), unwanted);
+  if (first == staged_.end()) return ok();
+  SUPYO_REACHED("log.abandon.staged");
+  return truncate_to(first->begin);
+}
+
+Status PartitionWriter::truncate_to(Offset end) {
+  SUPYO_CHECK_LE(mark_.committed_end.value, end.value);
+  std::size_t keep = segments_.size();
+  while (keep > 1 && segments_[keep - 1].base >= end) --keep;   // a segment that would be empty goes, too
+  SegmentInfo kept = segments_[keep - 1];
+  if (kept.end > end) {
+    SUPYO_ASSIGN(SegmentCursor cursor, SegmentCursor::open(env_.files, directory_, log_, kept.base));
+    SUPYO_ASSIGN(const bool there, cursor.seek(end));
+    SUPYO_CHECK(there && cursor.expected() == end);
+    kept.end = end;
+    kept.bytes = cursor.position();
+  }
+  // The mark first: a crash in between leaves records above the mark, which are staged records again; the other way round they would be damage.
+  Mark m = mark_;
+  m.durable_end = std::min(m.durable_end, end);
+  m.segment_base = kept.base;
+  m.segment_position = kept.bytes;
+  ++m.truncations;
+  m.truncated_to = end;
+  SUPYO_TRY(write_durable_mark(m));
+  while (segments_.size() > keep) {
+    SUPYO_TRY(env_.files.remove(segment_path(active().base)));
+    // One by one, newest first: a gap in the middle would look like loss.
+    SUPYO_TRY(env_.files.sync_directory(directory_));
+    segments_.pop_back();
+  }
+  active() = kept;
+  SUPYO_TRY(open_active());
+  SUPYO_TRY(file_->truncate(kept.bytes));
+  reserved_ = kept.bytes;
+  SUPYO_TRY(sync_file(*file_));
+  next_ = end;
+  note_synced();
+  std::erase_if(staged_, [&](const StagedEpoch& s) { return s.begin >= end; });
+  return publish();
+}
+
+Status PartitionWriter::roll() {
+  SUPYO_TRY(check_open());
+  if (active().end == active().base) return ok();
+  // Sealed segments are durable and end where their frames end; only the active one can be dirty.
+  SUPYO_TRY(file_->truncate(active().bytes));
+  reserved_ = active().bytes;
+  SUPYO_TRY(sync_file(*file_));
+  note_synced();
+  return create_segment(next_);
+}
+
+std::uint64_t PartitionWriter::bytes() const {
+  std::uint64_t total = 0;
+  for (const SegmentInfo& s : segments_) total += s.bytes;
+  return total;
+}
+
+Result<PartitionWriter::Retained> PartitionWriter::retain() {
+  SUPYO_TRY(check_open());
+  Retained done;
+  const TopicConfig& c = topic_.config;
+  const auto deletable = [&](const SegmentInfo& s) { return s.end <= mark_.committed_end && s.end > s.base; };
+  std::size_t expired = 0;
+  if (c.retention_ms >= 0) {
+    const TimeUs now = env_.clock.now_us();
+    while (expired < segments_.size() && deletable(segments_[expired]) && now - segments_[expired].max_timestamp_us > c.retention_ms * kMillisecond) ++expired;
+  }
+  if (expired == segments_.size()) SUPYO_TRY(roll());   // there is always one segment
+  SUPYO_TRY(delete_oldest(expired, done));
+
+  const std::uint64_t size = bytes();
+  if (c.retention_bytes < 0 || size < static_cast<std::uint64_t>(c.retention_bytes)) return done;
+  std::uint64_t over = size - static_cast<std::uint64_t>(c.retention_bytes);
+  std::size_t oversize = 0;
+  while (oversize + 1 < segments_.size() && deletable(segments_[oversize]) && segments_[oversize].bytes <= over) over -= segments_[oversize++].bytes;
+  SUPYO_TRY(delete_oldest(oversize, done));
+  return done;
+}
+
+Status PartitionWriter::delete_oldest(std::size_t count, Retained& done) {
+  if (count == 0) return ok();
+  SUPYO_CHECK_LT(count, segments_.size());
+  // The start first: records must be declared gone before they are.
+  Mark m = current_mark();
+  m.log_start = std::max(m.log_start, segments_[count].base);
+  SUPYO_TRY(write_durable_mark(m));
+  for (; count > 0; --count) {
+    SUPYO_TRY(env_.files.remove(segment_path(segments_.front().base)));
+    ++done.segments_deleted;
+    done.bytes_deleted += segments_.front().bytes;
+    segments_.erase(segments_.begin());
+  }
+  return env_.files.sync_directory(directory_);
+}
+
+Status PartitionWriter::delete_before(Offset offset) {
+  SUPYO_TRY(check_open());
+  if (offset <= mark_.log_start) return ok();
+  if (offset > mark_.committed_end)
+    return fail(ErrorCode::kOffsetOutOfRange, fmt::format("cannot delete up to offset {}: the log is committed up to {}", offset.value, mark_.committed_end.value));
+  Mark m = current_mark();
+  m.log_start = offset;
+  SUPYO_TRY(write_durable_mark(m));
+  std::size_t whole = 0;
+  while (whole + 1 < segments_.size() && segments_[whole].end <= offset) ++whole;
+  Retained done;
+  return delete_oldest(whole, done);
+}
+
+namespace {
+
+/// The mark of a partition that lost it: nothing says what was committed, so every whole record counts as such.
+Result<PartitionReport> rebuild_mark(const env::Env& env, const Topic& topic, PartitionId partition) {
+  const std::string directory = topic.partition_directory(partition);
+  SUPYO_ASSIGN(const auto bases, list_segments(env.files, directory));
+  Mark mark;
+  if (!bases.empty()) mark.log_start = mark.durable_end = mark.committed_end = bases.front();
+  SUPYO_ASSIGN(MarkFile file, MarkFile::create(env.files, directory, topic.identity(partition), mark));
+  SUPYO_TRY(env.files.sync_directory(directory));
+  SUPYO_ASSIGN(const PartitionReport found, examine_partition(env.files, topic, partition, Depth::kAll));
+  mark.committed_end = mark.durable_end = found.end;
+  if (!found.segments.empty()) {
+    mark.segment_base = found.segments.back().base;
+    mark.segment_position = found.segments.back().bytes;
+  }
+  SUPYO_TRY(file.write(mark));
+  SUPYO_TRY(file.sync());
+  return examine_partition(env.files, topic, partition, Depth::kAll);
+}
+
+}  // namespace
+
+Result<Repair> repair_partition(const env::Env& env, const Topic& topic, PartitionId partition) {
+  const std::string directory = topic.partition_directory(partition);
+  SUPYO_ASSIGN(const bool there, env.files.exists(directory));
+  if (!there) return Repair{};
+  SUPYO_ASSIGN(const auto lock, env.files.lock(env::join_path(directory, "lock")));
+  SUPYO_ASSIGN(PartitionReport found, examine_partition(env.files, topic, partition, Depth::kAll));
+  Repair repair{.damage = found.damage, .bytes_cut = 0, .end = found.end};
+  if (found.damage && !found.mark) {
+    SUPYO_ASSIGN(found, rebuild_mark(env, topic, partition));
+    repair.end = found.end;
+  }
+  if (!found.damage) return repair;
+
+  // Segments from the damage on go, newest first; the one that it lies in is cut there.
+  SUPYO_ASSIGN(std::vector<Offset> bases, list_segments(env.files, directory));
+  while (!bases.empty() && (found.segments.empty() || bases.back() > found.segments.back().base)) {
+    const std::string path = env::join_path(directory, segment_name(bases.back()));
+    SUPYO_ASSIGN(const auto file, env.files.open(path, env::OpenMode::kRead));
+    SUPYO_ASSIGN(const std::uint64_t size, file->size());
+    repair.bytes_cut += size;
+    SUPYO_TRY(env.files.remove(path));
+    SUPYO_TRY(env.files.sync_directory(directory));
+    bases.pop_back();
+  }
+  Mark mark = *found.mark;
+  mark.durable_end = std::min(mark.durable_end, found.end);
+  mark.committed_end = std::min(mark.committed_end, found.end);
+  ++mark.truncations;
+  mark.truncated_to = found.end;
+  if (bases.empty()) {
+    mark.log_start = mark.durable_end = mark.committed_end = found.end;
+  } else {
+    const SegmentInfo& last = found.segments.back();
+    SUPYO_ASSIGN(auto file, env.files.open(env::join_path(directory, segment_name(last.base)), env::OpenMode::kReadWrite));
+    SUPYO_ASSIGN(const std::uint64_t size, file->size());
+    repair.bytes_cut += size - last.bytes;
+    SUPYO_TRY(file->truncate(last.bytes));
+    SUPYO_TRY(file->sync());
+    mark.segment_base = last.base;
+    mark.segment_position = last.bytes;
+  }
+  SUPYO_ASSIGN(MarkFile file, MarkFile::open(env.files, directory, topic.identity(partition), env::OpenMode::kReadWrite));
+  SUPYO_TRY(file.write(mark));
+  SUPYO_TRY(file.sync());
+  return repair;
+}
+
+}  // namespace supyo::log

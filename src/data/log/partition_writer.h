@@ -1,0 +1,127 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/env/env.h"
+#include "data/log/examine.h"
+#include "data/log/frame.h"
+#include "data/log/mark.h"
+#include "data/log/topic.h"
+
+namespace supyo::log {
+
+/// What opening found and did.
+struct Recovery {
+  std::uint64_t torn_bytes = 0;          ///< cut off the end: written, never acknowledged
+  std::uint64_t leftover_files = 0;      ///< removed
+  std::vector<StagedEpoch> staged;       ///< prepared epochs that wait for commit_epoch or abandon_after
+};
+
+enum class CommitResult : std::uint8_t {
+  kVisibleNow,
+  kWasVisible,   ///< an earlier call (before a crash, perhaps) had committed it
+};
+
+/// The one writer of a partition: holds its lock while it lives. One thread.
+///
+/// A record goes through append (in the file), sync (acknowledged: survives a crash), publish (other processes may read it uncommitted),
+/// and, when it was staged for an epoch, commit_epoch (read_committed sees it). Records that were not staged are committed by their publication.
+/// A failed sync closes the writer for good: kLogClosed from then on; reopen to find out what survived.
+class PartitionWriter {
+ public:
+  /// Recovers and opens. kStateLocked (another writer), kDamaged (file, offset, hint), 6xxx.
+  static Result<std::unique_ptr<PartitionWriter>> open(const env::Env& env, const Topic& topic, PartitionId partition);
+  ~PartitionWriter();
+
+  const Recovery& recovery() const { return recovery_; }
+
+  /// Appends `batch` as one frame and returns the offset of its first record. With a transaction, the records are staged for that epoch.
+  /// Errors: kDiskFull, kIo (nothing was appended; the next append takes the same place), kLogClosed,
+  /// kSinkOfOtherJob (another writer's prepared epoch waits for its commit).
+  Result<Offset> append(const RecordBatch& batch, Transaction transaction = {});
+  /// Makes everything appended durable: it is acknowledged when this returns.
+  Status sync();
+  /// Tells readers what is durable. Not synced: a mark that a crash takes back only hides records until the next publication.
+  Status publish();
+  /// sync() and publish().
+  Status flush();
+
+  /// Makes the staged records below `end` visible to read_committed, durably. They are this writer's, of epochs up to `transaction.epoch`, and synced.
+  /// Idempotent. Errors: kDamaged when the log ends before `end` (prepared rows are gone), kSinkOfOtherJob, kLogClosed.
+  Result<CommitResult> commit_epoch(Transaction transaction, Offset end);
+  /// Takes back this writer's staged records of epochs after `last`. Idempotent.
+  Status abandon_after(Transaction last);
+
+  /// Starts a new segment (does nothing when the current one is empty).
+  Status roll();
+  struct Retained {
+    std::uint64_t segments_deleted = 0;
+    std::uint64_t bytes_deleted = 0;
+  };
+  /// Deletes old segments by the topic's retention.bytes and retention.ms, by Kafka's rules: by size the oldest while what is left stays >= the limit, never the
+  /// active one; by time those whose largest record timestamp is older, rolling first when that is all of them; never what is not committed.
+  Result<Retained> retain();
+  /// Deletes the records below `offset` (Kafka's DeleteRecords): they are unreadable at once, their segments go when nothing else is in them.
+  Status delete_before(Offset offset);
+
+  Offset log_start() const { return mark_.log_start; }
+  Offset next_offset() const { return next_; }
+  Offset synced_end() const { return synced_; }
+  Offset committed_end() const { return mark_.committed_end; }
+  Transaction last_commit() const { return mark_.last_commit; }
+  const std::vector<StagedEpoch>& staged() const { return staged_; }
+  const std::vector<SegmentInfo>& segments() const { return segments_; }
+  /// Bytes in segment files that hold records.
+  std::uint64_t bytes() const;
+
+ private:
+  PartitionWriter(const env::Env& env, const Topic& topic, PartitionId partition);
+  Status recover();
+  Status check_open() const;
+  Status sync_file(env::File& file);
+  void note_synced();
+  Mark current_mark() const;
+  Status write_mark(const Mark& mark);
+  Status write_durable_mark(const Mark& mark);
+  Status reserve(std::uint64_t size);
+  Status create_segment(Offset base);
+  Status open_active();
+  Status truncate_to(Offset end);
+  Status delete_oldest(std::size_t count, Retained& done);
+  std::string segment_path(Offset base) const;
+  SegmentInfo& active() { return segments_.back(); }
+
+  env::Env env_;
+  Topic topic_;
+  PartitionId partition_;
+  std::string directory_;
+  LogIdentity log_;
+  std::unique_ptr<env::FileLock> lock_;
+  std::unique_ptr<MarkFile> mark_file_;
+  Mark mark_;                            ///< as last written
+  std::unique_ptr<env::File> file_;      ///< of the active segment
+  std::uint64_t reserved_ = 0;           ///< size of that file
+  std::vector<SegmentInfo> segments_;
+  std::vector<StagedEpoch> staged_;
+  Offset next_;
+  Offset synced_;
+  Offset synced_base_;                   ///< segment and place where the synced records end
+  std::uint64_t synced_position_ = 0;
+  bool closed_ = false;
+  Recovery recovery_;
+  std::string frame_;                    ///< reused
+};
+
+/// Cuts a damaged partition where the damage begins, and rebuilds its mark. What lies below stays; what lies above is lost.
+struct Repair {
+  std::optional<Damage> damage;          ///< what was found; null when nothing had to be done
+  std::uint64_t bytes_cut = 0;
+  Offset end;                            ///< of the log afterwards
+};
+/// kStateLocked while a writer has the partition.
+Result<Repair> repair_partition(const env::Env& env, const Topic& topic, PartitionId partition);
+
+}  // namespace supyo::log

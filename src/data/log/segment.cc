@@ -1,0 +1,190 @@
+#include "data/log/segment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "core/base/bytes.h"
+#include "core/base/crc32c.h"
+
+namespace supyo::log {
+namespace {
+
+constexpr std::string_view kSegmentMagic = "SUPYOSEG";
+constexpr std::uint32_t kSegmentVersion = 1;
+constexpr std::string_view kSuffix = ".seg";
+
+}  // namespace
+
+std::string segment_name(Offset base) { return fmt::format("{:020}{}", base.value, kSuffix); }
+
+Result<std::vector<Offset>> list_segments(env::Files& files, const std::string& directory) {
+  SUPYO_ASSIGN(const auto names, files.list(directory));
+  std::vector<Offset> bases;
+  for (const std::string& name : names) {
+    std::int64_t base = 0;
+    if (name.size() != 20 + kSuffix.size() || !name.ends_with(kSuffix)) continue;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + 20, base);
+    if (error == std::errc() && end == name.data() + 20) bases.emplace_back(base);
+  }
+  std::sort(bases.begin(), bases.end());
+  return bases;
+}
+
+std::string encode_segment_header(const LogIdentity& log, Offset base) {
+  std::string body;
+  ByteWriter w(body);
+  w.u32(kSegmentVersion);
+  w.u64(log.log_id);
+  w.u32(static_cast<std::uint32_t>(log.partition.value));
+  w.i64(base.value);
+  std::string header(kSegmentMagic);
+  ByteWriter(header).u32(crc32c(body));
+  header += body;
+  header.resize(kSegmentHeaderBytes, '\0');
+  return header;
+}
+
+bool is_segment_header(std::string_view bytes, const LogIdentity& log, Offset base) { return bytes.substr(0, kSegmentHeaderBytes) == encode_segment_header(log, base); }
+
+char* FrameBuffer::reserve(std::size_t bytes) {
+  if (bytes > capacity_) {
+    words_ = std::make_unique_for_overwrite<std::uint64_t[]>((bytes + kPadding + 7) / 8);
+    std::memset(words_.get(), 0, bytes + kPadding);
+    capacity_ = bytes;
+  }
+  return data();
+}
+
+Result<SegmentCursor> SegmentCursor::open(env::Files& files, const std::string& directory, const LogIdentity& log, Offset base, std::size_t chunk) {
+  const std::string path = env::join_path(directory, segment_name(base));
+  SUPYO_ASSIGN(auto file, files.open(path, env::OpenMode::kRead));
+  std::string header(kSegmentHeaderBytes, '\0');
+  SUPYO_ASSIGN(const std::size_t n, file->read_at(0, header));
+  const std::string_view read = std::string_view(header).substr(0, n);
+  if (!is_segment_header(read, log, base)) {
+    if (read.starts_with(kSegmentMagic) && n == kSegmentHeaderBytes && ByteReader(read.substr(12)).u32() > kSegmentVersion)
+      return fail(ErrorCode::kFormatVersion, fmt::format("{}: written by a newer Supyo", path), "open it with that version");
+    return fail(ErrorCode::kDamaged, fmt::format("{}: not a segment of this partition (offset 0 of the file)", path), "`supyo log verify` says what is left");
+  }
+  return SegmentCursor(std::move(file), path, log, base, std::max<std::size_t>(chunk / 8 * 8, 4096));
+}
+
+std::string_view SegmentCursor::buffered() {
+  const std::size_t skip = static_cast<std::size_t>(position_ - buffer_from_);
+  return {buffer_.data() + skip, buffered_ - skip};
+}
+
+Status SegmentCursor::fill(std::size_t want, std::uint64_t limit) {
+  const std::uint64_t room = limit > position_ ? limit - position_ : 0;
+  const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(want, chunk_), room));
+  char* to = buffer_.reserve(std::max(bytes, chunk_));
+  buffer_from_ = position_;
+  buffered_ = 0;
+  SUPYO_ASSIGN(buffered_, file_->read_at(position_, {to, bytes}));
+  return ok();
+}
+
+Result<SegmentCursor::Found> SegmentCursor::next(std::uint64_t limit) {
+  if (buffer_from_ > position_ || position_ - buffer_from_ > buffered_) forget_buffer();
+  for (bool fresh = false;; fresh = true) {
+    const std::string_view bytes = buffered();
+    const ParsedFrame parsed = bytes.size() < sizeof(FrameHeader) && !fresh ? ParsedFrame{.status = FrameStatus::kIncomplete, .view = {}, .length = sizeof(FrameHeader)}
+                                                                           : parse_frame(bytes, log_, expected_);
+    switch (parsed.status) {
+      case FrameStatus::kFrame:
+        frame_ = parsed.view;
+        position_ += parsed.length;
+        expected_ = frame_.end_offset();
+        return Found::kFrame;
+      case FrameStatus::kIncomplete:
+        if (!fresh) {
+          SUPYO_TRY(fill(parsed.length, limit));
+          continue;
+        }
+        // The head asks for more than one chunk: one larger read, then it is there or it never was.
+        SUPYO_TRY(fill(parsed.length, limit));
+        if (buffered_ < parsed.length) {
+          forget_buffer();
+          return Found::kInvalid;
+        }
+        continue;
+      case FrameStatus::kNothing:
+      case FrameStatus::kInvalid:
+        if (!fresh) {   // what is buffered may be older than what is in the file now
+          SUPYO_TRY(fill(sizeof(FrameHeader), limit));
+          continue;
+        }
+        forget_buffer();
+        return parsed.status == FrameStatus::kNothing ? Found::kEnd : Found::kInvalid;
+    }
+  }
+}
+
+Result<std::optional<FrameHeader>> SegmentCursor::peek_header() {
+  char bytes[sizeof(FrameHeader)];
+  SUPYO_ASSIGN(const std::size_t n, file_->read_at(position_, bytes));
+  return parse_frame_header({bytes, n}, log_, expected_);
+}
+
+void SegmentCursor::skip(const FrameHeader& header) {
+  position_ += header.length;
+  expected_ = Offset(header.base_offset + header.count);
+}
+
+Result<bool> SegmentCursor::seek(Offset offset) {
+  if (offset < expected_) {
+    position_ = kSegmentHeaderBytes;
+    expected_ = base_;
+  }
+  forget_buffer();
+  while (true) {
+    SUPYO_ASSIGN(const auto header, peek_header());
+    if (!header) return false;
+    if (offset.value < header->base_offset + header->count) break;
+    skip(*header);
+  }
+  forget_buffer();
+  return true;
+}
+
+Result<Aftermath> search_behind(const SegmentCursor& segment, std::uint64_t from, Offset at) {
+  Aftermath found{.last_written = from, .acknowledged = std::nullopt};
+  FrameBuffer buffer;
+  SUPYO_ASSIGN(const std::uint64_t size, segment.file_size());
+  std::size_t window = 1 << 20;
+  for (std::uint64_t start = from / 8 * 8; start < size;) {
+    char* bytes = buffer.reserve(window);
+    SUPYO_ASSIGN(const std::size_t n, segment.read_at(start, {bytes, window}));
+    for (std::size_t i = n; i-- > 0;)
+      if (bytes[i] != 0) {
+        found.last_written = std::max(found.last_written, start + i + 1);
+        break;
+      }
+    std::size_t i = 0;
+    bool grow = false;
+    for (; i + sizeof(FrameHeader) <= n; i += 8) {
+      std::uint32_t magic;
+      std::memcpy(&magic, bytes + i, sizeof magic);
+      if (magic != kFrameMagic) continue;
+      const ParsedFrame parsed = parse_any_frame({bytes + i, n - i}, segment.log());
+      if (parsed.status == FrameStatus::kIncomplete && start + i + parsed.length <= size) {
+        grow = i == 0;   // it does not fit in the window: look at it from its start, and if need be in a larger one
+        if (grow) window = std::max(window, parsed.length);
+        break;
+      }
+      if (parsed.status == FrameStatus::kFrame && parsed.view.header().base_offset >= at.value && parsed.view.header().synced_offset > at.value) {
+        found.acknowledged = start + i;
+        return found;
+      }
+    }
+    if (grow) continue;
+    if (n < window && i + sizeof(FrameHeader) > n) break;
+    start += std::max<std::size_t>(i, 8);
+  }
+  return found;
+}
+
+}  // namespace supyo::log

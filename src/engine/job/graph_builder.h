@@ -1,0 +1,21 @@
+#pragma once
+#include "engine/dataflow/graph.h"
+#include "engine/job/connectors.h"
+#include "engine/job/system_tables.h"
+#include "sql/plan/physical.h"
+
+namespace supyo::job {
+
+struct GraphOptions {
+  std::string base_directory;
+  bool origins = false;                ///< a judge listens
+  std::string replay_column;           ///< --replay
+  DurationUs zone_offset_us = 0;
+  bool final_only = false;             ///< batch mode: bounded input, only final rows
+  connect::CollectTarget collect;      ///< rows of the console sink
+};
+
+/// Physical plan -> job graph: one node each, with the factories of operators and connectors.
+Result<dataflow::JobGraph> build_graph(const plan::PhysicalPlan& plan, const GraphOptions& options, const ConnectorContext& context, SystemTables& system);
+
+}  // namespace supyo::job

@@ -1,0 +1,251 @@
+#include "sql/plan/logical.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/base/check.h"
+
+namespace supyo::plan {
+namespace {
+
+using expr::Expr;
+using expr::ExprPtr;
+
+std::shared_ptr<LogicalNode> unary(LogicalPtr input) {
+  auto node = std::make_shared<LogicalNode>();
+  node->late_tables = input->late_tables;
+  node->inputs.push_back(std::move(input));
+  return node;
+}
+
+}  // namespace
+
+LogicalPtr make_scan(LogicalScan scan) {
+  auto node = std::make_shared<LogicalNode>();
+  const Schema schema = scan.table.schema();
+  for (const std::size_t c : scan.columns) node->columns.push_back({.name = schema[c].name, .type = schema[c].type});
+  if (scan.computed_row_time) node->columns.push_back({.name = scan.table.watermark->column, .type = scan.computed_row_time->type});
+  if (scan.row_time) {
+    ColumnInfo& c = node->columns[scan.row_time->column];
+    c.row_time = true;
+    node->late_tables.push_back(scan.table.path);
+  }
+  node->op = std::move(scan);
+  return node;
+}
+
+LogicalPtr make_filter(LogicalPtr input, LogicalFilter filter) {
+  auto node = unary(std::move(input));
+  node->columns = node->input()->columns;
+  node->op = std::move(filter);
+  return node;
+}
+
+LogicalPtr make_project(LogicalPtr input, std::vector<ExprPtr> exprs, std::vector<std::string> names) {
+  SUPYO_CHECK_EQ(exprs.size(), names.size());
+  auto node = unary(std::move(input));
+  make_unique(names);
+  for (std::size_t i = 0; i < exprs.size(); ++i) {
+    const Expr& e = *exprs[i];
+    ColumnInfo info{.name = {}, .type = e.type};
+    if (e.kind == Expr::Kind::kColumn) info = node->input()->columns[e.column];
+    if (e.kind == Expr::Kind::kCall && e.function->name == "PROCTIME") info.proc_time = true;
+    info.name = std::move(names[i]);
+    node->columns.push_back(std::move(info));
+  }
+  node->op = LogicalProject{std::move(exprs)};
+  return node;
+}
+
+LogicalPtr make_selection(LogicalPtr input, const std::vector<std::size_t>& columns) {
+  std::vector<ExprPtr> exprs;
+  std::vector<std::string> names;
+  for (const std::size_t c : columns) {
+    exprs.push_back(column_of(*input, c));
+    names.push_back(input->columns[c].name);
+  }
+  return make_project(std::move(input), std::move(exprs), std::move(names));
+}
+
+LogicalPtr make_window(LogicalPtr input, LogicalWindow window) {
+  auto node = unary(std::move(input));
+  node->columns = node->input()->columns;
+  const Type time = node->columns[window.time_column].type;
+  // The time column stays readable, but the window's own time is the attribute from here on (Flink materialises the old one).
+  for (ColumnInfo& c : node->columns) c.row_time = false;
+  std::vector<std::string> names;
+  for (const ColumnInfo& c : node->columns) names.push_back(c.name);
+  names.insert(names.end(), {"window_start", "window_end", "window_time"});
+  make_unique(names);
+  const std::size_t n = node->columns.size();
+  const Type boundary = Type::timestamp(3).not_null();
+  node->columns.push_back({.name = names[n], .type = boundary, .window = window.id, .window_column = WindowColumn::kStart});
+  node->columns.push_back({.name = names[n + 1], .type = boundary, .window = window.id, .window_column = WindowColumn::kEnd});
+  node->columns.push_back({.name = names[n + 2], .type = time.not_null(), .row_time = true, .window = window.id, .window_column = WindowColumn::kTime});
+  node->op = window;
+  return node;
+}
+
+LogicalPtr make_aggregate(LogicalPtr input, LogicalAggregate aggregate) {
+  auto node = unary(std::move(input));
+  node->late_tables.clear();  // rows born here have no edge watermark
+  bool start = false;
+  bool end = false;
+  const auto& in = node->input()->columns;
+  for (const std::size_t k : aggregate.keys) {
+    start |= in[k].window >= 0 && in[k].window_column == WindowColumn::kStart;
+    end |= in[k].window >= 0 && in[k].window_column == WindowColumn::kEnd;
+  }
+  std::vector<std::string> names;
+  for (const std::size_t k : aggregate.keys) {
+    ColumnInfo c = in[k];
+    // window_time of a window that the aggregation completes is the time attribute of its result; any other row time is a plain value now.
+    c.row_time = c.window >= 0 && c.window_column == WindowColumn::kTime && start && end;
+    c.window = -1;
+    names.push_back(c.name);
+    node->columns.push_back(std::move(c));
+  }
+  for (const LogicalCall& call : aggregate.calls) {
+    names.push_back(call.name);
+    node->columns.push_back({.name = call.name, .type = call.type});
+  }
+  make_unique(names);
+  for (std::size_t i = 0; i < names.size(); ++i) node->columns[i].name = names[i];
+  node->op = std::move(aggregate);
+  return node;
+}
+
+LogicalPtr make_over(LogicalPtr input, LogicalOver over) {
+  auto node = unary(std::move(input));
+  node->columns = node->input()->columns;
+  std::vector<std::string> names;
+  for (const ColumnInfo& c : node->columns) names.push_back(c.name);
+  for (const OverCall& call : over.calls) {
+    names.push_back(call.name);
+    node->columns.push_back({.name = call.name, .type = call.type});
+  }
+  make_unique(names);
+  for (std::size_t i = 0; i < names.size(); ++i) node->columns[i].name = names[i];
+  node->late_tables.clear();
+  node->op = std::move(over);
+  return node;
+}
+
+LogicalPtr make_union(std::vector<LogicalPtr> inputs) {
+  auto node = std::make_shared<LogicalNode>();
+  node->columns = inputs.front()->columns;
+  for (const LogicalPtr& input : inputs) {
+    for (std::size_t i = 0; i < node->columns.size(); ++i) {
+      ColumnInfo& c = node->columns[i];
+      const ColumnInfo& other = input->columns[i];
+      c.type.nullable |= other.type.nullable;
+      c.row_time &= other.row_time;
+      c.proc_time &= other.proc_time;
+      if (c.window != other.window || c.window_column != other.window_column) c.window = -1;
+    }
+    for (const auto& t : input->late_tables)
+      if (std::ranges::find(node->late_tables, t) == node->late_tables.end()) node->late_tables.push_back(t);
+  }
+  node->inputs = std::move(inputs);
+  node->op = LogicalUnion{};
+  return node;
+}
+
+LogicalPtr make_values(LogicalValues values, std::vector<ColumnInfo> columns) {
+  auto node = std::make_shared<LogicalNode>();
+  node->columns = std::move(columns);
+  node->op = std::move(values);
+  return node;
+}
+
+LogicalPtr make_sort(LogicalPtr input, LogicalSort sort) {
+  auto node = unary(std::move(input));
+  node->columns = node->input()->columns;
+  node->op = std::move(sort);
+  return node;
+}
+
+LogicalPtr make_sink(LogicalPtr input, LogicalSink sink) {
+  auto node = unary(std::move(input));
+  node->op = std::move(sink);
+  return node;
+}
+
+LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs) {
+  auto names = [&] {
+    std::vector<std::string> out;
+    for (const ColumnInfo& c : node.columns) out.push_back(c.name);
+    return out;
+  };
+  struct Rebuild {
+    std::vector<LogicalPtr>& in;
+    const LogicalNode& node;
+    std::vector<std::string> names;
+    LogicalPtr operator()(const LogicalScan& op) const { return make_scan(op); }
+    LogicalPtr operator()(const LogicalFilter& op) const { return make_filter(in[0], op); }
+    LogicalPtr operator()(const LogicalProject& op) const { return make_project(in[0], op.exprs, names); }
+    LogicalPtr operator()(const LogicalWindow& op) const { return make_window(in[0], op); }
+    LogicalPtr operator()(const LogicalAggregate& op) const { return make_aggregate(in[0], op); }
+    LogicalPtr operator()(const LogicalOver& op) const { return make_over(in[0], op); }
+    LogicalPtr operator()(const LogicalUnion&) const { return make_union(in); }
+    LogicalPtr operator()(const LogicalValues& op) const { return make_values(op, node.columns); }
+    LogicalPtr operator()(const LogicalSort& op) const { return make_sort(in[0], op); }
+    LogicalPtr operator()(const LogicalSink& op) const { return make_sink(in[0], op); }
+  };
+  return std::visit(Rebuild{inputs, node, names()}, node.op);
+}
+
+ExprPtr column_of(const LogicalNode& node, std::size_t i) { return expr::column(i, node.columns[i].type); }
+
+Schema schema_of(const LogicalNode& node) {
+  Schema schema;
+  for (const ColumnInfo& c : node.columns) schema.add(c.name, c.type);
+  return schema;
+}
+
+bool same_expr(const Expr& a, const Expr& b) {
+  if (&a == &b) return true;
+  if (a.kind != b.kind || a.type != b.type || a.args.size() != b.args.size()) return false;
+  if (a.column != b.column || a.function != b.function || a.try_cast != b.try_cast) return false;
+  if (a.kind == Expr::Kind::kLiteral && !(a.literal == b.literal)) return false;
+  for (std::size_t i = 0; i < a.args.size(); ++i)
+    if (!same_expr(*a.args[i], *b.args[i])) return false;
+  return true;
+}
+
+bool is_deterministic(const Expr& e) {
+  if (e.kind == Expr::Kind::kCall && !e.function->deterministic) return false;
+  return std::ranges::all_of(e.args, [](const ExprPtr& a) { return is_deterministic(*a); });
+}
+
+ExprPtr substitute(const ExprPtr& e, const std::vector<ExprPtr>& exprs) {
+  if (e->kind == Expr::Kind::kColumn) return exprs[e->column];
+  if (e->args.empty()) return e;
+  auto copy = std::make_shared<Expr>(*e);
+  for (ExprPtr& a : copy->args) a = substitute(a, exprs);
+  return copy;
+}
+
+void split_conjuncts(const ExprPtr& e, std::vector<ExprPtr>& out) {
+  if (e->kind == Expr::Kind::kCall && e->function->name == "AND") {
+    for (const ExprPtr& a : e->args) split_conjuncts(a, out);
+    return;
+  }
+  out.push_back(e);
+}
+
+void make_unique(std::vector<std::string>& names) {
+  std::set<std::string> taken;
+  for (std::string& name : names) {
+    if (taken.insert(name).second) continue;
+    for (int i = 0;; ++i) {
+      std::string candidate = name + std::to_string(i);
+      if (std::ranges::find(names, candidate) == names.end() && taken.insert(candidate).second) {
+        name = std::move(candidate);
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace supyo::plan

@@ -1,0 +1,134 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/result.h"
+#include "data/types/changelog.h"
+#include "data/types/type.h"
+#include "sql/catalog/table.h"
+#include "sql/expr/expr.h"
+#include "sql/plan/physical.h"
+
+/// The bound query: relational operators over named, typed columns. Immutable and shared; a node is made only by the make_* functions below,
+/// which derive its columns and their properties from its inputs, so that a rule cannot get them wrong.
+namespace supyo::plan {
+
+struct LogicalNode;
+using LogicalPtr = std::shared_ptr<const LogicalNode>;
+
+struct ColumnInfo {
+  std::string name;
+  Type type;
+  bool row_time = false;        ///< the event time attribute: windows and OVER may be built on it
+  bool proc_time = false;       ///< PROCTIME(): known, so that the refusal can say so
+  int window = -1;              ///< id of the LogicalWindow that made it; -1 = none
+  WindowColumn window_column = WindowColumn::kStart;
+};
+
+struct LogicalScan {
+  catalog::TableDefinition table;
+  std::vector<std::size_t> columns;      ///< of table.schema(), ascending
+  expr::ExprPtr computed_row_time;       ///< over `columns`; the last output column when set
+  std::optional<RowTime> row_time;
+  std::size_t id = 0;                    ///< the same before and after pruning
+};
+struct LogicalFilter {
+  expr::ExprPtr predicate;
+  SourcePosition position;
+};
+struct LogicalProject {
+  std::vector<expr::ExprPtr> exprs;
+};
+struct LogicalWindow {
+  WindowSpec window;
+  std::size_t time_column = 0;
+  int id = 0;
+};
+struct LogicalCall {
+  std::string function;
+  std::vector<std::size_t> args;
+  std::size_t filter = SIZE_MAX;
+  bool distinct = false;
+  std::string name;
+  Type type;
+  SourcePosition position;
+};
+struct LogicalAggregate {
+  std::vector<std::size_t> keys;
+  std::vector<LogicalCall> calls;
+  SourcePosition position;
+};
+struct LogicalOver {
+  std::vector<std::size_t> keys;
+  std::size_t time_column = 0;
+  std::vector<OverCall> calls;
+};
+struct LogicalUnion {};
+struct LogicalValues {
+  std::vector<std::vector<expr::ExprPtr>> rows;
+};
+/// ORDER BY, OFFSET, LIMIT.
+struct LogicalSort {
+  std::vector<Sort::Key> keys;
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> count;
+  SourcePosition position;
+};
+struct LogicalSink {
+  std::optional<catalog::TableDefinition> table;   ///< absent: the console
+  Schema schema;
+  std::vector<std::size_t> check_not_null;
+  bool overwrite = false;
+  SourcePosition position;
+};
+
+struct LogicalNode {
+  std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalWindow, LogicalAggregate, LogicalOver, LogicalUnion, LogicalValues, LogicalSort,
+               LogicalSink>
+      op;
+  std::vector<LogicalPtr> inputs;
+  std::vector<ColumnInfo> columns;
+  /// Tables whose rows come through here with their edge watermarks.
+  std::vector<catalog::ObjectPath> late_tables;
+
+  template <class T>
+  const T* as() const { return std::get_if<T>(&op); }
+  const LogicalPtr& input() const { return inputs.front(); }
+};
+
+LogicalPtr make_scan(LogicalScan scan);
+LogicalPtr make_filter(LogicalPtr input, LogicalFilter filter);
+LogicalPtr make_project(LogicalPtr input, std::vector<expr::ExprPtr> exprs, std::vector<std::string> names);
+/// Chosen columns of `input`, with their names.
+LogicalPtr make_selection(LogicalPtr input, const std::vector<std::size_t>& columns);
+LogicalPtr make_window(LogicalPtr input, LogicalWindow window);
+LogicalPtr make_aggregate(LogicalPtr input, LogicalAggregate aggregate);
+LogicalPtr make_over(LogicalPtr input, LogicalOver over);
+/// The inputs' columns have equal types but for nullability; names are the first's.
+LogicalPtr make_union(std::vector<LogicalPtr> inputs);
+LogicalPtr make_values(LogicalValues values, std::vector<ColumnInfo> columns);
+LogicalPtr make_sort(LogicalPtr input, LogicalSort sort);
+LogicalPtr make_sink(LogicalPtr input, LogicalSink sink);
+/// The same operator over other inputs with the same columns.
+LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs);
+
+expr::ExprPtr column_of(const LogicalNode& node, std::size_t i);
+Schema schema_of(const LogicalNode& node);
+
+/// Structural equality of bound expressions.
+bool same_expr(const expr::Expr& a, const expr::Expr& b);
+bool is_deterministic(const expr::Expr& e);
+/// `e` with each column replaced by exprs[column].
+expr::ExprPtr substitute(const expr::ExprPtr& e, const std::vector<expr::ExprPtr>& exprs);
+/// Conjuncts of a predicate.
+void split_conjuncts(const expr::ExprPtr& e, std::vector<expr::ExprPtr>& out);
+
+/// Names made unique as Calcite does: a, a0, a1.
+void make_unique(std::vector<std::string>& names);
+
+}  // namespace supyo::plan

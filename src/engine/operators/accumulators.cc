@@ -1,0 +1,93 @@
+#include "engine/operators/accumulators.h"
+
+#include "core/base/bytes.h"
+#include "core/base/check.h"
+
+namespace supyo::operators {
+
+Accumulators::Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes) : calls_(std::move(calls)), width_(header_bytes) {
+  SUPYO_CHECK_EQ(header_bytes % 8, 0U);
+  for (const expr::AggregateCall& c : calls_) {
+    offsets_.push_back(width_);
+    width_ += c.aggregate->width();
+    blob_index_.push_back(c.aggregate->needs_blob() ? blobs_++ : SIZE_MAX);
+  }
+}
+
+void Accumulators::unpack_blobs(std::span<const state::Slot> slots, const state::KeyedTable& table) {
+  open_slots_.clear();
+  group_of_row_.clear();
+  for (const state::Slot slot : slots) {
+    if (slot >= group_of_slot_.size()) group_of_slot_.resize(slot + 1, 0);
+    if (group_of_slot_[slot] == 0) {
+      open_slots_.push_back(slot);
+      group_of_slot_[slot] = static_cast<std::uint32_t>(open_slots_.size());
+      if (open_blobs_.size() < open_slots_.size()) open_blobs_.emplace_back(blobs_);
+      ByteReader in(table.blob(slot));
+      for (std::string& b : open_blobs_[open_slots_.size() - 1]) b = in.done() ? std::string_view{} : in.text();
+    }
+    group_of_row_.push_back(group_of_slot_[slot] - 1);
+  }
+}
+
+void Accumulators::pack_blobs(state::KeyedTable& table) const {
+  std::string packed;
+  for (std::size_t g = 0; g < open_slots_.size(); ++g) {
+    packed.clear();
+    ByteWriter out(packed);
+    for (const std::string& b : open_blobs_[g]) out.text(b);
+    table.set_blob(open_slots_[g], packed);
+  }
+}
+
+Status Accumulators::update(const Batch& batch, std::span<const std::uint32_t> rows, std::span<const state::Slot> slots,
+                            std::span<const std::int8_t> signs, state::KeyedTable& table) {
+  if (rows.empty()) return ok();
+  base_.resize(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) base_[i] = table.fixed(slots[i]);
+  if (blobs_ > 0) unpack_blobs(slots, table);
+  for (std::size_t call = 0; call < calls_.size(); ++call) SUPYO_TRY(update_one(call, batch, rows, signs));
+  if (blobs_ > 0) {
+    pack_blobs(table);
+    for (const state::Slot slot : open_slots_) group_of_slot_[slot] = 0;
+  }
+  return ok();
+}
+
+Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs) {
+  const expr::AggregateCall& c = calls_[call];
+  args_.clear();
+  for (const std::size_t a : c.args) args_.push_back(batch.columns[a]);
+  acc_.clear();
+  blob_of_row_.clear();
+  const auto take_row = [&](std::size_t i) {
+    acc_.push_back(base_[i] + offsets_[call]);
+    if (blob_index_[call] != SIZE_MAX) blob_of_row_.push_back(&open_blobs_[group_of_row_[i]][blob_index_[call]]);
+  };
+  if (c.filter == SIZE_MAX) {
+    for (std::size_t i = 0; i < rows.size(); ++i) take_row(i);
+    return c.aggregate->update(args_, rows, acc_, signs, blob_of_row_);
+  }
+  const Column& filter = *batch.columns[c.filter];
+  kept_rows_.clear();
+  kept_signs_.clear();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (filter.is_null(rows[i]) || filter.value<std::uint8_t>(rows[i]) == 0) continue;
+    kept_rows_.push_back(rows[i]);
+    if (!signs.empty()) kept_signs_.push_back(signs[i]);
+    take_row(i);
+  }
+  return c.aggregate->update(args_, kept_rows_, acc_, kept_signs_, blob_of_row_);
+}
+
+Status Accumulators::append_values(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const {
+  const std::byte* base = table.fixed(slot);
+  ByteReader in(blobs_ > 0 ? table.blob(slot) : std::string_view{});
+  for (std::size_t call = 0; call < calls_.size(); ++call) {
+    const bool has_blob = blob_index_[call] != SIZE_MAX && !in.done();
+    SUPYO_TRY(calls_[call].aggregate->value(base + offsets_[call], has_blob ? in.text() : std::string_view{}, *out[call]));
+  }
+  return ok();
+}
+
+}  // namespace supyo::operators

@@ -1,0 +1,53 @@
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/state/tables.h"
+#include "data/types/builder.h"
+#include "sql/expr/registry.h"
+
+namespace supyo::operators {
+
+/// The accumulators of a list of aggregate calls inside the values of a KeyedTable: all in place after `header_bytes`, and for those that
+/// need one a share of the blob (each with its length before it).
+class Accumulators {
+ public:
+  Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes);
+  /// Bytes in place, header included.
+  std::uint32_t width() const { return width_; }
+  std::size_t size() const { return calls_.size(); }
+  Type type(std::size_t i) const { return calls_[i].aggregate->result(); }
+  const std::string& name(std::size_t i) const { return calls_[i].name; }
+
+  /// Row rows[i] of `batch` goes into slots[i]; `signs` are empty (all +1) or one a row. The caller has touched the slots.
+  Status update(const Batch& batch, std::span<const std::uint32_t> rows, std::span<const state::Slot> slots,
+                std::span<const std::int8_t> signs, state::KeyedTable& table);
+  /// Appends the current values of a group, one a call, to out[0 ..).
+  Status append_values(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const;
+
+ private:
+  Status update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs);
+  void unpack_blobs(std::span<const state::Slot> slots, const state::KeyedTable& table);
+  void pack_blobs(state::KeyedTable& table) const;
+
+  std::vector<expr::AggregateCall> calls_;
+  std::vector<std::uint32_t> offsets_;
+  std::vector<std::size_t> blob_index_;  // of a call among those that need a blob; SIZE_MAX = none
+  std::size_t blobs_ = 0;
+  std::uint32_t width_ = 0;
+
+  // Scratch of one update.
+  std::vector<std::byte*> base_;
+  std::vector<std::byte*> acc_;
+  std::vector<std::string*> blob_of_row_;
+  std::vector<ColumnPtr> args_;
+  std::vector<std::uint32_t> kept_rows_;
+  std::vector<std::int8_t> kept_signs_;
+  std::vector<state::Slot> open_slots_;               // groups whose blobs are unpacked
+  std::vector<std::vector<std::string>> open_blobs_;  // [group][blob]
+  std::vector<std::uint32_t> group_of_row_;
+  std::vector<std::uint32_t> group_of_slot_;          // +1; 0 = not open
+};
+
+}  // namespace supyo::operators

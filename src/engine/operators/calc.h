@@ -1,0 +1,17 @@
+#pragma once
+#include <vector>
+
+#include "engine/dataflow/operator.h"
+#include "sql/expr/expr.h"
+
+namespace supyo::operators {
+
+/// SELECT .. WHERE: filter and projections in one pass. Stateless; keeps kinds, origins and edge watermarks of the rows that stay.
+struct CalcSpec {
+  expr::ExprPtr filter;                     ///< BOOLEAN over the input; null = all rows stay
+  std::vector<expr::ExprPtr> projections;   ///< over the input; one an output column
+  DurationUs zone_offset_us = 0;            ///< table.local-time-zone
+};
+dataflow::OperatorFactory make_calc(CalcSpec spec);
+
+}  // namespace supyo::operators

@@ -1,0 +1,35 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "data/types/changelog.h"
+#include "engine/dataflow/operator.h"
+#include "sql/expr/registry.h"
+
+namespace supyo::operators {
+
+/// GROUP BY window_start, window_end, keys over TUMBLE, HOP or CUMULATE of a row time.
+///
+/// A row is late for a window iff its edge watermark is at or beyond the window's end - 1 ms: it then goes to emit_late() (one entry a row
+/// and window) and never into the window. Windows fire when the combined watermark gets there, in order of window end, then of the key's
+/// first row. A group without rows (all retracted) fires nothing. Source: Flink docs, Window Aggregation; X-34.
+struct WindowAggregateSpec {
+  Schema input;
+  WindowSpec window;
+  std::size_t time_column = 0;                    ///< TIMESTAMP or TIMESTAMP_LTZ; a null is late with reason NULL_TIME
+  std::vector<std::size_t> keys;                  ///< input columns; the input is partitioned by them
+  std::vector<expr::AggregateCall> aggregates;
+  enum class Property : std::uint8_t { kStart, kEnd, kTime };
+  std::vector<Property> properties;               ///< output columns after keys and aggregates
+  std::vector<std::string> property_names;        ///< names for output_schema(); empty = window_start, window_end, window_time
+  bool retracting = false;                        ///< the input has -U / -D rows
+  bool origins = false;                           ///< as JobGraph::origins
+  DurationUs zone_offset_us = 0;                  ///< session zone: aligns windows over TIMESTAMP_LTZ
+  std::string label = "WindowAggregate";          ///< `operator` column of `T$late`
+};
+/// Keys, aggregates, properties.
+Schema output_schema(const WindowAggregateSpec& spec);
+/// Errors of the factory: kUnsupported (SESSION windows), kInvalidQuery (a size or slide that is not positive).
+dataflow::OperatorFactory make_window_aggregate(WindowAggregateSpec spec);
+
+}  // namespace supyo::operators

@@ -1,0 +1,42 @@
+# Supyo: every way to build, test and try it. `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: ## install what is missing: Debian's packages, the pinned Python parts (asks for nothing when all is there)
+	@scripts/setup.sh
+
+.PHONY: build
+build: setup ## release binary: build/release/supyo
+	@scripts/build.sh release supyo supyo_parquet
+
+.PHONY: demo
+demo: build ## the lab and the flights pipeline, end to end, with what happened in plain lines
+	@scripts/demo.sh
+
+.PHONY: test
+test: ## everything that needs no server: sanitizer build, unit, SQL, simulation sample, end to end, report in a browser
+	@scripts/test.sh
+
+.PHONY: test-long
+test-long: build ## the long campaigns: 2,000 simulated seeds, 200 rounds of kill -9 per job
+	@scripts/test_long.sh
+
+.PHONY: bench
+bench: setup ## benchmarks with their baselines in the same run
+	@scripts/build.sh release supyo supyo_parquet
+	@scripts/bench.sh
+
+.PHONY: tsan
+tsan: setup ## unit tests under the thread sanitizer
+	@scripts/build.sh tsan
+	@ctest --preset tsan
+
+.PHONY: clean
+clean: ## remove build/ (what demo and tests wrote is in there too)
+	@rm -rf build

@@ -60,8 +60,6 @@ struct Recovered {
 };
 
 class SnapshotBuilder;
-class SnapshotReader;
-struct SegmentFile;
 
 /// The epoch journal and the snapshots of one job: `journal/` and `snapshots/` below the job's directory (see JobDirectory, which locks it).
 /// Formats: docs/format/journal.md, docs/format/snapshot.md.
@@ -108,31 +106,54 @@ class Journal {
   std::size_t segments() const { return segments_.size(); }
 
  private:
+  struct Segment {
+    std::uint64_t number = 0;
+    std::string path;
+    std::uint64_t end = 0;        // behind its last record
+  };
+  struct Snapshot {
+    Epoch epoch;
+    std::string path;
+    JournalPosition position;
+    std::uint64_t bytes = 0;
+  };
+  struct Restorable;
   Journal(const env::Env& env, std::string dir, std::string job_id, JournalOptions options);
   Status recover();
+  Status read_segments();
+  Result<bool> read_snapshot();
+  Status read_records();
+  Status find_spares();
+  Status tidy_up();
+  Status retire(const std::vector<std::string>& paths);
   Status roll(std::uint64_t record_bytes);
-  Status recycle(std::size_t keep_from);
+  Status recycle();
+  std::unexpected<Error> close(Error error);
 
   env::Env env_;
-  std::string dir_;
+  std::string dir_;                        // of the segments
+  std::string snapshot_dir_;
   std::string job_id_;
   JournalOptions options_;
   Recovered recovered_;
-  struct Restorable;
   std::unique_ptr<Restorable> restorable_;
 
-  std::vector<SegmentFile> segments_;      // in use, oldest first; the last is being written
-  std::vector<std::string> spares_;        // paths of recycled files of segment_bytes
+  std::vector<Segment> segments_;          // oldest first; the last is being written
+  std::vector<std::string> spares_;        // recycled files of segment_bytes
+  std::vector<Snapshot> snapshots_;        // at most two, oldest first
   std::unique_ptr<env::File> active_;
-  JournalPosition end_;                    // behind the last appended record
-  JournalPosition final_;                  // behind the last synced record
+  std::uint64_t capacity_ = 0;             // size of the active file
+  std::uint64_t offset_ = 0;               // where its next record goes
+  std::uint64_t durable_ = 0;              // everything below is synced
+  std::uint32_t chain_ = 0;                // CRC of what stands before offset_
+  JournalPosition appended_;               // end of the last appended record
+  JournalPosition final_;                  // end of the last synced record
   Epoch last_appended_;
   Epoch last_final_;
   std::string buffer_;
   std::optional<Error> closed_;
   bool snapshotting_ = false;
   std::uint64_t uncovered_bytes_ = 0;
-  std::uint64_t snapshot_bytes_ = 0;       // size of the newest snapshot
 };
 
 }  // namespace supyo::state

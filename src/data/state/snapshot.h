@@ -35,6 +35,7 @@ class SnapshotBuilder {
 
  private:
   friend class Journal;
+  struct Plan;
   struct Impl;
   explicit SnapshotBuilder(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

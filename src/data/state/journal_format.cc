@@ -1,0 +1,195 @@
+#include "data/state/journal_format.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "core/base/bytes.h"
+#include "core/base/check.h"
+#include "core/base/crc32c.h"
+
+namespace supyo::state {
+namespace {
+
+constexpr std::string_view kSegmentMagic = "SUPYOJNL";
+constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kRecordMagic = 0x48435045;  // "EPCH"
+
+std::uint32_t u32_at(std::string_view bytes, std::size_t offset) { return ByteReader(bytes.substr(offset)).u32(); }
+
+}  // namespace
+
+std::string encode_segment_header(const SegmentHeader& header) {
+  SUPYO_CHECK_LE(header.job_id.size(), kMaxJobIdBytes);
+  std::string out(kSegmentMagic);
+  ByteWriter w(out);
+  w.u32(kVersion);
+  w.u32(0);
+  w.u64(header.segment);
+  w.u64(header.previous.segment);
+  w.u64(header.previous.offset);
+  w.u32(header.previous.chain);
+  w.text(header.job_id);
+  out.resize(kSegmentHeaderBytes - 4, '\0');
+  w.u32(crc32c(out));
+  return out;
+}
+
+Result<SegmentHeader> decode_segment_header(std::string_view file, const std::string& path, std::string_view job_id) {
+  const auto damaged = [&](std::string_view why) {
+    return fail(ErrorCode::kDamaged, fmt::format("{} at offset 0: {}", path, why), "restore the state directory from a copy");
+  };
+  if (file.size() < kSegmentHeaderBytes) return damaged("a journal segment is shorter than its header");
+  if (!file.starts_with(kSegmentMagic)) return damaged("not a journal segment");
+  const std::uint32_t crc = u32_at(file, kSegmentHeaderBytes - 4);
+  if (crc32c(file.substr(0, kSegmentHeaderBytes - 4)) != crc) return damaged("the header of a journal segment does not match its checksum");
+  ByteReader r(file.substr(kSegmentMagic.size(), kSegmentHeaderBytes - kSegmentMagic.size()));
+  const std::uint32_t version = r.u32();
+  if (version != kVersion) {
+    return fail(ErrorCode::kFormatVersion, fmt::format("{}: journal format {} is not known here", path, version), "use the Supyo that wrote it");
+  }
+  r.u32();
+  SegmentHeader header;
+  header.segment = r.u64();
+  header.previous.segment = r.u64();
+  header.previous.offset = r.u64();
+  header.previous.chain = r.u32();
+  header.job_id = r.text();
+  header.chain = crc;
+  if (r.failed()) return damaged("the header of a journal segment does not read");
+  if (header.job_id != job_id) {
+    return fail(ErrorCode::kStateOfOtherJob, fmt::format("{} belongs to job {}, not to job {}", path, header.job_id, job_id),
+                "put back this job's own journal, or start with a new state directory");
+  }
+  return header;
+}
+
+std::uint32_t encode_record(const EpochRecord& record, std::uint64_t segment, std::uint64_t offset, std::uint64_t durable, std::uint32_t chain,
+                            std::string& out) {
+  out.assign(kRecordHeaderBytes, '\0');
+  ByteWriter w(out);
+  w.varint(record.sections.size());
+  for (const Section& s : record.sections) {
+    w.u16(s.id);
+    w.text(s.bytes);
+  }
+  for (const TableChanges& t : record.tables) {
+    if (t.changes.empty()) continue;
+    w.u32(t.operator_id);
+    w.u16(t.table);
+    w.varint(t.changes.size());
+    for (const Change& c : t.changes) {
+      w.u64(c.hash);
+      w.text(c.key);
+      // Length + 1, so that 0 says "deleted" and an empty value stays a value.
+      w.varint(c.deleted ? 0 : c.value.size() + 1);
+      if (!c.deleted) out.append(c.value);
+    }
+  }
+  std::string header;
+  ByteWriter h(header);
+  h.u32(kRecordMagic);
+  h.u32(static_cast<std::uint32_t>(out.size() - kRecordHeaderBytes));
+  h.u64(segment);
+  h.u64(offset);
+  h.i64(record.epoch.value);
+  h.u64(durable);
+  h.u32(chain);
+  const std::uint32_t crc = crc32c(std::string_view(out).substr(kRecordHeaderBytes), crc32c(header));
+  h.u32(crc);
+  SUPYO_CHECK_EQ(header.size(), kRecordHeaderBytes);
+  std::memcpy(out.data(), header.data(), header.size());
+  return crc;
+}
+
+std::optional<RecordView> record_at(std::string_view file, std::uint64_t segment, std::uint64_t offset, std::optional<std::uint32_t> chain) {
+  if (offset > file.size() || file.size() - offset < kRecordHeaderBytes) return std::nullopt;
+  const std::string_view header = file.substr(offset, kRecordHeaderBytes);
+  ByteReader r(header);
+  if (r.u32() != kRecordMagic) return std::nullopt;
+  const std::uint64_t length = r.u32();
+  // Segment and offset make bytes of the file's earlier life, and copies of a record elsewhere, no records.
+  if (r.u64() != segment || r.u64() != offset) return std::nullopt;
+  RecordView view;
+  view.epoch = Epoch(r.i64());
+  view.durable = r.u64();
+  const std::uint32_t behind = r.u32();
+  if (chain && behind != *chain) return std::nullopt;
+  view.chain = r.u32();
+  if (length > file.size() - offset - kRecordHeaderBytes) return std::nullopt;
+  view.body = file.substr(offset + kRecordHeaderBytes, length);
+  view.end = offset + kRecordHeaderBytes + length;
+  if (crc32c(view.body, crc32c(header.substr(0, kRecordHeaderBytes - 4))) != view.chain) return std::nullopt;
+  return view;
+}
+
+bool acknowledged_beyond(std::string_view file, std::uint64_t segment, std::uint64_t offset) {
+  const std::string_view magic(reinterpret_cast<const char*>(&kRecordMagic), sizeof kRecordMagic);
+  for (std::size_t at = file.find(magic, offset); at != std::string_view::npos; at = file.find(magic, at + 1)) {
+    const auto record = record_at(file, segment, at, std::nullopt);
+    if (record && record->durable > offset) return true;
+  }
+  return false;
+}
+
+std::uint64_t torn_bytes(std::string_view file, std::uint64_t segment, std::uint64_t offset) {
+  ByteReader r(file.substr(std::min<std::uint64_t>(offset, file.size())));
+  if (r.u32() != kRecordMagic) return 0;
+  const std::uint64_t length = r.u32();
+  if (r.u64() != segment || r.u64() != offset || r.failed()) return 0;
+  return std::min<std::uint64_t>(kRecordHeaderBytes + length, file.size() - offset);
+}
+
+Status decode_body(std::string_view body, std::vector<Section>* sections, std::vector<ChangeView>* changes) {
+  const auto damaged = [] { return fail(ErrorCode::kDamaged, "an epoch record does not read"); };
+  ByteReader r(body);
+  const std::uint64_t section_count = r.varint();
+  for (std::uint64_t i = 0; i < section_count && !r.failed(); ++i) {
+    const std::uint16_t id = r.u16();
+    const std::string_view bytes = r.text();
+    if (sections != nullptr && !r.failed()) sections->push_back({.id = id, .bytes = std::string(bytes)});
+  }
+  while (!r.failed() && !r.done()) {
+    ChangeView c;
+    c.operator_id = r.u32();
+    c.table = r.u16();
+    const std::uint64_t count = r.varint();
+    if (count > r.remaining()) return damaged();
+    for (std::uint64_t i = 0; i < count; ++i) {
+      c.hash = r.u64();
+      c.key = r.text();
+      const std::uint64_t size = r.varint();
+      c.deleted = size == 0;
+      c.value = c.deleted ? std::string_view() : r.bytes(size - 1);
+      if (r.failed()) return damaged();
+      if (changes == nullptr) continue;
+      c.order = changes->size();
+      changes->push_back(c);
+    }
+  }
+  if (r.failed()) return damaged();
+  return ok();
+}
+
+void keep_last_writes(std::vector<ChangeView>& changes) {
+  std::ranges::sort(changes, [](const ChangeView& a, const ChangeView& b) {
+    const int c = compare_keys(a, b);
+    return c != 0 ? c < 0 : a.order > b.order;   // the last write first
+  });
+  const auto rest = std::ranges::unique(changes, [](const ChangeView& a, const ChangeView& b) { return compare_keys(a, b) == 0; });
+  changes.erase(rest.begin(), rest.end());
+}
+
+std::string numbered_name(std::string_view prefix, std::uint64_t number) { return fmt::format("{}{:020}", prefix, number); }
+
+std::optional<std::uint64_t> number_of_name(std::string_view prefix, std::string_view name) {
+  if (!name.starts_with(prefix) || name.size() != prefix.size() + 20) return std::nullopt;
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(name.data() + prefix.size(), name.data() + name.size(), number);
+  if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace supyo::state

@@ -4,12 +4,14 @@ find_package(PkgConfig REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 
 supyo_libraries(core/env Threads::Threads)
 supyo_libraries(data/formats simdjson::simdjson ${CMAKE_DL_LIBS})
 supyo_libraries(judge/slo yaml-cpp)
 supyo_libraries(lab/scenario yaml-cpp)
+supyo_libraries(data/iceberg ZLIB::ZLIB)
 
 # Shared modules that are loaded on first use (so that start-up and memory stay free of them). The loader finds them through the
 # run path of the executables: their own directory, ../lib beside it (installed), the build directory (tests).

@@ -1,0 +1,23 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/env/env.h"
+#include "data/iceberg/metadata.h"
+
+namespace supyo::iceberg {
+
+/// Drops the snapshots whose time has come from `metadata`: older than `history.expire.max-snapshot-age-ms` (Iceberg's default, 5 days) or
+/// beyond `supyo.history.max-snapshots` (100), keeping at least `history.expire.min-snapshots-to-keep` (1), the current one and whatever a
+/// branch or tag may need. Returns them, oldest first. At most a few a call, so that one commit's cost stays bounded.
+std::vector<Snapshot> expire_snapshots(TableMetadata& metadata, std::int64_t now_ms);
+
+/// Cuts the metadata log to `write.metadata.previous-versions-max` and returns the files that may go
+/// (empty unless `write.metadata.delete-after-commit.enabled`).
+std::vector<std::string> trim_metadata_log(TableMetadata& metadata);
+
+/// Files that only the expired snapshots used: their manifest lists, and the manifests that the snapshot after each no longer names.
+/// Data files stay: appends never remove any. What cannot be read is left alone.
+std::vector<std::string> unreferenced_files(env::Files& files, const std::vector<Snapshot>& expired, const TableMetadata& kept);
+
+}  // namespace supyo::iceberg

@@ -143,7 +143,7 @@ std::optional<Epoch> epoch_of_file(std::string_view name, std::string_view tag) 
   return Epoch{v};
 }
 
-TableCommitter::TableCommitter(env::Env& env, std::string location, Writer writer)
+TableCommitter::TableCommitter(const env::Env& env, std::string location, Writer writer)
     : env_(env), location_(std::move(location)), writer_(std::move(writer)), tag_(iceberg::file_tag(writer_)), nonce_(fmt::format("{:08x}", static_cast<std::uint32_t>(env.random.next_u64()))) {}
 
 std::string TableCommitter::file_name(Epoch epoch) { return fmt::format("{:010}{}{}-{}", epoch.value, tag_, nonce_, next_file_++); }
@@ -211,18 +211,20 @@ Result<AppendOutcome> TableCommitter::append(Epoch epoch, const std::vector<NewF
       draft.snapshot_id = derived_snapshot_id(writer_, epoch, table_->metadata);
       SUPYO_TRY(write_manifests(epoch, files, draft));
     }
-    SUPYO_ASSIGN(TableMetadata next, next_metadata(epoch, files, draft));
-    const Status published = publish(next);
+    auto next = next_metadata(epoch, files, draft);
+    const Status published = next ? publish(*next) : Status(fail(next.error()));
     if (published) {
       table_->version += 1;
       table_->metadata_file = metadata_uri(fmt::format("v{}.metadata.json", table_->version));
-      table_->metadata = std::move(next);
+      table_->metadata = *std::move(next);
       last_seen_sequence_ = table_->metadata.last_sequence_number;
       clean_up(draft);
       return AppendOutcome::kAppended;
     }
     table_.reset();  // whatever happened, what is known of the table is old
-    if (published.error().code != ErrorCode::kAlreadyExistsOnDisk) return fail(published.error());
+    // A file of the snapshot to build on is gone: others moved the table on and expired it.
+    const bool outdated = !next && next.error().code == ErrorCode::kNotFoundOnDisk && draft.attempt == 0;
+    if (!outdated && published.error().code != ErrorCode::kAlreadyExistsOnDisk) return fail(published.error());
     SUPYO_REACHED("iceberg.commit.conflict");
     discard(draft.attempt_files);
     draft.attempt_files.clear();

@@ -33,8 +33,8 @@ enum class AppendOutcome : std::uint8_t { kAppended, kWasThere };
 /// whatever expired since. Either all of a commit is visible or nothing of it.
 class TableCommitter {
  public:
-  /// `env` must outlive it.
-  TableCommitter(env::Env& env, std::string location, Writer writer);
+  /// What `env` refers to must outlive it.
+  TableCommitter(const env::Env& env, std::string location, Writer writer);
 
   /// Appends the files as epoch `epoch`; epochs only grow. On a conflict the table is read again and the commit rebased.
   /// Errors: kSinkOfOtherJob (another job commits through the same sink at this time), kOutsideConflict (table replaced, or too many
@@ -69,7 +69,7 @@ class TableCommitter {
   std::string metadata_uri(const std::string& name) const;
   std::string sync_marker();
 
-  env::Env& env_;
+  env::Env env_;
   std::string location_;
   Writer writer_;
   std::string tag_;

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/check.h"
+
 namespace supyo::iceberg {
 namespace {
 

@@ -107,7 +107,7 @@ Result<LoadedTable> load_table(env::Files& files, const std::string& location) {
   }
 }
 
-Status create_table(env::Env& env, const TableMetadata& metadata) {
+Status create_table(const env::Env& env, const TableMetadata& metadata) {
   SUPYO_ASSIGN(const std::string root, local_path(metadata.location));
   const std::string directory = env::join_path(root, "metadata");
   SUPYO_TRY(env.files.create_directories(directory));
@@ -117,8 +117,8 @@ Status create_table(env::Env& env, const TableMetadata& metadata) {
   const std::string temporary = env::join_path(directory, fmt::format(".v1-{}.tmp", env::new_uuid(env.random)));
   SUPYO_TRY(write_durable(env.files, temporary, metadata_json(metadata)));
   // The new directories must not vanish in a crash: sync upwards; which of them are new is not worth finding out.
-  for (std::string at = directory; at.size() > 1 && at != "."; at = env::parent_path(at))
-    if (!env.files.sync_directory(at)) break;
+  for (std::string at = directory;; at = env::parent_path(at))
+    if (!env.files.sync_directory(at) || at == "/" || at == ".") break;
   const Status published = env.files.rename_no_replace(temporary, env::join_path(directory, version_file(1)));
   if (!published) {
     (void)env.files.remove(temporary);

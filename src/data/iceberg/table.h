@@ -28,7 +28,7 @@ struct LoadedTable {
 /// The newest version. Errors: kUnknownTable (no table there), kDamaged, kFormatVersion.
 Result<LoadedTable> load_table(env::Files& files, const std::string& location);
 /// Publishes version 1. Errors: kAlreadyExists.
-Status create_table(env::Env& env, const TableMetadata& metadata);
+Status create_table(const env::Env& env, const TableMetadata& metadata);
 
 /// A live data file with the snapshot it came in with.
 struct PlannedFile {

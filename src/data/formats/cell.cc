@@ -39,15 +39,48 @@ const char* double_from_text(std::string_view text, Cell& cell) {
   return nullptr;
 }
 
+// "HH:mm:ss" or "HH:mm:ss.fff" at `t`; -1 when it is not exactly that.
+std::int64_t plain_time(std::string_view t) {
+  if (t.size() != 8 && t.size() != 12) return -1;
+  unsigned bad = 0;
+  const auto digit = [&](std::size_t i) {
+    const auto d = static_cast<unsigned>(t[i]) - '0';
+    bad |= d > 9 ? 1U : 0U;
+    return d;
+  };
+  const unsigned hour = digit(0) * 10 + digit(1);
+  const unsigned minute = digit(3) * 10 + digit(4);
+  const unsigned second = digit(6) * 10 + digit(7);
+  unsigned ms = 0;
+  if (t.size() == 12) {
+    ms = digit(9) * 100 + digit(10) * 10 + digit(11);
+    bad |= t[8] != '.' ? 1U : 0U;
+  }
+  if (bad != 0 || t[2] != ':' || t[5] != ':' || hour > 23 || minute > 59 || second > 59) return -1;
+  return ((hour * 60 + minute) * 60 + second) * kSecond + ms * kMillisecond;
+}
+
 const char* timestamp_from_text(std::string_view text, const Type& type, TimestampStyle style, Cell& cell) {
   const bool zoned = type.id == TypeId::kTimestampLtz;
   if (text.size() < 16) return "not a timestamp";
   if (text[10] != (style == TimestampStyle::kSql ? ' ' : 'T'))
     return style == TimestampStyle::kSql ? "not a timestamp in SQL form (yyyy-MM-dd HH:mm:ss)" : "not a timestamp in ISO-8601 form (yyyy-MM-ddTHH:mm:ss)";
   if ((text.back() == 'Z') != zoned) return zoned ? "a TIMESTAMP_LTZ must end in Z" : "a TIMESTAMP has no zone";
+  if (std::memcmp(text.data(), cell.date, sizeof cell.date) == 0) {
+    const std::int64_t time = plain_time(text.substr(11, text.size() - 11 - (zoned ? 1 : 0)));
+    if (time >= 0) {
+      cell.integer = cell.date_us + time;
+      return nullptr;
+    }
+  }
   const auto v = parse_timestamp(text);
   if (!v) return "not a timestamp";
   cell.integer = *v;
+  const auto day = parse_date(text.substr(0, 10));
+  if (day) {
+    std::memcpy(cell.date, text.data(), sizeof cell.date);
+    cell.date_us = *day * kDay;
+  }
   return nullptr;
 }
 

@@ -17,6 +17,8 @@ struct Cell {
   Int128 decimal = 0;           ///< DECIMAL, unscaled
   std::string_view text;        ///< text and bytes; must outlive the cell, or points at `owned`
   std::string owned;
+  char date[10] = {};           ///< the date that was parsed last in this cell: neighbours in a stream mostly share it
+  TimeUs date_us = 0;
 };
 
 enum class TimestampStyle : std::uint8_t { kSql, kIso8601 };

@@ -307,9 +307,10 @@ Status KeyedTable::restore(std::uint64_t hash, std::string_view key, std::string
   Entry& e = entries_[slot];
   e.persisted = true;
   if (spec_.timed) {
+    // An item with another birth, as insert() may have added, is dropped lazily; one with this birth must be there once only.
+    if (e.born != born) by_time_->add(time, slot, born);
     e.born = born;
     next_born_ = std::max(next_born_, born + 1);
-    by_time_->add(time, slot, born);  // the item that insert() added has another birth and is dropped lazily
   }
   if (!rest.empty()) {
     if (blobs_.empty()) blobs_.resize(entries_.size());

@@ -119,9 +119,14 @@ class OverLag final : public dataflow::Operator {
     const std::string_view blob = history.blob(slot);
     entries_.clear();
     for (ByteReader in(blob); !in.done() && !in.failed();) entries_.push_back(in.text());
+    // History keeps what a row itself brought, not what it looked at.
     const Origin own = batch.origins.empty() ? Origin{} : batch.origins[row];
     for (std::size_t call = 0; call < spec_->lags.size(); ++call) {
       const Spec::Lag& lag = spec_->lags[call];
+      if (lag.offset == 0) {
+        lagged_[call].append_from(*batch.columns[lag.column], row);
+        continue;
+      }
       if (lag.offset > entries_.size()) {
         append_value(lagged_[call], lag.default_value);
         continue;
@@ -177,13 +182,6 @@ class OverLag final : public dataflow::Operator {
   std::string blob_;
 };
 
-Status check(const Spec& spec) {
-  for (const Spec::Lag& lag : spec.lags) {
-    if (lag.offset == 0) return fail(ErrorCode::kInvalidQuery, "the offset of LAG must be at least 1");
-  }
-  return ok();
-}
-
 }  // namespace
 
 Schema output_schema(const OverLagSpec& spec) {
@@ -195,7 +193,6 @@ Schema output_schema(const OverLagSpec& spec) {
 dataflow::OperatorFactory make_over_lag(OverLagSpec spec) {
   auto shared = std::make_shared<const Spec>(std::move(spec));
   return [shared](std::uint32_t, std::uint32_t) -> Result<std::unique_ptr<dataflow::Operator>> {
-    SUPYO_TRY(check(*shared));
     return std::make_unique<OverLag>(shared);
   };
 }

@@ -14,7 +14,7 @@ namespace supyo::operators {
 struct OverLagSpec {
   struct Lag {
     std::size_t column = 0;
-    std::uint32_t offset = 1;       ///< rows back, from 1
+    std::uint32_t offset = 1;       ///< rows back; 0 = the row itself
     Value default_value;            ///< of the column's type; null = NULL
     std::string name;
   };

@@ -49,8 +49,12 @@ std::unexpected<Error> PartitionReader::overtaken() const {
 }
 
 Result<PartitionReader::Ends> PartitionReader::ends() {
-  SUPYO_TRY(refresh());
-  return Ends{.log_start = mark_.log_start, .end = limit(), .durable = mark_.durable_end};
+  if (!mark_file_) SUPYO_TRY(refresh());
+  Mark now;   // only looked at: the frame that next() gave stays valid
+  if (mark_file_) {
+    SUPYO_ASSIGN(now, mark_file_->read());
+  }
+  return Ends{.log_start = now.log_start, .end = limit_of(now), .durable = now.durable_end};
 }
 
 Status PartitionReader::seek(Offset offset) {

@@ -43,13 +43,14 @@ class PartitionReader {
     Offset end;        ///< by this reader's isolation
     Offset durable;
   };
-  /// As published now.
+  /// As published now. Leaves the last frame valid.
   Result<Ends> ends();
 
  private:
   PartitionReader(env::Files& files, const Topic& topic, PartitionId partition, ReadOptions options);
   Status refresh();
-  Offset limit() const { return options_.isolation == Isolation::kReadCommitted ? mark_.committed_end : mark_.durable_end; }
+  Offset limit_of(const Mark& m) const { return options_.isolation == Isolation::kReadCommitted ? m.committed_end : m.durable_end; }
+  Offset limit() const { return limit_of(mark_); }
   Status enter_segment();
   std::unexpected<Error> overtaken() const;
 

@@ -1,0 +1,254 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+
+#include "connect/stream/stream.h"
+#include "connect/stream/stream_options.h"
+#include "core/base/bytes.h"
+#include "core/base/hash.h"
+#include "data/log/partition_writer.h"
+
+namespace supyo::connect {
+namespace {
+
+using dataflow::CommitHandle;
+using dataflow::CommitOutcome;
+
+constexpr std::size_t kFrameTarget = 128 << 10;        // bytes of records in a frame: large enough for the checksum, small enough for the cache
+constexpr DurationUs kRetentionInterval = 10 * kSecond;
+
+/// The topic that one job's shards write together. The log has one writer a partition; shards take turns.
+///
+/// The committed end of a partition only moves forward, so the records of an epoch must lie before those of the next one: shards keep an epoch's
+/// records until it is prepared (epoch e + 1 is not prepared before e is visible). A single shard is in order anyway and appends as it goes.
+struct SharedTopic {
+  std::mutex mutex;
+  log::Topic topic;
+  std::vector<std::unique_ptr<log::PartitionWriter>> partitions;
+  std::uint64_t writer = 0;   // Transaction::writer
+};
+
+/// Where each partition that a shard wrote ends with the epoch.
+CommitHandle encode(const std::vector<std::pair<PartitionId, Offset>>& ends) {
+  CommitHandle handle;
+  ByteWriter w(handle);
+  for (const auto& [partition, end] : ends) {
+    w.u32(static_cast<std::uint32_t>(partition.value));
+    w.i64(end.value);
+  }
+  return handle;
+}
+
+class StreamWriter final : public dataflow::SinkWriter {
+ public:
+  StreamWriter(const StreamSinkConfig& config, const dataflow::SinkOpen& open, std::uint32_t shard, std::shared_ptr<SharedTopic> topic, std::unique_ptr<formats::Encoder> value,
+               std::unique_ptr<formats::Encoder> key)
+      : config_(config), env_(open.env), alone_(open.shards == 1), topic_(std::move(topic)), value_(std::move(value)), key_(std::move(key)), next_partition_(shard) {
+    partitions_.resize(topic_->partitions.size());
+  }
+
+  Status write(const BatchPtr& batch, Epoch epoch) override {
+    const Batch values = project(*batch, config_.value_positions);
+    const Batch keys = project(*batch, config_.key_positions);
+    const TimeUs now = env_.clock.now_us();
+    const std::size_t sticky = key_ ? 0 : next_partition_++ % partitions_.size();   // without a key, batches go round
+    for (std::size_t row = 0; row < batch->rows; ++row) {
+      std::size_t p = sticky;
+      if (key_) {
+        key_text_.clear();
+        key_->encode(keys, row, key_text_);
+        p = shard_of(hash_bytes(key_text_), static_cast<std::uint32_t>(partitions_.size()));
+      }
+      Partition& to = partitions_[p];
+      value_->encode(values, row, to.filling.values());
+      to.filling.end_record(timestamp(*batch, row, now), key_ ? std::optional<std::string_view>(key_text_) : std::nullopt, true, {});
+      if (to.filling.bytes() >= kFrameTarget) SUPYO_TRY(frame_full(to, p, epoch));
+    }
+    return ok();
+  }
+
+  Status begin_prepare(Epoch) override {
+    for (Partition& p : partitions_) {
+      if (p.filling.empty()) continue;
+      p.full.push_back(std::move(p.filling));
+      p.filling = {};
+    }
+    for (Partition& p : partitions_) p.preparing = std::move(p.full), p.full.clear();
+    return ok();
+  }
+
+  Result<dataflow::PolledPrepare> poll_prepare(Epoch e) override {
+    const std::lock_guard lock(topic_->mutex);
+    std::vector<std::pair<PartitionId, Offset>> ends;
+    for (std::size_t p = 0; p < partitions_.size(); ++p) {
+      Partition& from = partitions_[p];
+      log::PartitionWriter& to = *topic_->partitions[p];
+      for (const log::RecordBatch& b : from.preparing) SUPYO_TRY(to.append(b, {topic_->writer, e}));
+      if (from.preparing.empty() && !from.appended) continue;
+      from.preparing.clear();
+      from.appended = false;
+      SUPYO_TRY(to.flush());
+      ends.emplace_back(PartitionId(static_cast<std::int32_t>(p)), to.next_offset());
+    }
+    return dataflow::PolledPrepare{.done = true, .handle = encode(ends), .poll = dataflow::Poll::more()};
+  }
+
+ private:
+  struct Partition {
+    log::RecordBatch filling;
+    std::vector<log::RecordBatch> full;        // of the epoch being filled
+    std::vector<log::RecordBatch> preparing;   // of the epoch before it
+    bool appended = false;                     // some of the epoch's records are in the log already
+  };
+
+  static Batch project(const Batch& batch, const std::vector<std::size_t>& positions) {
+    Batch out;
+    out.rows = batch.rows;
+    for (const std::size_t p : positions) out.columns.push_back(batch.columns[p]);
+    return out;
+  }
+
+  TimeUs timestamp(const Batch& batch, std::size_t row, TimeUs now) const {
+    if (!config_.timestamp_position) return now;
+    const Column& column = *batch.columns[*config_.timestamp_position];
+    return column.is_null(row) ? now : column.integer(row);
+  }
+
+  Status frame_full(Partition& p, std::size_t index, Epoch epoch) {
+    if (!alone_) {
+      p.full.push_back(std::move(p.filling));
+      p.filling = {};
+      return ok();
+    }
+    const std::lock_guard lock(topic_->mutex);
+    SUPYO_TRY(topic_->partitions[index]->append(p.filling, {topic_->writer, epoch}));
+    p.filling.clear();
+    p.appended = true;
+    return ok();
+  }
+
+  const StreamSinkConfig& config_;
+  env::Env env_;
+  bool alone_;
+  std::shared_ptr<SharedTopic> topic_;
+  std::unique_ptr<formats::Encoder> value_;
+  std::unique_ptr<formats::Encoder> key_;
+  std::size_t next_partition_;
+  std::vector<Partition> partitions_;
+  std::string key_text_;
+};
+
+class StreamCommitter final : public dataflow::SinkCommitter {
+ public:
+  StreamCommitter(const dataflow::SinkOpen& open, std::shared_ptr<SharedTopic> topic) : env_(open.env), faults_(open.faults), topic_(std::move(topic)) {}
+
+  Result<dataflow::PolledCommit> poll_commit(Epoch e, const std::vector<CommitHandle>& handles) override {
+    const TimeUs now = env_.clock.now_us();
+    if (!delayed_until_) {
+      const FaultDecision fault = faults_.at("stream.commit.before", now);
+      if (fault.fail) return fail(ErrorCode::kOutsideUnavailable, fmt::format("topic '{}': the commit of epoch {} failed by a fault point", topic_->topic.name, e.value));
+      delayed_until_ = now + fault.delay_us;
+    }
+    if (now < *delayed_until_) return dataflow::PolledCommit{.outcome = CommitOutcome::kPending, .poll = dataflow::Poll::waiting_until(*delayed_until_)};
+    delayed_until_.reset();
+
+    std::vector<Offset> ends(topic_->partitions.size());
+    for (const CommitHandle& h : handles) SUPYO_TRY(merge(h, ends));
+    const std::lock_guard lock(topic_->mutex);
+    bool visible_now = false;
+    bool visible_before = false;
+    for (std::size_t p = 0; p < ends.size(); ++p) {
+      if (ends[p] == Offset(0)) continue;
+      SUPYO_ASSIGN(const auto result, topic_->partitions[p]->commit_epoch({topic_->writer, e}, ends[p]));
+      (result == log::CommitResult::kVisibleNow ? visible_now : visible_before) = true;
+    }
+    SUPYO_TRY(retain(now));
+    const CommitOutcome outcome = visible_before && !visible_now ? CommitOutcome::kWasVisible : CommitOutcome::kVisibleNow;
+    return dataflow::PolledCommit{.outcome = outcome, .poll = dataflow::Poll::more()};
+  }
+
+  Status abandon_after(Epoch last) override {
+    const std::lock_guard lock(topic_->mutex);
+    for (auto& p : topic_->partitions) SUPYO_TRY(p->abandon_after({topic_->writer, last}));
+    return ok();
+  }
+
+ private:
+  Status merge(const CommitHandle& handle, std::vector<Offset>& ends) const {
+    ByteReader r(handle);
+    while (!r.done()) {
+      const std::uint32_t partition = r.u32();
+      const Offset end(r.i64());
+      if (r.failed() || partition >= ends.size()) return fail(ErrorCode::kDamaged, fmt::format("a commit handle of topic '{}' is unreadable", topic_->topic.name));
+      ends[partition] = std::max(ends[partition], end);
+    }
+    return ok();
+  }
+
+  Status retain(TimeUs now) {
+    const log::TopicConfig& c = topic_->topic.config;
+    if ((c.retention_bytes < 0 && c.retention_ms < 0) || now < next_retention_us_) return ok();
+    next_retention_us_ = now + kRetentionInterval;
+    for (auto& p : topic_->partitions) SUPYO_TRY(p->retain());
+    return ok();
+  }
+
+  env::Env env_;
+  const FaultPoints& faults_;
+  std::shared_ptr<SharedTopic> topic_;
+  std::optional<TimeUs> delayed_until_;
+  TimeUs next_retention_us_ = 0;
+};
+
+class StreamSink final : public dataflow::Sink {
+ public:
+  explicit StreamSink(StreamSinkConfig config) : config_(std::move(config)) {}
+  std::string_view name() const override { return config_.table; }
+  DeliveryGuarantee guarantee() const override { return DeliveryGuarantee::kExactlyOnce; }
+
+  Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override {
+    auto shared = std::make_shared<SharedTopic>();
+    SUPYO_ASSIGN(shared->topic, log::open_or_create_topic(open.env, config_.where.log_directory, config_.where.topic, {.partitions = config_.partitions}));
+    shared->writer = log::writer_fingerprint(open.job.job_id, open.job.sink_id);
+    for (std::int32_t p = 0; p < shared->topic.config.partitions; ++p) {
+      SUPYO_ASSIGN(auto writer, log::PartitionWriter::open(open.env, shared->topic, PartitionId(p)));
+      for (const log::StagedEpoch& s : writer->recovery().staged) {
+        if (s.transaction.writer == shared->writer) continue;
+        return fail(ErrorCode::kSinkOfOtherJob, fmt::format("topic '{}', partition {}: epoch {} of another job is prepared and not committed", shared->topic.name, p, s.transaction.epoch.value),
+                    "start that job again on its state directory to finish it; if that is gone, `supyo log repair --abandon-staged` takes its rows back");
+      }
+      shared->partitions.push_back(std::move(writer));
+    }
+    shared_ = shared;
+    return std::make_unique<StreamCommitter>(open, std::move(shared));
+  }
+
+  Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {
+    std::shared_ptr<SharedTopic> shared = shared_.lock();
+    if (!shared) return fail(ErrorCode::kInternal, fmt::format("sink '{}': a writer was opened without a committer", config_.table));
+    SUPYO_ASSIGN(auto value, formats::make_encoder(config_.format, config_.value_schema));
+    std::unique_ptr<formats::Encoder> key;
+    if (!config_.key_positions.empty()) {
+      SUPYO_ASSIGN(key, formats::make_encoder(config_.key_format, config_.key_schema));
+    }
+    return std::make_unique<StreamWriter>(config_, open, shard, std::move(shared), std::move(value), std::move(key));
+  }
+
+ private:
+  StreamSinkConfig config_;
+  std::weak_ptr<SharedTopic> shared_;   // owned by the committer and the writers: closed when the job's attempt ends
+};
+
+}  // namespace
+
+Result<std::shared_ptr<dataflow::Sink>> make_stream_sink(const catalog::SinkRequest& request, const env::Env& env) {
+  (void)env;
+  SUPYO_ASSIGN(StreamSinkConfig config, stream_sink_config(request));
+  SUPYO_ASSIGN(const auto value, formats::make_encoder(config.format, config.value_schema));   // checked before the job starts
+  if (!config.key_positions.empty()) SUPYO_TRY(formats::make_encoder(config.key_format, config.key_schema));
+  return std::make_shared<StreamSink>(std::move(config));
+}
+
+}  // namespace supyo::connect

@@ -1,0 +1,352 @@
+#include "connect/stream/stream.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "connect/stream/stream_options.h"
+#include "core/env/sim/sim_env.h"
+#include "data/log/groups.h"
+#include "data/log/partition_reader.h"
+#include "data/log/partition_writer.h"
+#include "data/types/value.h"
+
+namespace supyo::connect {
+namespace {
+
+using dataflow::CommitHandle;
+using dataflow::CommitOutcome;
+using dataflow::Progress;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+struct Collected : dataflow::SourceOutput {
+  Status emit(dataflow::SourceBatch b) override {
+    for (std::size_t row = 0; row < b.batch->rows; ++row) {
+      std::string text;
+      for (const auto& c : b.batch->columns) text += (text.empty() ? "" : "|") + value_at(*c, row).to_string();
+      rows.push_back(text);
+      positions.push_back(b.position_of(row));
+      produce.push_back(b.produce_us[row]);
+    }
+    return ok();
+  }
+  Status dead(dataflow::DeadRecord r) override {
+    dead_records.push_back(r.position + ": " + r.field);
+    return ok();
+  }
+  void quiet(std::uint32_t split) override { quiet_splits.push_back(split); }
+
+  std::vector<std::string> rows;
+  std::vector<std::string> positions;
+  std::vector<TimeUs> produce;
+  std::vector<std::string> dead_records;
+  std::vector<std::uint32_t> quiet_splits;
+};
+
+class StreamTest : public testing::Test {
+ protected:
+  catalog::TableDefinition table(catalog::Options more = {}) {
+    catalog::TableDefinition t;
+    t.path = {"default_catalog", "default_database", "events"};
+    t.columns = {{.name = "id", .type = Type::big_int(), .expression_sql = {}, .metadata_key = {}, .comment = {}},
+                 {.kind = catalog::ColumnDefinition::Kind::kMetadata, .name = "ts", .type = Type::timestamp_ltz(3), .expression_sql = {}, .metadata_key = "timestamp", .comment = {}},
+                 {.name = "name", .type = Type::string(), .expression_sql = {}, .metadata_key = {}, .comment = {}}};
+    t.options = {{"connector", "kafka"}, {"topic", "t"}, {"properties.bootstrap.servers", "embedded:log"}, {"format", "json"}};
+    for (auto& [k, v] : more) t.options[k] = v;
+    return t;
+  }
+  void put(PartitionId p, const std::vector<std::string>& values, TimeUs timestamp = 5 * kSecond, std::int32_t partitions = 1) {
+    const auto topic = log::open_or_create_topic(sim_.env(), "data/log", "t", {.partitions = partitions}).value();
+    auto w = log::PartitionWriter::open(sim_.env(), topic, p).value();
+    log::RecordBatch b;
+    for (const auto& v : values) b.add(timestamp, v);
+    ASSERT_TRUE(w->append(b));
+    ASSERT_TRUE(w->flush());
+  }
+  std::unique_ptr<dataflow::SourceReader> reader(const catalog::TableDefinition& t, std::vector<std::size_t> columns, std::vector<dataflow::SplitPosition> from = {}) {
+    auto made = make_stream_source({.table = t, .columns = std::move(columns), .base_directory = "data"}, sim_.env());
+    EXPECT_TRUE(made) << (made ? "" : made.error().to_string());
+    source_ = *made;
+    auto splits = source_->splits().value();
+    for (auto& s : splits)
+      for (const auto& p : from)
+        if (p.split_id == s.id) s.position = p.position;
+    auto r = source_->open(splits, sim_.env());
+    EXPECT_TRUE(r) << (r ? "" : r.error().to_string());
+    return std::move(*r);
+  }
+  static Progress drain(dataflow::SourceReader& r, Collected& out, std::size_t budget = 100) {
+    while (true) {
+      const auto p = r.poll(budget, out);
+      EXPECT_TRUE(p) << (p ? "" : p.error().to_string());
+      if (!p || p->progress != Progress::kMore) return p ? p->progress : Progress::kDone;
+    }
+  }
+
+  // Sink side.
+  struct Job {
+    std::shared_ptr<dataflow::Sink> sink;
+    std::unique_ptr<dataflow::SinkCommitter> committer;
+    std::vector<std::unique_ptr<dataflow::SinkWriter>> writers;
+  };
+  Result<Job> job(const catalog::TableDefinition& t, const std::string& id, std::uint32_t shards = 1, Epoch last_final = {}) {
+    Job j;
+    SUPYO_ASSIGN(j.sink, make_stream_sink({.table = t, .schema = t.persisted_schema(), .base_directory = "data"}, sim_.env()));
+    const dataflow::SinkOpen open{.env = sim_.env(), .faults = faults_, .job = {id, "t"}, .shards = shards, .last_final = last_final};
+    SUPYO_ASSIGN(j.committer, j.sink->open_committer(open));
+    for (std::uint32_t s = 0; s < shards; ++s) {
+      SUPYO_ASSIGN(auto w, j.sink->open_writer(open, s));
+      j.writers.push_back(std::move(w));
+    }
+    return j;
+  }
+  BatchPtr rows(const catalog::TableDefinition& t, std::int64_t from, std::int64_t count) {
+    BatchBuilder b(t.persisted_schema());
+    for (std::int64_t i = from; i < from + count; ++i) {
+      b.column(0).append_integer(i);
+      b.column(1).append_integer(i * kSecond);
+      b.column(2).append_text("n" + std::to_string(i));
+      b.end_row();
+    }
+    return b.finish();
+  }
+  static std::vector<CommitHandle> prepare(Job& j, Epoch e) {
+    std::vector<CommitHandle> handles;
+    for (auto& w : j.writers) EXPECT_TRUE(w->begin_prepare(e));
+    for (auto& w : j.writers) {
+      auto p = w->poll_prepare(e);
+      EXPECT_TRUE(p && p->done) << (p ? "" : p.error().to_string());
+      if (!p->handle.empty()) handles.push_back(p->handle);
+    }
+    return handles;
+  }
+  std::vector<std::string> visible() {
+    Collected out;
+    auto r = reader(table({{"scan.bounded.mode", "latest-offset"}}), {0});
+    EXPECT_EQ(drain(*r, out), Progress::kDone);
+    return out.rows;
+  }
+
+  env::SimEnv sim_{1};
+  FaultPoints faults_;
+  std::shared_ptr<dataflow::Source> source_;
+};
+
+TEST_F(StreamTest, ReadsValuesMetadataAndPositions) {
+  put(PartitionId(0), {R"({"id":1,"name":"a"})", "nonsense", R"({"id":2,"name":"b"})"});
+  put(PartitionId(0), {R"({"id":3,"name":"c"})"}, 7'001'500);
+  Collected out;
+  auto r = reader(table(), {2, 1, 0});
+  EXPECT_EQ(drain(*r, out), Progress::kBlockedOnInput);
+  EXPECT_THAT(out.rows, ElementsAre("a|1970-01-01 00:00:05.000|1", "b|1970-01-01 00:00:05.000|2", "c|1970-01-01 00:00:07.001|3"));
+  EXPECT_THAT(out.positions, ElementsAre("t/0@0", "t/0@2", "t/0@3"));
+  EXPECT_THAT(out.produce, ElementsAre(5 * kSecond, 5 * kSecond, 7'001'500));
+  EXPECT_THAT(out.dead_records, ElementsAre("t/0@1: "));
+  EXPECT_THAT(out.quiet_splits, testing::Contains(0U));
+}
+
+TEST_F(StreamTest, GoesOnFromItsPositionWhateverTheBatchSize) {
+  std::vector<std::string> values;
+  for (int i = 0; i < 20; ++i) values.push_back(fmt::format(R"({{"id":{},"name":"x"}})", i));
+  put(PartitionId(0), values, 0, 2);
+  put(PartitionId(1), values, 0, 2);
+  Collected all;
+  drain(*reader(table(), {0}), all, 7);
+  ASSERT_EQ(all.rows.size(), 40U);
+  for (std::size_t polls = 0; polls < 8; ++polls) {
+    Collected out;
+    auto first = reader(table(), {0});
+    for (std::size_t i = 0; i < polls; ++i) ASSERT_TRUE(first->poll(7, out));
+    const auto positions = first->positions();
+    first.reset();
+    drain(*reader(table(), {0}, positions), out, 3);
+    EXPECT_THAT(out.rows, testing::UnorderedElementsAreArray(all.rows)) << polls;
+  }
+}
+
+TEST_F(StreamTest, StartupAndBoundedModes) {
+  put(PartitionId(0), {R"({"id":1})", R"({"id":2})"}, 1 * kSecond);
+  put(PartitionId(0), {R"({"id":3})", R"({"id":4})"}, 2 * kSecond);
+  const auto read = [&](catalog::Options options) {
+    Collected out;
+    auto r = reader(table(std::move(options)), {0});
+    drain(*r, out);
+    return out.rows;
+  };
+  EXPECT_THAT(read({}), ElementsAre("1", "2", "3", "4"));
+  EXPECT_THAT(read({{"scan.startup.mode", "latest-offset"}}), IsEmpty());
+  EXPECT_THAT(read({{"scan.startup.mode", "timestamp"}, {"scan.startup.timestamp-millis", "1500"}}), ElementsAre("3", "4"));
+  EXPECT_THAT(read({{"scan.startup.mode", "specific-offsets"}, {"scan.startup.specific-offsets", "partition:0,offset:3"}}), ElementsAre("4"));
+  EXPECT_THAT(read({{"scan.bounded.mode", "timestamp"}, {"scan.bounded.timestamp-millis", "2000"}}), ElementsAre("1", "2"));
+  EXPECT_THAT(read({{"scan.bounded.mode", "specific-offsets"}, {"scan.bounded.specific-offsets", "partition:0,offset:3"}}), ElementsAre("1", "2", "3"));
+  ASSERT_TRUE(log::commit_group(sim_.files(), "data/log", "g", {{{"t", PartitionId(0)}, Offset(1)}}));
+  EXPECT_THAT(read({{"properties.group.id", "g"}}), ElementsAre("2", "3", "4"));
+  EXPECT_THAT(read({{"properties.group.id", "new"}, {"properties.auto.offset.reset", "latest"}}), IsEmpty());
+}
+
+TEST_F(StreamTest, ABoundedReadStopsWhereTheLogEndedWhenItStarted) {
+  put(PartitionId(0), {R"({"id":1})", R"({"id":2})"});
+  Collected out;
+  auto r = reader(table({{"scan.bounded.mode", "latest-offset"}}), {0});
+  ASSERT_TRUE(r->poll(1, out));
+  const auto positions = r->positions();
+  put(PartitionId(0), {R"({"id":3})"});
+  EXPECT_EQ(drain(*r, out), Progress::kDone);
+  EXPECT_THAT(out.rows, ElementsAre("1", "2"));
+  Collected again;
+  EXPECT_EQ(drain(*reader(table({{"scan.bounded.mode", "latest-offset"}}), {0}, positions), again), Progress::kDone);
+  EXPECT_THAT(again.rows, ElementsAre("2"));
+}
+
+TEST_F(StreamTest, LagsAreCountedFromWhatWasReadAndWhatWasAcknowledged) {
+  put(PartitionId(0), {R"({"id":1})", R"({"id":2})", R"({"id":3})"});
+  Collected out;
+  auto r = reader(table({{"properties.group.id", "g"}}), {0});
+  ASSERT_TRUE(r->poll(2, out));
+  ASSERT_EQ(r->lags().size(), 1U);
+  EXPECT_EQ(r->lags()[0].committed, 3U);
+  EXPECT_EQ(r->lags()[0].fetched, 1U);
+  ASSERT_TRUE(r->committed(Epoch(1), r->positions()));
+  EXPECT_EQ(r->lags()[0].committed, 1U);
+  EXPECT_EQ(log::read_group(sim_.files(), "data/log", "g").value().at({"t", PartitionId(0)}), Offset(2));
+}
+
+TEST_F(StreamTest, OptionsAreChecked) {
+  const auto code = [&](catalog::Options o, std::vector<std::size_t> columns = {0}) {
+    auto made = make_stream_source({.table = table(std::move(o)), .columns = std::move(columns), .base_directory = ""}, sim_.env());
+    if (!made) return made.error().code;
+    auto splits = (*made)->splits();
+    return splits ? ErrorCode::kInternal : splits.error().code;
+  };
+  EXPECT_EQ(code({{"properties.bootstrap.servers", "embedded:"}}), ErrorCode::kBadOptionValue);
+  EXPECT_EQ(code({{"scan.startup.mode", "timestamp"}}), ErrorCode::kMissingOption);
+  EXPECT_EQ(code({{"scan.startup.mode", "specific-offsets"}, {"scan.startup.specific-offsets", "0:4"}}), ErrorCode::kBadOptionValue);
+  EXPECT_EQ(code({}), ErrorCode::kUnknownTable);   // no such topic, when the job starts
+  auto wrong = table();
+  wrong.columns[1].type = Type::string();
+  EXPECT_EQ(make_stream_source({.table = wrong, .columns = {1}, .base_directory = ""}, sim_.env()).error().code, ErrorCode::kTypeMismatch);
+  wrong.columns[1].metadata_key = "time";
+  EXPECT_THAT(make_stream_source({.table = wrong, .columns = {1}, .base_directory = ""}, sim_.env()).error().hint, HasSubstr("timestamp"));
+}
+
+TEST_F(StreamTest, EpochsAreVisibleOnceCommitted) {
+  auto j = job(table(), "job-a").value();
+  ASSERT_TRUE(j.writers[0]->write(rows(table(), 1, 2), Epoch(1)));
+  const auto handles = prepare(j, Epoch(1));
+  ASSERT_TRUE(j.writers[0]->write(rows(table(), 3, 1), Epoch(2)));
+  EXPECT_THAT(visible(), IsEmpty());
+  EXPECT_EQ(j.committer->poll_commit(Epoch(1), handles)->outcome, CommitOutcome::kVisibleNow);
+  EXPECT_THAT(visible(), ElementsAre("1", "2"));
+  EXPECT_EQ(j.committer->poll_commit(Epoch(1), handles)->outcome, CommitOutcome::kWasVisible);
+  const auto second = prepare(j, Epoch(2));
+  EXPECT_EQ(j.committer->poll_commit(Epoch(2), second)->outcome, CommitOutcome::kVisibleNow);
+  EXPECT_THAT(visible(), ElementsAre("1", "2", "3"));
+  Collected out;
+  drain(*reader(table(), {1}), out);
+  EXPECT_THAT(out.rows, ElementsAre("1970-01-01 00:00:01.000", "1970-01-01 00:00:02.000", "1970-01-01 00:00:03.000"));
+}
+
+TEST_F(StreamTest, ACrashAnywhereInAnEpochKeepsItOnce) {
+  // Epoch 1 is final in the journal in every round; what of epoch 2 was written must go, whatever the disk kept.
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    env::SimEnv sim(seed);
+    const auto run = [&](Epoch last, const std::vector<CommitHandle>& handles, bool fresh) -> std::vector<CommitHandle> {
+      const auto t = table();
+      auto sink = make_stream_sink({.table = t, .schema = t.persisted_schema(), .base_directory = "data"}, sim.env()).value();
+      const dataflow::SinkOpen open{.env = sim.env(), .faults = faults_, .job = {"job-a", "t"}, .shards = 2, .last_final = last};
+      auto committer = sink->open_committer(open);
+      EXPECT_TRUE(committer) << committer.error().to_string();
+      auto w0 = sink->open_writer(open, 0).value();
+      auto w1 = sink->open_writer(open, 1).value();
+      if (!fresh) {
+        const auto committed = (*committer)->poll_commit(last, handles);
+        EXPECT_TRUE(committed) << committed.error().to_string();
+        EXPECT_TRUE((*committer)->abandon_after(last));
+      }
+      const Epoch e(last.value + 1);
+      EXPECT_TRUE(w0->write(rows(t, 10 * e.value, 2), e));
+      EXPECT_TRUE(w1->write(rows(t, 10 * e.value + 2, 2), e));
+      EXPECT_TRUE(w0->begin_prepare(e));
+      EXPECT_TRUE(w0->write(rows(t, 10 * e.value + 10, 1), Epoch(e.value + 1)));   // shard 0 is past the barrier already
+      EXPECT_TRUE(w1->begin_prepare(e));
+      auto h0 = w0->poll_prepare(e).value();
+      if (!fresh && seed % 3 == 0) return {};
+      auto h1 = w1->poll_prepare(e).value();
+      if (seed % 2 == 0 && !fresh) EXPECT_TRUE((*committer)->poll_commit(e, {h0.handle, h1.handle}));
+      return {h0.handle, h1.handle};
+    };
+    const auto first = run(Epoch(0), {}, true);
+    if (seed % 5 == 0) sim.files().kill_process();
+    else sim.files().crash();
+    const auto second = run(Epoch(1), first, false);
+    sim.files().crash();
+    if (second.empty()) run(Epoch(1), first, false);
+    else run(Epoch(2), second, false);
+    sim.files().crash();
+    const auto topic = log::open_topic(sim.files(), "data/log", "t").value();
+    auto log_reader = log::PartitionReader::open(sim.files(), topic, PartitionId(0)).value();
+    std::vector<std::string> seen;
+    while (const auto* f = log_reader.next().value())
+      for (std::size_t i = 0; i < f->count(); ++i) seen.emplace_back(f->value(i).substr(6, 2));
+    std::vector<std::string> expected{"10", "11", "12", "13"};
+    if (!second.empty() || seen.size() > 4) expected.insert(expected.end(), {"20", "21", "22", "23"});
+    if (seen.size() > 8) expected.insert(expected.end(), {"30", "31", "32", "33"});
+    EXPECT_EQ(seen, expected) << seed;
+  }
+}
+
+TEST_F(StreamTest, AnotherJobsPreparedEpochIsRefused) {
+  {
+    auto a = job(table(), "job-a").value();
+    ASSERT_TRUE(a.writers[0]->write(rows(table(), 1, 2), Epoch(1)));
+    prepare(a, Epoch(1));
+    const auto locked = job(table(), "job-b");
+    EXPECT_EQ(locked.error().code, ErrorCode::kStateLocked);
+  }
+  const auto refused = job(table(), "job-b");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kSinkOfOtherJob);
+  EXPECT_FALSE(refused.error().hint.empty());
+}
+
+TEST_F(StreamTest, EqualKeysShareAPartition) {
+  auto t = table({{"sink.partitions", "4"}, {"key.fields", "name"}, {"key.format", "raw"}});
+  auto j = job(t, "job-a", 2).value();
+  for (std::int64_t i = 0; i < 50; ++i)
+    for (auto& w : j.writers) ASSERT_TRUE(w->write(rows(t, i % 10, 1), Epoch(1)));
+  ASSERT_TRUE(j.committer->poll_commit(Epoch(1), prepare(j, Epoch(1))));
+  const auto topic = log::open_topic(sim_.files(), "data/log", "t").value();
+  std::map<std::string, std::set<int>> where;
+  std::size_t total = 0;
+  for (int p = 0; p < 4; ++p) {
+    auto r = log::PartitionReader::open(sim_.files(), topic, PartitionId(p)).value();
+    while (const auto* f = r.next().value())
+      for (std::size_t i = 0; i < f->count(); ++i, ++total) where[std::string(f->key(i).value())].insert(p);
+  }
+  EXPECT_EQ(total, 100U);
+  EXPECT_EQ(where.size(), 10U);
+  for (const auto& [key, partitions] : where) EXPECT_EQ(partitions.size(), 1U) << key;
+}
+
+TEST_F(StreamTest, AFaultPointDelaysTheCommitWithoutBlocking) {
+  faults_.arm([](std::string_view point, TimeUs) { return point == "stream.commit.before" ? FaultDecision{.delay_us = 2 * kSecond} : FaultDecision{}; });
+  auto j = job(table(), "job-a").value();
+  ASSERT_TRUE(j.writers[0]->write(rows(table(), 1, 2), Epoch(1)));
+  const auto handles = prepare(j, Epoch(1));
+  const TimeUs start = sim_.clock().now_us();
+  const auto waiting = j.committer->poll_commit(Epoch(1), handles).value();
+  EXPECT_EQ(waiting.outcome, CommitOutcome::kPending);
+  EXPECT_EQ(waiting.poll.until_us, start + 2 * kSecond);
+  sim_.clock().advance_to(start + 2 * kSecond);
+  EXPECT_EQ(j.committer->poll_commit(Epoch(1), handles)->outcome, CommitOutcome::kVisibleNow);
+}
+
+}  // namespace
+}  // namespace supyo::connect

@@ -81,8 +81,6 @@ Status Journal::recover() {
   SUPYO_TRY(find_spares());
   SUPYO_TRY(roll(0));
   restorable_->headers.clear();
-  // An empty segment before the new one is in no chain: starting again and again must not pile files up.
-  if (const auto before = segments_.end() - 2; segments_.size() > 1 && before->end == kSegmentHeaderBytes) segments_.erase(before);
   return tidy_up();
 }
 
@@ -298,12 +296,19 @@ Status Journal::roll(std::uint64_t record_bytes) {
   SUPYO_ASSIGN(const SegmentHeader written, decode_segment_header(header, path, job_id_));
   if (const Status named = files.rename(from, path); !named) return close(named.error());
   if (const Status named = files.sync_directory(dir_); !named) return close(named.error());
-  if (!segments_.empty()) segments_.back().end = final_.segment == segments_.back().number ? final_.offset : kSegmentHeaderBytes;
+  // A segment without records is in no chain once there is a newer one: starting again and again must not pile files up.
+  std::vector<std::string> empty;
+  if (!segments_.empty() && segments_.back().number != final_.segment) {
+    empty.push_back(segments_.back().path);
+    segments_.pop_back();
+  }
   segments_.push_back({.number = number, .path = path, .end = kSegmentHeaderBytes});
   active_ = std::move(file);
   capacity_ = bytes;
   offset_ = durable_ = kSegmentHeaderBytes;
   chain_ = written.chain;
+  // If this fails the file stays until the next start tidies up; the journal itself is whole.
+  if (!empty.empty()) static_cast<void>(retire(empty).has_value());
   return ok();
 }
 

@@ -87,7 +87,7 @@ void tumbling_count(benchmark::State& bench, bool text_key, bool origins) {
     emitted += ctx.emitted;
   }
   benchmark::DoNotOptimize(emitted);
-  const auto rows = static_cast<double>(kBatches * kRows * bench.iterations());
+  const auto rows = static_cast<double>(kBatches * kRows) * static_cast<double>(bench.iterations());
   bench.counters["ns/row"] = benchmark::Counter(rows / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   bench.counters["rows/s"] = benchmark::Counter(rows, benchmark::Counter::kIsRate);
 }
@@ -103,7 +103,7 @@ void plain_loop(benchmark::State& bench) {
     }
     benchmark::DoNotOptimize(windows.size());
   }
-  const auto rows = static_cast<double>(kBatches * kRows * bench.iterations());
+  const auto rows = static_cast<double>(kBatches * kRows) * static_cast<double>(bench.iterations());
   bench.counters["ns/row"] = benchmark::Counter(rows / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 

@@ -1,0 +1,55 @@
+#include "engine/runtime/operator_task.h"
+
+#include <fmt/format.h>
+
+#include "core/base/check.h"
+
+namespace supyo::runtime {
+
+OperatorTask::OperatorTask(const PlanNode& node, ShardContext& shard, NodeCounters& counters, Epoch last, std::unique_ptr<dataflow::Operator> op)
+    : Task(node, shard, counters, last), op_(std::move(op)), state_(op_->state()) {}
+
+Status OperatorTask::named(Status s) const {
+  if (s) return s;
+  return fail(s.error().with_context(fmt::format("operator {}", node_.name)));
+}
+
+Status OperatorTask::on_rows(const BatchPtr& batch, std::size_t input) { return named(op_->process(batch, input, *this, *this)); }
+
+Status OperatorTask::on_watermark(TimeUs us) { return named(op_->on_watermark({us}, *this, *this)); }
+
+Status OperatorTask::on_barrier(Epoch e) {
+  SUPYO_TRY(named(op_->on_barrier({e}, *this, *this)));
+  for (std::size_t t = 0; t < state_.tables(); ++t) {
+    state::TableChanges changes{.operator_id = node_.id, .table = static_cast<std::uint16_t>(t), .changes = {}};
+    state_.take_changes(t, changes.changes);
+    if (!changes.changes.empty()) shard_.part->tables.push_back(std::move(changes));
+  }
+  return ok();
+}
+
+Status OperatorTask::fire_timers() {
+  if (op_->next_timer_us(*this) > shard_.now_us) return ok();
+  ++shard_.activity;
+  return named(op_->on_timer(shard_.now_us, *this, *this));
+}
+
+void OperatorTask::measure(EpochPart& part) const {
+  part.state_bytes += state_.memory_bytes();
+  part.state_entries += state_.entries();
+}
+
+Status OperatorTask::emit_late(BatchPtr rows) {
+  counters_.late.add(rows->rows);
+  if (shard_.observer != nullptr) shard_.observer->dropped_late(epoch_, rows->rows, shard_.now_us);
+  return side_.rows(rows);
+}
+
+Status OperatorTask::emit(BatchPtr batch) {
+  SUPYO_CHECK(batch->rows > 0 && batch->rows <= Batch::kMaxRows);
+  counters_.rows_out.add(batch->rows);
+  shard_.note(node_.id, batch->rows);
+  return main_.rows(batch);
+}
+
+}  // namespace supyo::runtime

@@ -1,0 +1,39 @@
+#pragma once
+#include <memory>
+
+#include "engine/dataflow/operator.h"
+#include "engine/runtime/task.h"
+
+namespace supyo::runtime {
+
+/// An operator instance with its state, on one shard.
+class OperatorTask final : public Task, private dataflow::OperatorContext, private dataflow::Collector {
+ public:
+  OperatorTask(const PlanNode& node, ShardContext& shard, NodeCounters& counters, Epoch last, std::unique_ptr<dataflow::Operator> op);
+
+  state::OperatorState& operator_state() { return state_; }
+  TimeUs next_timer_us() const override { return op_->next_timer_us(*this); }
+  Status fire_timers() override;
+  void measure(EpochPart& part) const override;
+
+ private:
+  Status on_rows(const BatchPtr& batch, std::size_t input) override;
+  Status on_watermark(TimeUs us) override;
+  Status on_barrier(Epoch e) override;
+  Status named(Status s) const;
+
+  // OperatorContext
+  state::OperatorState& state() override { return state_; }
+  TimeUs now_us() const override { return shard_.now_us; }
+  TimeUs watermark_us() const override { return watermark_us_; }
+  Epoch epoch() const override { return epoch_; }
+  Status emit_late(BatchPtr rows) override;
+  void finish_job() override { shard_.finish_requested = true; }
+  // Collector
+  Status emit(BatchPtr batch) override;
+
+  std::unique_ptr<dataflow::Operator> op_;
+  state::OperatorState state_;
+};
+
+}  // namespace supyo::runtime

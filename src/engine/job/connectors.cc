@@ -1,0 +1,42 @@
+#include "engine/job/connectors.h"
+
+#include "connect/file/file.h"
+#include "connect/generator/generator.h"
+#include "connect/iceberg/iceberg.h"
+#include "connect/stream/stream.h"
+
+namespace supyo::job {
+namespace {
+
+using SourceResult = Result<std::shared_ptr<dataflow::Source>>;
+using SinkResult = Result<std::shared_ptr<dataflow::Sink>>;
+
+void add(std::map<std::string, Connector>& all, Connector c) { all.emplace(c.descriptor.name, std::move(c)); }
+
+}  // namespace
+
+const std::map<std::string, Connector>& connectors() {
+  static const std::map<std::string, Connector> all = [] {
+    using S = const catalog::SourceRequest&;
+    using K = const catalog::SinkRequest&;
+    using C = const ConnectorContext&;
+    std::map<std::string, Connector> m;
+    add(m, {connect::generator_descriptor(), [](S r, C c) -> SourceResult { return connect::make_generator_source(r, c.env); }, nullptr});
+    add(m, {connect::file_descriptor(), [](S r, C c) -> SourceResult { return connect::make_file_source(r, c.env); },
+            [](K r, C c) -> SinkResult { return connect::make_file_sink(r, c.env); }});
+    add(m, {connect::print_descriptor(), nullptr, [](K r, C c) -> SinkResult { return connect::make_print_sink(r, c.print); }});
+    add(m, {connect::blackhole_descriptor(), nullptr, [](K r, C) -> SinkResult { return connect::make_blackhole_sink(r); }});
+    add(m, {connect::stream_descriptor(), [](S r, C c) -> SourceResult { return connect::make_stream_source(r, c.env); },
+            [](K r, C c) -> SinkResult { return connect::make_stream_sink(r, c.env); }});
+    add(m, {connect::iceberg_descriptor(), [](S r, C c) -> SourceResult { return connect::make_iceberg_source(r, c.env); },
+            [](K r, C c) -> SinkResult { return connect::make_iceberg_sink(r, c.env); }});
+    return m;
+  }();
+  return all;
+}
+
+std::map<std::string, catalog::ExternalCatalogFactory> catalog_factories(const env::Env& env) {
+  return {{"iceberg", connect::iceberg_catalog_factory(env)}};
+}
+
+}  // namespace supyo::job

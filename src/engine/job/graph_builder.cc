@@ -1,0 +1,192 @@
+#include "engine/job/graph_builder.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "engine/job/computed_source.h"
+#include "engine/operators/calc.h"
+#include "engine/operators/group_aggregate.h"
+#include "engine/operators/limit.h"
+#include "engine/operators/over_lag.h"
+#include "engine/operators/sort.h"
+#include "engine/operators/values.h"
+#include "engine/operators/window_aggregate.h"
+#include "engine/operators/window_assign.h"
+
+namespace supyo::job {
+namespace {
+
+namespace ops = operators;
+
+class Builder {
+ public:
+  Builder(const plan::PhysicalPlan& plan, const GraphOptions& options, const ConnectorContext& context, SystemTables& system)
+      : plan_(plan), options_(options), context_(context), system_(system) {}
+
+  Result<dataflow::JobGraph> build() {
+    graph_.origins = options_.origins;
+    graph_.holds_until_watermark = plan_.holds_until_watermark;
+    graph_.fingerprint = plan_.fingerprint;
+    for (std::size_t i = 0; i < plan_.nodes.size(); ++i) SUPYO_TRY(add(i));
+    return std::move(graph_);
+  }
+
+ private:
+  Status add(std::size_t index) {
+    const plan::PhysicalNode& n = plan_.nodes[index];
+    node_ = &n;
+    dataflow::Node node;
+    node.name = n.name;
+    node.uid = n.uid;
+    node.output = n.output;
+    node.max_parallelism = n.max_parallelism;
+    SUPYO_ASSIGN(node.kind, std::visit([&](const auto& op) { return make(op); }, n.op));
+    if (auto* o = std::get_if<dataflow::OperatorNode>(&node.kind); o != nullptr && !n.late_tables.empty() && system_.available()) {
+      SUPYO_ASSIGN(o->late_sink, system_sink(n.late_tables.front(), "$late", dataflow::late_schema(input())));
+    }
+    for (const plan::NodeIndex from : n.inputs) {
+      dataflow::Edge e;
+      e.from = static_cast<dataflow::NodeId>(from);
+      e.to = static_cast<dataflow::NodeId>(index);
+      e.partitioning = n.distribution.kind == plan::Distribution::Kind::kHash     ? dataflow::Partitioning::kHash
+                       : n.distribution.kind == plan::Distribution::Kind::kSingle ? dataflow::Partitioning::kSingle
+                                                                                  : dataflow::Partitioning::kForward;
+      e.keys = n.distribution.keys;
+      graph_.edges.push_back(std::move(e));
+    }
+    graph_.nodes.push_back(std::move(node));
+    return ok();
+  }
+
+  using Kind = decltype(dataflow::Node::kind);
+  const Schema& input() const { return plan_.nodes[node_->inputs.at(0)].output; }
+  const plan::Changes& input_changes() const { return plan_.nodes[node_->inputs.at(0)].changes; }
+  static Kind op(dataflow::OperatorFactory f) { return dataflow::OperatorNode{.factory = std::move(f), .late_sink = nullptr}; }
+
+  Result<Kind> make(const plan::Scan& s) {
+    const auto it = connectors().find(s.table.connector());
+    if (it == connectors().end() || !it->second.source)
+      return fail(ErrorCode::kUnknownConnector, fmt::format("table '{}': connector '{}' cannot be read", s.table.path.name, s.table.connector()));
+    dataflow::SourceNode node;
+    SUPYO_ASSIGN(node.source, it->second.source({s.table, s.columns, options_.base_directory}, context_));
+    if (s.computed_row_time) node.source = with_computed_column(std::move(node.source), s.computed_row_time);
+    if (s.row_time) node.watermark = dataflow::WatermarkSpec{.column = s.row_time->column, .bound_us = s.row_time->bound_us, .idle_timeout_us = s.row_time->idle_timeout_us, .edge = s.row_time->edge};
+    node.not_null = s.not_null;
+    node.table = s.table.path.name;
+    if (!options_.replay_column.empty()) {
+      if (const auto column = node_->output.find(options_.replay_column)) node.replay = *column;
+    }
+    if (system_.available() && !s.table.path.name.contains('$')) {
+      SUPYO_ASSIGN(node.dead_sink, system_sink(s.table.path, "$dead", dataflow::dead_schema()));
+    }
+    return Kind(std::move(node));
+  }
+
+  Result<Kind> make(const plan::Calc& c) {
+    return op(ops::make_calc({.filter = c.filter, .projections = c.projections, .zone_offset_us = options_.zone_offset_us}));
+  }
+
+  Result<Kind> make(const plan::WindowAssign& w) {
+    return op(ops::make_window_assign({.input = input(), .window = w.window, .time_column = w.time_column, .zone_offset_us = options_.zone_offset_us}));
+  }
+
+  Result<Kind> make(const plan::WindowAggregate& w) {
+    ops::WindowAggregateSpec s;
+    s.input = input();
+    s.window = w.window;
+    s.time_column = w.time_column;
+    s.keys = w.keys;
+    s.aggregates = w.calls;
+    for (const plan::WindowColumn c : w.window_columns)
+      s.properties.push_back(c == plan::WindowColumn::kStart ? ops::WindowAggregateSpec::Property::kStart
+                             : c == plan::WindowColumn::kEnd ? ops::WindowAggregateSpec::Property::kEnd
+                                                             : ops::WindowAggregateSpec::Property::kTime);
+    s.retracting = !input_changes().append_only();
+    s.origins = options_.origins;
+    s.zone_offset_us = options_.zone_offset_us;
+    return op(ops::make_window_aggregate(std::move(s)));
+  }
+
+  Result<Kind> make(const plan::GroupAggregate& g) {
+    return op(ops::make_group_aggregate({.input = input(), .keys = g.keys, .aggregates = g.calls, .update_before = g.emit_update_before,
+                                         .final_only = options_.final_only, .row_when_empty = options_.final_only && g.keys.empty(), .origins = options_.origins}));
+  }
+
+  Result<Kind> make(const plan::Over& o) {
+    ops::OverLagSpec s;
+    s.input = input();
+    s.time_column = o.time_column;
+    s.keys = o.keys;
+    for (const plan::OverCall& c : o.calls)
+      s.lags.push_back({.column = c.argument, .offset = static_cast<std::uint32_t>(c.offset), .default_value = c.default_value, .name = c.name});
+    s.origins = options_.origins;
+    return op(ops::make_over_lag(std::move(s)));
+  }
+
+  Result<Kind> make(const plan::Union&) { return op(ops::make_union()); }
+
+  Result<Kind> make(const plan::Values& v) {
+    Batch one;
+    one.rows = 1;
+    std::vector<std::vector<Value>> rows;
+    for (const auto& row : v.rows) {
+      std::vector<Value>& out = rows.emplace_back();
+      for (const expr::ExprPtr& e : row) {
+        SUPYO_ASSIGN(const ColumnPtr column, expr::evaluate(*e, one, {.now_us = context_.env.clock.now_us(), .zone_offset_us = options_.zone_offset_us}));
+        out.push_back(value_at(*column, 0));
+      }
+    }
+    dataflow::SourceNode node;
+    node.source = ops::make_values(node_->output, std::move(rows));
+    node.table = "VALUES";
+    return Kind(std::move(node));
+  }
+
+  Result<Kind> make(const plan::Limit& l) { return op(ops::make_limit({.offset = l.offset, .limit = l.count})); }
+
+  Result<Kind> make(const plan::Sort& s) {
+    ops::SortSpec spec{.input = input(), .keys = {}, .offset = s.offset, .limit = s.count.value_or(UINT64_MAX)};
+    for (const auto& k : s.keys) spec.keys.push_back({.column = k.column, .descending = k.descending, .nulls_first = k.nulls_first});
+    return op(ops::make_sort(std::move(spec)));
+  }
+
+  Result<Kind> make(const plan::Sink& s) {
+    if (!s.table) return Kind(dataflow::SinkNode{.sink = connect::make_collect_sink(options_.collect)});
+    SUPYO_ASSIGN(auto sink, table_sink(*s.table, s.schema, s.mode));
+    return Kind(dataflow::SinkNode{.sink = std::move(sink)});
+  }
+
+  Result<std::shared_ptr<dataflow::Sink>> table_sink(const catalog::TableDefinition& table, const Schema& schema, ChangelogMode mode) {
+    const auto it = connectors().find(table.connector());
+    if (it == connectors().end() || !it->second.sink)
+      return fail(ErrorCode::kUnknownConnector, fmt::format("table '{}': connector '{}' cannot be written", table.path.name, table.connector()));
+    return it->second.sink({table, schema, mode, options_.base_directory}, context_);
+  }
+
+  Result<std::shared_ptr<dataflow::Sink>> system_sink(const catalog::ObjectPath& base, const std::string& suffix, const Schema& schema) {
+    // A second operator that feeds the same table (other columns) gets a table of its own: T$late2.
+    std::string name = suffix;
+    for (int i = 2; used_.contains(base.to_string() + name); ++i) name = suffix + std::to_string(i);
+    used_.insert(base.to_string() + name);
+    const catalog::TableDefinition table = system_.definition(base, name, schema);
+    SUPYO_TRY(system_.declare(table));
+    return table_sink(table, schema, ChangelogMode::kAppend);
+  }
+
+  const plan::PhysicalPlan& plan_;
+  const GraphOptions& options_;
+  const ConnectorContext& context_;
+  SystemTables& system_;
+  const plan::PhysicalNode* node_ = nullptr;
+  std::set<std::string> used_;
+  dataflow::JobGraph graph_;
+};
+
+}  // namespace
+
+Result<dataflow::JobGraph> build_graph(const plan::PhysicalPlan& plan, const GraphOptions& options, const ConnectorContext& context, SystemTables& system) {
+  return Builder(plan, options, context, system).build();
+}
+
+}  // namespace supyo::job

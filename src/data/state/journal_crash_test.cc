@@ -211,7 +211,7 @@ TEST(JournalFaults, EveryPowerLoss) { fail_every_operation(env::SimFault::kPower
 /// Random lives with random faults and crashes.
 TEST(JournalCampaign, RandomLives) {
   const char* wanted = std::getenv("SUPYO_JOURNAL_SEEDS");
-  const std::uint64_t seeds = wanted == nullptr ? 150 : std::strtoull(wanted, nullptr, 10);
+  const std::uint64_t seeds = wanted == nullptr ? 60 : std::strtoull(wanted, nullptr, 10);
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     env::SimEnv sim(seed);
     Job job{.env = sim.env(), .options = {.segment_bytes = 4096U << sim.random().below(3), .snapshot_after_bytes = 4000, .snapshot_after_segments = 6}};

@@ -1,0 +1,314 @@
+#include "sql/plan/bind_expr.h"
+
+#include <algorithm>
+
+#include "sql/syntax/diagnostic.h"
+#include "sql/syntax/printer.h"
+
+namespace supyo::plan {
+namespace {
+
+using expr::ExprPtr;
+using syntax::BinaryOp;
+using syntax::Span;
+
+std::string_view operator_name(BinaryOp op) {
+  switch (op) {
+    case BinaryOp::kOr: return "OR";
+    case BinaryOp::kAnd: return "AND";
+    case BinaryOp::kEqual: return "=";
+    case BinaryOp::kNotEqual: return "<>";
+    case BinaryOp::kLess: return "<";
+    case BinaryOp::kLessOrEqual: return "<=";
+    case BinaryOp::kGreater: return ">";
+    case BinaryOp::kGreaterOrEqual: return ">=";
+    case BinaryOp::kIsDistinctFrom: return "IS DISTINCT FROM";
+    case BinaryOp::kIsNotDistinctFrom: return "IS NOT DISTINCT FROM";
+    case BinaryOp::kConcat: return "||";
+    case BinaryOp::kPlus: return "+";
+    case BinaryOp::kMinus: return "-";
+    case BinaryOp::kMultiply: return "*";
+    case BinaryOp::kDivide: return "/";
+    case BinaryOp::kModulo: return "%";
+  }
+  return "?";
+}
+
+constexpr std::string_view kLegacyWindows[] = {"TUMBLE", "HOP", "SESSION", "CUMULATE", "TUMBLE_START", "TUMBLE_END", "TUMBLE_ROWTIME", "TUMBLE_PROCTIME",
+                                               "HOP_START", "HOP_END", "HOP_ROWTIME", "HOP_PROCTIME", "SESSION_START", "SESSION_END", "SESSION_ROWTIME"};
+
+}  // namespace
+
+std::unexpected<Error> fail_at(const SourcePosition& position, ErrorCode code, std::string message, std::string hint) {
+  return std::unexpected(Error{code, std::move(message), std::move(hint), position});
+}
+std::unexpected<Error> fail_at(const Span& span, ErrorCode code, std::string message, std::string hint) {
+  return fail_at(span.position(), code, std::move(message), std::move(hint));
+}
+std::unexpected<Error> unsupported(const Span& span, std::string_view construct, std::string hint) {
+  return fail_at(span, ErrorCode::kUnsupported, fmt::format("{} is not supported", construct), std::move(hint));
+}
+Error placed(Error error, const Span& span) {
+  if (!error.position) error.position = span.position();
+  return error;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& names, std::string otherwise) {
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  const std::string_view nearest = syntax::nearest_word(word, views);
+  return nearest.empty() ? std::move(otherwise) : fmt::format("did you mean `{}`?", nearest);
+}
+
+ExprPtr coerced(ExprPtr e, const Type& to) {
+  if (e->type.same_kind(to)) return e;
+  const bool nullable = e->type.nullable;
+  return expr::cast(std::move(e), to.as_nullable(nullable));
+}
+
+Result<ExprPtr> ExprBinder::bind(const syntax::Expr& e) { return at(bind_node(e), e.span); }
+
+Result<ExprPtr> ExprBinder::bind_predicate(const syntax::Expr& e, std::string_view clause) {
+  SUPYO_ASSIGN(ExprPtr bound, bind(e));
+  if (bound->type.id == TypeId::kNull) return coerced(bound, Type::boolean());
+  if (bound->type.id != TypeId::kBoolean)
+    return fail_at(e.span, ErrorCode::kTypeMismatch, fmt::format("{} needs a BOOLEAN, but this is {}", clause, bound->type.to_string()),
+                   "compare it with something, e.g. `x` > 0");
+  return bound;
+}
+
+Result<ExprPtr> ExprBinder::call(std::string_view name, std::vector<ExprPtr> args, const Span& span) {
+  std::vector<Type> types;
+  for (const ExprPtr& a : args) types.push_back(a->type);
+  SUPYO_ASSIGN(const expr::ResolvedCall resolved, at(functions_.resolve(name, types), span));
+  for (std::size_t i = 0; i < args.size(); ++i) args[i] = coerced(args[i], resolved.arg_types[i]);
+  return expr::call(resolved.function, std::move(args), resolved.result);
+}
+
+Result<std::size_t> ExprBinder::column(const syntax::Name& name) const {
+  const auto& parts = name.parts;
+  if (!scope_.node)
+    return fail_at(name.span, ErrorCode::kUnknownColumn, fmt::format("there is no column `{}`: nothing to read from", name.to_string()),
+                   "add FROM, or put a text in single quotes: 'text'");
+  const auto& columns = scope_.node->columns;
+  std::vector<std::string> names;
+  for (const ColumnInfo& c : columns) names.push_back(c.name);
+  if (parts.size() > 1) {
+    std::vector<std::string> qualifier;
+    for (std::size_t i = 0; i + 1 < parts.size(); ++i) qualifier.push_back(parts[i].text);
+    const bool by_alias = qualifier.size() == 1 && qualifier[0] == scope_.alias;
+    const bool by_path = qualifier.size() <= scope_.path.size() && std::equal(qualifier.rbegin(), qualifier.rend(), scope_.path.rbegin());
+    if (!by_alias && !by_path) {
+      if (std::ranges::find(names, parts[0].text) != names.end())
+        return unsupported(name.span, fmt::format("the nested field `{}`", name.to_string()), "ROW columns are not there yet: read the field as a column of its own");
+      return fail_at(parts[0].span, ErrorCode::kUnknownTable, fmt::format("`{}` is not in FROM", fmt::join(qualifier, ".")),
+                     scope_.alias.empty() ? "leave the qualifier out" : fmt::format("did you mean `{}`?", scope_.alias));
+    }
+  }
+  const std::string& wanted = parts.back().text;
+  const auto it = std::ranges::find(names, wanted);
+  if (it == names.end()) {
+    std::string all = fmt::format("the columns are: {}", fmt::join(names, ", "));
+    return fail_at(parts.back().span, ErrorCode::kUnknownColumn, fmt::format("there is no column `{}`", wanted), did_you_mean(wanted, names, std::move(all)));
+  }
+  if (std::find(it + 1, names.end(), wanted) != names.end())
+    return fail_at(parts.back().span, ErrorCode::kAmbiguousColumn, fmt::format("`{}` names more than one column", wanted), "rename one of them with AS");
+  return static_cast<std::size_t>(it - names.begin());
+}
+
+Result<std::vector<ExprPtr>> ExprBinder::bind_all(const std::vector<const syntax::Expr*>& list) {
+  std::vector<ExprPtr> out;
+  for (const syntax::Expr* e : list) {
+    SUPYO_ASSIGN(ExprPtr bound, bind(*e));
+    out.push_back(std::move(bound));
+  }
+  return out;
+}
+
+Result<ExprPtr> ExprBinder::negated(Result<ExprPtr> e, bool negate, const Span& span) {
+  if (!e || !negate) return e;
+  return call("NOT", {*std::move(e)}, span);
+}
+
+Result<ExprPtr> ExprBinder::binary(const syntax::Binary& b, const Span& span) {
+  SUPYO_ASSIGN(std::vector<ExprPtr> sides, bind_all({b.left.get(), b.right.get()}));
+  return call(operator_name(b.op), std::move(sides), span);
+}
+
+Result<ExprPtr> ExprBinder::unary(const syntax::Unary& u, const Span& span) {
+  if (u.op == syntax::UnaryOp::kMinus) {
+    if (const auto* n = u.operand->as<syntax::NumberLiteral>()) return bind_number(*n, true, span);
+  }
+  SUPYO_ASSIGN(ExprPtr operand, bind(*u.operand));
+  if (u.op == syntax::UnaryOp::kNot) return call("NOT", {std::move(operand)}, span);
+  return call(u.op == syntax::UnaryOp::kMinus ? "-" : "+", {std::move(operand)}, span);
+}
+
+Result<ExprPtr> ExprBinder::is_test(const syntax::IsTest& t, const Span& span) {
+  using Kind = syntax::IsTest::Kind;
+  SUPYO_ASSIGN(ExprPtr operand, bind(*t.operand));
+  const std::string is = t.negated ? "IS NOT " : "IS ";
+  switch (t.kind) {
+    case Kind::kNull: return call(is + "NULL", {std::move(operand)}, span);
+    case Kind::kTrue: return call(is + "TRUE", {std::move(operand)}, span);
+    case Kind::kFalse: return call(is + "FALSE", {std::move(operand)}, span);
+    case Kind::kUnknown: return call(is + "UNKNOWN", {std::move(operand)}, span);
+    default: return unsupported(span, "IS JSON", "test a field with JSON_VALUE(..) IS NOT NULL");
+  }
+}
+
+Result<ExprPtr> ExprBinder::between(const syntax::Between& b, const Span& span) {
+  SUPYO_ASSIGN(std::vector<ExprPtr> args, bind_all({b.operand.get(), b.low.get(), b.high.get()}));
+  if (b.symmetric) return unsupported(span, "BETWEEN SYMMETRIC", "write BETWEEN LEAST(a, b) AND GREATEST(a, b)");
+  // As two comparisons, each side with its own common type (the standard's meaning).
+  SUPYO_ASSIGN(ExprPtr low, call(">=", {args[0], args[1]}, span));
+  SUPYO_ASSIGN(ExprPtr high, call("<=", {args[0], args[2]}, span));
+  return negated(call("AND", {std::move(low), std::move(high)}, span), b.negated, span);
+}
+
+Result<ExprPtr> ExprBinder::like(const syntax::Like& l, const Span& span) {
+  std::vector<const syntax::Expr*> parts = {l.operand.get(), l.pattern.get()};
+  if (l.escape) parts.push_back(l.escape.get());
+  SUPYO_ASSIGN(std::vector<ExprPtr> args, bind_all(parts));
+  return negated(call(l.similar ? "SIMILAR TO" : "LIKE", std::move(args), span), l.negated, span);
+}
+
+Result<ExprPtr> ExprBinder::in_list(const syntax::InList& l, const Span& span) {
+  std::vector<const syntax::Expr*> parts = {l.operand.get()};
+  for (const auto& item : l.items) parts.push_back(item.get());
+  SUPYO_ASSIGN(std::vector<ExprPtr> args, bind_all(parts));
+  return negated(call("IN", std::move(args), span), l.negated, span);
+}
+
+Result<ExprPtr> ExprBinder::case_of(const syntax::Case& c, const Span& span) {
+  ExprPtr operand;
+  if (c.operand) {
+    SUPYO_ASSIGN(operand, bind(*c.operand));
+  }
+  std::vector<ExprPtr> parts;
+  Type type = Type::null();
+  bool nullable = !c.otherwise;
+  const auto branch = [&](const syntax::Expr& e) -> Status {
+    SUPYO_ASSIGN(ExprPtr value, bind(e));
+    SUPYO_ASSIGN(type, at(expr::common_type(type, value->type), e.span));
+    nullable |= value->type.nullable;
+    parts.push_back(std::move(value));
+    return ok();
+  };
+  for (const syntax::CaseWhen& w : c.branches) {
+    if (operand) {
+      SUPYO_ASSIGN(ExprPtr value, bind(*w.when));
+      SUPYO_ASSIGN(ExprPtr when, call("=", {operand, std::move(value)}, w.when->span));
+      parts.push_back(std::move(when));
+    } else {
+      SUPYO_ASSIGN(ExprPtr when, bind_predicate(*w.when, "WHEN"));
+      parts.push_back(std::move(when));
+    }
+    SUPYO_TRY(branch(*w.then));
+  }
+  if (c.otherwise) {
+    SUPYO_TRY(branch(*c.otherwise));
+  } else {
+    parts.push_back(expr::literal({.type = Type::null(), .data = {}}));
+  }
+  if (type.id == TypeId::kNull)
+    return fail_at(span, ErrorCode::kTypeMismatch, "CASE has only NULL results, so its type is not known", "cast one of them: CAST(NULL AS INT)");
+  type.nullable = nullable;
+  for (std::size_t i = 1; i < parts.size(); i += 2) parts[i] = coerced(parts[i], type);
+  parts.back() = coerced(parts.back(), type);
+  return expr::case_when(std::move(parts), type);
+}
+
+Result<ExprPtr> ExprBinder::cast_of(const syntax::Cast& c, const Span& span) {
+  SUPYO_ASSIGN(ExprPtr operand, bind(*c.operand));
+  SUPYO_ASSIGN(const Type to, bind_type(c.type));
+  if (!expr::can_cast(operand->type, to))
+    return fail_at(span, ErrorCode::kTypeMismatch, fmt::format("cannot cast {} to {}", operand->type.to_string(), to.to_string()),
+                   "cast by way of STRING or a number, or use a conversion function");
+  const bool nullable = operand->type.nullable || c.try_cast;
+  if (operand->type.same_kind(to)) return operand;
+  return expr::cast(std::move(operand), to.as_nullable(nullable), c.try_cast);
+}
+
+Result<ExprPtr> ExprBinder::trim(const syntax::Trim& t, const Span& span) {
+  std::vector<const syntax::Expr*> parts = {t.operand.get()};
+  if (t.characters) parts.push_back(t.characters.get());
+  SUPYO_ASSIGN(std::vector<ExprPtr> args, bind_all(parts));
+  using Side = syntax::Trim::Side;
+  const std::string_view name = t.side == Side::kBoth ? "TRIM" : t.side == Side::kLeading ? "LTRIM" : "RTRIM";
+  return call(name, std::move(args), span);
+}
+
+Result<ExprPtr> ExprBinder::function(const syntax::FunctionCall& f, const Span& span) {
+  if (hook_) {
+    if (auto special = hook_(f, span)) return *std::move(special);
+  }
+  const std::string name = f.upper_name();
+  if (f.over) return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} OVER cannot stand here", name), "compute it in a subquery first");
+  if (std::ranges::find(kLegacyWindows, name) != std::end(kLegacyWindows) && !functions_.is_scalar(name))
+    return unsupported(span, fmt::format("the group window function {}", name),
+                       "use the table function: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)) .. GROUP BY window_start, window_end");
+  if (functions_.is_aggregate(name) && !functions_.is_scalar(name))
+    return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("the aggregate {} cannot stand here", name), "use it in SELECT or HAVING of a grouped query");
+  if (f.distinct || f.filter || !f.within_group.empty() || f.ignore_nulls)
+    return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} is not an aggregate: DISTINCT, FILTER and the like do not fit", name), "leave them out");
+  if (f.name.parts.size() > 1) return unsupported(span, "a function with a qualified name", "write the name alone: functions are built in");
+  std::vector<const syntax::Expr*> parts;
+  for (const syntax::FunctionArgument& a : f.arguments) {
+    if (a.name) return unsupported(a.name->span, "a named argument of a scalar function", "give the arguments by position");
+    parts.push_back(a.value.get());
+  }
+  SUPYO_ASSIGN(std::vector<ExprPtr> args, bind_all(parts));
+  return call(name, std::move(args), span);
+}
+
+Result<ExprPtr> ExprBinder::bind_node(const syntax::Expr& e) {
+  const Span& span = e.span;
+  if (const auto* c = e.as<syntax::ColumnRef>()) {
+    SUPYO_ASSIGN(const std::size_t i, column(c->name));
+    references_.emplace_back(i, span);
+    return column_of(*scope_.node, i);
+  }
+  if (e.as<syntax::NullLiteral>()) return expr::literal({.type = Type::null(), .data = {}});
+  if (const auto* b = e.as<syntax::BooleanLiteral>()) return expr::literal({.type = Type::boolean().not_null(), .data = b->value});
+  if (const auto* n = e.as<syntax::NumberLiteral>()) return bind_number(*n, false, span);
+  if (const auto* s = e.as<syntax::StringLiteral>()) return text_literal(s->value);
+  if (const auto* b = e.as<syntax::BinaryLiteral>()) {
+    Type type = Type::bytes(static_cast<int>(b->bytes.size())).not_null();
+    type.fixed_length = true;
+    return expr::literal({.type = type, .data = b->bytes});
+  }
+  if (const auto* t = e.as<syntax::TemporalLiteral>()) return bind_temporal(*t, span);
+  if (const auto* i = e.as<syntax::IntervalLiteral>()) return bind_interval(*i, span);
+  if (const auto* u = e.as<syntax::Unary>()) return unary(*u, span);
+  if (const auto* b = e.as<syntax::Binary>()) return binary(*b, span);
+  if (const auto* t = e.as<syntax::IsTest>()) return is_test(*t, span);
+  if (const auto* b = e.as<syntax::Between>()) return between(*b, span);
+  if (const auto* l = e.as<syntax::Like>()) return like(*l, span);
+  if (const auto* l = e.as<syntax::InList>()) return in_list(*l, span);
+  if (const auto* c = e.as<syntax::Case>()) return case_of(*c, span);
+  if (const auto* c = e.as<syntax::Cast>()) return cast_of(*c, span);
+  if (const auto* t = e.as<syntax::Trim>()) return trim(*t, span);
+  if (const auto* f = e.as<syntax::FunctionCall>()) return function(*f, span);
+  if (const auto* x = e.as<syntax::Extract>()) {
+    SUPYO_ASSIGN(ExprPtr operand, bind(*x->operand));
+    return call("EXTRACT", {text_literal(syntax::to_string(x->unit)), std::move(operand)}, span);
+  }
+  if (const auto* r = e.as<syntax::RoundToUnit>()) {
+    SUPYO_ASSIGN(ExprPtr operand, bind(*r->operand));
+    return call(r->ceil ? "CEIL" : "FLOOR", {std::move(operand), text_literal(syntax::to_string(r->unit))}, span);
+  }
+  if (const auto* t = e.as<syntax::TimestampArithmetic>()) {
+    SUPYO_ASSIGN(std::vector<ExprPtr> args, bind_all({t->first.get(), t->second.get()}));
+    args.insert(args.begin(), text_literal(syntax::to_string(t->unit)));
+    return call(t->diff ? "TIMESTAMPDIFF" : "TIMESTAMPADD", std::move(args), span);
+  }
+  if (e.as<syntax::Star>()) return fail_at(span, ErrorCode::kInvalidQuery, "* cannot stand here", "name the columns");
+  if (e.as<syntax::InQuery>() || e.as<syntax::Exists>() || e.as<syntax::ScalarQuery>() || e.as<syntax::QuantifiedComparison>())
+    return unsupported(span, "a subquery inside an expression", "joins are not there yet: compute it in a statement of its own");
+  if (e.as<syntax::RowValue>() || e.as<syntax::FieldAccess>()) return unsupported(span, "a ROW value", "use its parts as columns of their own");
+  if (e.as<syntax::ArrayValue>() || e.as<syntax::MapValue>() || e.as<syntax::Subscript>())
+    return unsupported(span, "an ARRAY or MAP value", "use its parts as columns of their own, or a text with SPLIT_INDEX");
+  return unsupported(span, fmt::format("`{}` here", syntax::print(e)), "it belongs into the arguments of a table function");
+}
+
+}  // namespace supyo::plan

@@ -1,0 +1,89 @@
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/result.h"
+#include "sql/expr/registry.h"
+#include "sql/plan/logical.h"
+#include "sql/syntax/ast.h"
+
+/// From an expression as written to a typed one over the columns of a relation.
+namespace supyo::plan {
+
+/// What names mean at some place of a query: one relation (joins are not there yet), or nothing (VALUES).
+struct Scope {
+  LogicalPtr node;                   ///< null: no columns
+  std::string alias;                 ///< AS name, or the table's last name; empty = none
+  std::vector<std::string> path;     ///< catalog, database, table when there is no alias
+};
+
+std::unexpected<Error> fail_at(const SourcePosition& position, ErrorCode code, std::string message, std::string hint = {});
+std::unexpected<Error> fail_at(const syntax::Span& span, ErrorCode code, std::string message, std::string hint = {});
+std::unexpected<Error> unsupported(const syntax::Span& span, std::string_view construct, std::string hint);
+/// `error` with `span` as its position when it has none.
+Error placed(Error error, const syntax::Span& span);
+template <class T>
+Result<T> at(Result<T> r, const syntax::Span& span) {
+  if (!r) return std::unexpected(placed(std::move(r).error(), span));
+  return r;
+}
+
+/// "did you mean `x`?", or `otherwise` when no name is near.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& names, std::string otherwise);
+
+Result<Type> bind_type(const syntax::TypeName& type);
+
+class ExprBinder {
+ public:
+  /// Sees every call first: aggregates and OVER, which mean something only in some places. Nothing = an ordinary function.
+  using CallHook = std::function<std::optional<Result<expr::ExprPtr>>(const syntax::FunctionCall&, const syntax::Span&)>;
+
+  ExprBinder(const expr::FunctionRegistry& functions, const Scope& scope, CallHook hook = {})
+      : functions_(functions), scope_(scope), hook_(std::move(hook)) {}
+
+  Result<expr::ExprPtr> bind(const syntax::Expr& e);
+  /// A predicate: BOOLEAN, else kTypeMismatch naming `clause`.
+  Result<expr::ExprPtr> bind_predicate(const syntax::Expr& e, std::string_view clause);
+  /// Resolves a function and casts the arguments as it wants them.
+  Result<expr::ExprPtr> call(std::string_view name, std::vector<expr::ExprPtr> args, const syntax::Span& span);
+  /// Column number of a (qualified) name. Errors: kUnknownColumn, kAmbiguousColumn.
+  Result<std::size_t> column(const syntax::Name& name) const;
+  /// Every column that was bound, and where.
+  const std::vector<std::pair<std::size_t, syntax::Span>>& references() const { return references_; }
+
+ private:
+  Result<expr::ExprPtr> bind_node(const syntax::Expr& e);
+  Result<expr::ExprPtr> binary(const syntax::Binary& b, const syntax::Span& span);
+  Result<expr::ExprPtr> unary(const syntax::Unary& u, const syntax::Span& span);
+  Result<expr::ExprPtr> is_test(const syntax::IsTest& t, const syntax::Span& span);
+  Result<expr::ExprPtr> between(const syntax::Between& b, const syntax::Span& span);
+  Result<expr::ExprPtr> like(const syntax::Like& l, const syntax::Span& span);
+  Result<expr::ExprPtr> in_list(const syntax::InList& l, const syntax::Span& span);
+  Result<expr::ExprPtr> case_of(const syntax::Case& c, const syntax::Span& span);
+  Result<expr::ExprPtr> cast_of(const syntax::Cast& c, const syntax::Span& span);
+  Result<expr::ExprPtr> trim(const syntax::Trim& t, const syntax::Span& span);
+  Result<expr::ExprPtr> function(const syntax::FunctionCall& f, const syntax::Span& span);
+  Result<expr::ExprPtr> negated(Result<expr::ExprPtr> e, bool negate, const syntax::Span& span);
+  Result<std::vector<expr::ExprPtr>> bind_all(const std::vector<const syntax::Expr*>& list);
+
+  const expr::FunctionRegistry& functions_;
+  const Scope& scope_;
+  CallHook hook_;
+  std::vector<std::pair<std::size_t, syntax::Span>> references_;
+};
+
+/// A literal as a value; `negative` puts a minus before a number, so that the least BIGINT can be written.
+Result<expr::ExprPtr> bind_number(const syntax::NumberLiteral& n, bool negative, const syntax::Span& span);
+Result<expr::ExprPtr> bind_temporal(const syntax::TemporalLiteral& t, const syntax::Span& span);
+/// INTERVAL_DAY in microseconds, INTERVAL_MONTH in months. Errors: kInvalidLiteral.
+Result<expr::ExprPtr> bind_interval(const syntax::IntervalLiteral& i, const syntax::Span& span);
+expr::ExprPtr text_literal(std::string_view text);
+
+/// `e` as `to`, by a cast only where the types differ in more than nullability.
+expr::ExprPtr coerced(expr::ExprPtr e, const Type& to);
+
+}  // namespace supyo::plan

@@ -1,0 +1,345 @@
+#include <algorithm>
+#include <array>
+
+#include "core/base/duration.h"
+#include "sql/plan/bind_query.h"
+#include "sql/syntax/parser.h"
+#include "sql/syntax/printer.h"
+
+// FROM: tables, views, derived tables, window table functions.
+namespace supyo::plan {
+namespace {
+
+using expr::ExprPtr;
+using syntax::Span;
+
+std::string_view join_name(const syntax::Join& j) {
+  using Kind = syntax::Join::Kind;
+  switch (j.kind) {
+    case Kind::kInner: return "JOIN";
+    case Kind::kLeft: return "LEFT JOIN";
+    case Kind::kRight: return "RIGHT JOIN";
+    case Kind::kFull: return "FULL JOIN";
+    case Kind::kCross: return "CROSS JOIN";
+  }
+  return "JOIN";
+}
+
+struct WindowShape {
+  std::string_view name;
+  WindowSpec::Kind kind;
+  std::array<std::string_view, 3> intervals;   ///< after DATA and TIMECOL; the last one may be left out
+};
+constexpr WindowShape kShapes[] = {
+    {"TUMBLE", WindowSpec::Kind::kTumble, {"SIZE", "OFFSET", ""}},
+    {"HOP", WindowSpec::Kind::kHop, {"SLIDE", "SIZE", "OFFSET"}},
+};
+
+struct WindowArguments {
+  const syntax::Expr* data = nullptr;
+  const syntax::Expr* time = nullptr;
+  std::map<std::string_view, const syntax::Expr*> intervals;
+};
+
+Result<WindowArguments> arguments_of(const syntax::FunctionCall& call, const WindowShape& shape, const Span& span) {
+  std::vector<std::string_view> order = {"DATA", "TIMECOL"};
+  for (const std::string_view name : shape.intervals)
+    if (!name.empty()) order.push_back(name);
+  std::map<std::string_view, const syntax::Expr*> given;
+  for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+    const syntax::FunctionArgument& a = call.arguments[i];
+    if (!a.name) {
+      if (i >= order.size())
+        return fail_at(a.value->span, ErrorCode::kInvalidQuery, fmt::format("{} takes at most {} arguments", shape.name, order.size()),
+                       fmt::format("its arguments are {}", fmt::join(order, ", ")));
+      given[order[i]] = a.value.get();
+      continue;
+    }
+    std::string upper = a.name->text;
+    for (char& c : upper)
+      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    const auto it = std::ranges::find(order, upper);
+    if (it == order.end())
+      return fail_at(a.name->span, ErrorCode::kInvalidQuery, fmt::format("{} has no argument {}", shape.name, a.name->text),
+                     fmt::format("its arguments are {}", fmt::join(order, ", ")));
+    given[*it] = a.value.get();
+  }
+  WindowArguments out;
+  for (const std::string_view name : order) {
+    const bool there = given.contains(name);
+    if (!there && name != "OFFSET")
+      return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} needs the argument {}", shape.name, name),
+                     fmt::format("write TABLE({}(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR{}))", shape.name, shape.kind == WindowSpec::Kind::kHop ? ", INTERVAL '1' DAY" : ""));
+    if (!there) continue;
+    if (name == "DATA") out.data = given[name];
+    else if (name == "TIMECOL") out.time = given[name];
+    else out.intervals[name] = given[name];
+  }
+  return out;
+}
+
+Result<DurationUs> interval_argument(const syntax::Expr& e, std::string_view name, bool positive) {
+  const auto* literal = e.as<syntax::IntervalLiteral>();
+  if (literal == nullptr)
+    return fail_at(e.span, ErrorCode::kTypeMismatch, fmt::format("the window's {} must be an INTERVAL", name), "write INTERVAL '10' MINUTE");
+  SUPYO_ASSIGN(const ExprPtr bound, bind_interval(*literal, e.span));
+  if (bound->type.id != TypeId::kIntervalDay)
+    return unsupported(e.span, fmt::format("a window {} in months or years", name), "months differ in length: use days, e.g. INTERVAL '30' DAY");
+  const DurationUs us = std::get<std::int64_t>(bound->literal.data);
+  if (us % kMillisecond != 0 || (positive && us <= 0))
+    return fail_at(e.span, ErrorCode::kInvalidQuery, fmt::format("the window's {} must be {}whole milliseconds", name, positive ? "positive and in " : "in "),
+                   "write INTERVAL '10' MINUTE");
+  return us;
+}
+
+Result<WindowSpec> window_spec(const WindowShape& shape, const WindowArguments& arguments) {
+  WindowSpec spec;
+  spec.kind = shape.kind;
+  for (const auto& [name, e] : arguments.intervals) {
+    SUPYO_ASSIGN(const DurationUs us, interval_argument(*e, name, name != "OFFSET"));
+    if (name == "SIZE") spec.size_us = us;
+    else if (name == "SLIDE") spec.slide_us = us;
+    else spec.offset_us = us;
+  }
+  if (spec.kind == WindowSpec::Kind::kHop && spec.size_us % spec.slide_us != 0)
+    return fail_at(arguments.intervals.at("SIZE")->span, ErrorCode::kInvalidQuery, "the size of HOP must be a multiple of its slide",
+                   "e.g. a slide of 5 minutes and a size of 10 minutes (HOP takes the slide first)");
+  return spec;
+}
+
+}  // namespace
+
+bool can_be_row_time(const Type& type) { return type.is_timestamp() && type.precision <= 3; }
+
+Result<DurationUs> bind_watermark(const syntax::Expr& e, const std::string& column) {
+  const auto is_column = [&](const syntax::Expr& x) {
+    const auto* c = x.as<syntax::ColumnRef>();
+    return c != nullptr && c->name.parts.size() == 1 && c->name.last() == column;
+  };
+  const std::string hint = fmt::format("write WATERMARK FOR {0} AS {0} - INTERVAL '5' SECOND, or AS {0}", column);
+  if (is_column(e)) return 0;
+  const auto* b = e.as<syntax::Binary>();
+  const syntax::IntervalLiteral* interval = b != nullptr && b->op == syntax::BinaryOp::kMinus && is_column(*b->left) ? b->right->as<syntax::IntervalLiteral>() : nullptr;
+  if (interval == nullptr) return unsupported(e.span, fmt::format("the watermark expression `{}`", syntax::print(e)), hint);
+  SUPYO_ASSIGN(const ExprPtr bound, bind_interval(*interval, b->right->span));
+  const std::int64_t us = std::get<std::int64_t>(bound->literal.data);
+  if (bound->type.id != TypeId::kIntervalDay || us < 0)
+    return fail_at(b->right->span, ErrorCode::kUnsupported, "the watermark's delay must be a positive interval of days, hours, minutes or seconds", hint);
+  return us;
+}
+
+Result<Scope> QueryBinder::from(const syntax::TableRef& ref) {
+  Scope scope;
+  if (const auto* t = ref.as<syntax::TableByName>()) {
+    SUPYO_ASSIGN(scope, named(*t, ref.span));
+  } else if (const auto* d = ref.as<syntax::DerivedTable>()) {
+    if (d->lateral) return unsupported(ref.span, "LATERAL", "compute it in SELECT, or in a statement of its own");
+    SUPYO_ASSIGN(scope.node, bind(*d->query));
+  } else if (const auto* f = ref.as<syntax::TableFunction>()) {
+    SUPYO_ASSIGN(scope.node, window_function(f->call, ref.span));
+  } else if (const auto* j = ref.as<syntax::Join>()) {
+    return unsupported(j->right->span, join_name(*j), "joins are not there yet: join where the result is read, or enrich the stream before it is written");
+  } else {
+    return unsupported(ref.span, "UNNEST", "ARRAY columns are not there yet: write one record an element");
+  }
+  if (ref.alias) {
+    scope.alias = ref.alias->text;
+    scope.path.clear();
+  }
+  if (!ref.column_aliases.empty()) {
+    if (ref.column_aliases.size() != scope.node->columns.size())
+      return fail_at(ref.span, ErrorCode::kInvalidQuery, fmt::format("{} column aliases for {} columns", ref.column_aliases.size(), scope.node->columns.size()),
+                     "name all columns, or none");
+    std::vector<ExprPtr> exprs;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < ref.column_aliases.size(); ++i) {
+      exprs.push_back(column_of(*scope.node, i));
+      names.push_back(ref.column_aliases[i].text);
+    }
+    scope.node = make_project(scope.node, std::move(exprs), std::move(names));
+  }
+  return scope;
+}
+
+Result<Scope> QueryBinder::named(const syntax::TableByName& table, const Span& span) {
+  if (table.system_time)
+    return unsupported(span, "FOR SYSTEM_TIME AS OF", "temporal joins are not there yet");
+  Scope scope;
+  if (table.name.parts.size() == 1) {
+    for (auto it = common_tables_.rbegin(); it != common_tables_.rend(); ++it) {
+      if (it->first != table.name.last()) continue;
+      scope.node = it->second;
+      scope.alias = it->first;
+      return scope;
+    }
+  }
+  SUPYO_ASSIGN(const catalog::ObjectPath path, resolve(table.name));
+  SUPYO_ASSIGN(scope.node, object(path, table.name, table.hints));
+  scope.path = {path.catalog, path.database, path.name};
+  scope.alias = path.name;
+  return scope;
+}
+
+Result<LogicalPtr> QueryBinder::object(const catalog::ObjectPath& path, const syntax::Name& name, const std::vector<syntax::Hint>& hints) {
+  if (path.name.find('$') != std::string::npos && ctx_.options.system_table) {
+    if (auto table = ctx_.options.system_table(path)) return scan(*table, name.span);
+    return fail_at(name.span, ErrorCode::kUnknownTable, fmt::format("there is no system table `{}`", path.name),
+                   "`T$late` and `T$dead` exist once a job with --state reads table T; name that directory with --state");
+  }
+  auto found = ctx_.catalog.find(path);
+  if (!found) {
+    Error e = placed(std::move(found).error(), name.span);
+    std::vector<std::string> ctes;
+    for (const auto& [n, node] : common_tables_) ctes.push_back(n);
+    e.hint = did_you_mean(path.name, ctes, e.hint);
+    if (path.name.ends_with("$late") || path.name.ends_with("$dead"))
+      e.hint = "system tables are read with supyo sql --state DIR, the state directory of the job";
+    return std::unexpected(std::move(e));
+  }
+  if (const auto* v = std::get_if<catalog::ViewDefinition>(&*found)) {
+    if (!hints.empty()) return unsupported(hints.front().span, "a hint on a view", "put it on the table inside the view");
+    return view(*v, name.span);
+  }
+  auto& table = std::get<catalog::TableDefinition>(*found);
+  for (const syntax::Hint& hint : hints) {
+    if (hint.name != "OPTIONS")
+      return unsupported(hint.span, fmt::format("the hint {}", hint.name), "only OPTIONS is there: /*+ OPTIONS('key'='value') */");
+    for (const syntax::OptionEntry& o : hint.options) table.options.insert_or_assign(o.key, o.value);
+  }
+  return scan(table, name.span);
+}
+
+Result<LogicalPtr> QueryBinder::scan(const catalog::TableDefinition& declared, const Span& span) {
+  catalog::TableDefinition table = declared;
+  const auto& registry = ctx_.catalog.connectors();
+  const catalog::ConnectorDescriptor* connector = registry.find(table.connector());
+  // Tables of an external catalog carry what that catalog wrote; the user's options were checked when it made them.
+  const bool own = table.temporary || table.path.catalog == catalog::kDefaultCatalog;
+  if (own || connector == nullptr) {
+    if (auto problem = catalog::find_option_problem(table.options, registry, true))
+      return std::unexpected(placed(problem->error.with_context(fmt::format("table `{}`", table.path.name)), span));
+  }
+  if (!connector->source)
+    return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("table `{}` cannot be read: '{}' only writes", table.path.name, connector->name),
+                   "read from a table of another connector");
+  // Metadata comes in the connector's own type and is cast to the declared one.
+  std::vector<ExprPtr> physical;
+  std::vector<std::string> physical_names;
+  LogicalScan raw;
+  raw.id = ctx_.next_scan++;
+  std::vector<Type> declared_types;
+  for (catalog::ColumnDefinition& c : table.columns) {
+    using Kind = catalog::ColumnDefinition::Kind;
+    if (c.kind == Kind::kComputed) continue;
+    declared_types.push_back(c.type);
+    physical_names.push_back(c.name);
+    if (c.kind != Kind::kMetadata) continue;
+    const std::string& key = c.metadata_key.empty() ? c.name : c.metadata_key;
+    const auto it = connector->metadata.find(key);
+    std::vector<std::string> keys;
+    for (const auto& [k, t] : connector->metadata) keys.push_back(k);
+    if (it == connector->metadata.end())
+      return fail_at(span, ErrorCode::kUnknownColumn, fmt::format("'{}' has no metadata '{}' (column `{}` of `{}`)", connector->name, key, c.name, table.path.name),
+                     did_you_mean(key, keys, keys.empty() ? "it has none" : fmt::format("it has: {}", fmt::join(keys, ", "))));
+    if (!it->second.same_kind(c.type)) {
+      if (!expr::can_cast(it->second, c.type))
+        return fail_at(span, ErrorCode::kTypeMismatch, fmt::format("metadata '{}' is {}, column `{}` is {}", key, it->second.to_string(), c.name, c.type.to_string()),
+                       fmt::format("declare the column as {}", it->second.to_string()));
+      c.type = it->second;
+    }
+  }
+  raw.table = table;
+  for (std::size_t i = 0; i < declared_types.size(); ++i) raw.columns.push_back(i);
+  const LogicalPtr bare = make_scan(raw);
+  for (std::size_t i = 0; i < declared_types.size(); ++i) physical.push_back(coerced(column_of(*bare, i), declared_types[i]));
+  // Computed columns see the physical and metadata columns.
+  Scope scope{.node = make_project(bare, physical, physical_names), .alias = table.path.name, .path = {}};
+  std::vector<ExprPtr> outputs;
+  std::vector<std::string> names;
+  std::size_t next_physical = 0;
+  for (const catalog::ColumnDefinition& c : table.columns) {
+    names.push_back(c.name);
+    if (c.kind != catalog::ColumnDefinition::Kind::kComputed) {
+      outputs.push_back(physical[next_physical++]);
+      continue;
+    }
+    auto inside = [&](Error e) {
+      e.position = span.position();
+      return std::unexpected(e.with_context(fmt::format("computed column `{}` of `{}`", c.name, table.path.name)));
+    };
+    auto parsed = syntax::parse_expression(c.expression_sql);
+    if (!parsed) return inside(std::move(parsed).error());
+    auto bound = ExprBinder(ctx_.functions, scope).bind(*parsed);
+    if (!bound) return inside(std::move(bound).error());
+    outputs.push_back(substitute(*bound, physical));
+  }
+  if (table.watermark) {
+    const auto it = std::ranges::find(names, table.watermark->column);
+    if (it == names.end())
+      return fail_at(span, ErrorCode::kUnknownColumn, fmt::format("the watermark column `{}` of `{}` does not exist", table.watermark->column, table.path.name),
+                     "WATERMARK FOR names a column of the table");
+    ExprPtr& time = outputs[static_cast<std::size_t>(it - names.begin())];
+    auto parsed = syntax::parse_expression(table.watermark->expression_sql);
+    if (!parsed) return std::unexpected(placed(std::move(parsed).error(), span));
+    RowTime row_time;
+    auto bound = bind_watermark(*parsed, table.watermark->column);
+    if (!bound) {
+      Error e = std::move(bound).error();
+      e.position = span.position();
+      return std::unexpected(std::move(e));
+    }
+    row_time.bound_us = *bound;
+    const auto option = table.options.find("scan.watermark.idle-timeout");
+    if (option != table.options.end()) {
+      SUPYO_ASSIGN(row_time.idle_timeout_us, at(parse_duration(option->second), span));
+    } else {
+      row_time.idle_timeout_us = ctx_.settings.get(config::kIdleTimeout);
+    }
+    row_time.column = raw.columns.size();
+    if (time->kind == expr::Expr::Kind::kColumn) {
+      row_time.column = time->column;
+    } else {
+      raw.computed_row_time = time;
+      time = expr::column(row_time.column, time->type);
+    }
+    raw.row_time = row_time;
+  }
+  return make_project(make_scan(std::move(raw)), std::move(outputs), std::move(names));
+}
+
+Result<LogicalPtr> QueryBinder::table_argument(const syntax::Expr& e) {
+  const auto* argument = e.as<syntax::TableArgument>();
+  if (argument == nullptr)
+    return fail_at(e.span, ErrorCode::kInvalidQuery, "the first argument of a window function is a table", "write TABLE t, or a query in parentheses");
+  if (!argument->partition_by.empty() || !argument->order_by.empty())
+    return unsupported(e.span, "PARTITION BY of a table argument", "TUMBLE and HOP need none");
+  if (!argument->table) return bind(*argument->query);
+  SUPYO_ASSIGN(const Scope scope, named({*argument->table, {}, {}}, argument->table->span));
+  return scope.node;
+}
+
+Result<LogicalPtr> QueryBinder::window_function(const syntax::FunctionCall& call, const Span& span) {
+  const std::string name = call.upper_name();
+  const auto shape = std::ranges::find(kShapes, std::string_view(name), &WindowShape::name);
+  if (shape == std::end(kShapes)) {
+    if (name == "CUMULATE" || name == "SESSION") return unsupported(call.name.span, fmt::format("the window function {}", name), "TUMBLE and HOP are there");
+    return unsupported(call.name.span, fmt::format("the table function {}", name), "the table functions are TUMBLE and HOP");
+  }
+  SUPYO_ASSIGN(const WindowArguments arguments, arguments_of(call, *shape, span));
+  SUPYO_ASSIGN(LogicalPtr input, table_argument(*arguments.data));
+  const auto* descriptor = arguments.time->as<syntax::Descriptor>();
+  if (descriptor == nullptr || descriptor->columns.size() != 1)
+    return fail_at(arguments.time->span, ErrorCode::kInvalidQuery, "the time column is given as DESCRIPTOR(column)", "write DESCRIPTOR(ts)");
+  const syntax::Identifier& column = descriptor->columns.front();
+  Scope scope{.node = input, .alias = {}, .path = {}};
+  SUPYO_ASSIGN(const std::size_t time, ExprBinder(ctx_.functions, scope).column({column.span, {column}}));
+  const ColumnInfo& info = input->columns[time];
+  if (info.proc_time) return unsupported(column.span, "a window on processing time", "declare a WATERMARK on an event time column and use that");
+  if (!info.row_time)
+    return fail_at(column.span, ErrorCode::kNoTimeAttribute, fmt::format("`{}` ({}) is not a time attribute", column.text, info.type.to_string()),
+                   "a window needs the table's WATERMARK column, passed on unchanged: WATERMARK FOR ts AS ts - INTERVAL '5' SECOND");
+  SUPYO_ASSIGN(const WindowSpec spec, window_spec(*shape, arguments));
+  return make_window(std::move(input), {spec, time, ctx_.next_window++});
+}
+
+}  // namespace supyo::plan

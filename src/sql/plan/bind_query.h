@@ -1,0 +1,117 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sql/catalog/catalog.h"
+#include "sql/plan/bind_expr.h"
+#include "sql/plan/logical.h"
+#include "sql/plan/planner.h"
+#include "sql/syntax/ast.h"
+
+namespace supyo::plan {
+
+/// What binding needs of the session. Numbers are given out per planner, so that statements bound apart can become one plan.
+struct BindContext {
+  catalog::Catalog& catalog;
+  const expr::FunctionRegistry& functions;
+  config::Settings& settings;
+  const PlannerOptions& options;
+  std::size_t next_scan = 0;
+  int next_window = 0;
+};
+
+/// Where ORDER BY is allowed: only at the top of a query to the console, whose result is finite.
+enum class OrderAllowed : std::uint8_t { kNo, kTopOfConsoleQuery };
+
+/// Binds one query in one naming context: the catalog and database in which its names are resolved, and the WITH tables in sight.
+class QueryBinder {
+ public:
+  explicit QueryBinder(BindContext& context);
+  QueryBinder(BindContext& context, std::string catalog, std::string database, int depth);
+
+  Result<LogicalPtr> bind(const syntax::Query& query, OrderAllowed order = OrderAllowed::kNo);
+  Result<catalog::ObjectPath> resolve(const syntax::Name& name) const;
+  /// All declared columns of a table, computed ones too.
+  Result<LogicalPtr> scan(const catalog::TableDefinition& table, const syntax::Span& span);
+
+ private:
+  Result<LogicalPtr> body(const syntax::QueryBody& body);
+  Result<LogicalPtr> values(const syntax::Values& values, const syntax::Span& span);
+  Result<LogicalPtr> set_operation(const syntax::SetOperation& op, const syntax::Span& span);
+  Result<LogicalPtr> order_and_limit(LogicalPtr input, const syntax::Query& query, OrderAllowed order);
+
+  Result<Scope> from(const syntax::TableRef& ref);
+  Result<Scope> named(const syntax::TableByName& table, const syntax::Span& span);
+  Result<LogicalPtr> object(const catalog::ObjectPath& path, const syntax::Name& name, const std::vector<syntax::Hint>& hints);
+  Result<LogicalPtr> view(const catalog::ViewDefinition& view, const syntax::Span& span);
+  Result<LogicalPtr> window_function(const syntax::FunctionCall& call, const syntax::Span& span);
+  Result<LogicalPtr> table_argument(const syntax::Expr& e);
+
+  BindContext& ctx_;
+  std::string catalog_;
+  std::string database_;
+  int depth_;
+  std::vector<std::pair<std::string, LogicalPtr>> common_tables_;
+
+  friend class SelectBinder;
+};
+
+/// Binds one SELECT block; the QueryBinder makes it and throws it away.
+class SelectBinder {
+ public:
+  SelectBinder(QueryBinder& queries, const syntax::Select& select) : queries_(queries), select_(select) {}
+  Result<LogicalPtr> bind();
+
+ private:
+  struct Item {
+    expr::ExprPtr expr;
+    std::string name;
+  };
+  struct OverSlot {
+    std::vector<expr::ExprPtr> keys;
+    expr::ExprPtr order;
+    expr::ExprPtr argument;
+    OverCall call;
+    syntax::Span span;
+  };
+  struct AggregateSlot {
+    LogicalCall call;
+    std::vector<expr::ExprPtr> args;
+    expr::ExprPtr filter;
+  };
+
+  Status bind_items();
+  Status expand_star(const syntax::Star& star, const syntax::Span& span);
+  Status bind_group_by();
+  Status bind_group_item(const syntax::GroupItem& item);
+  Status group();
+  Status over();
+  Status over_group(const std::vector<std::size_t>& slots, std::vector<expr::ExprPtr>& results);
+  std::optional<Result<expr::ExprPtr>> special_call(const syntax::FunctionCall& call, const syntax::Span& span, bool over_allowed);
+  Result<expr::ExprPtr> aggregate_call(const syntax::FunctionCall& call, const syntax::Span& span);
+  Result<expr::ExprPtr> over_call(const syntax::FunctionCall& call, const syntax::Span& span);
+  Result<syntax::WindowDefinition> window_of(const syntax::WindowDefinition& written) const;
+  Result<expr::ExprPtr> grouped(const expr::ExprPtr& e) const;
+  expr::ExprPtr with_over(const expr::ExprPtr& e, const std::vector<expr::ExprPtr>& results) const;
+  ExprBinder binder(bool aggregates, bool over);
+
+  QueryBinder& queries_;
+  const syntax::Select& select_;
+  Scope scope_;
+  std::vector<Item> items_;
+  expr::ExprPtr having_;
+  bool grouped_ = false;
+  std::vector<expr::ExprPtr> group_exprs_;
+  std::vector<AggregateSlot> aggregates_;
+  std::vector<OverSlot> overs_;
+  std::vector<std::pair<std::size_t, syntax::Span>> references_;   ///< columns of FROM used in items and HAVING, and where
+};
+
+/// The delay of WATERMARK FOR column AS expression. Errors: kUnsupported for anything but `column` or `column - INTERVAL`.
+Result<DurationUs> bind_watermark(const syntax::Expr& expression, const std::string& column);
+/// Whether a column of that type can be the event time attribute.
+bool can_be_row_time(const Type& type);
+
+}  // namespace supyo::plan

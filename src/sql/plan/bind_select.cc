@@ -1,0 +1,377 @@
+#include <algorithm>
+
+#include "sql/plan/bind_query.h"
+#include "sql/syntax/printer.h"
+
+// One SELECT block: FROM, WHERE, GROUP BY, HAVING, OVER, DISTINCT, the select list.
+//
+// Items are bound over the columns of FROM. An aggregate or OVER call inside them becomes a column with a number beyond every real one; once all
+// are known, the operators are stacked and the numbers replaced by the columns where their results are.
+namespace supyo::plan {
+namespace {
+
+using expr::Expr;
+using expr::ExprPtr;
+using syntax::Span;
+
+constexpr std::size_t kAggregateBase = std::size_t{1} << 32;
+constexpr std::size_t kOverBase = std::size_t{1} << 33;
+
+/// Adds `e` to `list` unless it is there; its place.
+std::size_t place(std::vector<ExprPtr>& list, const ExprPtr& e) {
+  for (std::size_t i = 0; i < list.size(); ++i)
+    if (same_expr(*list[i], *e)) return i;
+  list.push_back(e);
+  return list.size() - 1;
+}
+
+/// Columns that are plain keep their names, the others are numbered.
+std::vector<std::string> names_for(const std::vector<ExprPtr>& exprs, const LogicalNode& input) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < exprs.size(); ++i)
+    names.push_back(exprs[i]->kind == Expr::Kind::kColumn ? input.columns[exprs[i]->column].name : fmt::format("$f{}", i));
+  return names;
+}
+
+LogicalPtr one_row_of_nothing() { return make_values({.rows = {{}}}, {}); }
+
+}  // namespace
+
+ExprBinder SelectBinder::binder(bool aggregates, bool over) {
+  if (!aggregates && !over) return ExprBinder(queries_.ctx_.functions, scope_);
+  return ExprBinder(queries_.ctx_.functions, scope_,
+                    [this, over](const syntax::FunctionCall& call, const Span& span) { return special_call(call, span, over); });
+}
+
+std::optional<Result<ExprPtr>> SelectBinder::special_call(const syntax::FunctionCall& call, const Span& span, bool over_allowed) {
+  const std::string name = call.upper_name();
+  if (call.over) {
+    if (!over_allowed) return Result<ExprPtr>(fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} OVER cannot stand here", name), "compute it in a subquery first"));
+    return over_call(call, span);
+  }
+  if (name == "LAG" || name == "LEAD" || name == "ROW_NUMBER" || name == "RANK" || name == "DENSE_RANK")
+    return Result<ExprPtr>(fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} needs OVER (..)", name), fmt::format("write {}(..) OVER (PARTITION BY k ORDER BY ts)", name)));
+  if (queries_.ctx_.functions.is_aggregate(name)) return aggregate_call(call, span);
+  return std::nullopt;
+}
+
+Result<ExprPtr> SelectBinder::aggregate_call(const syntax::FunctionCall& call, const Span& span) {
+  const std::string name = call.upper_name();
+  if (!call.within_group.empty()) return unsupported(span, "WITHIN GROUP", "leave the order out");
+  if (call.ignore_nulls) return unsupported(span, "IGNORE NULLS / RESPECT NULLS", "filter the nulls: FILTER (WHERE x IS NOT NULL)");
+  AggregateSlot slot;
+  ExprBinder inner = binder(false, false);
+  std::vector<Type> types;
+  for (const syntax::FunctionArgument& a : call.arguments) {
+    if (a.value->as<syntax::Star>() && call.arguments.size() == 1 && name == "COUNT") break;
+    SUPYO_ASSIGN(ExprPtr arg, inner.bind(*a.value));
+    types.push_back(arg->type);
+    slot.args.push_back(std::move(arg));
+  }
+  if (name == "COUNT" && call.arguments.empty())
+    return fail_at(span, ErrorCode::kInvalidQuery, "COUNT needs an argument", "write COUNT(*)");
+  SUPYO_ASSIGN(const expr::ResolvedAggregate resolved, at(queries_.ctx_.functions.resolve_aggregate(name, types, call.distinct, false), span));
+  for (std::size_t i = 0; i < slot.args.size(); ++i) slot.args[i] = coerced(slot.args[i], resolved.arg_types[i]);
+  if (call.filter) {
+    SUPYO_ASSIGN(slot.filter, inner.bind_predicate(*call.filter, "FILTER"));
+  }
+  slot.call = {.function = name, .args = {}, .distinct = call.distinct, .name = {}, .type = resolved.aggregate->result(), .position = span.position()};
+  // The same call twice is computed once.
+  for (std::size_t i = 0; i < aggregates_.size(); ++i) {
+    const AggregateSlot& other = aggregates_[i];
+    const bool same_filter = (!other.filter && !slot.filter) || (other.filter && slot.filter && same_expr(*other.filter, *slot.filter));
+    if (other.call.function == name && other.call.distinct == call.distinct && same_filter &&
+        std::ranges::equal(other.args, slot.args, [](const ExprPtr& a, const ExprPtr& b) { return same_expr(*a, *b); }))
+      return expr::column(kAggregateBase + i, other.call.type);
+  }
+  aggregates_.push_back(std::move(slot));
+  return expr::column(kAggregateBase + aggregates_.size() - 1, aggregates_.back().call.type);
+}
+
+Result<syntax::WindowDefinition> SelectBinder::window_of(const syntax::WindowDefinition& written) const {
+  if (!written.base) return written;
+  const auto it = std::ranges::find_if(select_.windows, [&](const syntax::NamedWindow& w) { return w.name.text == written.base->text; });
+  if (it == select_.windows.end())
+    return fail_at(written.base->span, ErrorCode::kInvalidQuery, fmt::format("there is no window `{}`", written.base->text), "declare it: WINDOW w AS (PARTITION BY .. ORDER BY ..)");
+  if (!written.partition_by.empty() || !written.order_by.empty() || written.frame)
+    return unsupported(written.span, "extending a named window", "write the whole definition in OVER (..)");
+  return it->window;
+}
+
+Result<ExprPtr> SelectBinder::over_call(const syntax::FunctionCall& call, const Span& span) {
+  const std::string name = call.upper_name();
+  if (name == "ROW_NUMBER" || name == "RANK" || name == "DENSE_RANK")
+    return unsupported(span, fmt::format("{} OVER", name), "Top-N and deduplication are not there yet; MAX or MIN per window often does");
+  if (name != "LAG") return unsupported(span, fmt::format("{} OVER", name), "LAG is the OVER function that is there; for sums and counts use a TUMBLE or HOP window");
+  if (call.distinct || call.filter || call.ignore_nulls) return unsupported(span, "DISTINCT, FILTER or IGNORE NULLS of LAG", "leave it out");
+  if (call.arguments.empty() || call.arguments.size() > 3)
+    return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("LAG takes one to three arguments, not {}", call.arguments.size()), "write LAG(value [, rows back [, default]])");
+  SUPYO_ASSIGN(const syntax::WindowDefinition window, window_of(*call.over));
+  if (window.frame) return unsupported(window.frame->span, "a frame of LAG", "leave ROWS / RANGE out: LAG counts rows back");
+  ExprBinder inner = select_.has_group_by ? binder(true, false) : binder(false, false);
+  OverSlot slot;
+  slot.span = span;
+  SUPYO_ASSIGN(slot.argument, inner.bind(*call.arguments[0].value));
+  slot.call.type = slot.argument->type.as_nullable();
+  slot.call.default_value = {.type = slot.call.type, .data = {}};
+  if (call.arguments.size() > 1) {
+    const syntax::Expr& e = *call.arguments[1].value;
+    const auto* n = e.as<syntax::NumberLiteral>();
+    if (n == nullptr || n->kind != syntax::NumberLiteral::Kind::kInteger || n->text.size() > 9)
+      return fail_at(e.span, ErrorCode::kTypeMismatch, "the rows back of LAG must be a whole number", "write LAG(value, 1)");
+    slot.call.offset = std::stoll(n->text);
+  }
+  if (call.arguments.size() > 2) {
+    const syntax::Expr& e = *call.arguments[2].value;
+    SUPYO_ASSIGN(ExprPtr value, inner.bind(e));
+    if (!expr::can_coerce(value->type, slot.call.type))
+      return fail_at(e.span, ErrorCode::kTypeMismatch, fmt::format("the default of LAG is {}, the value {}", value->type.to_string(), slot.call.type.to_string()), "cast the default");
+    value = expr::fold_constants(coerced(value, slot.call.type));
+    if (value->kind != Expr::Kind::kLiteral) return unsupported(e.span, "a default of LAG that is no constant", "write COALESCE(LAG(..) OVER (..), default)");
+    slot.call.default_value = {.type = slot.call.type, .data = value->literal.data};
+    if (!slot.argument->type.nullable && !slot.call.default_value.is_null()) slot.call.type = slot.call.type.not_null();
+  }
+  for (const auto& e : window.partition_by) {
+    SUPYO_ASSIGN(ExprPtr key, inner.bind(*e));
+    slot.keys.push_back(std::move(key));
+  }
+  if (window.order_by.size() != 1)
+    return fail_at(window.span, ErrorCode::kNoTimeAttribute, "OVER needs ORDER BY one time attribute", "write OVER (PARTITION BY k ORDER BY ts), ts being the WATERMARK column");
+  const syntax::OrderItem& order = window.order_by.front();
+  if (order.descending) return unsupported(order.expr->span, "OVER .. ORDER BY .. DESC", "streams flow upwards in time: leave DESC out");
+  SUPYO_ASSIGN(slot.order, inner.bind(*order.expr));
+  references_.insert(references_.end(), inner.references().begin(), inner.references().end());
+  // The same call twice is computed once.
+  for (std::size_t i = 0; i < overs_.size(); ++i) {
+    const OverSlot& o = overs_[i];
+    if (same_expr(*o.argument, *slot.argument) && same_expr(*o.order, *slot.order) && o.call.offset == slot.call.offset && o.call.type == slot.call.type &&
+        o.call.default_value == slot.call.default_value &&
+        std::ranges::equal(o.keys, slot.keys, [](const ExprPtr& a, const ExprPtr& b) { return same_expr(*a, *b); }))
+      return expr::column(kOverBase + i, o.call.type);
+  }
+  overs_.push_back(std::move(slot));
+  return expr::column(kOverBase + overs_.size() - 1, overs_.back().call.type);
+}
+
+Status SelectBinder::expand_star(const syntax::Star& star, const Span& span) {
+  if (star.qualifier) {
+    std::vector<std::string> parts;
+    for (const auto& p : star.qualifier->parts) parts.push_back(p.text);
+    const bool by_alias = parts.size() == 1 && parts[0] == scope_.alias;
+    const bool by_path = parts.size() <= scope_.path.size() && std::equal(parts.rbegin(), parts.rend(), scope_.path.rbegin());
+    if (!by_alias && !by_path)
+      return fail_at(star.qualifier->span, ErrorCode::kUnknownTable, fmt::format("`{}` is not in FROM", star.qualifier->to_string()),
+                     scope_.alias.empty() ? "write * alone" : fmt::format("did you mean `{}`.*?", scope_.alias));
+  }
+  if (select_.from.empty()) return fail_at(span, ErrorCode::kInvalidQuery, "* without FROM", "add FROM");
+  for (std::size_t i = 0; i < scope_.node->columns.size(); ++i) items_.push_back({column_of(*scope_.node, i), scope_.node->columns[i].name});
+  return ok();
+}
+
+Status SelectBinder::bind_items() {
+  for (std::size_t i = 0; i < select_.items.size(); ++i) {
+    const syntax::SelectItem& item = select_.items[i];
+    if (const auto* star = item.expr->as<syntax::Star>()) {
+      const std::size_t first = items_.size();
+      SUPYO_TRY(expand_star(*star, item.span));
+      for (std::size_t k = first; k < items_.size(); ++k) references_.emplace_back(items_[k].expr->column, item.span);
+      continue;
+    }
+    ExprBinder b = binder(true, true);
+    SUPYO_ASSIGN(ExprPtr e, b.bind(*item.expr));
+    references_.insert(references_.end(), b.references().begin(), b.references().end());
+    std::string name = fmt::format("EXPR${}", i);
+    if (item.alias) name = item.alias->text;
+    else if (const auto* c = item.expr->as<syntax::ColumnRef>()) name = c->name.last();
+    items_.push_back({std::move(e), std::move(name)});
+  }
+  if (select_.having) {
+    ExprBinder b = binder(true, false);
+    SUPYO_ASSIGN(having_, b.bind_predicate(*select_.having, "HAVING"));
+    references_.insert(references_.end(), b.references().begin(), b.references().end());
+  }
+  grouped_ = select_.has_group_by || !aggregates_.empty() || having_;
+  if (grouped_) SUPYO_TRY(group());
+  return ok();
+}
+
+Status SelectBinder::bind_group_item(const syntax::GroupItem& item) {
+  if (item.kind != syntax::GroupItem::Kind::kExpressions) return unsupported(item.span, "GROUPING SETS, ROLLUP and CUBE", "write one query per grouping and UNION ALL them");
+  for (const auto& e : item.expressions) {
+    ExprBinder b = binder(false, false);
+    auto bound = b.bind(*e);
+    if (!bound && bound.error().code == ErrorCode::kUnknownColumn) {
+      const auto* c = e->as<syntax::ColumnRef>();
+      const bool alias = c != nullptr && std::ranges::any_of(select_.items, [&](const syntax::SelectItem& i) { return i.alias && i.alias->text == c->name.last(); });
+      Error error = std::move(bound).error();
+      if (alias) error.hint = fmt::format("`{}` is an alias of SELECT: GROUP BY needs the expression itself", c->name.last());
+      return std::unexpected(std::move(error));
+    }
+    SUPYO_ASSIGN(ExprPtr key, std::move(bound));
+    if (key->type.id == TypeId::kNull) return fail_at(e->span, ErrorCode::kInvalidQuery, "GROUP BY NULL has no type", "leave it out");
+    place(group_exprs_, key);
+  }
+  return ok();
+}
+
+Status SelectBinder::bind_group_by() {
+  for (const syntax::GroupItem& item : select_.group_by) SUPYO_TRY(bind_group_item(item));
+  return ok();
+}
+
+Result<ExprPtr> SelectBinder::grouped(const ExprPtr& e) const {
+  for (std::size_t i = 0; i < group_exprs_.size(); ++i)
+    if (same_expr(*group_exprs_[i], *e)) return expr::column(i, e->type);
+  if (e->kind == Expr::Kind::kColumn) {
+    if (e->column >= kOverBase) return e;
+    if (e->column >= kAggregateBase) return expr::column(group_exprs_.size() + e->column - kAggregateBase, e->type);
+    const auto it = std::ranges::find(references_, e->column, &std::pair<std::size_t, Span>::first);
+    return fail_at(it == references_.end() ? Span{} : it->second, ErrorCode::kInvalidQuery,
+                   fmt::format("`{}` is neither in GROUP BY nor inside an aggregate", scope_.node->columns[e->column].name), "group by it, or take MIN or MAX of it");
+  }
+  if (e->args.empty()) return e;
+  auto copy = std::make_shared<Expr>(*e);
+  for (ExprPtr& a : copy->args) {
+    SUPYO_ASSIGN(a, grouped(a));
+  }
+  return copy;
+}
+
+Status SelectBinder::group() {
+  // Below the aggregation one projection computes keys, arguments and filters.
+  std::vector<ExprPtr> inputs = group_exprs_;
+  LogicalAggregate aggregate;
+  aggregate.position = select_.items.front().span.position();
+  if (!select_.group_by.empty()) aggregate.position = select_.group_by.front().span.position();
+  else if (!aggregates_.empty()) aggregate.position = aggregates_.front().call.position;
+  for (std::size_t i = 0; i < group_exprs_.size(); ++i) aggregate.keys.push_back(i);
+  for (std::size_t i = 0; i < aggregates_.size(); ++i) {
+    LogicalCall call = aggregates_[i].call;
+    for (const ExprPtr& a : aggregates_[i].args) call.args.push_back(place(inputs, a));
+    if (aggregates_[i].filter) call.filter = place(inputs, aggregates_[i].filter);
+    call.name = fmt::format("$a{}", i);
+    aggregate.calls.push_back(std::move(call));
+  }
+  for (Item& item : items_) {
+    SUPYO_ASSIGN(item.expr, grouped(item.expr));
+    // An aggregate that is an item of its own gives its column the item's name.
+    if (item.expr->kind == Expr::Kind::kColumn && item.expr->column >= group_exprs_.size() && item.expr->column < kOverBase)
+      aggregate.calls[item.expr->column - group_exprs_.size()].name = item.name;
+  }
+  if (having_) {
+    SUPYO_ASSIGN(having_, grouped(having_));
+  }
+  for (OverSlot& o : overs_) {
+    SUPYO_ASSIGN(o.argument, grouped(o.argument));
+    SUPYO_ASSIGN(o.order, grouped(o.order));
+    for (ExprPtr& k : o.keys) {
+      SUPYO_ASSIGN(k, grouped(k));
+    }
+  }
+  if (inputs.empty() && !scope_.node->columns.empty()) inputs.push_back(column_of(*scope_.node, 0));  // COUNT(*) alone: rows need a column
+  auto names = names_for(inputs, *scope_.node);
+  LogicalPtr below = make_project(scope_.node, std::move(inputs), std::move(names));
+  scope_.node = make_aggregate(std::move(below), std::move(aggregate));
+  if (having_) scope_.node = make_filter(scope_.node, {having_, select_.having->span.position()});
+  return ok();
+}
+
+ExprPtr SelectBinder::with_over(const ExprPtr& e, const std::vector<ExprPtr>& results) const {
+  if (e->kind == Expr::Kind::kColumn) return e->column >= kOverBase ? results[e->column - kOverBase] : e;
+  if (e->args.empty()) return e;
+  auto copy = std::make_shared<Expr>(*e);
+  for (ExprPtr& a : copy->args) a = with_over(a, results);
+  return copy;
+}
+
+Status SelectBinder::over_group(const std::vector<std::size_t>& slots, std::vector<ExprPtr>& results) {
+  // All columns so far stay in front, so that expressions bound over them keep their numbers.
+  const LogicalPtr input = scope_.node;
+  std::vector<ExprPtr> exprs;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < input->columns.size(); ++i) {
+    exprs.push_back(column_of(*input, i));
+    names.push_back(input->columns[i].name);
+  }
+  LogicalOver node;
+  const OverSlot& first = overs_[slots.front()];
+  const auto add = [&](const ExprPtr& e) {
+    const std::size_t i = place(exprs, e);
+    if (i == names.size()) names.push_back(fmt::format("$f{}", i));
+    return i;
+  };
+  for (const ExprPtr& k : first.keys) node.keys.push_back(add(k));
+  if (first.order->kind != Expr::Kind::kColumn || !input->columns[first.order->column].row_time) {
+    const bool proc = first.order->kind == Expr::Kind::kColumn && input->columns[first.order->column].proc_time;
+    if (proc || (first.order->kind == Expr::Kind::kCall && first.order->function->name == "PROCTIME"))
+      return unsupported(first.span, "OVER on processing time", "order by the WATERMARK column of the table");
+    return fail_at(first.span, ErrorCode::kNoTimeAttribute, "OVER is not ordered by a time attribute",
+                   "ORDER BY the table's WATERMARK column, passed on unchanged: WATERMARK FOR ts AS ts - INTERVAL '5' SECOND");
+  }
+  node.time_column = first.order->column;
+  for (const std::size_t s : slots) {
+    OverCall call = overs_[s].call;
+    call.argument = add(overs_[s].argument);
+    call.name = fmt::format("$w{}", s);
+    for (const Item& item : items_)
+      if (item.expr->kind == Expr::Kind::kColumn && item.expr->column == kOverBase + s) call.name = item.name;
+    node.calls.push_back(std::move(call));
+  }
+  LogicalPtr below = exprs.size() == input->columns.size() ? input : make_project(input, exprs, names);
+  const std::size_t width = below->columns.size();
+  for (std::size_t i = 0; i < slots.size(); ++i) results[slots[i]] = expr::column(width + i, overs_[slots[i]].call.type);
+  scope_.node = make_over(std::move(below), std::move(node));
+  return ok();
+}
+
+Status SelectBinder::over() {
+  std::vector<ExprPtr> results(overs_.size());
+  std::vector<bool> done(overs_.size(), false);
+  for (std::size_t i = 0; i < overs_.size(); ++i) {
+    if (done[i]) continue;
+    std::vector<std::size_t> slots;
+    for (std::size_t k = i; k < overs_.size(); ++k) {
+      const bool same = same_expr(*overs_[i].order, *overs_[k].order) &&
+                        std::ranges::equal(overs_[i].keys, overs_[k].keys, [](const ExprPtr& a, const ExprPtr& b) { return same_expr(*a, *b); });
+      if (!same) continue;
+      slots.push_back(k);
+      done[k] = true;
+    }
+    SUPYO_TRY(over_group(slots, results));
+  }
+  for (Item& item : items_) item.expr = with_over(item.expr, results);
+  return ok();
+}
+
+Result<LogicalPtr> SelectBinder::bind() {
+  if (!select_.hints.empty()) return unsupported(select_.hints.front().span, fmt::format("the hint {}", select_.hints.front().name), "remove it: the result is the same");
+  if (select_.qualify) return unsupported(select_.qualify->span, "QUALIFY", "filter in a query around this one");
+  if (select_.from.size() > 1)
+    return unsupported(select_.from[1]->span, "a join (comma)", "joins are not there yet: join where the result is read, or enrich the stream before it is written");
+  if (!select_.from.empty()) {
+    SUPYO_ASSIGN(scope_, queries_.from(*select_.from.front()));
+  } else {
+    scope_.node = one_row_of_nothing();
+  }
+  if (select_.where) {
+    SUPYO_ASSIGN(ExprPtr predicate, binder(false, false).bind_predicate(*select_.where, "WHERE"));
+    scope_.node = make_filter(scope_.node, {std::move(predicate), select_.where->span.position()});
+  }
+  SUPYO_TRY(bind_group_by());
+  SUPYO_TRY(bind_items());
+  if (!overs_.empty()) SUPYO_TRY(over());
+  std::vector<ExprPtr> exprs;
+  std::vector<std::string> names;
+  for (Item& item : items_) {
+    exprs.push_back(std::move(item.expr));
+    names.push_back(std::move(item.name));
+  }
+  LogicalPtr out = make_project(scope_.node, std::move(exprs), std::move(names));
+  if (!select_.distinct) return out;
+  LogicalAggregate distinct;
+  distinct.position = select_.items.front().span.position();
+  for (std::size_t i = 0; i < out->columns.size(); ++i) distinct.keys.push_back(i);
+  return make_aggregate(std::move(out), std::move(distinct));
+}
+
+}  // namespace supyo::plan

@@ -1,0 +1,211 @@
+#include "sql/plan/bind_table.h"
+
+#include <algorithm>
+#include <set>
+
+#include "sql/syntax/printer.h"
+
+// CREATE TABLE.
+namespace supyo::plan {
+namespace {
+
+using catalog::ColumnDefinition;
+using catalog::TableDefinition;
+using syntax::Span;
+using What = syntax::LikeOption::What;
+using Mode = syntax::LikeOption::Mode;
+
+/// What the new table takes from the one it is LIKE, by Flink's rules: everything, with the new options winning, unless said otherwise.
+struct LikeRules {
+  std::map<What, Mode> modes;
+  Mode mode(What w) const {
+    if (const auto it = modes.find(w); it != modes.end()) return it->second;
+    if (const auto it = modes.find(What::kAll); it != modes.end()) return it->second;
+    return w == What::kOptions ? Mode::kOverwriting : Mode::kIncluding;
+  }
+  bool takes(What w) const { return mode(w) != Mode::kExcluding; }
+};
+
+std::vector<std::string> names_of(const TableDefinition& t) {
+  std::vector<std::string> names;
+  for (const ColumnDefinition& c : t.columns) names.push_back(c.name);
+  return names;
+}
+
+class TableBinder {
+ public:
+  TableBinder(BindContext& context, const syntax::CreateTable& create, const catalog::ObjectPath& path) : ctx_(context), create_(create) {
+    table_.path = path;
+    table_.temporary = create.temporary;
+    table_.comment = create.comment;
+  }
+
+  Result<TableDefinition> bind(const Schema* query_schema) {
+    if (create_.like) SUPYO_TRY(like(*create_.like));
+    SUPYO_ASSIGN(const catalog::Options options, bind_options(create_.options));
+    for (const auto& [key, value] : options) table_.options.insert_or_assign(key, value);
+    if (query_schema != nullptr && !create_.columns.empty())
+      return unsupported(create_.columns.front().span, "a column list in CREATE TABLE AS", "leave it out: the query gives the columns; or CREATE TABLE first and INSERT INTO it");
+    if (query_schema != nullptr)
+      for (const Field& f : query_schema->fields()) table_.columns.push_back({.name = f.name, .type = f.type, .expression_sql = {}, .metadata_key = {}, .comment = {}});
+    SUPYO_TRY(columns());
+    if (table_.columns.empty())
+      return fail_at(create_.name.span, ErrorCode::kInvalidQuery, fmt::format("table `{}` has no columns", create_.name.last()), "list them: CREATE TABLE t (id BIGINT, ..) WITH (..)");
+    SUPYO_TRY(primary_key());
+    SUPYO_TRY(computed_columns());
+    SUPYO_TRY(watermark());
+    SUPYO_TRY(partitions());
+    SUPYO_TRY(check_options());
+    return std::move(table_);
+  }
+
+ private:
+  Status like(const syntax::LikeClause& clause) {
+    QueryBinder names(ctx_);
+    SUPYO_ASSIGN(const catalog::ObjectPath path, names.resolve(clause.table));
+    SUPYO_ASSIGN(const catalog::Catalog::Object object, at(ctx_.catalog.find(path), clause.table.span));
+    const auto* base = std::get_if<TableDefinition>(&object);
+    if (base == nullptr) return fail_at(clause.table.span, ErrorCode::kInvalidQuery, fmt::format("`{}` is a view", path.name), "LIKE copies a table");
+    LikeRules rules;
+    for (const syntax::LikeOption& o : clause.options) rules.modes[o.what] = o.mode;
+    for (const ColumnDefinition& c : base->columns) {
+      using Kind = ColumnDefinition::Kind;
+      if (c.kind == Kind::kComputed && !rules.takes(What::kGenerated)) continue;
+      if (c.kind == Kind::kMetadata && !rules.takes(What::kMetadata)) continue;
+      table_.columns.push_back(c);
+    }
+    if (rules.takes(What::kOptions)) table_.options = base->options;
+    if (rules.takes(What::kConstraints)) table_.primary_key = base->primary_key;
+    if (rules.takes(What::kPartitions)) table_.partition_keys = base->partition_keys;
+    if (rules.takes(What::kWatermarks)) table_.watermark = base->watermark;
+    return ok();
+  }
+
+  Status columns() {
+    for (const syntax::ColumnDefinition& c : create_.columns) {
+      ColumnDefinition column{.name = c.name.text, .type = {}, .expression_sql = {}, .metadata_key = {}, .is_virtual = c.is_virtual, .comment = c.comment};
+      if (std::ranges::find(table_.columns, c.name.text, &ColumnDefinition::name) != table_.columns.end())
+        return fail_at(c.name.span, ErrorCode::kAlreadyExists, fmt::format("column `{}` is declared twice", c.name.text), "rename one of them");
+      using Kind = syntax::ColumnDefinition::Kind;
+      switch (c.kind) {
+        case Kind::kPhysical: column.kind = ColumnDefinition::Kind::kPhysical; break;
+        case Kind::kComputed:
+          column.kind = ColumnDefinition::Kind::kComputed;
+          column.expression_sql = syntax::print(*c.computed);
+          break;
+        case Kind::kMetadata:
+          column.kind = ColumnDefinition::Kind::kMetadata;
+          column.metadata_key = c.metadata_key.value_or(c.name.text);
+          break;
+      }
+      if (c.type) {
+        SUPYO_ASSIGN(column.type, bind_type(*c.type));
+      }
+      table_.columns.push_back(std::move(column));
+    }
+    return ok();
+  }
+
+  Result<ColumnDefinition*> find(const syntax::Identifier& name) {
+    const auto it = std::ranges::find(table_.columns, name.text, &ColumnDefinition::name);
+    if (it == table_.columns.end()) {
+      const auto names = names_of(table_);
+      return fail_at(name.span, ErrorCode::kUnknownColumn, fmt::format("there is no column `{}`", name.text),
+                     did_you_mean(name.text, names, fmt::format("the columns are: {}", fmt::join(names, ", "))));
+    }
+    return &*it;
+  }
+
+  Status primary_key() {
+    if (!create_.primary_key) return ok();
+    const auto& key = *create_.primary_key;
+    if (key.enforced)
+      return fail_at(key.span, ErrorCode::kUnsupported, "an enforced PRIMARY KEY is not supported", "write PRIMARY KEY (..) NOT ENFORCED: Supyo does not own the data");
+    table_.primary_key.clear();
+    for (const syntax::Identifier& name : key.columns) {
+      SUPYO_ASSIGN(ColumnDefinition * column, find(name));
+      if (column->kind != ColumnDefinition::Kind::kPhysical)
+        return fail_at(name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` is computed and cannot be in the PRIMARY KEY", name.text), "use physical columns");
+      column->type = column->type.not_null();   // a key column is never null, as in Flink
+      table_.primary_key.push_back(name.text);
+    }
+    return ok();
+  }
+
+  /// Types of computed columns, which also finds the errors in them while their text is still at hand.
+  Status computed_columns() {
+    std::vector<ColumnInfo> infos;
+    for (const ColumnDefinition& c : table_.columns)
+      if (c.kind != ColumnDefinition::Kind::kComputed) infos.push_back({.name = c.name, .type = c.type});
+    const Scope scope{.node = make_values({}, std::move(infos)), .alias = table_.path.name, .path = {}};
+    for (const syntax::ColumnDefinition& c : create_.columns) {
+      if (c.kind != syntax::ColumnDefinition::Kind::kComputed) continue;
+      SUPYO_ASSIGN(const expr::ExprPtr bound, ExprBinder(ctx_.functions, scope).bind(*c.computed));
+      if (bound->type.id == TypeId::kNull)
+        return fail_at(c.computed->span, ErrorCode::kTypeMismatch, fmt::format("the type of `{}` is not known", c.name.text), "cast it: CAST(NULL AS INT)");
+      SUPYO_ASSIGN(ColumnDefinition * column, find(c.name));
+      column->type = bound->type;
+    }
+    return ok();
+  }
+
+  Status watermark() {
+    if (create_.watermarks.empty()) return ok();
+    if (create_.watermarks.size() > 1)
+      return fail_at(create_.watermarks[1].span, ErrorCode::kInvalidQuery, "a table has one WATERMARK", "remove the others");
+    const syntax::WatermarkDefinition& w = create_.watermarks.front();
+    if (w.column.parts.size() > 1) return unsupported(w.column.span, "a watermark on a nested field", "compute a column from it: ts AS rec.ts, WATERMARK FOR ts AS ..");
+    SUPYO_ASSIGN(const ColumnDefinition* column, find(w.column.parts.front()));
+    if (!can_be_row_time(column->type))
+      return fail_at(w.column.span, ErrorCode::kTypeMismatch, fmt::format("`{}` is {}, which cannot be event time", column->name, column->type.to_string()),
+                     "declare it TIMESTAMP(3) or TIMESTAMP_LTZ(3), or compute one: ts AS TO_TIMESTAMP_LTZ(ms, 3)");
+    SUPYO_TRY(bind_watermark(*w.expr, column->name));
+    table_.watermark = catalog::WatermarkDefinition{column->name, syntax::print(*w.expr)};
+    return ok();
+  }
+
+  Status partitions() {
+    if (!create_.partitioned_by.empty()) table_.partition_keys.clear();
+    for (const syntax::Identifier& name : create_.partitioned_by) {
+      SUPYO_TRY(find(name));
+      table_.partition_keys.push_back(name.text);
+    }
+    return ok();
+  }
+
+  Status check_options() {
+    // Tables of external catalogs answer to that catalog.
+    if (!table_.temporary && table_.path.catalog != catalog::kDefaultCatalog) return ok();
+    auto problem = catalog::find_option_problem(table_.options, ctx_.catalog.connectors(), false);
+    if (!problem) return ok();
+    for (const syntax::OptionEntry& o : create_.options)
+      if (o.key == problem->key) return std::unexpected(placed(std::move(problem->error), problem->at_value ? o.value_span : o.key_span));
+    return std::unexpected(placed(std::move(problem->error), create_.name.span));
+  }
+
+  BindContext& ctx_;
+  const syntax::CreateTable& create_;
+  TableDefinition table_;
+};
+
+}  // namespace
+
+Result<TableDefinition> bind_create_table(BindContext& context, const syntax::CreateTable& create, const catalog::ObjectPath& path, const Schema* query_schema) {
+  return TableBinder(context, create, path).bind(query_schema);
+}
+
+Result<catalog::Options> bind_options(const std::vector<syntax::OptionEntry>& entries) {
+  catalog::Options out;
+  for (const syntax::OptionEntry& o : entries)
+    if (!out.emplace(o.key, o.value).second)
+      return fail_at(o.key_span, ErrorCode::kInvalidQuery, fmt::format("the option '{}' is given twice", o.key), "remove one of them");
+  return out;
+}
+
+std::vector<std::string> parts_of(const syntax::Name& name) {
+  std::vector<std::string> parts;
+  for (const auto& p : name.parts) parts.push_back(p.text);
+  return parts;
+}
+
+}  // namespace supyo::plan

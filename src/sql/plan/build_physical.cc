@@ -1,0 +1,444 @@
+#include "sql/plan/build_physical.h"
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/check.h"
+#include "sql/plan/bind_expr.h"
+
+namespace supyo::plan {
+namespace {
+
+using expr::Expr;
+using expr::ExprPtr;
+
+/// Places in a stripped node that stand for columns of the window that was taken out.
+constexpr std::size_t kStartMark = SIZE_MAX - 1;
+constexpr std::size_t kEndMark = SIZE_MAX - 2;
+constexpr std::size_t kTimeMark = SIZE_MAX - 3;
+constexpr std::size_t kMixedMark = SIZE_MAX - 4;   ///< computed from window columns
+bool is_mark(std::size_t c) { return c >= kMixedMark; }
+
+/// A subtree without the window function at its bottom: what a window aggregation reads, since it assigns windows itself.
+struct Stripped {
+  LogicalPtr node;
+  std::vector<std::size_t> map;   ///< old column -> new column or a mark
+  std::size_t time_column = 0;    ///< of `node`
+  WindowSpec window;
+};
+
+bool reads_mark(const Expr& e, const std::vector<std::size_t>& map) {
+  return std::ranges::any_of(expr::columns_read(e), [&](std::size_t c) { return is_mark(map[c]); });
+}
+
+Result<Stripped> strip_window(const LogicalPtr& node, int id, const SourcePosition& position) {
+  if (const auto* w = node->as<LogicalWindow>(); w != nullptr && w->id == id) {
+    Stripped out{.node = node->input(), .map = {}, .time_column = w->time_column, .window = w->window};
+    for (std::size_t i = 0; i < node->input()->columns.size(); ++i) out.map.push_back(i);
+    out.map.insert(out.map.end(), {kStartMark, kEndMark, kTimeMark});
+    return out;
+  }
+  if (const auto* f = node->as<LogicalFilter>()) {
+    SUPYO_ASSIGN(Stripped in, strip_window(node->input(), id, position));
+    if (reads_mark(*f->predicate, in.map))
+      return fail_at(f->position, ErrorCode::kUnsupported, "a filter on window_start, window_end or window_time below a window aggregation is not supported",
+                     "put it in HAVING: the result is the same");
+    in.node = make_filter(in.node, {expr::remap_columns(f->predicate, in.map), f->position});
+    return in;
+  }
+  if (const auto* p = node->as<LogicalProject>()) {
+    SUPYO_ASSIGN(Stripped in, strip_window(node->input(), id, position));
+    Stripped out{.node = nullptr, .map = {}, .time_column = SIZE_MAX, .window = in.window};
+    std::vector<ExprPtr> exprs;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < p->exprs.size(); ++i) {
+      const Expr& e = *p->exprs[i];
+      if (e.kind == Expr::Kind::kColumn && is_mark(in.map[e.column])) {
+        out.map.push_back(in.map[e.column]);
+      } else if (reads_mark(e, in.map)) {
+        out.map.push_back(kMixedMark);
+      } else {
+        out.map.push_back(exprs.size());
+        exprs.push_back(expr::remap_columns(p->exprs[i], in.map));
+        names.push_back(node->columns[i].name);
+        if (exprs.back()->kind == Expr::Kind::kColumn && exprs.back()->column == in.time_column) out.time_column = exprs.size() - 1;
+      }
+    }
+    if (out.time_column == SIZE_MAX) {
+      out.time_column = exprs.size();
+      exprs.push_back(column_of(*in.node, in.time_column));
+      names.push_back(in.node->columns[in.time_column].name);
+    }
+    out.node = make_project(in.node, std::move(exprs), std::move(names));
+    return out;
+  }
+  return fail_at(position, ErrorCode::kUnsupported, "grouping by the window of a query that is not a plain SELECT is not supported",
+                 "apply TUMBLE or HOP to the whole input, e.g. TABLE(TUMBLE((SELECT .. UNION ALL SELECT ..), DESCRIPTOR(ts), ..))");
+}
+
+class Builder {
+ public:
+  Builder(const ColumnsRead& reads, const expr::FunctionRegistry& functions, const catalog::ConnectorRegistry& connectors)
+      : reads_(reads), functions_(functions), connectors_(connectors) {}
+
+  Result<PhysicalPlan> build(const std::vector<LogicalPtr>& sinks) {
+    for (const LogicalPtr& sink : sinks) gather_scans(sink);
+    for (const LogicalPtr& sink : sinks) SUPYO_TRY(this->sink(sink));
+    SUPYO_TRY(settle_changelog(plan_, wishes_));
+    mark_edges();
+    identify(plan_);
+    return std::move(plan_);
+  }
+
+ private:
+  /// A node, and where the columns of the logical node are in its output.
+  struct Built {
+    NodeIndex node = 0;
+    std::vector<std::size_t> map;
+  };
+  static std::vector<std::size_t> identity(std::size_t n) {
+    std::vector<std::size_t> map(n);
+    for (std::size_t i = 0; i < n; ++i) map[i] = i;
+    return map;
+  }
+
+  // ---- scans
+
+  /// One physical scan serves all uses of a table (with the same options), with all the columns that any of them reads.
+  struct SharedScan {
+    LogicalScan scan;
+    std::vector<std::size_t> read;
+  };
+  static std::string scan_key(const LogicalScan& s) {
+    std::string key = s.table.path.to_string();
+    for (const auto& [k, v] : s.table.options) key += fmt::format("\n{}={}", k, v);
+    // After ALTER or a re-creation between statements the same path is another table.
+    return key + s.table.schema().to_string() + (s.computed_row_time ? "computed" : "");
+  }
+
+  void gather_scans(const LogicalPtr& node) {
+    for (const LogicalPtr& input : node->inputs) gather_scans(input);
+    const auto* s = node->as<LogicalScan>();
+    if (s == nullptr) return;
+    auto [it, fresh] = scans_.try_emplace(scan_key(*s), SharedScan{*s, {}});
+    SharedScan& shared = it->second;
+    const auto read = reads_.find(s->id);
+    if (read != reads_.end()) merge(shared.read, read->second);
+    if (fresh) return;
+    const std::vector<std::size_t> before = shared.scan.columns;
+    const std::optional<std::size_t> row_time_column = shared.scan.row_time && !shared.scan.computed_row_time
+                                                           ? std::optional(before[shared.scan.row_time->column]) : std::nullopt;
+    merge(shared.scan.columns, s->columns);
+    if (shared.scan.computed_row_time) {
+      shared.scan.computed_row_time = expr::remap_columns(shared.scan.computed_row_time, places(before, shared.scan.columns));
+      shared.scan.row_time->column = shared.scan.columns.size();
+    } else if (row_time_column) {
+      shared.scan.row_time->column = static_cast<std::size_t>(std::ranges::find(shared.scan.columns, *row_time_column) - shared.scan.columns.begin());
+    }
+  }
+
+  static void merge(std::vector<std::size_t>& into, const std::vector<std::size_t>& more) {
+    into.insert(into.end(), more.begin(), more.end());
+    std::ranges::sort(into);
+    into.erase(std::ranges::unique(into).begin(), into.end());
+  }
+  static std::vector<std::size_t> places(const std::vector<std::size_t>& of, const std::vector<std::size_t>& in) {
+    std::vector<std::size_t> map;
+    for (const std::size_t c : of) map.push_back(static_cast<std::size_t>(std::ranges::find(in, c) - in.begin()));
+    return map;
+  }
+
+  Result<Built> scan(const LogicalScan& s) {
+    const SharedScan& shared = scans_.at(scan_key(s));
+    const LogicalScan& all = shared.scan;
+    PhysicalNode node;
+    Scan op{.table = all.table, .columns = all.columns, .computed_row_time = all.computed_row_time, .row_time = all.row_time, .not_null = {}};
+    const Schema schema = all.table.schema();
+    for (const std::size_t c : all.columns) {
+      node.output.add(schema[c].name, schema[c].type);
+      op.not_null.push_back(!schema[c].type.nullable && std::ranges::find(shared.read, c) != shared.read.end());
+    }
+    if (all.computed_row_time) {
+      node.output.add(all.table.watermark->column, all.computed_row_time->type);
+      op.not_null.push_back(false);
+    }
+    if (op.row_time) op.not_null[op.row_time->column] = true;
+    node.op = std::move(op);
+    Built out{.node = 0, .map = places(s.columns, all.columns)};
+    if (s.computed_row_time) out.map.push_back(all.columns.size());
+    out.node = add(std::move(node));
+    return out;
+  }
+
+  // ---- operators
+
+  NodeIndex add(PhysicalNode node) {
+    const std::string meaning = meaning_of(node, plan_.nodes);
+    if (!node.as<Sink>()) {
+      if (const auto it = by_meaning_.find(meaning); it != by_meaning_.end()) return it->second;
+    }
+    node.changes = changes_of(node, plan_.nodes);
+    node.upsert_key = upsert_key_of(node, plan_.nodes);
+    node.uid = identity_of(meaning);
+    // Two INSERTs of the same rows into the same table are two sinks.
+    for (int copy = 2; node.as<Sink>() && std::ranges::any_of(plan_.nodes, [&](const PhysicalNode& n) { return n.uid == node.uid; }); ++copy)
+      node.uid = identity_of(fmt::format("{}#{}", meaning, copy));
+    plan_.nodes.push_back(std::move(node));
+    by_meaning_[meaning] = plan_.nodes.size() - 1;
+    return plan_.nodes.size() - 1;
+  }
+
+  PhysicalNode unary(decltype(PhysicalNode::op) op, NodeIndex input, Schema output) const {
+    PhysicalNode node;
+    node.op = std::move(op);
+    node.inputs = {input};
+    node.output = std::move(output);
+    return node;
+  }
+
+  static void partition(PhysicalNode& node, const std::vector<std::size_t>& keys) {
+    node.distribution.kind = keys.empty() ? Distribution::Kind::kSingle : Distribution::Kind::kHash;
+    node.distribution.keys = keys;
+    if (keys.empty()) node.max_parallelism = 1;
+  }
+
+  /// The node with exactly the logical columns.
+  Result<NodeIndex> exact(const LogicalPtr& node) {
+    SUPYO_ASSIGN(Built built, any(node));
+    if (built.map == identity(plan_.nodes[built.node].output.size())) return built.node;
+    Calc calc;
+    for (std::size_t i = 0; i < built.map.size(); ++i) calc.projections.push_back(expr::column(built.map[i], plan_.nodes[built.node].output[built.map[i]].type));
+    return add(unary(std::move(calc), built.node, schema_of(*node)));
+  }
+
+  Result<Built> any(const LogicalPtr& node) {
+    return std::visit([&](const auto& op) { return make(node, op); }, node->op);
+  }
+  Result<Built> whole(const LogicalPtr& node, PhysicalNode made) { return Built{add(std::move(made)), identity(node->columns.size())}; }
+
+  Result<Built> make(const LogicalPtr&, const LogicalScan& s) { return scan(s); }
+
+  Result<Built> calc(const LogicalPtr& node, const LogicalFilter* filter, const std::vector<ExprPtr>* exprs, const LogicalPtr& base) {
+    SUPYO_ASSIGN(const Built in, any(base));
+    Calc op;
+    if (filter != nullptr) op.filter = expr::remap_columns(filter->predicate, in.map);
+    if (exprs != nullptr) {
+      for (const ExprPtr& e : *exprs) op.projections.push_back(expr::remap_columns(e, in.map));
+    } else {
+      for (std::size_t i = 0; i < in.map.size(); ++i) op.projections.push_back(expr::column(in.map[i], base->columns[i].type));
+    }
+    return whole(node, unary(std::move(op), in.node, schema_of(*node)));
+  }
+  Result<Built> make(const LogicalPtr& node, const LogicalFilter& f) { return calc(node, &f, nullptr, node->input()); }
+  Result<Built> make(const LogicalPtr& node, const LogicalProject& p) {
+    const auto* filter = node->input()->as<LogicalFilter>();
+    return calc(node, filter, &p.exprs, filter != nullptr ? node->input()->input() : node->input());
+  }
+
+  Result<Built> make(const LogicalPtr& node, const LogicalWindow& w) {
+    SUPYO_ASSIGN(const NodeIndex in, exact(node->input()));
+    return whole(node, unary(WindowAssign{w.window, w.time_column}, in, schema_of(*node)));
+  }
+
+  Result<std::vector<expr::AggregateCall>> calls_of(const std::vector<LogicalCall>& calls, const LogicalNode& input, bool retracting) {
+    std::vector<expr::AggregateCall> out;
+    for (const LogicalCall& c : calls) {
+      std::vector<Type> types;
+      for (const std::size_t a : c.args) types.push_back(input.columns[a].type);
+      auto resolved = functions_.resolve_aggregate(c.function, types, c.distinct, retracting);
+      if (!resolved) {
+        Error e = std::move(resolved).error();
+        if (!e.position) e.position = c.position;
+        return std::unexpected(std::move(e));
+      }
+      out.push_back({.aggregate = resolved->aggregate, .args = c.args, .filter = c.filter, .name = c.name});
+    }
+    return out;
+  }
+
+  Result<Built> make(const LogicalPtr& node, const LogicalAggregate& a) {
+    const auto& in = node->input()->columns;
+    for (const std::size_t k : a.keys) {
+      if (in[k].window < 0 || in[k].window_column != WindowColumn::kStart) continue;
+      const bool has_end = std::ranges::any_of(a.keys, [&](std::size_t e) { return in[e].window == in[k].window && in[e].window_column == WindowColumn::kEnd; });
+      if (has_end) return window_aggregate(node, a, in[k].window);
+    }
+    SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    GroupAggregate op;
+    op.keys = a.keys;
+    op.input_retracts = !plan_.nodes[input].changes.append_only();
+    SUPYO_ASSIGN(op.calls, calls_of(a.calls, *node->input(), op.input_retracts));
+    PhysicalNode made = unary(std::move(op), input, schema_of(*node));
+    partition(made, a.keys);
+    return whole(node, std::move(made));
+  }
+
+  Result<Built> window_aggregate(const LogicalPtr& node, const LogicalAggregate& a, int id) {
+    SUPYO_ASSIGN(const Stripped stripped, strip_window(node->input(), id, a.position));
+    SUPYO_ASSIGN(const NodeIndex input, exact(stripped.node));
+    WindowAggregate op{.window = stripped.window, .time_column = stripped.time_column, .keys = {}, .calls = {}, .window_columns = {}};
+    Built out;
+    std::vector<WindowColumn> window_of_key(a.keys.size());
+    Schema output;
+    for (std::size_t i = 0; i < a.keys.size(); ++i) {
+      const std::size_t c = stripped.map[a.keys[i]];
+      if (c == kMixedMark)
+        return fail_at(a.position, ErrorCode::kUnsupported, "grouping by an expression over window_start, window_end or window_time is not supported",
+                       "group by the window columns themselves and compute the expression in SELECT");
+      out.map.push_back(c);
+      if (is_mark(c)) continue;
+      out.map.back() = op.keys.size();
+      op.keys.push_back(c);
+      output.add(node->columns[i].name, node->columns[i].type);
+    }
+    std::vector<LogicalCall> calls = a.calls;
+    for (LogicalCall& call : calls) {
+      const auto place = [&](std::size_t& c) { c = stripped.map[c]; return !is_mark(c); };
+      bool good = call.filter == SIZE_MAX || place(call.filter);
+      for (std::size_t& c : call.args) good &= place(c);
+      if (!good)
+        return fail_at(call.position, ErrorCode::kUnsupported, fmt::format("{} over window_start, window_end or window_time is not supported", call.function),
+                       "they are the same for all rows of the window: use them in SELECT beside the aggregate");
+    }
+    SUPYO_ASSIGN(op.calls, calls_of(calls, *stripped.node, false));
+    for (std::size_t i = 0; i < a.calls.size(); ++i) output.add(node->columns[a.keys.size() + i].name, node->columns[a.keys.size() + i].type);
+    for (std::size_t i = 0; i < a.keys.size(); ++i) {
+      if (!is_mark(out.map[i])) continue;
+      op.window_columns.push_back(out.map[i] == kStartMark ? WindowColumn::kStart : out.map[i] == kEndMark ? WindowColumn::kEnd : WindowColumn::kTime);
+      out.map[i] = output.size();
+      output.add(node->columns[i].name, node->columns[i].type);
+    }
+    for (std::size_t i = 0; i < a.calls.size(); ++i) out.map.push_back(op.keys.size() + i);
+    const std::vector<std::size_t> keys = op.keys;
+    PhysicalNode made = unary(std::move(op), input, std::move(output));
+    partition(made, keys);
+    made.late_tables = stripped.node->late_tables;
+    plan_.holds_until_watermark = true;
+    out.node = add(std::move(made));
+    return out;
+  }
+
+  Result<Built> make(const LogicalPtr& node, const LogicalOver& o) {
+    SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    PhysicalNode made = unary(Over{o.keys, o.time_column, o.calls}, input, schema_of(*node));
+    partition(made, o.keys);
+    made.late_tables = node->input()->late_tables;
+    plan_.holds_until_watermark = true;
+    return whole(node, std::move(made));
+  }
+
+  Result<Built> make(const LogicalPtr& node, const LogicalUnion&) {
+    PhysicalNode made;
+    made.op = Union{};
+    for (const LogicalPtr& input : node->inputs) {
+      SUPYO_ASSIGN(const NodeIndex in, exact(input));
+      made.inputs.push_back(in);
+    }
+    made.output = schema_of(*node);
+    return whole(node, std::move(made));
+  }
+
+  Result<Built> make(const LogicalPtr& node, const LogicalValues& v) {
+    PhysicalNode made;
+    made.op = Values{v.rows};
+    made.output = schema_of(*node);
+    made.max_parallelism = 1;
+    return whole(node, std::move(made));
+  }
+
+  Result<Built> make(const LogicalPtr& node, const LogicalSort& s) {
+    SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    const bool append = plan_.nodes[input].changes.append_only();
+    PhysicalNode made;
+    if (s.keys.empty() && append) {
+      made = unary(Limit{s.offset, s.count.value_or(UINT64_MAX)}, input, schema_of(*node));
+    } else if (console_) {
+      made = unary(Sort{s.keys, s.offset, s.count}, input, schema_of(*node));
+    } else {
+      return fail_at(s.position, ErrorCode::kUnsupported, fmt::format("LIMIT over rows that are updated ({}) is not supported", plan_.nodes[input].changes.to_string()),
+                     "limit where the result is read, or aggregate in a window so that rows are final");
+    }
+    partition(made, {});
+    return whole(node, std::move(made));
+  }
+
+  Result<Built> make(const LogicalPtr&, const LogicalSink&) { return fail(ErrorCode::kInternal, "a sink inside a query"); }
+
+  Status sink(const LogicalPtr& node) {
+    const auto& s = *node->as<LogicalSink>();
+    console_ = !s.table.has_value();
+    SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    Sink op{.table = s.table, .schema = s.schema, .mode = {}, .guarantee = DeliveryGuarantee::kNone, .primary_key = {}, .check_not_null = s.check_not_null,
+            .overwrite = s.overwrite};
+    SinkWish wish{.node = 0, .accepts = ChangelogMode::kRetract, .needs_key_for_upsert = false, .connector = {}, .position = s.position};
+    if (s.table) {
+      const catalog::ConnectorDescriptor* c = connectors_.find(s.table->connector());
+      SUPYO_CHECK(c != nullptr);
+      for (const std::string& k : s.table->primary_key)
+        if (const auto i = s.schema.find(k)) op.primary_key.push_back(*i);
+      op.guarantee = guarantee_of(*s.table, *c);
+      wish.accepts = c->accepts;
+      wish.needs_key_for_upsert = c->sink_needs_primary_key_for_upsert;
+      wish.connector = c->name;
+    }
+    PhysicalNode made = unary(std::move(op), input, {});
+    if (const auto& keys = made.as<Sink>()->primary_key; !keys.empty() && wish.accepts != ChangelogMode::kAppend) partition(made, keys);
+    wish.node = add(std::move(made));
+    wishes_.push_back(std::move(wish));
+    return ok();
+  }
+
+  static DeliveryGuarantee guarantee_of(const catalog::TableDefinition& table, const catalog::ConnectorDescriptor& c) {
+    const auto it = table.options.find("sink.delivery-guarantee");
+    if (it == table.options.end()) return c.guarantee;
+    const DeliveryGuarantee asked = it->second == "exactly-once"  ? DeliveryGuarantee::kExactlyOnce
+                                    : it->second == "at-least-once" ? DeliveryGuarantee::kAtLeastOnce
+                                                                    : DeliveryGuarantee::kNone;
+    return std::max(asked, c.guarantee);   // never more than the connector can do
+  }
+
+  /// Scans whose rows' edge watermarks are read by an operator above.
+  void mark_edges() {
+    std::vector<bool> wanted(plan_.nodes.size(), false);
+    for (NodeIndex i = plan_.nodes.size(); i-- > 0;) {
+      PhysicalNode& n = plan_.nodes[i];
+      const bool reads = (n.as<WindowAggregate>() || n.as<Over>()) && !n.late_tables.empty();
+      const bool passes = wanted[i] && (n.as<Calc>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>());
+      if (reads || passes)
+        for (const NodeIndex in : n.inputs) wanted[in] = true;
+      if (auto* s = std::get_if<Scan>(&n.op); s != nullptr && s->row_time) s->row_time->edge = wanted[i];
+    }
+  }
+
+  const ColumnsRead& reads_;
+  const expr::FunctionRegistry& functions_;
+  const catalog::ConnectorRegistry& connectors_;
+  PhysicalPlan plan_;
+  std::map<std::string, NodeIndex> by_meaning_;
+  std::map<std::string, SharedScan> scans_;
+  std::vector<SinkWish> wishes_;
+  bool console_ = false;
+};
+
+}  // namespace
+
+Result<PhysicalPlan> build_physical(const std::vector<LogicalPtr>& sinks, const ColumnsRead& reads, const expr::FunctionRegistry& functions,
+                                    const catalog::ConnectorRegistry& connectors) {
+  return Builder(reads, functions, connectors).build(sinks);
+}
+
+std::vector<NodeIndex> PhysicalPlan::sinks() const {
+  std::vector<NodeIndex> out;
+  for (NodeIndex i = 0; i < nodes.size(); ++i)
+    if (nodes[i].as<Sink>()) out.push_back(i);
+  return out;
+}
+
+std::vector<NodeIndex> PhysicalPlan::scans() const {
+  std::vector<NodeIndex> out;
+  for (NodeIndex i = 0; i < nodes.size(); ++i)
+    if (nodes[i].as<Scan>()) out.push_back(i);
+  return out;
+}
+
+}  // namespace supyo::plan

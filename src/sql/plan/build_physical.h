@@ -1,0 +1,44 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "sql/catalog/connector.h"
+#include "sql/expr/registry.h"
+#include "sql/plan/logical.h"
+#include "sql/plan/physical.h"
+#include "sql/plan/rules.h"
+
+namespace supyo::plan {
+
+/// Turns bound sinks into one physical plan: picks operators, shares equal subplans and scans, derives changelog modes, keys and identities.
+/// `reads`: which columns the queries need of each scan (NOT NULL is checked on those).
+/// Errors: kSinkCannotTake, kUnsupported, each with the position of the clause that asks for it.
+Result<PhysicalPlan> build_physical(const std::vector<LogicalPtr>& sinks, const ColumnsRead& reads, const expr::FunctionRegistry& functions,
+                                    const catalog::ConnectorRegistry& connectors);
+
+/// Canonical text of an expression over column numbers: equal for equal meaning, whatever the columns are called.
+std::string meaning_of(const expr::Expr& e);
+/// What the node computes, over inputs named by their uids: equal for equal results.
+std::string meaning_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes);
+/// A short stable hash of a meaning.
+std::string identity_of(std::string_view meaning);
+/// Sets name and state of every node, and the plan's fingerprint; uids are there.
+void identify(PhysicalPlan& plan);
+/// The node's name as EXPLAIN prints it.
+std::string describe_node(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes);
+
+/// Which nodes must send -U, and what each emits then. Errors: kSinkCannotTake.
+struct SinkWish {
+  NodeIndex node = 0;
+  ChangelogMode accepts = ChangelogMode::kAppend;
+  bool needs_key_for_upsert = true;
+  std::string connector;
+  SourcePosition position;
+};
+Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes);
+/// Kinds of row that a node emits when every update brings its -U.
+Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes);
+std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes);
+
+}  // namespace supyo::plan

@@ -1,0 +1,126 @@
+#include <algorithm>
+
+#include "sql/plan/bind_expr.h"
+#include "sql/plan/build_physical.h"
+
+// Which kinds of row flow where: Flink's changelog mode inference for the operators that are there.
+namespace supyo::plan {
+namespace {
+
+
+const PhysicalNode* updating_operator(const std::vector<PhysicalNode>& nodes, NodeIndex from) {
+  const PhysicalNode& n = nodes[from];
+  for (const NodeIndex in : n.inputs)
+    if (!nodes[in].changes.append_only()) return updating_operator(nodes, in);
+  return n.changes.append_only() ? nullptr : &n;
+}
+
+bool key_is(const std::optional<std::vector<std::size_t>>& upsert_key, const std::vector<std::size_t>& primary_key) {
+  if (!upsert_key || primary_key.empty()) return false;
+  std::vector<std::size_t> a = *upsert_key;
+  std::vector<std::size_t> b = primary_key;
+  std::ranges::sort(a);
+  std::ranges::sort(b);
+  return a == b;
+}
+
+Status check_sink(const PhysicalPlan& plan, const SinkWish& wish) {
+  const PhysicalNode& node = plan.nodes[wish.node];
+  const Sink& sink = *node.as<Sink>();
+  const ChangelogMode mode = node.changes.mode();
+  const bool fits = mode == ChangelogMode::kAppend || wish.accepts == ChangelogMode::kRetract || (mode == ChangelogMode::kUpsert && wish.accepts == ChangelogMode::kUpsert);
+  if (fits) return ok();
+  const PhysicalNode* maker = updating_operator(plan.nodes, wish.node);
+  const std::string name = sink.table ? sink.table->path.name : "the console";
+  const std::string operator_text = maker == nullptr ? "the query" : describe_node(*maker, plan.nodes);
+  if (wish.accepts == ChangelogMode::kUpsert)
+    return fail_at(wish.position, ErrorCode::kSinkCannotTake,
+                   fmt::format("`{}` ('{}') takes updates by its PRIMARY KEY, but the rows of {} are not identified by that key", name, wish.connector, operator_text),
+                   "declare PRIMARY KEY (..) NOT ENFORCED on the columns of GROUP BY, and select them");
+  return fail_at(wish.position, ErrorCode::kSinkCannotTake,
+                 fmt::format("`{}` ('{}') takes only inserts {}, but {} makes {}", name, wish.connector, Changes{}.to_string(), operator_text, node.changes.to_string()),
+                 "aggregate in a window (GROUP BY window_start, window_end over TABLE(TUMBLE(..))) so that every result is final, or write to a sink that takes changes, such as 'print'");
+}
+
+}  // namespace
+
+std::string Changes::to_string() const {
+  std::string text = "[I";
+  if (update && update_before) text += ",UB";
+  if (update) text += ",UA";
+  if (remove) text += ",D";
+  return text + "]";
+}
+
+Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes) {
+  Changes in;
+  for (const NodeIndex i : node.inputs) {
+    in.update |= nodes[i].changes.update;
+    in.update_before |= nodes[i].changes.update_before;
+    in.remove |= nodes[i].changes.remove;
+  }
+  if (const auto* g = node.as<GroupAggregate>()) {
+    Changes out;
+    out.update = !g->calls.empty();
+    out.update_before = out.update && g->emit_update_before;
+    out.remove = !in.append_only();
+    return out;
+  }
+  if (node.as<Sort>()) return {};
+  return in;
+}
+
+std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes) {
+  const auto first = [](std::size_t n) {
+    std::vector<std::size_t> out(n);
+    for (std::size_t i = 0; i < n; ++i) out[i] = i;
+    return out;
+  };
+  if (const auto* g = node.as<GroupAggregate>()) return first(g->keys.size());
+  if (const auto* w = node.as<WindowAggregate>()) {
+    std::vector<std::size_t> key = first(w->keys.size());
+    for (std::size_t i = 0; i < w->window_columns.size(); ++i)
+      if (w->window_columns[i] != WindowColumn::kTime) key.push_back(w->keys.size() + w->calls.size() + i);
+    return key;
+  }
+  if (const auto* c = node.as<Calc>()) {
+    const auto& below = nodes[node.inputs.front()].upsert_key;
+    if (!below) return std::nullopt;
+    std::vector<std::size_t> key;
+    for (const std::size_t k : *below) {
+      const auto it = std::ranges::find_if(c->projections, [&](const expr::ExprPtr& e) { return e->kind == expr::Expr::Kind::kColumn && e->column == k; });
+      if (it == c->projections.end()) return std::nullopt;
+      key.push_back(static_cast<std::size_t>(it - c->projections.begin()));
+    }
+    return key;
+  }
+  if (node.as<Sink>()) return nodes[node.inputs.front()].upsert_key;
+  return std::nullopt;
+}
+
+Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes) {
+  auto& nodes = plan.nodes;
+  std::vector<bool> before(nodes.size(), false);
+  for (const SinkWish& w : wishes) {
+    const Sink& sink = *nodes[w.node].as<Sink>();
+    const bool by_key = w.accepts == ChangelogMode::kUpsert && key_is(nodes[w.node].upsert_key, sink.primary_key);
+    before[w.node] = !by_key;
+  }
+  // Consumers come after their inputs: one pass from the end settles everything.
+  for (NodeIndex i = nodes.size(); i-- > 0;) {
+    PhysicalNode& n = nodes[i];
+    if (auto* g = std::get_if<GroupAggregate>(&n.op)) g->emit_update_before = before[i];
+    const auto* calc = n.as<Calc>();
+    // A filter must see -U, or a row that no longer passes would stay; an aggregation and a sort take rows back whole.
+    const bool needs = n.as<GroupAggregate>() || n.as<Sort>() || (calc != nullptr && calc->filter) || before[i];
+    for (const NodeIndex in : n.inputs) before[in] = before[in] || needs;
+  }
+  for (PhysicalNode& n : nodes) n.changes = changes_of(n, nodes);
+  for (const SinkWish& w : wishes) {
+    SUPYO_TRY(check_sink(plan, w));
+    std::get<Sink>(nodes[w.node].op).mode = nodes[w.node].changes.mode();
+  }
+  return ok();
+}
+
+}  // namespace supyo::plan

@@ -1,0 +1,237 @@
+#include <algorithm>
+#include <map>
+
+#include "core/base/duration.h"
+#include "sql/plan/build_physical.h"
+
+// EXPLAIN in its three forms.
+namespace supyo::plan {
+namespace {
+
+std::vector<std::string> names_of(const Schema& s) {
+  std::vector<std::string> names;
+  for (const Field& f : s.fields()) names.push_back(f.name);
+  return names;
+}
+
+std::string pick(const std::vector<std::string>& names, const std::vector<std::size_t>& columns) {
+  std::vector<std::string> out;
+  for (const std::size_t c : columns) out.push_back(names[c]);
+  return fmt::format("{}", fmt::join(out, ", "));
+}
+
+std::string window_text(const WindowSpec& w, const std::string& time) {
+  std::string text = w.kind == WindowSpec::Kind::kHop
+                         ? fmt::format("HOP(time_col=[{}], slide=[{}], size=[{}]", time, format_duration(w.slide_us), format_duration(w.size_us))
+                         : fmt::format("TUMBLE(time_col=[{}], size=[{}]", time, format_duration(w.size_us));
+  if (w.offset_us != 0) text += fmt::format(", offset=[{}]", w.offset_us < 0 ? "-" + format_duration(-w.offset_us) : format_duration(w.offset_us));
+  return text + ")";
+}
+
+std::string calls_text(const std::vector<expr::AggregateCall>& calls, const std::vector<std::string>& in) {
+  std::vector<std::string> out;
+  for (const auto& c : calls) {
+    std::string text = fmt::format("{}({})", c.aggregate->name(), c.args.empty() ? "*" : pick(in, c.args));
+    if (c.filter != SIZE_MAX) text += fmt::format(" FILTER {}", in[c.filter]);
+    out.push_back(fmt::format("{} AS {}", text, c.name));
+  }
+  return fmt::format("{}", fmt::join(out, ", "));
+}
+
+std::string rows_text(const Limit& l) {
+  std::string text = l.count == UINT64_MAX ? "fetch=[all]" : fmt::format("fetch=[{}]", l.count);
+  return l.offset == 0 ? text : fmt::format("offset=[{}], {}", l.offset, text);
+}
+
+struct Describe {
+  const PhysicalNode& node;
+  std::vector<std::string> in;   ///< column names of the first input
+  std::vector<std::string> out;
+
+  std::string operator()(const Scan& s) const {
+    std::string text = fmt::format("TableSourceScan(table=[{}], fields=[{}]", s.table.path.to_string(), fmt::join(out, ", "));
+    std::vector<std::string> not_null;
+    for (std::size_t i = 0; i < s.not_null.size(); ++i)
+      if (s.not_null[i]) not_null.push_back(out[i]);
+    if (s.computed_row_time) text += fmt::format(", rowtime=[{} AS {}]", out.back(), s.computed_row_time->to_string(out));
+    if (s.row_time) {
+      text += fmt::format(", watermark=[{}{}]", out[s.row_time->column], s.row_time->bound_us == 0 ? "" : " - " + format_duration(s.row_time->bound_us));
+      if (s.row_time->idle_timeout_us > 0) text += fmt::format(", idle-timeout=[{}]", format_duration(s.row_time->idle_timeout_us));
+    }
+    if (!not_null.empty()) text += fmt::format(", not-null=[{}]", fmt::join(not_null, ", "));
+    return text + ")";
+  }
+  std::string operator()(const Calc& c) const {
+    std::vector<std::string> items;
+    for (std::size_t i = 0; i < c.projections.size(); ++i) {
+      const std::string text = c.projections[i]->to_string(in);
+      items.push_back(text == out[i] ? text : fmt::format("{} AS {}", text, out[i]));
+    }
+    std::string text = fmt::format("Calc(select=[{}]", fmt::join(items, ", "));
+    if (c.filter) text += fmt::format(", where=[{}]", c.filter->to_string(in));
+    return text + ")";
+  }
+  std::string operator()(const WindowAssign& w) const { return fmt::format("WindowTableFunction(window=[{}])", window_text(w.window, in[w.time_column])); }
+  std::string operator()(const WindowAggregate& w) const {
+    std::vector<std::string> columns(out.begin() + static_cast<std::ptrdiff_t>(w.keys.size() + w.calls.size()), out.end());
+    return fmt::format("WindowAggregate(groupBy=[{}], window=[{}], select=[{}], windowColumns=[{}])", pick(in, w.keys), window_text(w.window, in[w.time_column]),
+                       calls_text(w.calls, in), fmt::join(columns, ", "));
+  }
+  std::string operator()(const GroupAggregate& g) const {
+    if (g.calls.empty()) return fmt::format("GroupAggregate(distinct=[{}])", pick(in, g.keys));
+    return fmt::format("GroupAggregate(groupBy=[{}], select=[{}])", pick(in, g.keys), calls_text(g.calls, in));
+  }
+  std::string operator()(const Over& o) const {
+    std::vector<std::string> items;
+    for (const OverCall& c : o.calls) {
+      std::string text = fmt::format("LAG({}, {}", in[c.argument], c.offset);
+      if (!c.default_value.is_null()) text += ", " + c.default_value.to_string();
+      items.push_back(fmt::format("{}) AS {}", text, c.name));
+    }
+    return fmt::format("OverAggregate(partitionBy=[{}], orderBy=[{} ASC], select=[{}])", pick(in, o.keys), in[o.time_column], fmt::join(items, ", "));
+  }
+  std::string operator()(const Union&) const { return fmt::format("Union(all=[true], union=[{}])", fmt::join(out, ", ")); }
+  std::string operator()(const Values& v) const { return fmt::format("Values(rows=[{}], fields=[{}])", v.rows.size(), fmt::join(out, ", ")); }
+  std::string operator()(const Limit& l) const { return fmt::format("Limit({})", rows_text(l)); }
+  std::string operator()(const Sort& s) const {
+    std::vector<std::string> keys;
+    for (const Sort::Key& k : s.keys) keys.push_back(fmt::format("{} {}{}", in[k.column], k.descending ? "DESC" : "ASC", k.nulls_first == k.descending ? (k.nulls_first ? " NULLS FIRST" : " NULLS LAST") : ""));
+    std::string text = fmt::format("Sort(orderBy=[{}]", fmt::join(keys, ", "));
+    if (s.count || s.offset > 0) text += ", " + rows_text({s.offset, s.count.value_or(UINT64_MAX)});
+    return text + ")";
+  }
+  std::string operator()(const Sink& s) const {
+    return fmt::format("Sink(table=[{}], fields=[{}])", s.table ? s.table->path.to_string() : "console", fmt::join(names_of(s.schema), ", "));
+  }
+};
+
+std::string state_of(const PhysicalNode& n) {
+  if (n.as<WindowAggregate>()) return "one accumulator per open window and key; freed when the watermark passes the window's end";
+  if (const auto* g = n.as<GroupAggregate>()) return g->calls.empty() ? "every distinct row seen" : "one accumulator per key, for ever";
+  if (const auto* o = n.as<Over>()) {
+    std::int64_t rows = 0;
+    for (const OverCall& c : o->calls) rows = std::max(rows, c.offset);
+    return fmt::format("rows waiting for the watermark, and the last {} row{} per key", rows, rows == 1 ? "" : "s");
+  }
+  if (n.as<Limit>()) return "how many rows have passed";
+  if (n.as<Sort>()) return "all rows, until the input ends";
+  if (const auto* s = n.as<Scan>()) return s->row_time ? "position and watermark per split" : "position per split";
+  return {};
+}
+
+std::string exchange_text(const PhysicalNode& n, const std::vector<std::string>& in) {
+  if (n.distribution.kind == Distribution::Kind::kSingle) return "Exchange(distribution=[single])";
+  return fmt::format("Exchange(distribution=[hash[{}]])", pick(in, n.distribution.keys));
+}
+
+class TreePrinter {
+ public:
+  TreePrinter(const PhysicalPlan& plan, bool full) : plan_(plan), full_(full) {
+    for (const PhysicalNode& n : plan.nodes)
+      for (const NodeIndex i : n.inputs) ++uses_[i];
+  }
+
+  std::string print() {
+    std::string out;
+    for (const NodeIndex sink : plan_.sinks()) {
+      if (!out.empty()) out += "\n";
+      node(sink, 0, out);
+    }
+    return out;
+  }
+
+ private:
+  static void line(std::size_t depth, const std::string& text, std::string& out) {
+    if (depth > 0) out += std::string((depth - 1) * 3, ' ') + "+- ";
+    out += text + "\n";
+  }
+
+  void node(NodeIndex i, std::size_t depth, std::string& out) {
+    const PhysicalNode& n = plan_.nodes[i];
+    std::string text = n.name;
+    // The changelog mode stands inside the parentheses, where Flink has it.
+    if (!full_ || !n.as<Sink>()) text.insert(text.size() - 1, fmt::format(", changelogMode=[{}]", bare(n)));
+    else text.insert(text.size() - 1, fmt::format(", changelogMode=[{}], guarantee=[{}]", bare(n), delivery_guarantee_text(n.as<Sink>()->guarantee)));
+    const bool shared = uses_[i] > 1;
+    if (shared) {
+      const auto [it, fresh] = shared_.try_emplace(i, shared_.size() + 1);
+      if (!fresh) return line(depth, fmt::format("Reused(reference_id=[{}])", it->second), out);
+      text += fmt::format("(reuse_id=[{}])", it->second);
+    }
+    line(depth, text, out);
+    if (full_ && n.stateful) out += std::string(depth * 3, ' ') + (depth == 0 ? "" : "") + "   state: " + n.state + "\n";
+    if (full_ && !n.late_tables.empty()) {
+      std::vector<std::string> tables;
+      for (const auto& t : n.late_tables) tables.push_back(t.name + "$late");
+      out += std::string(depth * 3, ' ') + "   late rows: " + fmt::format("{}", fmt::join(tables, ", ")) + "\n";
+    }
+    const bool exchange = n.distribution.kind != Distribution::Kind::kForward;
+    for (const NodeIndex in : n.inputs) {
+      if (exchange) line(depth + 1, exchange_text(n, names_of(plan_.nodes[in].output)), out);
+      node(in, depth + (exchange ? 2 : 1), out);
+    }
+  }
+
+  static std::string bare(const PhysicalNode& n) {
+    std::string text = n.changes.to_string();
+    return text.substr(1, text.size() - 2);
+  }
+
+  const PhysicalPlan& plan_;
+  bool full_;
+  std::map<NodeIndex, int> uses_;
+  std::map<NodeIndex, std::size_t> shared_;
+};
+
+std::string json_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += std::string("\\") + c;
+    else if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else out += c;
+  }
+  return out + "\"";
+}
+
+}  // namespace
+
+std::string describe_node(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes) {
+  Describe d{node, {}, names_of(node.output)};
+  if (!node.inputs.empty()) d.in = names_of(nodes[node.inputs.front()].output);
+  return std::visit(d, node.op);
+}
+
+void identify(PhysicalPlan& plan) {
+  std::string all;
+  for (PhysicalNode& n : plan.nodes) {
+    n.name = describe_node(n, plan.nodes);
+    n.state = state_of(n);
+    n.stateful = !n.state.empty();
+    if (n.as<Sink>()) all += n.uid;
+  }
+  plan.fingerprint = identity_of(all);
+}
+
+std::string explain_text(const PhysicalPlan& plan) { return TreePrinter(plan, true).print(); }
+std::string explain_changelog(const PhysicalPlan& plan) { return TreePrinter(plan, false).print(); }
+
+std::string explain_json(const PhysicalPlan& plan) {
+  std::string out = "{\n  \"nodes\" : [";
+  for (NodeIndex i = 0; i < plan.nodes.size(); ++i) {
+    const PhysicalNode& n = plan.nodes[i];
+    std::vector<std::string> predecessors;
+    for (const NodeIndex in : n.inputs) {
+      const char* strategy = n.distribution.kind == Distribution::Kind::kHash ? "HASH" : n.distribution.kind == Distribution::Kind::kSingle ? "GLOBAL" : "FORWARD";
+      predecessors.push_back(fmt::format("{{\"id\" : {}, \"ship_strategy\" : \"{}\"}}", in + 1, strategy));
+    }
+    const std::string type = n.name.substr(0, n.name.find('('));
+    out += fmt::format("{}\n    {{\"id\" : {}, \"uid\" : \"{}\", \"type\" : {}, \"contents\" : {}, \"changelogMode\" : {}, \"state\" : {}", i == 0 ? "" : ",", i + 1, n.uid,
+                       json_text(type), json_text(n.name), json_text(n.changes.to_string()), json_text(n.state));
+    if (const auto* s = n.as<Sink>()) out += fmt::format(", \"guarantee\" : {}", json_text(delivery_guarantee_text(s->guarantee)));
+    if (n.max_parallelism != 0) out += fmt::format(", \"maxParallelism\" : {}", n.max_parallelism);
+    out += fmt::format(", \"predecessors\" : [{}]}}", fmt::join(predecessors, ", "));
+  }
+  return out + fmt::format("\n  ],\n  \"fingerprint\" : \"{}\"\n}}\n", plan.fingerprint);
+}
+
+}  // namespace supyo::plan

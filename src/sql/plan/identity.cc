@@ -1,0 +1,117 @@
+#include "core/base/hash.h"
+#include "sql/plan/build_physical.h"
+
+// What a node means, as text and as a hash: equal subplans are shared, and state is found again after a restart.
+namespace supyo::plan {
+namespace {
+
+using expr::Expr;
+
+std::string list(const std::vector<std::size_t>& v) { return fmt::format("[{}]", fmt::join(v, ",")); }
+
+std::string literal_text(const Value& v) {
+  // The length keeps 'a,b' and 'a' apart from what follows.
+  const std::string text = v.is_null() ? "NULL" : v.to_string();
+  return fmt::format("{}:{}:{}", v.type.to_string(), text.size(), text);
+}
+
+std::string calls_text(const std::vector<expr::AggregateCall>& calls) {
+  std::string text;
+  for (const auto& c : calls) {
+    text += fmt::format("{}:{}{}", c.aggregate->name(), c.aggregate->result().to_string(), list(c.args));
+    if (c.filter != SIZE_MAX) text += fmt::format("?{}", c.filter);
+    text += fmt::format("/{};", c.aggregate->width());
+  }
+  return text;
+}
+
+std::string window_text(const WindowSpec& w) {
+  return fmt::format("window({},{},{},{},{})", static_cast<int>(w.kind), w.size_us, w.slide_us, w.offset_us, w.gap_us);
+}
+
+std::string table_text(const catalog::TableDefinition& t) {
+  std::string text = t.path.to_string();
+  for (const auto& [key, value] : t.options) text += fmt::format(";{}:{}={}:{}", key.size(), key, value.size(), value);
+  return text;
+}
+
+struct Meaning {
+  const PhysicalNode& node;
+  std::string operator()(const Scan& s) const {
+    std::string text = fmt::format("scan {} {}", table_text(s.table), node.output.to_string());
+    for (const bool b : s.not_null) text += b ? '!' : '?';
+    if (s.computed_row_time) text += meaning_of(*s.computed_row_time);
+    if (s.row_time) text += fmt::format("watermark {} {}", s.row_time->column, s.row_time->bound_us);
+    return text;
+  }
+  std::string operator()(const Calc& c) const {
+    std::string text = "calc ";
+    if (c.filter) text += meaning_of(*c.filter);
+    for (const auto& p : c.projections) text += "|" + meaning_of(*p);
+    return text;
+  }
+  std::string operator()(const WindowAssign& w) const { return fmt::format("assign {} {}", window_text(w.window), w.time_column); }
+  std::string operator()(const WindowAggregate& w) const {
+    std::string text = fmt::format("windowagg {} {} {} {}", window_text(w.window), w.time_column, list(w.keys), calls_text(w.calls));
+    for (const WindowColumn c : w.window_columns) text += std::to_string(static_cast<int>(c));
+    return text;
+  }
+  std::string operator()(const GroupAggregate& g) const { return fmt::format("group {} {} {}", list(g.keys), calls_text(g.calls), g.input_retracts); }
+  std::string operator()(const Over& o) const {
+    std::string text = fmt::format("over {} {}", list(o.keys), o.time_column);
+    for (const OverCall& c : o.calls) text += fmt::format(" lag {} {} {} {}", c.argument, c.offset, literal_text(c.default_value), c.type.to_string());
+    return text;
+  }
+  std::string operator()(const Union&) const { return "union"; }
+  std::string operator()(const Values& v) const {
+    std::string text = "values";
+    for (const auto& row : v.rows) {
+      text += "(";
+      for (const auto& e : row) text += meaning_of(*e) + ",";
+      text += ")";
+    }
+    return text;
+  }
+  std::string operator()(const Limit& l) const { return fmt::format("limit {} {}", l.offset, l.count); }
+  std::string operator()(const Sort& s) const {
+    std::string text = fmt::format("sort {} {}", s.offset, s.count.value_or(UINT64_MAX));
+    for (const Sort::Key& k : s.keys) text += fmt::format(" {}{}{}", k.column, k.descending ? "d" : "a", k.nulls_first ? "f" : "l");
+    return text;
+  }
+  std::string operator()(const Sink& s) const {
+    return fmt::format("sink {} {}", s.table ? s.table->path.to_string() : "console", s.schema.to_string());
+  }
+};
+
+}  // namespace
+
+std::string meaning_of(const Expr& e) {
+  std::string text;
+  switch (e.kind) {
+    case Expr::Kind::kColumn: text = fmt::format("${}", e.column); break;
+    case Expr::Kind::kLiteral: return literal_text({.type = e.type, .data = e.literal.data});
+    case Expr::Kind::kCall: text = e.function->name; break;
+    case Expr::Kind::kCast: text = e.try_cast ? "try_cast" : "cast"; break;
+    case Expr::Kind::kCase: text = "case"; break;
+  }
+  text += ":" + e.type.to_string();
+  if (e.args.empty()) return text;
+  text += "(";
+  for (const auto& a : e.args) text += meaning_of(*a) + ",";
+  return text + ")";
+}
+
+std::string meaning_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes) {
+  std::string text = std::visit(Meaning{node}, node.op);
+  if (!node.as<Sink>()) {
+    for (const Field& f : node.output.fields()) text += " " + f.type.to_string();
+    // Late rows carry the names of an operator's input, so two plans that differ in names only are not one.
+    for (const Field& f : node.output.fields()) text += "`" + f.name;
+  }
+  for (const NodeIndex i : node.inputs) text += " <" + nodes[i].uid;
+  return text;
+}
+
+std::string identity_of(std::string_view meaning) { return fmt::format("{:016x}", hash_bytes(meaning)); }
+
+}  // namespace supyo::plan

@@ -1,0 +1,215 @@
+#include "sql/plan/planner.h"
+
+#include <algorithm>
+
+#include "sql/plan/bind_query.h"
+#include "sql/plan/bind_table.h"
+#include "sql/plan/build_physical.h"
+#include "sql/plan/rules.h"
+#include "sql/plan/show.h"
+#include "sql/syntax/printer.h"
+
+namespace supyo::plan {
+
+struct Planner::Impl {
+  PlannerOptions planner_options;
+  BindContext ctx;
+
+  Impl(catalog::Catalog& catalog, const expr::FunctionRegistry& functions, config::Settings& settings, PlannerOptions o)
+      : planner_options(std::move(o)), ctx{catalog, functions, settings, planner_options} {}
+
+  Result<Outcome> run(const syntax::Statement& s) {
+    return std::visit([&](const auto& node) -> Result<Outcome> { return run(node, s.span); }, s.node);
+  }
+
+  // ---- CREATE
+
+  Result<Outcome> run(const syntax::CreateTable& c, const syntax::Span& span) {
+    QueryBinder names(ctx);
+    SUPYO_ASSIGN(const catalog::ObjectPath path, names.resolve(c.name));
+    if (c.if_not_exists && ctx.catalog.exists(path)) {
+      if (c.as_query) return unsupported(span, "CREATE TABLE IF NOT EXISTS .. AS of a table that exists", "INSERT INTO it");
+      return Done{fmt::format("table `{}` exists already", path.name)};
+    }
+    LogicalPtr query;
+    std::optional<Schema> schema;
+    if (c.as_query) {
+      SUPYO_ASSIGN(query, names.bind(*c.as_query));
+      schema = schema_of(*query);
+    }
+    SUPYO_ASSIGN(catalog::TableDefinition table, bind_create_table(ctx, c, path, schema ? &*schema : nullptr));
+    SUPYO_TRY(at(ctx.catalog.create_table(std::move(table), c.if_not_exists), c.name.span));
+    if (!query) return Done{fmt::format("table `{}` created", path.name)};
+    SUPYO_ASSIGN(catalog::Catalog::Object made, at(ctx.catalog.find(path), c.name.span));
+    SUPYO_ASSIGN(LogicalPtr sink, make_table_sink(ctx, std::move(query), std::get<catalog::TableDefinition>(std::move(made)), c.name.span));
+    return Job{{std::move(sink)}, false};
+  }
+
+  Result<Outcome> run(const syntax::CreateView& c, const syntax::Span&) {
+    QueryBinder queries(ctx);
+    SUPYO_ASSIGN(const catalog::ObjectPath path, queries.resolve(c.name));
+    SUPYO_ASSIGN(const LogicalPtr query, queries.bind(*c.query));
+    if (!c.columns.empty() && c.columns.size() != query->columns.size())
+      return fail_at(c.columns.front().span, ErrorCode::kInvalidQuery, fmt::format("{} column names for {} columns", c.columns.size(), query->columns.size()), "name all columns, or none");
+    Schema schema;
+    for (std::size_t i = 0; i < query->columns.size(); ++i) {
+      const std::string& name = c.columns.empty() ? query->columns[i].name : c.columns[i].text;
+      if (schema.find(name)) return fail_at(c.name.span, ErrorCode::kAmbiguousColumn, fmt::format("the view has two columns `{}`", name), "rename one of them with AS");
+      schema.add(name, query->columns[i].type);
+    }
+    catalog::ViewDefinition view{.path = path, .query_sql = syntax::print(*c.query), .schema = std::move(schema), .comment = c.comment, .temporary = c.temporary,
+                                 .made_in_catalog = ctx.catalog.current_catalog(), .made_in_database = ctx.catalog.current_database()};
+    SUPYO_ASSIGN(const bool created, at(ctx.catalog.create_view(std::move(view), c.if_not_exists), c.name.span));
+    return Done{fmt::format("view `{}` {}", path.name, created ? "created" : "exists already")};
+  }
+
+  Result<Outcome> run(const syntax::CreateCatalog& c, const syntax::Span&) {
+    SUPYO_ASSIGN(const catalog::Options options, bind_options(c.options));
+    SUPYO_TRY(at(ctx.catalog.create_catalog(c.name.text, options, c.if_not_exists), c.name.span));
+    return Done{fmt::format("catalog `{}` created", c.name.text)};
+  }
+
+  Result<Outcome> run(const syntax::CreateDatabase& c, const syntax::Span&) {
+    if (!c.options.empty())
+      return fail_at(c.options.front().key_span, ErrorCode::kUnsupported, "options of a database are not supported", "leave WITH out; options belong to tables and catalogs");
+    SUPYO_TRY(at(ctx.catalog.create_database(parts_of(c.name), c.if_not_exists), c.name.span));
+    return Done{fmt::format("database `{}` created", c.name.last())};
+  }
+
+  // ---- USE, DROP, ALTER
+
+  Result<Outcome> run(const syntax::UseCatalog& u, const syntax::Span&) {
+    SUPYO_TRY(at(ctx.catalog.use_catalog(u.name.text), u.name.span));
+    return Done{fmt::format("using catalog `{}`", u.name.text)};
+  }
+  Result<Outcome> run(const syntax::UseDatabase& u, const syntax::Span&) {
+    SUPYO_TRY(at(ctx.catalog.use_database(parts_of(u.name)), u.name.span));
+    return Done{fmt::format("using database `{}`", u.name.last())};
+  }
+  Result<Outcome> run(const syntax::Drop& d, const syntax::Span&) {
+    using Kind = syntax::Drop::Kind;
+    if (d.kind == Kind::kCatalog) {
+      SUPYO_TRY(at(ctx.catalog.drop_catalog(d.name.last(), d.if_exists), d.name.span));
+    } else if (d.kind == Kind::kDatabase) {
+      SUPYO_TRY(at(ctx.catalog.drop_database(parts_of(d.name), d.if_exists, d.cascade), d.name.span));
+    } else {
+      QueryBinder names(ctx);
+      SUPYO_ASSIGN(const catalog::ObjectPath path, names.resolve(d.name));
+      const Status dropped = d.kind == Kind::kTable ? ctx.catalog.drop_table(path, d.if_exists, d.temporary) : ctx.catalog.drop_view(path, d.if_exists, d.temporary);
+      SUPYO_TRY(at(dropped, d.name.span));
+    }
+    return Done{fmt::format("`{}` dropped", d.name.last())};
+  }
+  Result<Outcome> run(const syntax::Alter& a, const syntax::Span& span) {
+    if (a.kind == syntax::Alter::Kind::kDatabase) return unsupported(span, "ALTER DATABASE", "options belong to tables and catalogs");
+    QueryBinder names(ctx);
+    SUPYO_ASSIGN(const catalog::ObjectPath path, names.resolve(a.name));
+    if (a.if_exists && !ctx.catalog.exists(path)) return Done{fmt::format("`{}` does not exist", path.name)};
+    if (const auto* rename = std::get_if<syntax::Alter::Rename>(&a.action)) {
+      SUPYO_ASSIGN(const catalog::ObjectPath to, names.resolve(rename->to));
+      if (to.catalog != path.catalog || to.database != path.database)
+        return unsupported(rename->to.span, "renaming into another database", "make a new table there");
+      SUPYO_TRY(at(ctx.catalog.rename_table(path, to.name), a.name.span));
+      return Done{fmt::format("`{}` renamed to `{}`", path.name, to.name)};
+    }
+    catalog::Options set;
+    std::vector<std::string> reset;
+    if (const auto* s = std::get_if<syntax::Alter::SetOptions>(&a.action)) {
+      SUPYO_ASSIGN(set, bind_options(s->options));
+    } else {
+      reset = std::get<syntax::Alter::ResetOptions>(a.action).keys;
+    }
+    SUPYO_TRY(at(ctx.catalog.set_table_options(path, set, reset), a.name.span));
+    return Done{fmt::format("`{}` altered", path.name)};
+  }
+
+  // ---- SHOW, DESCRIBE, SET
+
+  Result<Outcome> run(const syntax::Show& s, const syntax::Span& span) {
+    if (s.kind == syntax::Show::Kind::kJobs) return ShowJobs{};
+    SUPYO_ASSIGN(Listing rows, show(ctx, s, span));
+    return rows;
+  }
+  Result<Outcome> run(const syntax::Describe& d, const syntax::Span&) {
+    SUPYO_ASSIGN(Listing rows, describe_object(ctx, d));
+    return rows;
+  }
+  Result<Outcome> run(const syntax::SetOption& s, const syntax::Span&) {
+    if (!s.entry) {
+      std::vector<std::vector<std::string>> rows;
+      for (const auto& [key, value] : ctx.settings.changed()) rows.push_back({key, value});
+      return text_listing({"key", "value"}, rows);
+    }
+    auto set = ctx.settings.set(s.entry->key, s.entry->value);
+    if (!set) {
+      const bool bad_value = set.error().code == ErrorCode::kBadOptionValue;
+      return std::unexpected(placed(std::move(set).error(), bad_value ? s.entry->value_span : s.entry->key_span));
+    }
+    return Done{*set == config::SetOutcome::kSet ? fmt::format("'{}' = '{}'", s.entry->key, s.entry->value)
+                                                 : fmt::format("'{}' has no effect here", s.entry->key)};
+  }
+  Result<Outcome> run(const syntax::ResetOption& r, const syntax::Span&) {
+    SUPYO_TRY(at(ctx.settings.reset(r.key.value_or("")), r.key_span));
+    return Done{r.key ? fmt::format("'{}' reset", *r.key) : std::string("all settings reset")};
+  }
+
+  // ---- queries
+
+  Result<Outcome> run(const syntax::Insert& i, const syntax::Span&) {
+    SUPYO_ASSIGN(LogicalPtr sink, bind_insert(ctx, i));
+    return Job{{std::move(sink)}, false};
+  }
+  Result<Outcome> run(const syntax::StatementSet& set, const syntax::Span&) {
+    Job job;
+    for (const syntax::StatementSetEntry& e : set.inserts) {
+      SUPYO_ASSIGN(LogicalPtr sink, bind_insert(ctx, e.insert));
+      job.sinks.push_back(std::move(sink));
+    }
+    return job;
+  }
+  Result<Outcome> run(const syntax::SelectStatement& s, const syntax::Span& span) {
+    QueryBinder queries(ctx);
+    SUPYO_ASSIGN(LogicalPtr query, queries.bind(*s.query, OrderAllowed::kTopOfConsoleQuery));
+    LogicalSink sink{.table = std::nullopt, .schema = schema_of(*query), .check_not_null = {}, .overwrite = false, .position = span.position()};
+    return Job{{make_sink(std::move(query), std::move(sink))}, true};
+  }
+  Result<Outcome> run(const syntax::Explain& e, const syntax::Span& span) {
+    if (e.estimated_cost || e.plan_advice) return unsupported(span, e.estimated_cost ? "EXPLAIN ESTIMATED_COST" : "EXPLAIN PLAN_ADVICE", "EXPLAIN, EXPLAIN CHANGELOG_MODE and EXPLAIN JSON_EXECUTION_PLAN are there");
+    if (!e.statement->as<syntax::Insert>() && !e.statement->as<syntax::StatementSet>() && !e.statement->as<syntax::SelectStatement>())
+      return fail_at(e.statement->span, ErrorCode::kInvalidQuery, "EXPLAIN takes a query, an INSERT or a STATEMENT SET", "other statements have no plan");
+    SUPYO_ASSIGN(const Outcome bound, run(*e.statement));
+    SUPYO_ASSIGN(const PhysicalPlan plan, physical(std::get<Job>(bound)));
+    return text_listing({"result"}, {{e.json ? explain_json(plan) : e.changelog_mode ? explain_changelog(plan) : explain_text(plan)}});
+  }
+  Result<Outcome> run(const syntax::StopJob& s, const syntax::Span&) { return s; }
+
+  Result<PhysicalPlan> physical(const Job& job) const {
+    std::vector<LogicalPtr> sinks;
+    ColumnsRead reads;
+    for (const LogicalPtr& sink : job.sinks) {
+      const LogicalPtr simple = planner_options.rules ? simplify(sink) : sink;
+      // NOT NULL is checked on the columns that a query needs, whether or not pruning is on: the same rows are dead either way.
+      const LogicalPtr pruned = prune(planner_options.rules ? simple : simplify(sink), planner_options.also_read);
+      collect_reads(pruned, reads);
+      sinks.push_back(planner_options.rules ? simplify(pruned) : simple);
+    }
+    return build_physical(sinks, reads, ctx.functions, ctx.catalog.connectors());
+  }
+};
+
+Planner::Planner(catalog::Catalog& catalog, const expr::FunctionRegistry& functions, config::Settings& settings, PlannerOptions options)
+    : impl_(std::make_unique<Impl>(catalog, functions, settings, std::move(options))) {}
+Planner::~Planner() = default;
+
+Result<Outcome> Planner::execute(const syntax::Statement& statement) {
+  auto outcome = impl_->run(statement);
+  // No error leaves without a place.
+  if (!outcome) return std::unexpected(placed(std::move(outcome).error(), statement.span));
+  return outcome;
+}
+
+Result<PhysicalPlan> Planner::plan(const Job& job) const { return impl_->physical(job); }
+
+Schema Planner::console_schema(const Job& job) { return job.sinks.empty() ? Schema() : job.sinks.front()->as<LogicalSink>()->schema; }
+
+}  // namespace supyo::plan

@@ -1,0 +1,346 @@
+#include "sql/plan/rules.h"
+
+#include <algorithm>
+
+#include "core/base/check.h"
+
+namespace supyo::plan {
+namespace {
+
+using expr::Expr;
+using expr::ExprPtr;
+
+bool is_true(const Expr& e) {
+  return e.kind == Expr::Kind::kLiteral && e.type.id == TypeId::kBoolean && std::holds_alternative<bool>(e.literal.data) && std::get<bool>(e.literal.data);
+}
+
+void count_columns(const Expr& e, std::vector<int>& uses) {
+  if (e.kind == Expr::Kind::kColumn) ++uses[e.column];
+  for (const ExprPtr& a : e.args) count_columns(*a, uses);
+}
+
+bool is_plain(const Expr& e) { return e.kind == Expr::Kind::kColumn || e.kind == Expr::Kind::kLiteral; }
+
+bool is_identity(const LogicalNode& project) {
+  const auto& exprs = project.as<LogicalProject>()->exprs;
+  const LogicalNode& in = *project.input();
+  if (exprs.size() != in.columns.size()) return false;
+  for (std::size_t i = 0; i < exprs.size(); ++i)
+    if (exprs[i]->kind != Expr::Kind::kColumn || exprs[i]->column != i || project.columns[i].name != in.columns[i].name) return false;
+  return true;
+}
+
+std::vector<std::string> names_of(const LogicalNode& node) {
+  std::vector<std::string> names;
+  for (const ColumnInfo& c : node.columns) names.push_back(c.name);
+  return names;
+}
+
+/// Project over project becomes one, unless that would compute something dear twice or draw something random again.
+LogicalPtr merge_projects(const LogicalPtr& node) {
+  const auto& outer = node->as<LogicalProject>()->exprs;
+  const LogicalPtr& below = node->input();
+  const auto* inner = below->as<LogicalProject>();
+  if (inner == nullptr) return is_identity(*node) ? below : node;
+  std::vector<int> uses(inner->exprs.size(), 0);
+  for (const ExprPtr& e : outer) count_columns(*e, uses);
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    const Expr& e = *inner->exprs[i];
+    if (is_plain(e)) continue;
+    if (uses[i] > 1 || !is_deterministic(e)) return node;
+  }
+  std::vector<ExprPtr> merged;
+  for (const ExprPtr& e : outer) merged.push_back(substitute(e, inner->exprs));
+  return merge_projects(make_project(below->input(), std::move(merged), names_of(*node)));
+}
+
+LogicalPtr place_filter(const LogicalPtr& input, const LogicalFilter& filter, const expr::Function* conjunction);
+
+/// The filter below a projection, over what the projection computes.
+LogicalPtr filter_below_project(const LogicalPtr& project, const LogicalFilter& filter, const expr::Function* conjunction) {
+  const auto& exprs = project->as<LogicalProject>()->exprs;
+  LogicalFilter lowered{substitute(filter.predicate, exprs), filter.position};
+  return make_project(place_filter(project->input(), lowered, conjunction), exprs, names_of(*project));
+}
+
+bool can_pass(const LogicalNode& project, const Expr& predicate) {
+  const auto& exprs = project.as<LogicalProject>()->exprs;
+  for (const std::size_t c : expr::columns_read(predicate))
+    if (!is_deterministic(*exprs[c])) return false;
+  return true;
+}
+
+const expr::Function* find_and(const Expr& e) {
+  if (e.kind == Expr::Kind::kCall && e.function->name == "AND") return e.function;
+  for (const ExprPtr& a : e.args)
+    if (const auto* f = find_and(*a)) return f;
+  return nullptr;
+}
+
+LogicalPtr place_filter(const LogicalPtr& input, const LogicalFilter& filter, const expr::Function* conjunction) {
+  if (is_true(*filter.predicate)) return input;
+  if (input->as<LogicalProject>() && is_deterministic(*filter.predicate) && can_pass(*input, *filter.predicate))
+    return filter_below_project(input, filter, conjunction);
+  if (input->as<LogicalUnion>()) {
+    std::vector<LogicalPtr> inputs;
+    for (const LogicalPtr& i : input->inputs) inputs.push_back(place_filter(i, filter, conjunction));
+    return make_union(std::move(inputs));
+  }
+  if (const auto* lower = input->as<LogicalFilter>()) {
+    // The registry's AND is at hand only if one of the predicates has it; else two filters stay, which a Calc evaluates one by one.
+    const expr::Function* f = find_and(*filter.predicate);
+    if (f == nullptr) f = find_and(*lower->predicate);
+    if (f == nullptr) f = conjunction;
+    if (f != nullptr) {
+      const Type type = Type::boolean().as_nullable(filter.predicate->type.nullable || lower->predicate->type.nullable);
+      return make_filter(input->input(), {expr::call(f, {lower->predicate, filter.predicate}, type), filter.position});
+    }
+  }
+  return make_filter(input, filter);
+}
+
+LogicalPtr fold(const LogicalPtr& node) {
+  if (const auto* f = node->as<LogicalFilter>()) return make_filter(node->input(), {expr::fold_constants(f->predicate), f->position});
+  if (const auto* p = node->as<LogicalProject>()) {
+    std::vector<ExprPtr> exprs;
+    for (const ExprPtr& e : p->exprs) exprs.push_back(expr::fold_constants(e));
+    return make_project(node->input(), std::move(exprs), names_of(*node));
+  }
+  return node;
+}
+
+// ---- pruning
+
+constexpr std::size_t kGone = SIZE_MAX;
+
+/// A rebuilt node, and where each of the old columns is in it (kGone when it was dropped).
+struct Pruned {
+  LogicalPtr node;
+  std::vector<std::size_t> map;
+};
+using Needed = std::vector<bool>;
+
+ExprPtr remapped(const ExprPtr& e, const std::vector<std::size_t>& map) { return expr::remap_columns(e, map); }
+
+void need(Needed& needed, const Expr& e) {
+  for (const std::size_t c : expr::columns_read(e)) needed[c] = true;
+}
+
+class Pruner {
+ public:
+  explicit Pruner(const std::vector<std::string>& also_read) : also_read_(also_read) {}
+
+  Pruned run(const LogicalPtr& node, Needed needed) {
+    if (!needed.empty() && std::ranges::none_of(needed, [](bool b) { return b; })) needed[cheapest(*node)] = true;  // rows need a column
+    return std::visit([&](const auto& op) { return prune(node, op, needed); }, node->op);
+  }
+
+ private:
+  /// Position of the column that costs least to carry.
+  static std::size_t cheapest(const LogicalNode& node) {
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < node.columns.size(); ++i) {
+      const auto cost = [&](std::size_t k) { return node.columns[k].type.width() == 0 ? 1000 : node.columns[k].type.width(); };
+      if (cost(i) < cost(best)) best = i;
+    }
+    return best;
+  }
+  static std::vector<std::size_t> identity(std::size_t n) {
+    std::vector<std::size_t> map(n);
+    for (std::size_t i = 0; i < n; ++i) map[i] = i;
+    return map;
+  }
+
+  Pruned prune(const LogicalPtr&, const LogicalScan& scan, Needed needed) {
+    const Schema schema = scan.table.schema();
+    if (scan.row_time) needed[scan.row_time->column] = true;
+    if (scan.computed_row_time) need(needed, *scan.computed_row_time);
+    Pruned out;
+    out.map.assign(needed.size(), kGone);
+    LogicalScan kept = scan;
+    kept.columns.clear();
+    for (std::size_t i = 0; i < scan.columns.size(); ++i) {
+      if (!needed[i] && std::ranges::find(also_read_, schema[scan.columns[i]].name) == also_read_.end()) continue;
+      out.map[i] = kept.columns.size();
+      kept.columns.push_back(scan.columns[i]);
+    }
+    if (scan.computed_row_time) {
+      kept.computed_row_time = remapped(scan.computed_row_time, out.map);
+      out.map[scan.columns.size()] = kept.columns.size();
+    }
+    if (kept.row_time) kept.row_time->column = out.map[scan.row_time->column];
+    out.node = make_scan(std::move(kept));
+    return out;
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalFilter& filter, Needed needed) {
+    need(needed, *filter.predicate);
+    Pruned in = run(node->input(), std::move(needed));
+    return {make_filter(in.node, {remapped(filter.predicate, in.map), filter.position}), in.map};
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalProject& project, const Needed& needed) {
+    Needed below(node->input()->columns.size(), false);
+    for (std::size_t i = 0; i < project.exprs.size(); ++i)
+      if (needed[i]) need(below, *project.exprs[i]);
+    Pruned in = run(node->input(), std::move(below));
+    Pruned out;
+    out.map.assign(needed.size(), kGone);
+    std::vector<ExprPtr> exprs;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < project.exprs.size(); ++i) {
+      if (!needed[i]) continue;
+      out.map[i] = exprs.size();
+      exprs.push_back(remapped(project.exprs[i], in.map));
+      names.push_back(node->columns[i].name);
+    }
+    out.node = make_project(in.node, std::move(exprs), std::move(names));
+    return out;
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalWindow& window, Needed needed) {
+    const std::size_t width = node->input()->columns.size();
+    needed.resize(width);
+    needed[window.time_column] = true;
+    Pruned in = run(node->input(), std::move(needed));
+    LogicalWindow moved = window;
+    moved.time_column = in.map[window.time_column];
+    const std::size_t kept = in.node->columns.size();
+    for (std::size_t i = 0; i < 3; ++i) in.map.push_back(kept + i);
+    return {make_window(in.node, moved), in.map};
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalAggregate& aggregate, const Needed& needed) {
+    Needed below(node->input()->columns.size(), false);
+    for (const std::size_t k : aggregate.keys) below[k] = true;
+    Pruned out;
+    out.map.assign(needed.size(), kGone);
+    LogicalAggregate kept = aggregate;
+    kept.calls.clear();
+    const std::size_t keys = aggregate.keys.size();
+    for (std::size_t i = 0; i < keys; ++i) out.map[i] = i;
+    for (std::size_t i = 0; i < aggregate.calls.size(); ++i) {
+      // An aggregation without keys stays one: its only row comes from a call.
+      const bool last_one = keys == 0 && i + 1 == aggregate.calls.size() && kept.calls.empty();
+      if (!needed[keys + i] && !last_one) continue;
+      out.map[keys + i] = keys + kept.calls.size();
+      kept.calls.push_back(aggregate.calls[i]);
+      for (const std::size_t a : aggregate.calls[i].args) below[a] = true;
+      if (aggregate.calls[i].filter != SIZE_MAX) below[aggregate.calls[i].filter] = true;
+    }
+    Pruned in = run(node->input(), std::move(below));
+    for (std::size_t& k : kept.keys) k = in.map[k];
+    for (LogicalCall& call : kept.calls) {
+      for (std::size_t& a : call.args) a = in.map[a];
+      if (call.filter != SIZE_MAX) call.filter = in.map[call.filter];
+    }
+    out.node = make_aggregate(in.node, std::move(kept));
+    return out;
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalOver& over, Needed needed) {
+    const std::size_t width = node->input()->columns.size();
+    LogicalOver kept = over;
+    kept.calls.clear();
+    std::vector<std::size_t> results;
+    Needed below(needed.begin(), needed.begin() + static_cast<std::ptrdiff_t>(width));
+    below[over.time_column] = true;
+    for (const std::size_t k : over.keys) below[k] = true;
+    for (std::size_t i = 0; i < over.calls.size(); ++i) {
+      if (!needed[width + i]) {
+        results.push_back(kGone);
+        continue;
+      }
+      results.push_back(kept.calls.size());
+      kept.calls.push_back(over.calls[i]);
+      below[over.calls[i].argument] = true;
+    }
+    Pruned in = run(node->input(), std::move(below));
+    kept.time_column = in.map[over.time_column];
+    for (std::size_t& k : kept.keys) k = in.map[k];
+    for (OverCall& call : kept.calls) call.argument = in.map[call.argument];
+    const std::size_t base = in.node->columns.size();
+    for (const std::size_t r : results) in.map.push_back(r == kGone ? kGone : base + r);
+    return {make_over(in.node, std::move(kept)), in.map};
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalUnion&, const Needed& needed) {
+    std::vector<std::size_t> columns;
+    Pruned out;
+    out.map.assign(needed.size(), kGone);
+    for (std::size_t i = 0; i < needed.size(); ++i) {
+      if (!needed[i]) continue;
+      out.map[i] = columns.size();
+      columns.push_back(i);
+    }
+    std::vector<LogicalPtr> inputs;
+    for (const LogicalPtr& input : node->inputs) {
+      Pruned in = run(input, needed);
+      std::vector<std::size_t> kept;
+      for (const std::size_t c : columns) kept.push_back(in.map[c]);
+      inputs.push_back(kept == identity(in.node->columns.size()) ? in.node : make_selection(in.node, kept));
+    }
+    out.node = make_union(std::move(inputs));
+    return out;
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalValues& values, const Needed& needed) {
+    Pruned out;
+    out.map.assign(needed.size(), kGone);
+    LogicalValues kept;
+    kept.rows.resize(values.rows.size());
+    std::vector<ColumnInfo> columns;
+    for (std::size_t i = 0; i < needed.size(); ++i) {
+      if (!needed[i]) continue;
+      out.map[i] = columns.size();
+      columns.push_back(node->columns[i]);
+      for (std::size_t r = 0; r < values.rows.size(); ++r) kept.rows[r].push_back(values.rows[r][i]);
+    }
+    out.node = make_values(std::move(kept), std::move(columns));
+    return out;
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalSort& sort, Needed needed) {
+    for (const Sort::Key& k : sort.keys) needed[k.column] = true;
+    Pruned in = run(node->input(), std::move(needed));
+    LogicalSort kept = sort;
+    for (Sort::Key& k : kept.keys) k.column = in.map[k.column];
+    return {make_sort(in.node, std::move(kept)), in.map};
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalSink& sink, const Needed&) {
+    const std::size_t width = node->input()->columns.size();
+    Pruned in = run(node->input(), Needed(width, true));
+    LogicalPtr input = in.map == identity(in.node->columns.size()) ? in.node : make_selection(in.node, in.map);
+    return {make_sink(std::move(input), sink), {}};
+  }
+
+  const std::vector<std::string>& also_read_;
+};
+
+}  // namespace
+
+LogicalPtr simplify(const LogicalPtr& node) {
+  std::vector<LogicalPtr> inputs;
+  for (const LogicalPtr& input : node->inputs) inputs.push_back(simplify(input));
+  LogicalPtr n = fold(with_inputs(*node, std::move(inputs)));
+  if (const auto* f = n->as<LogicalFilter>()) {
+    LogicalPtr lowered = place_filter(n->input(), *f, nullptr);
+    return lowered->as<LogicalProject>() ? merge_projects(lowered) : lowered;
+  }
+  return n->as<LogicalProject>() ? merge_projects(n) : n;
+}
+
+LogicalPtr prune(const LogicalPtr& sink, const std::vector<std::string>& also_read) { return Pruner(also_read).run(sink, {}).node; }
+
+void collect_reads(const LogicalPtr& node, ColumnsRead& out) {
+  if (const auto* scan = node->as<LogicalScan>()) {
+    auto& columns = out[scan->id];
+    columns.insert(columns.end(), scan->columns.begin(), scan->columns.end());
+    std::ranges::sort(columns);
+    columns.erase(std::ranges::unique(columns).begin(), columns.end());
+  }
+  for (const LogicalPtr& input : node->inputs) collect_reads(input, out);
+}
+
+}  // namespace supyo::plan

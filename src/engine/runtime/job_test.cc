@@ -1,0 +1,260 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "core/env/sim/sim_env.h"
+#include "engine/runtime/job_runner.h"
+#include "engine/runtime/test_job.h"
+
+namespace supyo::runtime {
+namespace {
+
+using testkit::FakeTable;
+using testkit::sorted;
+
+class ParallelJob : public ::testing::TestWithParam<std::uint32_t> {};
+
+TEST_P(ParallelJob, GivesTheSameRowsAtAnyParallelism) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    TestJob job(seed);
+    env::SimEnv sim(seed);
+    JobConfig config = job.config(seed);
+    config.parallelism = GetParam();
+    const auto result = job.run(sim, config);
+    ASSERT_TRUE(result) << result.error().to_string();
+    EXPECT_EQ(result->state, JobState::kFinished);
+    EXPECT_EQ(sorted(job.table.rows()), job.expected()) << "seed " << seed;
+    EXPECT_EQ(sorted(job.late.rows()), job.expected_late()) << "seed " << seed;
+    EXPECT_EQ(job.dead.size(), job.expected_dead()) << "seed " << seed;
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Shards, ParallelJob, ::testing::Values(1U, 2U, 3U, 4U));
+
+TEST(Job, FinishedJobDoesNothingWhenRunAgain) {
+  TestJob job(1);
+  env::SimEnv sim(1);
+  ASSERT_TRUE(job.run(sim, job.config(1)));
+  const auto rows = job.table.rows();
+  const auto again = job.run(sim, job.config(1));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->was_finished);
+  EXPECT_EQ(again->state, JobState::kFinished);
+  EXPECT_EQ(job.table.rows(), rows);
+}
+
+TEST(Job, SameSeedSameTrace) {
+  std::set<std::uint64_t> traces;
+  for (const std::uint64_t seed : {1ULL, 1ULL, 2ULL}) {
+    TestJob job(7);
+    env::SimEnv sim(7);
+    JobConfig config = job.config(7);
+    config.parallelism = 3;
+    config.seed = seed;
+    std::uint64_t trace = 0;
+    ASSERT_TRUE(job.run(sim, config, &trace));
+    traces.insert(hash_combine(trace, sim.files().trace_hash()));
+  }
+  EXPECT_EQ(traces.size(), 2U);
+}
+
+TEST(Job, StopKeepsRowsThatWaitAndResumeGivesThem) {
+  TestJob job(3);
+  env::SimEnv sim(3);
+  auto runner = job.create(sim, job.config(3));
+  ASSERT_TRUE(runner) << runner.error().to_string();
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(job.step(sim, **runner));
+  (*runner)->stop();
+  const auto stopped = (*runner)->run_stepped([&](TimeUs t) { sim.clock().advance_to(t); });
+  ASSERT_TRUE(stopped) << stopped.error().to_string();
+  EXPECT_EQ(stopped->state, JobState::kStopped);
+  EXPECT_LT(job.table.size(), job.expected().size());
+  runner->reset();
+  JobConfig config = job.config(3);
+  config.parallelism = 4;
+  const auto result = job.run(sim, config);
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(sorted(job.table.rows()), job.expected());
+  EXPECT_EQ(sorted(job.late.rows()), job.expected_late());
+}
+
+TEST(Job, DrainFiresEverythingThatWasRead) {
+  TestJob job(4, /*bounded=*/false);
+  env::SimEnv sim(4);
+  auto runner = job.create(sim, job.config(4));
+  ASSERT_TRUE(runner);
+  for (int i = 0; i < 2000; ++i) ASSERT_TRUE(job.step(sim, **runner));
+  EXPECT_LT(job.table.size(), job.expected().size());  // the last rows wait for a watermark that does not come
+  (*runner)->drain();
+  const auto result = (*runner)->run_stepped([&](TimeUs t) { sim.clock().advance_to(t); });
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->state, JobState::kFinished);
+  EXPECT_EQ(sorted(job.table.rows()), job.expected());
+}
+
+TEST(Job, PlanThatDoesNotFitItsStateIsRefused) {
+  TestJob job(5);
+  env::SimEnv sim(5);
+  ASSERT_TRUE(job.run(sim, job.config(5)));
+  auto graph = job.graph(5);
+  graph.fingerprint = "another";
+  const auto runner = JobRunner::create(sim.env(), std::move(graph), job.config(5));
+  ASSERT_FALSE(runner);
+  EXPECT_EQ(runner.error().code, ErrorCode::kStateOfOtherJob);
+}
+
+TEST(Job, TwoRunnersOnOneStateDirectoryAreRefused) {
+  TestJob job(5);
+  env::SimEnv sim(5);
+  const auto first = job.create(sim, job.config(5));
+  ASSERT_TRUE(first);
+  const auto second = job.create(sim, job.config(5));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kStateLocked);
+}
+
+TEST(Job, ParallelismOutsideItsBoundsIsRefused) {
+  TestJob job(5);
+  env::SimEnv sim(5);
+  JobConfig config = job.config(5);
+  config.parallelism = 0;
+  EXPECT_EQ(job.create(sim, config).error().code, ErrorCode::kBadOptionValue);
+}
+
+TEST(Job, NothingHappeningWritesNothing) {
+  TestJob job(6, /*bounded=*/false);
+  env::SimEnv sim(6);
+  auto runner = job.create(sim, job.config(6));
+  ASSERT_TRUE(runner);
+  for (int i = 0; i < 3000; ++i) ASSERT_TRUE(job.step(sim, **runner));
+  const auto quiet = (*runner)->stats();
+  const auto written = sim.files().bytes_written();
+  for (int i = 0; i < 3000; ++i) ASSERT_TRUE(job.step(sim, **runner));
+  EXPECT_EQ((*runner)->stats().epochs.last_final, quiet.epochs.last_final);
+  EXPECT_EQ(sim.files().bytes_written(), written);
+}
+
+TEST(Job, RowBoundClosesAnEpochBeforeTheInterval) {
+  TestJob job(8);
+  env::SimEnv sim(8);
+  JobConfig config = job.config(8);
+  config.checkpoint_interval_us = kHour;
+  config.epoch_rows = 50;
+  ASSERT_TRUE(job.run(sim, config));
+  EXPECT_GE(job.table.epochs().size(), 3U);
+  EXPECT_EQ(sorted(job.table.rows()), job.expected());
+}
+
+TEST(Job, SlowPrepareHoldsTheEpochAndLosesNothing) {
+  TestJob job(9);
+  int polls = 0;
+  job.table.prepared = [&](Epoch) { return ++polls % 7 == 0; };
+  env::SimEnv sim(9);
+  JobConfig config = job.config(9);
+  config.parallelism = 2;
+  ASSERT_TRUE(job.run(sim, config));
+  EXPECT_EQ(sorted(job.table.rows()), job.expected());
+}
+
+TEST(Job, UnknownCommitOutcomeIsLookedAtAgainAndNeverAFailure) {
+  TestJob job(10);
+  int asked = 0;
+  job.table.on_commit = [&](Epoch, TimeUs) {
+    ++asked;
+    return asked % 3 == 0 ? FakeTable::Answer::kCommitButSayNothing : FakeTable::Answer::kUnknown;
+  };
+  env::SimEnv sim(10);
+  const auto result = job.run(sim, job.config(10));
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(result->restarts, 0U);
+  EXPECT_GT(asked, 3);
+  EXPECT_EQ(sorted(job.table.rows()), job.expected());
+}
+
+TEST(Job, NextEpochWaitsUntilTheLastOneIsVisible) {
+  TestJob job(11);
+  constexpr DurationUs kDelay = 700 * kMillisecond;
+  std::map<std::int64_t, TimeUs> first_asked;
+  job.table.on_commit = [&](Epoch e, TimeUs now) {
+    const auto [it, first] = first_asked.emplace(e.value, now);
+    return now - it->second >= kDelay ? FakeTable::Answer::kCommit : FakeTable::Answer::kNotYet;
+  };
+  env::SimEnv sim(11);
+  JobConfig config = job.config(11);
+  config.checkpoint_interval_us = 100 * kMillisecond;
+  job.trickle(sim);
+  ASSERT_TRUE(job.run(sim, config));
+  EXPECT_EQ(sorted(job.table.rows()), job.expected());
+  ASSERT_GE(first_asked.size(), 3U);
+  TimeUs before = kTimeMin;
+  for (const auto& [epoch, at] : first_asked) {
+    if (before != kTimeMin) EXPECT_GE(at - before, kDelay) << "epoch " << epoch;
+    before = at;
+  }
+}
+
+TEST(Job, SinkFailureRestartsFromTheLastFinalEpochInTheProcess) {
+  TestJob job(12);
+  int asked = 0;
+  job.table.on_commit = [&](Epoch, TimeUs) { return ++asked == 3 || asked == 5 ? FakeTable::Answer::kFail : FakeTable::Answer::kCommit; };
+  env::SimEnv sim(12);
+  const auto result = job.run(sim, job.config(12));
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(result->restarts, 2U);
+  EXPECT_EQ(sorted(job.table.rows()), job.expected());
+  EXPECT_EQ(sorted(job.late.rows()), job.expected_late());
+}
+
+TEST(Job, GivesUpAfterTheAttemptsAndKeepsTheCause) {
+  TestJob job(13);
+  job.table.on_commit = [](Epoch, TimeUs) { return FakeTable::Answer::kFail; };
+  env::SimEnv sim(13);
+  JobConfig config = job.config(13);
+  config.restart = {.kind = RestartStrategy::Kind::kExponential, .attempts = 4, .delay_us = kSecond, .delay_max_us = 3 * kSecond};
+  auto runner = job.create(sim, config);
+  ASSERT_TRUE(runner);
+  const TimeUs begin = sim.clock().now_us();
+  const auto result = (*runner)->run_stepped([&](TimeUs t) { sim.clock().advance_to(t); });
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kOutsideUnavailable);
+  EXPECT_EQ((*runner)->stats().restarts, 4U);
+  EXPECT_EQ((*runner)->stats().state, JobState::kFailed);
+  EXPECT_GE(sim.clock().now_us() - begin, (1 + 2 + 3 + 3) * kSecond);
+  EXPECT_LT(sim.clock().now_us() - begin, 12 * kSecond);
+}
+
+TEST(Job, WithoutAStateDirectoryTheFirstFailureEndsTheJob) {
+  TestJob job(14);
+  job.script.failures_to_come = 1;
+  env::SimEnv sim(14);
+  JobConfig config = job.config(14);
+  config.state_dir.clear();
+  const auto result = job.run(sim, config);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kOutsideUnavailable);
+}
+
+TEST(Job, WithoutAStateDirectoryRowsBecomeVisibleByEpoch) {
+  TestJob job(15);
+  env::SimEnv sim(15);
+  JobConfig config = job.config(15);
+  config.state_dir.clear();
+  ASSERT_TRUE(job.run(sim, config));
+  EXPECT_EQ(sorted(job.table.rows()), job.expected());
+}
+
+TEST(Job, SourcePositionsAreAcknowledgedOnlyOnceFinal) {
+  TestJob job(16);
+  env::SimEnv sim(16);
+  auto runner = job.create(sim, job.config(16));
+  ASSERT_TRUE(runner);
+  for (;;) {
+    const auto more = job.step(sim, **runner);
+    ASSERT_TRUE(more);
+    for (auto& p : job.script.parts())
+      if ((*runner)->stats().epochs.last_final.value == 0) EXPECT_EQ(p.acknowledged, 0);
+    if (!*more) break;
+  }
+}
+
+}  // namespace
+}  // namespace supyo::runtime

@@ -13,11 +13,13 @@ struct DurableState::Background {
   std::unique_ptr<env::Thread> thread;
 };
 
-DurableState::DurableState(const env::Env& env, state::JobDirectory directory) : env_(env), directory_(std::move(directory)) {}
+DurableState::DurableState(const env::Env& env, state::JobDirectory directory, const state::JournalOptions& options)
+    : env_(env), directory_(std::move(directory)), options_(options) {}
 
-Result<std::unique_ptr<DurableState>> DurableState::open(const env::Env& env, const std::string& dir, const std::string& fingerprint) {
+Result<std::unique_ptr<DurableState>> DurableState::open(const env::Env& env, const std::string& dir, const std::string& fingerprint,
+                                                         const state::JournalOptions& options) {
   SUPYO_ASSIGN(auto directory, state::JobDirectory::open(env, dir, fingerprint));
-  std::unique_ptr<DurableState> out(new DurableState(env, std::move(directory)));
+  std::unique_ptr<DurableState> out(new DurableState(env, std::move(directory), options));
   SUPYO_TRY(out->reopen());
   return out;
 }
@@ -36,7 +38,7 @@ void DurableState::abandon_snapshot() {
 Status DurableState::reopen() {
   abandon_snapshot();
   journal_.reset();
-  SUPYO_ASSIGN(journal_, state::Journal::open(env_, directory_.path(), directory_.job_id()));
+  SUPYO_ASSIGN(journal_, state::Journal::open(env_, directory_.path(), directory_.job_id(), options_));
   SUPYO_ASSIGN(meta_, decode_epoch_meta(journal_->recovered().sections));
   return ok();
 }

@@ -18,7 +18,7 @@ namespace supyo::runtime {
 class DurableState {
  public:
   /// Errors: as JobDirectory::open and Journal::open.
-  static Result<std::unique_ptr<DurableState>> open(const env::Env& env, const std::string& dir, const std::string& fingerprint);
+  static Result<std::unique_ptr<DurableState>> open(const env::Env& env, const std::string& dir, const std::string& fingerprint, const state::JournalOptions& options);
   ~DurableState();
 
   /// Reads the journal again: for a restart inside the process. Errors: as Journal::open.
@@ -41,12 +41,13 @@ class DurableState {
   Result<bool> poll_snapshot(bool now);
 
  private:
-  DurableState(const env::Env& env, state::JobDirectory directory);
+  DurableState(const env::Env& env, state::JobDirectory directory, const state::JournalOptions& options);
   void abandon_snapshot();
   struct Background;
 
   env::Env env_;
   state::JobDirectory directory_;
+  state::JournalOptions options_;
   std::unique_ptr<state::Journal> journal_;
   EpochMeta meta_;
   std::unique_ptr<state::SnapshotBuilder> builder_;

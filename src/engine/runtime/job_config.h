@@ -5,6 +5,7 @@
 
 #include "core/base/fault_point.h"
 #include "core/base/strong.h"
+#include "data/state/journal.h"
 #include "data/types/visibility.h"
 
 namespace supyo::runtime {
@@ -32,6 +33,7 @@ struct JobConfig {
   std::size_t batch_rows = 1024;          ///< what a source is asked for at a time, 1..4096
   std::size_t queue_batches = 16;         ///< capacity of one exchange queue
   std::string state_dir;                  ///< empty: the job keeps nothing and cannot be resumed
+  state::JournalOptions journal;          ///< sizes of the journal's segments, and when snapshots are made
   RestartStrategy restart;
   VirtualCosts costs;
   VisibilityObserver* observer = nullptr; ///< not owned; outlives the runner

@@ -35,7 +35,7 @@ Status JobRunner::Impl::prepare() {
     job_id = env::new_uuid(env.random);
     return ok();
   }
-  SUPYO_ASSIGN(state, DurableState::open(env, config.state_dir, graph.fingerprint));
+  SUPYO_ASSIGN(state, DurableState::open(env, config.state_dir, graph.fingerprint, config.journal));
   job_id = state->job_id();
   if (config.control) control = std::make_unique<ControlServer>(env, config.state_dir);
   return ok();

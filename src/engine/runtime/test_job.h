@@ -57,6 +57,7 @@ class TestJob {
     c.batch_rows = 7;
     c.queue_batches = 2;
     c.seed = seed;
+    c.journal = {.segment_bytes = 8U << 10, .snapshot_after_bytes = 4U << 10, .snapshot_after_segments = 3};
     c.control = false;
     return c;
   }

@@ -12,7 +12,7 @@
 namespace supyo::syntax {
 
 /// Longest text that is parsed, in bytes.
-inline constexpr std::size_t kMaxScriptBytes = 16u << 20;
+inline constexpr std::size_t kMaxScriptBytes = 4u << 20;
 /// Deepest nesting of expressions, queries and types.
 inline constexpr int kMaxNesting = 200;
 

@@ -69,6 +69,7 @@ class Parser {
   void interval_type(TypeName& type);
   std::optional<TimeUnit> try_time_unit();
   TimeUnit time_unit();
+  TimeUnit finer_unit(TimeUnit coarse);
 
   // ---- expressions (parser_expr.cc, parser_special.cc)
   ExprPtr expression(int min_precedence = 0);

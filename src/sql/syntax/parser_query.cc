@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "sql/syntax/keywords.h"
+#include "sql/syntax/parser.h"
 #include "sql/syntax/parser_impl.h"
 
 namespace supyo::syntax {
@@ -11,10 +12,26 @@ constexpr int kIntersectPrecedence = 2;
 
 }  // namespace
 
-/// SELECT, WITH, VALUES, or parentheses around one of them.
+/// SELECT, WITH, VALUES, or parentheses that hold a query and nothing else: `((SELECT 1) + 2)` is an expression and
+/// `((SELECT 1) AS a JOIN b ..)` a join, so what follows each closing parenthesis decides.
 bool Parser::starts_query(std::size_t ahead) const {
-  while (is_symbol("(", ahead)) ++ahead;
-  return is_word("SELECT", ahead) || is_word("WITH", ahead) || is_word("VALUES", ahead);
+  std::size_t open = 0;
+  while (is_symbol("(", ahead) && open <= static_cast<std::size_t>(kMaxNesting)) {
+    ++ahead;
+    ++open;
+  }
+  if (!is_word("SELECT", ahead) && !is_word("WITH", ahead) && !is_word("VALUES", ahead)) return false;
+  std::size_t depth = open;
+  for (std::size_t i = ahead; open > 0 && !is_kind(TokenKind::kEnd, i); ++i) {
+    if (is_symbol("(", i)) ++depth;
+    if (!is_symbol(")", i) || --depth >= open) continue;
+    --open;
+    const bool goes_on = is_word("UNION", i + 1) || is_word("INTERSECT", i + 1) || is_word("EXCEPT", i + 1) || is_word("ORDER", i + 1) ||
+                         is_word("LIMIT", i + 1) || is_word("OFFSET", i + 1) || is_word("FETCH", i + 1);
+    if (goes_on) return true;
+    if (!is_symbol(")", i + 1) && !is_symbol(";", i + 1) && !is_kind(TokenKind::kEnd, i + 1)) return false;
+  }
+  return true;
 }
 
 QueryPtr Parser::query() {
@@ -274,7 +291,7 @@ void Parser::join_condition(Join& join) {
 
 TableRefPtr Parser::table_primary() {
   const std::size_t start = here();
-  if (is_symbol("(") && !starts_query()) {
+  if (is_symbol("(") && !starts_query(1)) {
     take();
     TableRefPtr inner = joined_table();
     if (!accept_symbol(")")) fail_expected("a join or ')'");

@@ -78,7 +78,7 @@ ExprPtr Parser::interval_literal() {
   };
   digits(true);
   if (accept("TO")) {
-    value.to = time_unit();
+    value.to = finer_unit(value.from);
     if (value.to == TimeUnit::kSecond) digits(false);
   }
   return make(start, std::move(value));

@@ -15,7 +15,7 @@ Statement Parser::statement() {
 }
 
 Statement::Node Parser::statement_node() {
-  if (starts_query()) return SelectStatement{query()};
+  if (starts_query() || is_symbol("(")) return SelectStatement{query()};
   if (is_word("CREATE")) return create();
   if (accept("INSERT")) return insert();
   if (is_word("EXECUTE") || (is_word("STATEMENT") && is_word("SET", 1))) {

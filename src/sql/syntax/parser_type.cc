@@ -68,6 +68,16 @@ TimeUnit Parser::time_unit() {
   return TimeUnit::kSecond;
 }
 
+/// The unit after TO: DAY TO SECOND, YEAR TO MONTH.
+TimeUnit Parser::finer_unit(TimeUnit coarse) {
+  const Span span = peek().span;
+  const TimeUnit unit = time_unit();
+  const bool years = coarse == TimeUnit::kYear && unit == TimeUnit::kMonth;
+  const bool days = coarse >= TimeUnit::kDay && unit > coarse && unit <= TimeUnit::kSecond;
+  if (!years && !days) fail_at(span, ErrorCode::kSyntax, "an interval goes from a larger unit TO a smaller one", "DAY TO SECOND, HOUR TO MINUTE, YEAR TO MONTH");
+  return unit;
+}
+
 TypeName Parser::type() {
   const Level level(*this);
   const std::size_t start = here();
@@ -156,7 +166,7 @@ void Parser::interval_type(TypeName& type) {
   type.interval_to = type.interval_from;
   field_precision();
   if (accept("TO")) {
-    type.interval_to = time_unit();
+    type.interval_to = finer_unit(type.interval_from);
     if (is_symbol("(")) {
       const auto leading = type.precision;
       field_precision();

@@ -75,6 +75,7 @@ struct AggregateCall {
   std::vector<std::size_t> args;
   std::size_t filter = SIZE_MAX;   ///< FILTER (WHERE ..): BOOLEAN column of the input, SIZE_MAX = none
   std::string name;                ///< output column
+  bool distinct = false;           ///< the aggregate was resolved for DISTINCT arguments
 };
 
 }  // namespace supyo::expr

@@ -40,6 +40,17 @@ Result<std::uint64_t> row_count(const syntax::Expr& e, std::string_view clause) 
   return std::stoull(n->text);
 }
 
+}  // namespace
+
+Result<std::size_t> order_position(const syntax::Expr& e, std::size_t columns) {
+  SUPYO_ASSIGN(const std::uint64_t position, row_count(e, "ORDER BY"));
+  if (position < 1 || position > columns)
+    return fail_at(e.span, ErrorCode::kInvalidQuery, fmt::format("ORDER BY {}: the query has {} columns", position, columns), "count from 1");
+  return position - 1;
+}
+
+namespace {
+
 /// `node` with column i cast to types[i]; itself when nothing changes.
 LogicalPtr cast_columns(LogicalPtr node, const std::vector<Type>& types) {
   std::vector<ExprPtr> exprs;
@@ -75,9 +86,9 @@ Result<LogicalPtr> QueryBinder::bind(const syntax::Query& query, OrderAllowed or
     SUPYO_ASSIGN(node, renamed(std::move(node), c.columns, c.name.span));
     common_tables_.emplace_back(c.name.text, std::move(node));
   }
-  SUPYO_ASSIGN(LogicalPtr node, body(query.body));
+  SUPYO_ASSIGN(LogicalPtr node, order_and_limit(query, order));
   common_tables_.resize(outer);
-  return order_and_limit(std::move(node), query, order);
+  return node;
 }
 
 Result<LogicalPtr> QueryBinder::body(const syntax::QueryBody& b) {
@@ -87,59 +98,69 @@ Result<LogicalPtr> QueryBinder::body(const syntax::QueryBody& b) {
   return bind(**b.as<syntax::QueryPtr>());
 }
 
-Result<LogicalPtr> QueryBinder::order_and_limit(LogicalPtr input, const syntax::Query& query, OrderAllowed order) {
-  if (query.order_by.empty() && !query.limit && !query.offset) return input;
-  LogicalSort sort;
-  sort.position = query.span.position();
-  if (!query.order_by.empty()) {
-    sort.position = query.order_by.front().expr->span.position();
-    if (order == OrderAllowed::kNo)
-      return fail_at(sort.position, ErrorCode::kUnsupported, "ORDER BY inside a stream is not supported",
-                     "rows of a table have no order: sort where the result is read (supyo sql -e \"SELECT .. ORDER BY ..\")");
+/// The columns that ORDER BY sorts by, when it sees only what the query gives: by number, name, or an expression computed behind them.
+Result<std::vector<std::size_t>> QueryBinder::order_columns(LogicalPtr& input, const syntax::Query& query) {
+  const Scope scope{.node = input, .alias = {}, .path = {}};
+  const std::size_t width = input->columns.size();
+  std::vector<ExprPtr> exprs;
+  std::vector<std::string> names = names_of(*input);
+  for (std::size_t i = 0; i < width; ++i) exprs.push_back(column_of(*input, i));
+  std::vector<std::size_t> columns;
+  for (const syntax::OrderItem& item : query.order_by) {
+    if (item.expr->as<syntax::NumberLiteral>()) {
+      SUPYO_ASSIGN(const std::size_t position, order_position(*item.expr, width));
+      columns.push_back(position);
+      continue;
+    }
+    SUPYO_ASSIGN(ExprPtr key, ExprBinder(ctx_.functions, scope).bind(*item.expr));
+    columns.push_back(key->kind == expr::Expr::Kind::kColumn ? key->column : exprs.size());
+    if (key->kind == expr::Expr::Kind::kColumn) continue;
+    exprs.push_back(std::move(key));
+    names.push_back("$order");
   }
+  if (exprs.size() > width) input = make_project(input, std::move(exprs), std::move(names));
+  return columns;
+}
+
+Result<LogicalPtr> QueryBinder::order_and_limit(const syntax::Query& query, OrderAllowed order) {
+  if (query.order_by.empty() && !query.limit && !query.offset) return body(query.body);
+  LogicalSort sort;
+  sort.position = (query.limit ? query.limit->span : query.span).position();
   if (query.limit) {
     SUPYO_ASSIGN(sort.count, row_count(*query.limit, "LIMIT"));
-    if (query.order_by.empty()) sort.position = query.limit->span.position();
   }
   if (query.offset) {
     SUPYO_ASSIGN(sort.offset, row_count(*query.offset, "OFFSET"));
   }
-  // Keys that are no plain output columns are computed behind the visible ones and cut off again.
-  Scope scope{.node = input, .alias = {}, .path = {}};
-  std::vector<ExprPtr> exprs;
-  std::vector<std::string> names = names_of(*input);
-  const std::size_t visible = input->columns.size();
-  for (std::size_t i = 0; i < visible; ++i) exprs.push_back(column_of(*input, i));
-  for (const syntax::OrderItem& item : query.order_by) {
-    ExprBinder binder(ctx_.functions, scope);
-    ExprPtr key;
-    const auto* n = item.expr->as<syntax::NumberLiteral>();
-    if (n != nullptr && n->kind == syntax::NumberLiteral::Kind::kInteger) {
-      SUPYO_ASSIGN(const std::uint64_t position, row_count(*item.expr, "ORDER BY"));
-      if (position < 1 || position > visible)
-        return fail_at(item.expr->span, ErrorCode::kInvalidQuery, fmt::format("ORDER BY {}: the query has {} columns", position, visible), "count from 1");
-      key = exprs[position - 1];
-    } else {
-      auto bound = binder.bind(*item.expr);
-      if (!bound && bound.error().code == ErrorCode::kUnknownColumn) {
-        Error e = std::move(bound).error();
-        e.hint += "; ORDER BY sees the columns that SELECT gives";
-        return std::unexpected(std::move(e));
-      }
-      SUPYO_ASSIGN(key, std::move(bound));
-    }
-    std::size_t column = exprs.size();
-    if (key->kind == expr::Expr::Kind::kColumn) {
-      column = key->column;
-    } else {
-      exprs.push_back(key);
-      names.push_back("$order");
-    }
-    // Flink: nulls are low, so first when ascending and last when descending.
-    sort.keys.push_back({column, item.descending, item.nulls_first.value_or(!item.descending)});
+  if (query.order_by.empty()) {
+    SUPYO_ASSIGN(LogicalPtr input, body(query.body));
+    return make_sort(std::move(input), std::move(sort));
   }
-  if (exprs.size() == visible) return make_sort(std::move(input), std::move(sort));
-  LogicalPtr sorted = make_sort(make_project(std::move(input), std::move(exprs), std::move(names)), std::move(sort));
+  sort.position = query.order_by.front().expr->span.position();
+  if (order == OrderAllowed::kNo)
+    return fail_at(sort.position, ErrorCode::kUnsupported, "ORDER BY inside a stream is not supported",
+                   "rows of a table have no order: sort where the result is read (supyo sql -e \"SELECT .. ORDER BY ..\")");
+  LogicalPtr input;
+  std::size_t visible = 0;
+  std::vector<std::size_t> columns;
+  const auto* select = query.body.as<syntax::Select>();
+  if (select != nullptr && !select->distinct) {
+    SelectBinder binder(*this, *select);
+    SUPYO_ASSIGN(input, binder.bind_with_keys(query.order_by));
+    visible = binder.visible();
+    columns = binder.key_columns();
+  } else {
+    SUPYO_ASSIGN(input, body(query.body));
+    visible = input->columns.size();
+    SUPYO_ASSIGN(columns, order_columns(input, query));
+  }
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const syntax::OrderItem& item = query.order_by[i];
+    // Flink: nulls are low, so first when ascending and last when descending.
+    sort.keys.push_back({columns[i], item.descending, item.nulls_first.value_or(!item.descending)});
+  }
+  LogicalPtr sorted = make_sort(std::move(input), std::move(sort));
+  if (sorted->columns.size() == visible) return sorted;
   std::vector<std::size_t> kept;
   for (std::size_t i = 0; i < visible; ++i) kept.push_back(i);
   return make_selection(std::move(sorted), kept);

@@ -40,7 +40,8 @@ class QueryBinder {
   Result<LogicalPtr> body(const syntax::QueryBody& body);
   Result<LogicalPtr> values(const syntax::Values& values, const syntax::Span& span);
   Result<LogicalPtr> set_operation(const syntax::SetOperation& op, const syntax::Span& span);
-  Result<LogicalPtr> order_and_limit(LogicalPtr input, const syntax::Query& query, OrderAllowed order);
+  Result<LogicalPtr> order_and_limit(const syntax::Query& query, OrderAllowed order);
+  Result<std::vector<std::size_t>> order_columns(LogicalPtr& input, const syntax::Query& query);
 
   Result<Scope> from(const syntax::TableRef& ref);
   Result<Scope> named(const syntax::TableByName& table, const syntax::Span& span);
@@ -63,6 +64,10 @@ class SelectBinder {
  public:
   SelectBinder(QueryBinder& queries, const syntax::Select& select) : queries_(queries), select_(select) {}
   Result<LogicalPtr> bind();
+  /// As bind(), with the keys of ORDER BY that SELECT does not give as further columns behind `visible()`. Not for SELECT DISTINCT.
+  Result<LogicalPtr> bind_with_keys(const std::vector<syntax::OrderItem>& order_by);
+  std::size_t visible() const { return visible_; }
+  const std::vector<std::size_t>& key_columns() const { return key_columns_; }
 
  private:
   struct Item {
@@ -83,6 +88,7 @@ class SelectBinder {
   };
 
   Status bind_items();
+  Status bind_keys();
   Status expand_star(const syntax::Star& star, const syntax::Span& span);
   Status bind_group_by();
   Status bind_group_item(const syntax::GroupItem& item);
@@ -100,6 +106,9 @@ class SelectBinder {
   QueryBinder& queries_;
   const syntax::Select& select_;
   Scope scope_;
+  const std::vector<syntax::OrderItem>* order_by_ = nullptr;
+  std::size_t visible_ = 0;
+  std::vector<std::size_t> key_columns_;
   std::vector<Item> items_;
   expr::ExprPtr having_;
   bool grouped_ = false;
@@ -108,6 +117,9 @@ class SelectBinder {
   std::vector<OverSlot> overs_;
   std::vector<std::pair<std::size_t, syntax::Span>> references_;   ///< columns of FROM used in items and HAVING, and where
 };
+
+/// ORDER BY n: column n - 1 of `columns`.
+Result<std::size_t> order_position(const syntax::Expr& e, std::size_t columns);
 
 /// The delay of WATERMARK FOR column AS expression. Errors: kUnsupported for anything but `column` or `column - INTERVAL`.
 Result<DurationUs> bind_watermark(const syntax::Expr& expression, const std::string& column);

@@ -185,6 +185,8 @@ Status SelectBinder::bind_items() {
     else if (const auto* c = item.expr->as<syntax::ColumnRef>()) name = c->name.last();
     items_.push_back({std::move(e), std::move(name)});
   }
+  visible_ = items_.size();
+  if (order_by_ != nullptr) SUPYO_TRY(bind_keys());
   if (select_.having) {
     ExprBinder b = binder(true, false);
     SUPYO_ASSIGN(having_, b.bind_predicate(*select_.having, "HAVING"));
@@ -193,6 +195,34 @@ Status SelectBinder::bind_items() {
   grouped_ = select_.has_group_by || !aggregates_.empty() || having_;
   if (grouped_) SUPYO_TRY(group());
   return ok();
+}
+
+Status SelectBinder::bind_keys() {
+  for (const syntax::OrderItem& order : *order_by_) {
+    if (order.expr->as<syntax::NumberLiteral>()) {
+      SUPYO_ASSIGN(const std::size_t position, order_position(*order.expr, visible_));
+      key_columns_.push_back(position);
+      continue;
+    }
+    // A name of the select list goes before a column of FROM.
+    const auto* c = order.expr->as<syntax::ColumnRef>();
+    const auto named = std::ranges::find_if(items_, [&](const Item& i) { return c != nullptr && c->name.parts.size() == 1 && i.name == c->name.last(); });
+    if (named != items_.end() && named < items_.begin() + static_cast<std::ptrdiff_t>(visible_)) {
+      key_columns_.push_back(static_cast<std::size_t>(named - items_.begin()));
+      continue;
+    }
+    ExprBinder b = binder(true, true);
+    SUPYO_ASSIGN(ExprPtr e, b.bind(*order.expr));
+    references_.insert(references_.end(), b.references().begin(), b.references().end());
+    key_columns_.push_back(items_.size());
+    items_.push_back({std::move(e), "$order"});
+  }
+  return ok();
+}
+
+Result<LogicalPtr> SelectBinder::bind_with_keys(const std::vector<syntax::OrderItem>& order_by) {
+  order_by_ = &order_by;
+  return bind();
 }
 
 Status SelectBinder::bind_group_item(const syntax::GroupItem& item) {

@@ -78,8 +78,8 @@ Result<Stripped> strip_window(const LogicalPtr& node, int id, const SourcePositi
 
 class Builder {
  public:
-  Builder(const ColumnsRead& reads, const expr::FunctionRegistry& functions, const catalog::ConnectorRegistry& connectors)
-      : reads_(reads), functions_(functions), connectors_(connectors) {}
+  Builder(const ColumnsRead& reads, const expr::FunctionRegistry& functions, const catalog::ConnectorRegistry& connectors, bool rules)
+      : reads_(reads), functions_(functions), connectors_(connectors), rules_(rules) {}
 
   Result<PhysicalPlan> build(const std::vector<LogicalPtr>& sinks) {
     for (const LogicalPtr& sink : sinks) gather_scans(sink);
@@ -251,7 +251,7 @@ class Builder {
         if (!e.position) e.position = c.position;
         return std::unexpected(std::move(e));
       }
-      out.push_back({.aggregate = resolved->aggregate, .args = c.args, .filter = c.filter, .name = c.name});
+      out.push_back({.aggregate = resolved->aggregate, .args = c.args, .filter = c.filter, .name = c.name, .distinct = c.distinct});
     }
     return out;
   }
@@ -275,7 +275,7 @@ class Builder {
 
   Result<Built> window_aggregate(const LogicalPtr& node, const LogicalAggregate& a, int id) {
     SUPYO_ASSIGN(const Stripped stripped, strip_window(node->input(), id, a.position));
-    SUPYO_ASSIGN(const NodeIndex input, exact(stripped.node));
+    SUPYO_ASSIGN(const NodeIndex input, exact(rules_ ? simplify(stripped.node) : stripped.node));
     WindowAggregate op{.window = stripped.window, .time_column = stripped.time_column, .keys = {}, .calls = {}, .window_columns = {}};
     Built out;
     std::vector<WindowColumn> window_of_key(a.keys.size());
@@ -382,7 +382,9 @@ class Builder {
       wish.connector = c->name;
     }
     PhysicalNode made = unary(std::move(op), input, {});
-    if (const auto& keys = made.as<Sink>()->primary_key; !keys.empty() && wish.accepts != ChangelogMode::kAppend) partition(made, keys);
+    // Rows of a key must come in order: from one shard. Rows that are already identified by the key come from the shard that owns it.
+    const auto& keys = made.as<Sink>()->primary_key;
+    if (!keys.empty() && wish.accepts != ChangelogMode::kAppend && !is_key(plan_.nodes[input].upsert_key, keys)) partition(made, std::vector(keys));
     wish.node = add(std::move(made));
     wishes_.push_back(std::move(wish));
     return ok();
@@ -413,6 +415,7 @@ class Builder {
   const ColumnsRead& reads_;
   const expr::FunctionRegistry& functions_;
   const catalog::ConnectorRegistry& connectors_;
+  bool rules_;
   PhysicalPlan plan_;
   std::map<std::string, NodeIndex> by_meaning_;
   std::map<std::string, SharedScan> scans_;
@@ -423,8 +426,8 @@ class Builder {
 }  // namespace
 
 Result<PhysicalPlan> build_physical(const std::vector<LogicalPtr>& sinks, const ColumnsRead& reads, const expr::FunctionRegistry& functions,
-                                    const catalog::ConnectorRegistry& connectors) {
-  return Builder(reads, functions, connectors).build(sinks);
+                                    const catalog::ConnectorRegistry& connectors, bool rules) {
+  return Builder(reads, functions, connectors, rules).build(sinks);
 }
 
 std::vector<NodeIndex> PhysicalPlan::sinks() const {

@@ -15,7 +15,7 @@ namespace supyo::plan {
 /// `reads`: which columns the queries need of each scan (NOT NULL is checked on those).
 /// Errors: kSinkCannotTake, kUnsupported, each with the position of the clause that asks for it.
 Result<PhysicalPlan> build_physical(const std::vector<LogicalPtr>& sinks, const ColumnsRead& reads, const expr::FunctionRegistry& functions,
-                                    const catalog::ConnectorRegistry& connectors);
+                                    const catalog::ConnectorRegistry& connectors, bool rules);
 
 /// Canonical text of an expression over column numbers: equal for equal meaning, whatever the columns are called.
 std::string meaning_of(const expr::Expr& e);
@@ -39,6 +39,8 @@ struct SinkWish {
 Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes);
 /// Kinds of row that a node emits when every update brings its -U.
 Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes);
+/// Whether the upsert key is that primary key, in any order.
+bool is_key(const std::optional<std::vector<std::size_t>>& upsert_key, const std::vector<std::size_t>& primary_key);
 std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes);
 
 }  // namespace supyo::plan

@@ -15,15 +15,6 @@ const PhysicalNode* updating_operator(const std::vector<PhysicalNode>& nodes, No
   return n.changes.append_only() ? nullptr : &n;
 }
 
-bool key_is(const std::optional<std::vector<std::size_t>>& upsert_key, const std::vector<std::size_t>& primary_key) {
-  if (!upsert_key || primary_key.empty()) return false;
-  std::vector<std::size_t> a = *upsert_key;
-  std::vector<std::size_t> b = primary_key;
-  std::ranges::sort(a);
-  std::ranges::sort(b);
-  return a == b;
-}
-
 Status check_sink(const PhysicalPlan& plan, const SinkWish& wish) {
   const PhysicalNode& node = plan.nodes[wish.node];
   const Sink& sink = *node.as<Sink>();
@@ -43,6 +34,15 @@ Status check_sink(const PhysicalPlan& plan, const SinkWish& wish) {
 }
 
 }  // namespace
+
+bool is_key(const std::optional<std::vector<std::size_t>>& upsert_key, const std::vector<std::size_t>& primary_key) {
+  if (!upsert_key || primary_key.empty()) return false;
+  std::vector<std::size_t> a = *upsert_key;
+  std::vector<std::size_t> b = primary_key;
+  std::ranges::sort(a);
+  std::ranges::sort(b);
+  return a == b;
+}
 
 std::string Changes::to_string() const {
   std::string text = "[I";
@@ -103,7 +103,7 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
   std::vector<bool> before(nodes.size(), false);
   for (const SinkWish& w : wishes) {
     const Sink& sink = *nodes[w.node].as<Sink>();
-    const bool by_key = w.accepts == ChangelogMode::kUpsert && key_is(nodes[w.node].upsert_key, sink.primary_key);
+    const bool by_key = w.accepts == ChangelogMode::kUpsert && is_key(nodes[w.node].upsert_key, sink.primary_key);
     before[w.node] = !by_key;
   }
   // Consumers come after their inputs: one pass from the end settles everything.

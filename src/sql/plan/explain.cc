@@ -31,7 +31,7 @@ std::string window_text(const WindowSpec& w, const std::string& time) {
 std::string calls_text(const std::vector<expr::AggregateCall>& calls, const std::vector<std::string>& in) {
   std::vector<std::string> out;
   for (const auto& c : calls) {
-    std::string text = fmt::format("{}({})", c.aggregate->name(), c.args.empty() ? "*" : pick(in, c.args));
+    std::string text = fmt::format("{}({}{})", c.aggregate->name(), c.distinct ? "DISTINCT " : "", c.args.empty() ? "*" : pick(in, c.args));
     if (c.filter != SIZE_MAX) text += fmt::format(" FILTER {}", in[c.filter]);
     out.push_back(fmt::format("{} AS {}", text, c.name));
   }

@@ -18,7 +18,7 @@ std::string literal_text(const Value& v) {
 std::string calls_text(const std::vector<expr::AggregateCall>& calls) {
   std::string text;
   for (const auto& c : calls) {
-    text += fmt::format("{}:{}{}", c.aggregate->name(), c.aggregate->result().to_string(), list(c.args));
+    text += fmt::format("{}{}:{}{}", c.distinct ? "distinct " : "", c.aggregate->name(), c.aggregate->result().to_string(), list(c.args));
     if (c.filter != SIZE_MAX) text += fmt::format("?{}", c.filter);
     text += fmt::format("/{};", c.aggregate->width());
   }

@@ -193,7 +193,7 @@ struct Planner::Impl {
       collect_reads(pruned, reads);
       sinks.push_back(planner_options.rules ? simplify(pruned) : simple);
     }
-    return build_physical(sinks, reads, ctx.functions, ctx.catalog.connectors());
+    return build_physical(sinks, reads, ctx.functions, ctx.catalog.connectors(), planner_options.rules);
   }
 };
 

@@ -9,6 +9,7 @@ pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 
 supyo_libraries(core/env Threads::Threads)
 supyo_libraries(data/formats simdjson::simdjson ${CMAKE_DL_LIBS})
+supyo_libraries(sql/expr re2 OpenSSL::Crypto)
 supyo_libraries(judge/slo yaml-cpp)
 supyo_libraries(lab/scenario yaml-cpp)
 supyo_libraries(data/iceberg ZLIB::ZLIB)

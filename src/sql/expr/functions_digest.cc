@@ -1,0 +1,117 @@
+#include <openssl/evp.h>
+
+#include <array>
+
+#include "sql/expr/kernel.h"
+#include "sql/expr/registration.h"
+
+namespace supyo::expr {
+namespace {
+
+using Args = std::span<const ColumnPtr>;
+using Text = std::string_view;
+
+void append_hex(std::string& out, std::span<const unsigned char> bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  for (const unsigned char b : bytes) {
+    out += kDigits[b >> 4];
+    out += kDigits[b & 15];
+  }
+}
+
+/// Appends the digest of `s` in hexadecimal; false when the library refuses the algorithm (FIPS mode and MD5).
+bool append_digest(std::string& out, Text s, const EVP_MD* algorithm) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  if (algorithm == nullptr || EVP_Digest(s.data(), s.size(), digest.data(), &size, algorithm, nullptr) != 1) return false;
+  append_hex(out, std::span(digest).first(size));
+  return true;
+}
+
+template <const EVP_MD* (*kAlgorithm)()>
+Result<ColumnPtr> digest(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<Text>(args, result, rows, [](std::string& out, Text s) { return append_digest(out, s, kAlgorithm()); });
+}
+
+Result<ColumnPtr> sha2(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<Text, std::int32_t>(args, result, rows, [](std::string& out, Text s, std::int32_t bits) -> Result<bool> {
+    switch (bits) {
+      case 224: return append_digest(out, s, EVP_sha224());
+      case 256: return append_digest(out, s, EVP_sha256());
+      case 384: return append_digest(out, s, EVP_sha384());
+      case 512: return append_digest(out, s, EVP_sha512());
+      default: return arithmetic_error(fmt::format("SHA2: {} bits; it has 224, 256, 384 and 512", bits));
+    }
+  });
+}
+
+constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+Result<ColumnPtr> to_base64(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<Text>(args, result, rows, [](std::string& out, Text s) {
+    for (std::size_t i = 0; i < s.size(); i += 3) {
+      std::uint32_t bits = 0;
+      const std::size_t n = std::min<std::size_t>(3, s.size() - i);
+      for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | (k < n ? static_cast<unsigned char>(s[i + k]) : 0U);
+      for (std::size_t k = 0; k < 4; ++k) out += k <= n ? kBase64[bits >> (18 - 6 * k) & 63] : '=';
+    }
+  });
+}
+
+Result<ColumnPtr> from_base64(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<Text>(args, result, rows, [](std::string& out, Text s) {
+    while (s.ends_with('=')) s.remove_suffix(1);
+    std::uint32_t bits = 0;
+    int have = 0;
+    for (const char c : s) {
+      const std::size_t v = kBase64.find(c);
+      if (v == Text::npos) return false;
+      bits = bits << 6 | static_cast<std::uint32_t>(v);
+      have += 6;
+      if (have < 8) continue;
+      have -= 8;
+      out += static_cast<char>(bits >> have & 0xff);
+    }
+    return true;
+  });
+}
+
+Result<ColumnPtr> hex_of_text(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<Text>(args, result, rows, [](std::string& out, Text s) {
+    for (const char c : s) fmt::format_to(std::back_inserter(out), "{:02X}", static_cast<unsigned char>(c));
+  });
+}
+Result<ColumnPtr> hex_of_number(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<std::int64_t>(args, result, rows,
+                                [](std::string& out, std::int64_t v) { fmt::format_to(std::back_inserter(out), "{:X}", static_cast<std::uint64_t>(v)); });
+}
+Result<ColumnPtr> binary_of_number(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<std::int64_t>(args, result, rows,
+                                [](std::string& out, std::int64_t v) { fmt::format_to(std::back_inserter(out), "{:b}", static_cast<std::uint64_t>(v)); });
+}
+
+}  // namespace
+
+void register_digest(Registrar& r) {
+  const Type s = Type::string();
+  const auto add = [&](const char* name, Kernel kernel) {
+    r.add({.name = name, .kernel = kernel, .signature = fmt::format("{}(STRING) -> STRING", name), .help = fmt::format("{} digest in hexadecimal.", name)},
+          takes({s}, s));
+  };
+  add("MD5", digest<EVP_md5>);
+  add("SHA1", digest<EVP_sha1>);
+  add("SHA224", digest<EVP_sha224>);
+  add("SHA256", digest<EVP_sha256>);
+  add("SHA384", digest<EVP_sha384>);
+  add("SHA512", digest<EVP_sha512>);
+  r.add({.name = "SHA2", .kernel = sha2, .signature = "SHA2(STRING, bits) -> STRING", .help = "SHA-2 digest of that many bits in hexadecimal."},
+        takes({s, Type::integer()}, s));
+  r.add({.name = "TO_BASE64", .kernel = to_base64, .signature = "TO_BASE64(STRING) -> STRING", .help = "The text in Base64."}, takes({s}, s));
+  r.add({.name = "FROM_BASE64", .kernel = from_base64, .signature = "FROM_BASE64(STRING) -> STRING", .help = "The text that a Base64 text stands for; null when it is none."},
+        takes({s}, s, {.always_nullable = true}));
+  r.add({.name = "HEX", .kernel = hex_of_text, .signature = "HEX(STRING) -> STRING", .help = "The bytes in hexadecimal."}, takes({s}, s));
+  r.add({.name = "HEX", .kernel = hex_of_number, .signature = "HEX(BIGINT) -> STRING", .help = "The number in hexadecimal."}, takes({Type::big_int()}, s));
+  r.add({.name = "BIN", .kernel = binary_of_number, .signature = "BIN(BIGINT) -> STRING", .help = "The number in binary."}, takes({Type::big_int()}, s));
+}
+
+}  // namespace supyo::expr

@@ -1,0 +1,304 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "data/types/builder.h"
+#include "sql/expr/expr.h"
+#include "sql/expr/registry.h"
+
+namespace supyo::expr {
+namespace {
+
+Value text(std::string v) { return {.type = Type::string().not_null(), .data = std::move(v)}; }
+Value integer(std::int64_t v) { return {.type = Type::integer().not_null(), .data = v}; }
+Value big(std::int64_t v) { return {.type = Type::big_int().not_null(), .data = v}; }
+Value real(double v) { return {.type = Type::double_().not_null(), .data = v}; }
+Value decimal(const std::string& s, int p, int scale) { return {.type = Type::decimal(p, scale).not_null(), .data = *parse_decimal(s, p, scale)}; }
+Value time_of(const std::string& s) { return {.type = Type::timestamp(3).not_null(), .data = *parse_timestamp(s)}; }
+Value instant(const std::string& s) { return {.type = Type::timestamp_ltz(3).not_null(), .data = *parse_timestamp(s)}; }
+Value date(const std::string& s) { return {.type = Type::date().not_null(), .data = std::int64_t{*parse_date(s)}}; }
+Value days(std::int64_t n) { return {.type = Type::interval_day().not_null(), .data = n * kDay}; }
+Value months(std::int64_t n) { return {.type = Type::interval_month().not_null(), .data = n}; }
+Value null_text() { return {.type = Type::string(), .data = {}}; }
+
+class FunctionsTest : public ::testing::Test {
+ protected:
+  Result<ExprPtr> bind(const std::string& name, std::vector<ExprPtr> args) {
+    std::vector<Type> types;
+    for (const ExprPtr& a : args) types.push_back(a->type);
+    SUPYO_ASSIGN(const ResolvedCall r, registry_.resolve(name, types));
+    for (std::size_t i = 0; i < args.size(); ++i) {
+      if (!args[i]->type.same_kind(r.arg_types[i])) args[i] = cast(args[i], r.arg_types[i]);
+    }
+    return call(r.function, std::move(args), r.result);
+  }
+  std::string of(const std::string& name, const std::vector<Value>& args, EvalContext ctx = {}) {
+    std::vector<ExprPtr> exprs;
+    for (const Value& v : args) exprs.push_back(literal(v));
+    const auto e = bind(name, exprs);
+    if (!e) return e.error().to_string();
+    Batch one;
+    one.rows = 1;
+    const auto c = evaluate(**e, one, ctx);
+    if (!c) return std::string(error_name(c.error().code));
+    return value_at(**c, 0).to_string();
+  }
+  FunctionRegistry registry_;
+};
+
+TEST_F(FunctionsTest, Text) {
+  EXPECT_EQ(of("UPPER", {text("straße é жук")}), "STRAßE É ЖУК");
+  EXPECT_EQ(of("LOWER", {text("ABC ÄÖ")}), "abc äö");
+  EXPECT_EQ(of("CHAR_LENGTH", {text("héé")}), "3");
+  EXPECT_EQ(of("SUBSTRING", {text("héllo"), integer(2), integer(3)}), "éll");
+  EXPECT_EQ(of("SUBSTRING", {text("hello"), integer(-3)}), "llo");
+  EXPECT_EQ(of("SUBSTRING", {text("hello"), integer(0), integer(2)}), "he");
+  EXPECT_EQ(of("SUBSTRING", {text("hello"), integer(9)}), "");
+  EXPECT_EQ(of("CONCAT", {text("a"), text("b"), null_text()}), "NULL");
+  EXPECT_EQ(of("CONCAT_WS", {text("-"), text("a"), null_text(), text("b")}), "a-b");
+  EXPECT_EQ(of("||", {text("a"), text("b")}), "ab");
+  EXPECT_EQ(of("REPLACE", {text("aXbXc"), text("X"), text("--")}), "a--b--c");
+  EXPECT_EQ(of("POSITION", {text("lo"), text("hello")}), "4");
+  EXPECT_EQ(of("LOCATE", {text("l"), text("hello"), integer(4)}), "4");
+  EXPECT_EQ(of("INSTR", {text("hello"), text("z")}), "0");
+  EXPECT_EQ(of("LPAD", {text("hi"), integer(5), text("ab")}), "abahi");
+  EXPECT_EQ(of("RPAD", {text("hello"), integer(2), text("ab")}), "he");
+  EXPECT_EQ(of("REPEAT", {text("ab"), integer(3)}), "ababab");
+  EXPECT_EQ(of("REPEAT", {text("ab"), integer(2147483647)}), "ARITHMETIC");
+  EXPECT_EQ(of("REVERSE", {text("aéb")}), "béa");
+  EXPECT_EQ(of("LEFT", {text("hello"), integer(2)}), "he");
+  EXPECT_EQ(of("RIGHT", {text("hello"), integer(2)}), "lo");
+  EXPECT_EQ(of("TRIM", {text("  x ")}), "x");
+  EXPECT_EQ(of("TRIM", {text("LEADING"), text("x"), text("xxaxx")}), "axx");
+  EXPECT_EQ(of("RTRIM", {text("axyyx"), text("xy")}), "a");
+  EXPECT_EQ(of("SPLIT_INDEX", {text("a,b,c"), text(","), integer(2)}), "c");
+  EXPECT_EQ(of("SPLIT_INDEX", {text("a,b,c"), text(","), integer(3)}), "NULL");
+  EXPECT_EQ(of("OVERLAY", {text("xxxxxtest"), text("xxxx"), integer(6)}), "xxxxxxxxx");
+  EXPECT_EQ(of("INITCAP", {text("hello WORLD")}), "Hello World");
+  EXPECT_EQ(of("ASCII", {text("A")}), "65");
+  EXPECT_EQ(of("CHR", {big(97)}), "a");
+  EXPECT_EQ(of("STARTSWITH", {text("hello"), text("he")}), "true");
+  EXPECT_EQ(of("ENDSWITH", {text("hello"), text("he")}), "false");
+}
+
+TEST_F(FunctionsTest, Patterns) {
+  const auto like = [&](const std::string& s, const std::string& p) { return of("LIKE", {text(s), text(p)}); };
+  EXPECT_EQ(like("hello", "h%o"), "true");
+  EXPECT_EQ(like("hello", "h_llo"), "true");
+  EXPECT_EQ(like("héllo", "h_llo"), "true");
+  EXPECT_EQ(like("hello", "%l%l%"), "true");
+  EXPECT_EQ(like("hello", "%l%l%l%"), "false");
+  EXPECT_EQ(like("aab", "%ab"), "true");
+  EXPECT_EQ(like("ababac", "%ab_c"), "true");
+  EXPECT_EQ(like("", "%"), "true");
+  EXPECT_EQ(like("", "_"), "false");
+  EXPECT_EQ(like("abc", "abc%"), "true");
+  EXPECT_EQ(like("abc", "ab"), "false");
+  EXPECT_EQ(like("mississippi", "%iss_pp%i"), "true");
+  EXPECT_EQ(of("LIKE", {text("50%"), text("50!%"), text("!")}), "true");
+  EXPECT_EQ(of("LIKE", {text("500"), text("50!%"), text("!")}), "false");
+  EXPECT_EQ(of("LIKE", {text("500"), text("50!0"), text("!")}), "ARITHMETIC");
+  EXPECT_EQ(of("REGEXP_EXTRACT", {text("foothebar"), text("foo(.*?)(bar)"), integer(2)}), "bar");
+  EXPECT_EQ(of("REGEXP_EXTRACT", {text("foothebar"), text("zzz")}), "NULL");
+  EXPECT_EQ(of("REGEXP_REPLACE", {text("foobar"), text("oo|ar"), text("$1")}), "f$1b$1");
+  EXPECT_EQ(of("REGEXP_REPLACE", {text("foobar"), text("(("), text("")}), "NULL");
+  EXPECT_EQ(of("REGEXP_COUNT", {text("abcabc"), text("b.")}), "2");
+  EXPECT_EQ(of("REGEXP", {text("abc"), text("^b")}), "false");
+  EXPECT_EQ(of("SIMILAR TO", {text("abc"), text("(a|x)_c%")}), "true");
+}
+
+TEST_F(FunctionsTest, LikeEqualsItsRegularExpression) {
+  std::mt19937 random(7);
+  for (int i = 0; i < 4000; ++i) {
+    std::string s;
+    std::string pattern;
+    for (auto n = random() % 9; n > 0; --n) s += static_cast<char>('a' + random() % 2);
+    std::string regex = "^";
+    for (auto n = random() % 7; n > 0; --n) {
+      const auto k = random() % 5;
+      const char c = static_cast<char>('a' + random() % 2);
+      pattern += k == 0 ? '%' : (k == 1 ? '_' : c);
+      regex += k == 0 ? std::string(".*") : (k == 1 ? std::string(".") : std::string(1, c));
+    }
+    EXPECT_EQ(of("LIKE", {text(s), text(pattern)}), of("REGEXP", {text(s), text(regex + "$")})) << s << " LIKE " << pattern;
+  }
+}
+
+TEST_F(FunctionsTest, Digests) {
+  EXPECT_EQ(of("MD5", {text("abc")}), "900150983cd24fb0d6963f7d28e17f72");
+  EXPECT_EQ(of("SHA256", {text("abc")}), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(of("SHA2", {text("abc"), integer(224)}), of("SHA224", {text("abc")}));
+  EXPECT_EQ(of("SHA2", {text("abc"), integer(1)}), "ARITHMETIC");
+  EXPECT_EQ(of("TO_BASE64", {text("hello world")}), "aGVsbG8gd29ybGQ=");
+  EXPECT_EQ(of("FROM_BASE64", {text("aGVsbG8gd29ybGQ=")}), "hello world");
+  EXPECT_EQ(of("HEX", {big(255)}), "FF");
+}
+
+TEST_F(FunctionsTest, Numbers) {
+  EXPECT_EQ(of("ABS", {integer(-5)}), "5");
+  EXPECT_EQ(of("ABS", {decimal("-5.20", 5, 2)}), "5.20");
+  EXPECT_EQ(of("CEIL", {decimal("5.20", 5, 2)}), "6");
+  EXPECT_EQ(of("FLOOR", {decimal("-5.20", 5, 2)}), "-6");
+  EXPECT_EQ(of("FLOOR", {real(-1.5)}), "-2.0");
+  EXPECT_EQ(of("ROUND", {real(2.675), integer(2)}), "2.68");
+  EXPECT_EQ(of("ROUND", {real(-2.5)}), "-3.0");
+  EXPECT_EQ(of("ROUND", {integer(1250), integer(-2)}), "1300");
+  EXPECT_EQ(of("ROUND", {decimal("1.255", 6, 3), integer(2)}), "1.260");
+  EXPECT_EQ(of("ROUND", {decimal("9.99", 3, 2)}), "10");
+  EXPECT_EQ(of("TRUNCATE", {real(42.324), integer(2)}), "42.32");
+  EXPECT_EQ(of("TRUNCATE", {integer(-1299), integer(-2)}), "-1200");
+  EXPECT_EQ(of("POWER", {integer(2), integer(10)}), "1024.0");
+  EXPECT_EQ(of("SQRT", {integer(16)}), "4.0");
+  EXPECT_EQ(of("LOG", {integer(2), integer(8)}), "3.0");
+  EXPECT_EQ(of("SIGN", {decimal("-5.20", 5, 2)}), "-1.00");
+  EXPECT_EQ(of("MOD", {integer(7), integer(0)}), "ARITHMETIC");
+  EXPECT_EQ(of("PI", {}), "3.141592653589793");
+}
+
+TEST_F(FunctionsTest, Times) {
+  const Value t = time_of("2024-02-29 13:45:56.789");
+  EXPECT_EQ(of("EXTRACT", {text("YEAR"), t}), "2024");
+  EXPECT_EQ(of("EXTRACT", {text("DOW"), t}), "5");
+  EXPECT_EQ(of("EXTRACT", {text("DOY"), t}), "60");
+  EXPECT_EQ(of("EXTRACT", {text("WEEK"), date("2021-01-03")}), "53");
+  EXPECT_EQ(of("EXTRACT", {text("ISOYEAR"), date("2021-01-03")}), "2020");
+  EXPECT_EQ(of("EXTRACT", {text("fortnight"), t}), "ARITHMETIC");
+  EXPECT_EQ(of("QUARTER", {date("1994-09-27")}), "3");
+  EXPECT_EQ(of("HOUR", {instant("2024-02-29 23:45:56")}, {.zone_offset_us = 9 * kHour}), "8");
+  EXPECT_EQ(of("FLOOR", {t, text("HOUR")}), "2024-02-29 13:00:00.000");
+  EXPECT_EQ(of("FLOOR", {t, text("MONTH")}), "2024-02-01 00:00:00.000");
+  EXPECT_EQ(of("CEIL", {t, text("YEAR")}), "2025-01-01 00:00:00.000");
+  EXPECT_EQ(of("FLOOR", {time_of("1969-12-31 23:59:59.5"), text("SECOND")}), "1969-12-31 23:59:59.000");
+  EXPECT_EQ(of("FLOOR", {t, text("WEEK")}), "2024-02-25 00:00:00.000");
+  EXPECT_EQ(of("TIMESTAMPADD", {text("MONTH"), integer(12), t}), "2025-02-28 13:45:56.789");
+  EXPECT_EQ(of("TIMESTAMPADD", {text("WEEK"), integer(1), date("2003-01-02")}), "2003-01-09");
+  EXPECT_EQ(of("TIMESTAMPDIFF", {text("DAY"), time_of("2003-01-02 10:00:00"), time_of("2003-01-03 10:00:00")}), "1");
+  EXPECT_EQ(of("TIMESTAMPDIFF", {text("MONTH"), time_of("2024-01-31 00:00:00"), time_of("2024-02-29 00:00:00")}), "1");
+  EXPECT_EQ(of("TIMESTAMPDIFF", {text("MONTH"), time_of("2024-01-30 12:00:00"), time_of("2024-02-29 11:00:00")}), "0");
+  EXPECT_EQ(of("+", {t, days(1)}), "2024-03-01 13:45:56.789");
+  EXPECT_EQ(of("-", {t, months(12)}), "2023-02-28 13:45:56.789");
+  EXPECT_EQ(of("+", {months(1), date("2024-01-31")}), "2024-02-29");
+  EXPECT_EQ(of("*", {days(2), integer(3)}), of("+", {days(3), days(3)}));
+}
+
+TEST_F(FunctionsTest, TimesAsText) {
+  const Value t = time_of("2024-02-29 13:45:56.789");
+  EXPECT_EQ(of("DATE_FORMAT", {t, text("yyyy-MM-dd'T'HH:mm:ss.SSS")}), "2024-02-29T13:45:56.789");
+  EXPECT_EQ(of("DATE_FORMAT", {t, text("EEE d MMM yy hh:mm a")}), "Thu 29 Feb 24 01:45 PM");
+  EXPECT_EQ(of("DATE_FORMAT", {text("2024-02-29 13:45:56"), text("yyyyMMdd")}), "20240229");
+  EXPECT_EQ(of("DATE_FORMAT", {t, text("yyyy-QQ")}), "ARITHMETIC");
+  EXPECT_EQ(of("TO_TIMESTAMP", {text("2024-02-29 13:45:56.7899")}), "2024-02-29 13:45:56.789");
+  EXPECT_EQ(of("TO_TIMESTAMP", {text("29/02/2024 1:45 PM"), text("dd/MM/yyyy h:mm a")}), "2024-02-29 13:45:00.000");
+  EXPECT_EQ(of("TO_TIMESTAMP", {text("20240229134556"), text("yyyyMMddHHmmss")}), "2024-02-29 13:45:56.000");
+  EXPECT_EQ(of("TO_TIMESTAMP", {text("2023-02-29 00:00:00"), text("yyyy-MM-dd HH:mm:ss")}), "NULL");
+  EXPECT_EQ(of("TO_TIMESTAMP", {text("soon")}), "NULL");
+  EXPECT_EQ(of("TO_DATE", {text("2024-02-29")}), "2024-02-29");
+  EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {big(1000), integer(0)}), "1970-01-01 00:16:40.000");
+  EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {big(1000), integer(3)}), "1970-01-01 00:00:01.000");
+  EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {text("1970-01-01 09:00:00")}, {.zone_offset_us = 9 * kHour}), "1970-01-01 00:00:00.000");
+  EXPECT_EQ(of("FROM_UNIXTIME", {big(44)}, {.zone_offset_us = 9 * kHour}), "1970-01-01 09:00:44");
+  EXPECT_EQ(of("UNIX_TIMESTAMP", {text("1970-01-01 09:00:44")}, {.zone_offset_us = 9 * kHour}), "44");
+  EXPECT_EQ(of("CURRENT_DATE", {}, {.now_us = 16 * kHour, .zone_offset_us = 9 * kHour}), "1970-01-02");
+  EXPECT_EQ(of("NOW", {}, {.now_us = 1234567}), "1970-01-01 00:00:01.234");
+  EXPECT_EQ(of("CURRENT_WATERMARK", {t}), "NULL");
+}
+
+TEST_F(FunctionsTest, NothingThatReadsTheSessionIsFolded) {
+  const auto hour = bind("HOUR", {literal(instant("2024-01-01 00:00:00"))});
+  EXPECT_EQ(fold_constants(*hour)->kind, Expr::Kind::kCall);
+  const auto now = bind("NOW", {});
+  EXPECT_EQ(fold_constants(*now)->kind, Expr::Kind::kCall);
+  const auto upper = bind("UPPER", {literal(text("a"))});
+  EXPECT_EQ(fold_constants(*upper)->kind, Expr::Kind::kLiteral);
+}
+
+// ---- every function: what a batch gives equals what its rows give one by one
+
+const std::vector<Type>& sample_types() {
+  static const std::vector<Type> types = {Type::boolean(),     Type::tiny_int(),   Type::integer(), Type::big_int(),      Type::float_(),       Type::double_(),
+                                          Type::decimal(9, 2), Type::string(),     Type::date(),    Type::timestamp(3),   Type::timestamp_ltz(3), Type::time(0),
+                                          Type::interval_day(), Type::interval_month(), Type::small_int()};
+  return types;
+}
+
+ColumnPtr random_column(const Type& type, std::size_t rows, std::mt19937& random) {
+  static const std::vector<std::string> texts = {"", "a", "HOUR", "hello world", "2024-02-29 13:45:56", "yyyy-MM-dd", "héllo%", "-12.5", "true", "a,b,c", "MONTH"};
+  ColumnBuilder b(type, rows);
+  // A constant unit or pattern in some columns, so that functions that want one also succeed.
+  const bool constant = random() % 2 == 0;
+  const std::string chosen = random() % 2 == 0 ? "MONTH" : texts[random() % texts.size()];
+  const bool with_nulls = random() % 3 != 0;
+  for (std::size_t i = 0; i < rows; ++i) {
+    if (with_nulls && random() % 4 == 0) { b.append_null(); continue; }
+    const auto small = static_cast<std::int64_t>(random() % 21) - 10;
+    switch (type.id) {
+      case TypeId::kBoolean: b.append(static_cast<std::uint8_t>(random() % 2)); break;
+      case TypeId::kFloat: b.append(static_cast<float>(small) / 4); break;
+      case TypeId::kDouble: b.append(static_cast<double>(small) / 4); break;
+      case TypeId::kDecimal: b.append(static_cast<Int128>(small) * 37); break;
+      case TypeId::kString: b.append_text(constant ? chosen : texts[random() % texts.size()]); break;
+      case TypeId::kTimestamp:
+      case TypeId::kTimestampLtz: b.append(small * 97 * kHour + static_cast<std::int64_t>(random() % 1000) * kMillisecond); break;
+      case TypeId::kTime: b.append(static_cast<std::int64_t>(random() % 86'400) * kSecond); break;
+      case TypeId::kInteger: b.append_integer(constant ? 256 : small); break;
+      default: b.append_integer(small);
+    }
+  }
+  return b.finish();
+}
+
+TEST_F(FunctionsTest, EveryKernelEqualsItsRowsOneByOne) {
+  std::mt19937 random(20240229);
+  std::set<std::string> tried;
+  std::size_t checked = 0;
+  for (const Function* f : registry_.functions()) {
+    int found = 0;
+    for (int attempt = 0; attempt < 3000 && found < 30; ++attempt) {
+      std::vector<Type> types;
+      const auto bias = random() % 3;  // to texts: none, a text first, mostly texts
+      for (auto n = random() % 4; n > 0; --n) {
+        const bool text_now = (bias == 1 && types.empty()) || (bias == 2 && random() % 3 > 0);
+        types.push_back(text_now ? Type::string() : sample_types()[random() % sample_types().size()]);
+      }
+      if (!registry_.resolve(f->name, types)) continue;
+      ++found;
+      constexpr std::size_t kRows = 21;
+      Batch batch;
+      batch.rows = kRows;
+      std::vector<ExprPtr> columns;
+      for (std::size_t i = 0; i < types.size(); ++i) {
+        batch.columns.push_back(random_column(types[i], kRows, random));
+        columns.push_back(column(i, types[i]));
+      }
+      const auto e = bind(f->name, columns);
+      ASSERT_TRUE(e);
+      const EvalContext ctx{.now_us = 1'700'000'000'123'456, .watermark_us = kHour, .zone_offset_us = 9 * kHour};
+      const auto whole = evaluate(**e, batch, ctx);
+      bool any_error = false;
+      for (std::uint32_t row = 0; row < kRows; ++row) {
+        const BatchPtr single = slice(batch, row, 1);
+        const auto one = evaluate(**e, *single, ctx);
+        any_error = any_error || !one;
+        if (!whole || !one) continue;
+        ASSERT_EQ((*whole)->length(), kRows);
+        EXPECT_EQ(value_at(**whole, row).to_string(), value_at(**one, 0).to_string()) << (*e)->to_string({}) << " row " << row;
+      }
+      EXPECT_EQ(any_error, !whole.has_value()) << (*e)->to_string({});
+      if (whole) {
+        EXPECT_EQ((*whole)->type().id, (*e)->type.id) << f->name;
+        tried.insert(f->name);
+      }
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 1000U);
+  std::set<std::string> missed;
+  for (const Function* f : registry_.functions()) {
+    if (!tried.contains(f->name)) missed.insert(f->name);
+  }
+  EXPECT_THAT(missed, ::testing::IsEmpty()) << "functions that no random call reached";
+}
+
+}  // namespace
+}  // namespace supyo::expr

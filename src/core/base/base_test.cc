@@ -51,6 +51,19 @@ TEST(Bytes, RoundTripAndTruncation) {
   }
 }
 
+TEST(Hash, OfBytesStaysWhatItIs) {
+  // State written by one version is found by the next.
+  EXPECT_EQ(hash_bytes(""), hash_u64(0));
+  for (std::size_t n = 1; n < 8; ++n) {
+    const std::string text = std::string("\x81q\xf3w9k\xff").substr(0, n);
+    std::uint64_t tail = 0;
+    std::memcpy(&tail, text.data(), n);
+    EXPECT_EQ(read_tail(text.data(), n), tail) << n;
+  }
+  EXPECT_EQ(hash_bytes("AAPL"), 0x75963867e4a22434ULL);
+  EXPECT_EQ(hash_bytes("the quick brown fox"), 0x5251bc0a5626979ULL);
+}
+
 TEST(Hash, ShardsAreEven) {
   int count[3] = {0, 0, 0};
   for (std::uint64_t i = 0; i < 30000; ++i) ++count[shard_of(hash_u64(i), 3)];

@@ -18,22 +18,35 @@ F canonical(F v) {
 }
 
 template <class T>
-void put(std::string& out, T v) {
-  out.append(reinterpret_cast<const char*>(&v), sizeof v);
+char* put(char* out, T v) {
+  std::memcpy(out, &v, sizeof v);
+  return out + sizeof v;
 }
 
-void encode_value(const Column& c, std::size_t row, std::string& out) {
-  switch (c.type().id) {
-    case TypeId::kFloat: return put(out, canonical(c.value<float>(row)));
-    case TypeId::kDouble: return put(out, canonical(c.value<double>(row)));
-    default: break;
+constexpr std::size_t kMaxLengthBytes = 5;   // varint of at most kMaxLength
+
+char* put_text(char* out, std::string_view text) {
+  std::size_t n = text.size();
+  while (n >= 0x80) {
+    *out++ = static_cast<char>(n | 0x80);
+    n >>= 7;
   }
+  *out++ = static_cast<char>(n);
+  if (!text.empty()) std::memcpy(out, text.data(), text.size());
+  return out + text.size();
+}
+
+char* encode_value(const Column& c, std::size_t row, char* out) {
   switch (c.type().width()) {
-    case 0: return ByteWriter(out).text(c.text(row));
+    case 0: return put_text(out, c.text(row));
     case 1: return put(out, c.value<std::uint8_t>(row));
     case 2: return put(out, c.value<std::uint16_t>(row));
-    case 4: return put(out, c.value<std::uint32_t>(row));
-    case 8: return put(out, c.value<std::uint64_t>(row));
+    case 4:
+      if (c.type().id == TypeId::kFloat) return put(out, canonical(c.value<float>(row)));
+      return put(out, c.value<std::uint32_t>(row));
+    case 8:
+      if (c.type().id == TypeId::kDouble) return put(out, canonical(c.value<double>(row)));
+      return put(out, c.value<std::uint64_t>(row));
     default: return put(out, c.value<unsigned __int128>(row));
   }
 }
@@ -108,17 +121,30 @@ void hash_one(const Column& c, std::span<std::uint64_t> out) {
 
 }  // namespace
 
-RowCodec::RowCodec(std::vector<Type> types) : types_(std::move(types)) {}
+RowCodec::RowCodec(std::vector<Type> types) : types_(std::move(types)), fixed_bytes_((types_.size() + 7) / 8) {
+  for (const Type& t : types_) fixed_bytes_ += t.width() > 0 ? static_cast<std::size_t>(t.width()) : kMaxLengthBytes;
+}
 
 void RowCodec::encode(std::span<const ColumnPtr> columns, std::size_t row, std::string& out) const {
   SUPYO_CHECK_EQ(columns.size(), types_.size());
-  const std::size_t bitmap = out.size();
-  out.append((types_.size() + 7) / 8, '\0');
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const Column& c = *columns[i];
-    if (c.is_null(row)) out[bitmap + i / 8] = static_cast<char>(out[bitmap + i / 8] | 1 << (i % 8));
-    else encode_value(c, row, out);
+  std::size_t bound = fixed_bytes_;
+  for (const ColumnPtr& c : columns) {
+    if (c->type().is_variable()) bound += c->text(row).size();
   }
+  // Room for all of the row is made once, then written through one pointer.
+  const std::size_t begin = out.size();
+  out.resize_and_overwrite(begin + bound, [&](char* data, std::size_t) {
+    char* const bitmap = data + begin;
+    const std::size_t bitmap_bytes = (types_.size() + 7) / 8;
+    std::memset(bitmap, 0, bitmap_bytes);
+    char* at = bitmap + bitmap_bytes;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const Column& c = *columns[i];
+      if (c.is_null(row)) bitmap[i / 8] = static_cast<char>(bitmap[i / 8] | 1 << (i % 8));
+      else at = encode_value(c, row, at);
+    }
+    return static_cast<std::size_t>(at - data);
+  });
 }
 
 bool RowCodec::decode(std::string_view bytes, std::span<ColumnBuilder* const> out) const {

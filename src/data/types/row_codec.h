@@ -23,6 +23,7 @@ class RowCodec {
 
  private:
   std::vector<Type> types_;
+  std::size_t fixed_bytes_ = 0;   ///< null bitmap and fixed-width values: what a row needs besides its texts
 };
 
 /// Hash of the key columns of every row, equal for equal keys whatever the batch: it picks the shard (shard_of) and the state slot.

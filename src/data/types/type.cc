@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "core/base/check.h"
 
 namespace supyo {
 namespace {
@@ -49,32 +48,6 @@ void append_quoted(std::string& out, std::string_view name) {
 }
 
 }  // namespace
-
-int Type::width() const {
-  switch (id) {
-    case TypeId::kBoolean:
-    case TypeId::kTinyInt: return 1;
-    case TypeId::kSmallInt: return 2;
-    case TypeId::kInteger:
-    case TypeId::kFloat:
-    case TypeId::kDate: return 4;
-    case TypeId::kBigInt:
-    case TypeId::kDouble:
-    case TypeId::kTime:
-    case TypeId::kTimestamp:
-    case TypeId::kTimestampLtz:
-    case TypeId::kIntervalMonth:
-    case TypeId::kIntervalDay: return 8;
-    case TypeId::kDecimal: return 16;
-    case TypeId::kNull:
-    case TypeId::kString:
-    case TypeId::kBytes:
-    case TypeId::kArray:
-    case TypeId::kMap:
-    case TypeId::kRow: return 0;
-  }
-  return 0;
-}
 
 std::string Type::to_string() const { return nullable_name(*this) + (nullable ? "" : " NOT NULL"); }
 

@@ -31,6 +31,18 @@ TEST(Type, FlinksSpelling) {
   EXPECT_EQ(Type::null().to_string(), "NULL");
 }
 
+TEST(Type, Widths) {
+  EXPECT_EQ(Type::null().width(), 0);
+  for (const Type& t : {Type::boolean(), Type::tiny_int()}) EXPECT_EQ(t.width(), 1);
+  EXPECT_EQ(Type::small_int().width(), 2);
+  for (const Type& t : {Type::integer(), Type::float_(), Type::date()}) EXPECT_EQ(t.width(), 4) << t.to_string();
+  for (const Type& t : {Type::big_int(), Type::double_(), Type::time(), Type::timestamp(), Type::timestamp_ltz(), Type::interval_month(), Type::interval_day()}) {
+    EXPECT_EQ(t.width(), 8) << t.to_string();
+  }
+  EXPECT_EQ(Type::decimal(5, 2).width(), 16);
+  for (const TypeId id : {TypeId::kString, TypeId::kBytes, TypeId::kArray, TypeId::kMap, TypeId::kRow}) EXPECT_EQ(Type{.id = id}.width(), 0);
+}
+
 TEST(Schema, PrintsAndFinds) {
   Schema schema;
   schema.add("a", Type::big_int());

@@ -66,41 +66,91 @@ Result<SegmentHeader> decode_segment_header(std::string_view file, const std::st
   return header;
 }
 
-std::uint32_t encode_record(const EpochRecord& record, std::uint64_t segment, std::uint64_t offset, std::uint64_t durable, std::uint32_t chain,
-                            std::string& out) {
-  out.assign(kRecordHeaderBytes, '\0');
-  ByteWriter w(out);
+namespace {
+
+constexpr std::size_t kMaxVarint = 10;
+
+/// At least as many bytes as the record needs, so that it is written through one pointer: an epoch has hundreds of thousands of changes.
+std::size_t bound_of(const EpochRecord& record) {
+  std::size_t n = kRecordHeaderBytes + kMaxVarint;
+  for (const Section& s : record.sections) n += sizeof s.id + kMaxVarint + s.bytes.size();
+  for (const TableChanges& t : record.tables) {
+    n += sizeof t.operator_id + sizeof t.table + kMaxVarint;
+    for (const Change& c : t.changes) n += sizeof c.hash + 2 * kMaxVarint + c.key.size() + c.value.size();
+  }
+  return n;
+}
+
+class Cursor {
+ public:
+  explicit Cursor(char* at) : at_(at) {}
+  template <class T>
+  void fixed(T v) {
+    std::memcpy(at_, &v, sizeof v);
+    at_ += sizeof v;
+  }
+  void varint(std::uint64_t v) {
+    while (v >= 0x80) {
+      *at_++ = static_cast<char>(v | 0x80);
+      v >>= 7;
+    }
+    *at_++ = static_cast<char>(v);
+  }
+  void bytes(std::string_view s) {
+    if (!s.empty()) std::memcpy(at_, s.data(), s.size());
+    at_ += s.size();
+  }
+  char* at() const { return at_; }
+
+ private:
+  char* at_;
+};
+
+void encode_body(const EpochRecord& record, Cursor& w) {
   w.varint(record.sections.size());
   for (const Section& s : record.sections) {
-    w.u16(s.id);
-    w.text(s.bytes);
+    w.fixed(s.id);
+    w.varint(s.bytes.size());
+    w.bytes(s.bytes);
   }
   for (const TableChanges& t : record.tables) {
     if (t.changes.empty()) continue;
-    w.u32(t.operator_id);
-    w.u16(t.table);
+    w.fixed(t.operator_id);
+    w.fixed(t.table);
     w.varint(t.changes.size());
     for (const Change& c : t.changes) {
-      w.u64(c.hash);
-      w.text(c.key);
+      w.fixed(c.hash);
+      w.varint(c.key.size());
+      w.bytes(c.key);
       // Length + 1, so that 0 says "deleted" and an empty value stays a value.
       w.varint(c.deleted ? 0 : c.value.size() + 1);
-      if (!c.deleted) out.append(c.value);
+      if (!c.deleted) w.bytes(c.value);
     }
   }
-  std::string header;
-  ByteWriter h(header);
-  h.u32(kRecordMagic);
-  h.u32(static_cast<std::uint32_t>(out.size() - kRecordHeaderBytes));
-  h.u64(segment);
-  h.u64(offset);
-  h.i64(record.epoch.value);
-  h.u64(durable);
-  h.u32(chain);
-  const std::uint32_t crc = crc32c(std::string_view(out).substr(kRecordHeaderBytes), crc32c(header));
-  h.u32(crc);
-  SUPYO_CHECK_EQ(header.size(), kRecordHeaderBytes);
-  std::memcpy(out.data(), header.data(), header.size());
+}
+
+}  // namespace
+
+std::uint32_t encode_record(const EpochRecord& record, std::uint64_t segment, std::uint64_t offset, std::uint64_t durable, std::uint32_t chain,
+                            std::string& out) {
+  out.clear();
+  out.resize_and_overwrite(bound_of(record), [&](char* data, std::size_t) {
+    Cursor w(data + kRecordHeaderBytes);
+    encode_body(record, w);
+    return static_cast<std::size_t>(w.at() - data);
+  });
+  Cursor h(out.data());
+  h.fixed(kRecordMagic);
+  h.fixed(static_cast<std::uint32_t>(out.size() - kRecordHeaderBytes));
+  h.fixed(segment);
+  h.fixed(offset);
+  h.fixed(record.epoch.value);
+  h.fixed(durable);
+  h.fixed(chain);
+  const std::string_view whole = out;
+  const std::uint32_t crc = crc32c(whole.substr(kRecordHeaderBytes), crc32c(whole.substr(0, kRecordHeaderBytes - sizeof(std::uint32_t))));
+  h.fixed(crc);
+  SUPYO_CHECK_EQ(h.at() - out.data(), static_cast<std::ptrdiff_t>(kRecordHeaderBytes));
   return crc;
 }
 

@@ -43,19 +43,19 @@ std::optional<Typing> row_time(std::span<const Type> args) {
 }  // namespace
 
 void register_clock(Registrar& r) {
-  const auto add = [&](const char* name, Kernel kernel, Type result, const char* help) {
-    r.add({.name = name, .kernel = kernel, .deterministic = false, .signature = fmt::format("{} -> {}", name, result.to_string()), .help = help, .reads_context = true},
+  const auto add = [&](const char* name, Kernel kernel, Type result, const char* help, bool call = false) {
+    r.add({.name = name, .kernel = kernel, .deterministic = false, .signature = fmt::format("{}{} -> {}", name, call ? "()" : "", result.to_string()), .help = help, .reads_context = true},
           takes({}, result.not_null()));
   };
   add("CURRENT_TIMESTAMP", now<Clock::kInstant>, Type::timestamp_ltz(3), "Now.");
-  add("CURRENT_ROW_TIMESTAMP", now<Clock::kInstant>, Type::timestamp_ltz(3), "Now.");
-  add("NOW", now<Clock::kInstant>, Type::timestamp_ltz(3), "Now.");
-  add("PROCTIME", now<Clock::kInstant>, Type::timestamp_ltz(3), "Processing time.");
+  add("CURRENT_ROW_TIMESTAMP", now<Clock::kInstant>, Type::timestamp_ltz(3), "Now.", true);
+  add("NOW", now<Clock::kInstant>, Type::timestamp_ltz(3), "Now.", true);
+  add("PROCTIME", now<Clock::kInstant>, Type::timestamp_ltz(3), "Processing time.", true);
   add("LOCALTIMESTAMP", now<Clock::kLocal>, Type::timestamp(3), "Now, in the session's zone.");
   add("CURRENT_DATE", now<Clock::kDate>, Type::date(), "Today, in the session's zone.");
   add("CURRENT_TIME", now<Clock::kTimeOfDay>, Type::time(0), "Time of day, in the session's zone.");
   add("LOCALTIME", now<Clock::kTimeOfDay>, Type::time(0), "Time of day, in the session's zone.");
-  add("UNIX_TIMESTAMP", now<Clock::kSeconds>, Type::big_int(), "Seconds since 1970 now.");
+  add("UNIX_TIMESTAMP", now<Clock::kSeconds>, Type::big_int(), "Seconds since 1970 now.", true);
   r.add({.name = "CURRENT_WATERMARK", .kernel = current_watermark, .deterministic = false, .signature = "CURRENT_WATERMARK(row time) -> time",
          .help = "The watermark when the row was processed; null before the first.", .reads_context = true},
         row_time);

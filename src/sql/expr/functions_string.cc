@@ -247,7 +247,7 @@ Result<ColumnPtr> reverse(Args args, const Type& result, std::size_t rows, const
   });
 }
 
-// ---- trimming: TRIM(s), TRIM([LEADING | TRAILING | BOTH] characters FROM s)
+// ---- trimming; TRIM(LEADING x FROM s) is bound as LTRIM(s, x), TRIM(BOTH ..) as TRIM(s, x)
 
 bool is_one_of(Text set, Text s, std::size_t at, std::size_t size) { return set.find(s.substr(at, size)) != Text::npos; }
 
@@ -271,13 +271,6 @@ template <bool kFront, bool kBack>
 Result<ColumnPtr> trim(Args args, const Type& result, std::size_t rows, const EvalContext&) {
   if (args.size() == 1) return map_text<Text>(args, result, rows, [](std::string& out, Text s) { out += trimmed(s, " ", kFront, kBack); });
   return map_text<Text, Text>(args, result, rows, [](std::string& out, Text s, Text set) { out += trimmed(s, set, kFront, kBack); });
-}
-
-/// TRIM(side, characters, text) as the parser's FROM form is bound.
-Result<ColumnPtr> trim_from(Args args, const Type& result, std::size_t rows, const EvalContext&) {
-  return map_text<Text, Text, Text>(args, result, rows, [](std::string& out, Text side, Text set, Text s) {
-    out += trimmed(s, set, side != "TRAILING", side != "LEADING");
-  });
 }
 
 // ---- codes
@@ -307,13 +300,14 @@ void register_string(Registrar& r) {
   add("||", concat, {s, s}, s, "STRING || STRING -> STRING", "Both texts one after the other.");
   add("CONCAT", concat, {s}, s, "CONCAT(STRING, ..) -> STRING", "The texts one after the other; null when one is null.", {.variadic = true});
   add("CONCAT_WS", concat_ws, {s, s}, s, "CONCAT_WS(separator, STRING, ..) -> STRING", "The texts that are not null, with the separator between them.", {.variadic = true});
-  for (const char* name : {"UPPER", "UCASE"}) add(name, change_case<upper_code>, {s}, s, "UPPER(STRING) -> STRING", "In upper case.");
-  for (const char* name : {"LOWER", "LCASE"}) add(name, change_case<lower_code>, {s}, s, "LOWER(STRING) -> STRING", "In lower case.");
+  add("UPPER", change_case<upper_code>, {s}, s, "UPPER(STRING) -> STRING", "In upper case.");
+  add("LOWER", change_case<lower_code>, {s}, s, "LOWER(STRING) -> STRING", "In lower case.");
   add("INITCAP", initcap, {s}, s, "INITCAP(STRING) -> STRING", "Every word with a capital first letter.");
-  for (const char* name : {"CHAR_LENGTH", "CHARACTER_LENGTH"}) add(name, char_length, {s}, i, "CHAR_LENGTH(STRING) -> INT", "Number of characters.");
-  for (const char* name : {"SUBSTRING", "SUBSTR"}) {
-    add(name, substring, {s, i, i}, s, "SUBSTRING(STRING, start [, length]) -> STRING", "Part of the text from character `start`, counted from 1.", {.optional = 1, .always_nullable = true});
-  }
+  add("CHAR_LENGTH", char_length, {s}, i, "CHAR_LENGTH(STRING) -> INT", "Number of characters.");
+  add("CHARACTER_LENGTH", char_length, {s}, i, "CHARACTER_LENGTH(STRING) -> INT", "Number of characters.");
+  const Shape part{.optional = 1, .always_nullable = true};
+  add("SUBSTRING", substring, {s, i, i}, s, "SUBSTRING(STRING, start [, length]) -> STRING", "Part of the text from character `start`, counted from 1.", part);
+  add("SUBSTR", substring, {s, i, i}, s, "SUBSTR(STRING, start [, length]) -> STRING", "Part of the text from character `start`, counted from 1.", part);
   add("LEFT", left, {s, i}, s, "LEFT(STRING, INT) -> STRING", "The first characters.");
   add("RIGHT", right, {s, i}, s, "RIGHT(STRING, INT) -> STRING", "The last characters.");
   add("POSITION", locate, {s, s}, i, "POSITION(part IN STRING) -> INT", "Where the part begins, from 1; 0 when it is not there.");
@@ -328,8 +322,7 @@ void register_string(Registrar& r) {
   add("RPAD", pad<false>, {s, i, s}, s, "RPAD(STRING, INT, STRING) -> STRING", "Filled up on the right, or cut, to that many characters.", {.always_nullable = true});
   add("REPEAT", repeat, {s, i}, s, "REPEAT(STRING, INT) -> STRING", "The text that many times.");
   add("REVERSE", reverse, {s}, s, "REVERSE(STRING) -> STRING", "The characters from last to first.");
-  add("TRIM", trim<true, true>, {s}, s, "TRIM(STRING) -> STRING", "Without blanks at both ends.");
-  add("TRIM", trim_from, {s, s, s}, s, "TRIM(BOTH | LEADING | TRAILING STRING FROM STRING) -> STRING", "Without those characters at the ends.");
+  add("TRIM", trim<true, true>, {s, s}, s, "TRIM([BOTH | LEADING | TRAILING] [STRING FROM] STRING) -> STRING", "Without blanks (or those characters) at the ends.", {.optional = 1});
   add("BTRIM", trim<true, true>, {s, s}, s, "BTRIM(STRING [, characters]) -> STRING", "Without blanks (or those characters) at both ends.", {.optional = 1});
   add("LTRIM", trim<true, false>, {s, s}, s, "LTRIM(STRING [, characters]) -> STRING", "Without blanks (or those characters) on the left.", {.optional = 1});
   add("RTRIM", trim<false, true>, {s, s}, s, "RTRIM(STRING [, characters]) -> STRING", "Without blanks (or those characters) on the right.", {.optional = 1});

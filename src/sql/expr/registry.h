@@ -27,12 +27,13 @@ class Aggregate {
  public:
   virtual ~Aggregate() = default;
   virtual std::string_view name() const = 0;          ///< "COUNT", "SUM", ...
+  /// Nullable as the argument; a group without values gives null whatever this says (FILTER, no rows): the binder knows those cases.
   virtual Type result() const = 0;
   /// Bytes in place, multiple of 8, 8-aligned.
   virtual std::uint32_t width() const = 0;
   /// True when the in-place bytes are not enough (MIN over retractions, text, DISTINCT): then `blob` is used too.
   virtual bool needs_blob() const { return false; }
-  /// Row i (of rows named by `rows`) goes into acc[i] with `sign` +1 or -1 (retraction). `args` are the argument columns of the batch
+  /// Row i (of rows named by `rows`) goes into acc[i] with `sign` +1 or -1 (retraction); no signs at all = all +1. `args` are the argument columns of the batch
   /// (none for COUNT(*)). `blobs[i]` is the group's blob for this aggregate; only when needs_blob().
   virtual Status update(std::span<const ColumnPtr> args, std::span<const std::uint32_t> rows, std::span<std::byte* const> acc,
                         std::span<const std::int8_t> signs, std::span<std::string* const> blobs) const = 0;
@@ -68,6 +69,9 @@ class FunctionRegistry {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// docs/reference/functions.md, from the registrations.
+std::string functions_reference(const FunctionRegistry& registry);
 
 /// One aggregate call of a plan node: arguments are columns of the node's input (computed by a Calc below it).
 struct AggregateCall {

@@ -12,9 +12,10 @@ namespace {
 
 constexpr std::uint32_t kMarkMagic = 0x4d505553;  // "SUPM"
 constexpr std::uint32_t kMarkVersion = 1;
-// Two disk sectors of one page: a torn sector costs one slot, and a page that comes back old has both slots old.
+// A disk sector each, in one page: a torn page costs one slot, and a page that comes back old has all slots old.
 constexpr std::uint64_t kSlot = 512;
-constexpr std::size_t kFileBytes = 2 * kSlot;
+constexpr std::uint64_t kSlots = 3;
+constexpr std::size_t kFileBytes = kSlots * kSlot;
 
 std::string encode(const Mark& m, const LogIdentity& log) {
   std::string body;
@@ -69,8 +70,10 @@ Result<MarkFile> MarkFile::open(env::Files& files, const std::string& directory,
   const std::string path = env::join_path(directory, "mark");
   SUPYO_ASSIGN(auto file, files.open(path, mode));
   MarkFile m(std::move(file), path, log);
-  SUPYO_ASSIGN(const Mark mark, m.read());
-  m.sequence_ = mark.sequence;
+  if (mode == env::OpenMode::kReadWrite) SUPYO_TRY(m.file_->sync());   // what a killed writer left in the page cache counts as durable from here on
+  SUPYO_ASSIGN(const Found found, m.find());
+  m.sequence_ = found.mark.sequence;
+  m.last_slot_ = m.durable_slot_ = found.slot;
   return m;
 }
 
@@ -84,25 +87,41 @@ Result<MarkFile> MarkFile::create(env::Files& files, const std::string& director
   return m;
 }
 
-Result<Mark> MarkFile::read() const {
+Result<MarkFile::Found> MarkFile::find() const {
   std::array<char, kFileBytes> bytes;
-  // The writer touches one slot at a time, so a reader that races with it finds at least the other; a second look covers two racing writes.
+  // The writer touches one slot at a time, so a reader that races with it finds the others; further looks cover several racing writes.
   for (int attempt = 0; attempt < 3; ++attempt) {
     SUPYO_ASSIGN(const std::size_t n, file_->read_at(0, bytes));
-    std::optional<Mark> best;
-    for (std::size_t slot = 0; (slot + 1) * kSlot <= n; ++slot) {
+    std::optional<Found> best;
+    for (std::uint64_t slot = 0; (slot + 1) * kSlot <= n; ++slot) {
       const std::optional<Mark> m = decode({bytes.data() + slot * kSlot, kSlot}, log_);
-      if (m && (!best || m->sequence > best->sequence)) best = m;
+      if (m && (!best || m->sequence > best->mark.sequence)) best = Found{*m, slot};
     }
     if (best) return *best;
   }
-  return fail(ErrorCode::kDamaged, fmt::format("{}: neither copy of the durable mark is readable (offset 0)", path_),
+  return fail(ErrorCode::kDamaged, fmt::format("{}: no copy of the durable mark is readable (offset 0)", path_),
               "`supyo log verify` says what is left, `supyo log repair` rebuilds the mark from the records");
 }
 
+Result<Mark> MarkFile::read() const {
+  SUPYO_ASSIGN(const Found found, find());
+  return found.mark;
+}
+
 Status MarkFile::write(Mark mark) {
-  mark.sequence = ++sequence_;
-  return file_->write_at((mark.sequence % 2) * kSlot, encode(mark, log_));
+  std::uint64_t slot = (last_slot_ + 1) % kSlots;
+  if (slot == durable_slot_) slot = (slot + 1) % kSlots;
+  mark.sequence = sequence_ + 1;
+  SUPYO_TRY(file_->write_at(slot * kSlot, encode(mark, log_)));
+  ++sequence_;   // a write that failed may have torn its slot: the next one takes the same
+  last_slot_ = slot;
+  return ok();
+}
+
+Status MarkFile::sync() {
+  SUPYO_TRY(file_->sync());
+  durable_slot_ = last_slot_;
+  return ok();
 }
 
 }  // namespace supyo::log

@@ -24,7 +24,8 @@ struct Mark {
   bool operator==(const Mark&) const = default;
 };
 
-/// The file `mark` of a partition: two slots in one page, written in turn, each with its own checksum. One writer, any number of readers.
+/// The file `mark` of a partition: three slots, each with its own checksum; the readable one with the highest sequence counts. One writer, any number of
+/// readers. The slot that was last synced is not written again before a newer one was: a torn page or a failed write never takes a durable mark back.
 class MarkFile {
  public:
   /// Opens an existing file. kNotFoundOnDisk; kDamaged when neither slot is good.
@@ -34,16 +35,24 @@ class MarkFile {
 
   /// Reads what is there now. Cheap enough to poll.
   Result<Mark> read() const;
-  /// Writes the next slot: other processes see it at once; durable after sync().
+  /// Writes a slot: other processes see it at once; durable after sync().
   Status write(Mark mark);
-  Status sync() { return file_->sync(); }
+  Status sync();
 
  private:
   MarkFile(std::unique_ptr<env::File> file, std::string path, LogIdentity log) : file_(std::move(file)), path_(std::move(path)), log_(log) {}
   std::unique_ptr<env::File> file_;
   std::string path_;
   LogIdentity log_;
+  struct Found {
+    Mark mark;
+    std::uint64_t slot = 0;
+  };
+  Result<Found> find() const;
+
   std::uint64_t sequence_ = 0;
+  std::uint64_t last_slot_ = 0;      ///< holds the newest mark
+  std::uint64_t durable_slot_ = 0;   ///< holds the newest synced mark
 };
 
 }  // namespace supyo::log

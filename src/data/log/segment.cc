@@ -52,7 +52,6 @@ bool is_segment_header(std::string_view bytes, const LogIdentity& log, Offset ba
 char* FrameBuffer::reserve(std::size_t bytes) {
   if (bytes > capacity_) {
     words_ = std::make_unique_for_overwrite<std::uint64_t[]>((bytes + kPadding + 7) / 8);
-    std::memset(words_.get(), 0, bytes + kPadding);
     capacity_ = bytes;
   }
   return data();
@@ -84,6 +83,7 @@ Status SegmentCursor::fill(std::size_t want, std::uint64_t limit) {
   buffer_from_ = position_;
   buffered_ = 0;
   SUPYO_ASSIGN(buffered_, file_->read_at(position_, {to, bytes}));
+  std::memset(to + buffered_, 0, FrameBuffer::kPadding);
   return ok();
 }
 
@@ -154,7 +154,7 @@ Result<Aftermath> search_behind(const SegmentCursor& segment, std::uint64_t from
   Aftermath found{.last_written = from, .acknowledged = std::nullopt};
   FrameBuffer buffer;
   SUPYO_ASSIGN(const std::uint64_t size, segment.file_size());
-  std::size_t window = 1 << 20;
+  std::size_t window = std::clamp<std::size_t>(size > from ? size - from + 8 : 0, sizeof(FrameHeader), 1 << 20);
   for (std::uint64_t start = from / 8 * 8; start < size;) {
     char* bytes = buffer.reserve(window);
     SUPYO_ASSIGN(const std::size_t n, segment.read_at(start, {bytes, window}));

@@ -20,6 +20,11 @@ struct SimFiles::Node {
     std::uint32_t to;
   };
   std::map<std::uint64_t, Range> dirty;  ///< page number -> bytes of it that were written since the last sync
+  std::uint64_t cut = UINT64_MAX;        ///< smallest size that the file had since then
+  void clean() {
+    dirty.clear();
+    cut = UINT64_MAX;
+  }
   std::map<std::string, NodePtr> entries;
   std::map<std::string, NodePtr> durable_entries;
 
@@ -34,9 +39,9 @@ struct SimFiles::Node {
     }
   }
   void resize(std::uint64_t size) {
-    if (size < live.size()) mark_dirty(size, std::min<std::uint64_t>(live.size(), durable.size()));
+    cut = std::min(cut, size);
     live.resize(size, '\0');
-    std::erase_if(dirty, [&](const auto& page) { return page.first * kPage >= std::max(live.size(), durable.size()); });
+    std::erase_if(dirty, [&](const auto& page) { return page.first * kPage >= size; });
   }
 };
 
@@ -117,7 +122,7 @@ class SimFiles::Handle final : public File {
     if (fault == SimFault::kPowerOff) return powered_off();
     if (fault) {
       node_->durable = settle(*node_, files_.choices_);
-      node_->dirty.clear();  // the page cache calls them clean now, durable or not
+      node_->clean();  // so the page cache says now, durable or not
       return fail(ErrorCode::kSyncFailed, fmt::format("cannot sync {}: input/output error", path_));
     }
     files_.sync_node(*node_);
@@ -392,6 +397,7 @@ Result<std::unique_ptr<FileLock>> SimFiles::lock(const std::string& path) {
 }
 
 void SimFiles::sync_node(Node& node) {
+  node.durable.resize(std::min<std::uint64_t>(node.cut, node.durable.size()));
   node.durable.resize(node.live.size(), '\0');
   for (const auto& [page, range] : node.dirty) {
     const std::uint64_t from = page * kPage;
@@ -399,16 +405,17 @@ void SimFiles::sync_node(Node& node) {
     const std::uint64_t n = std::min<std::uint64_t>(kPage, node.live.size() - from);
     std::memcpy(node.durable.data() + from, node.live.data() + from, n);
   }
-  node.dirty.clear();
+  node.clean();
 }
 
 std::string SimFiles::settle(const Node& node, Choices& choices) {
   const std::uint64_t live = node.live.size();
-  const std::uint64_t durable = node.durable.size();
   std::string after = node.durable;
-  after.resize(std::max(live, durable), '\0');
-  const bool size_kept = live == durable || choices.choose(2) == 0;
-  std::uint64_t size = size_kept ? live : durable;
+  if (node.cut < after.size() && choices.choose(2) == 0) after.resize(node.cut);
+  const std::uint64_t start = after.size();
+  std::uint64_t size = start;
+  if (live > start && choices.choose(2) == 0) size = live;
+  after.resize(std::max(live, start), '\0');
   for (const auto& [page, range] : node.dirty) {
     const std::uint64_t from = page * kPage;
     const std::uint32_t fate = choices.choose(range.to - range.from >= 2 ? 3 : 2);  // 0 kept, 1 dropped, 2 torn
@@ -417,7 +424,7 @@ std::string SimFiles::settle(const Node& node, Choices& choices) {
     const std::uint64_t written = std::clamp<std::uint64_t>(live, from, to);
     std::memcpy(after.data() + from, node.live.data() + from, written - from);
     std::memset(after.data() + written, 0, to - written);
-    if (live > durable) size = std::max(size, written);  // a page beyond the old end brings the size with it
+    if (live > start) size = std::max(size, written);  // a page beyond the old end brings the size with it
   }
   after.resize(size, '\0');
   return after;
@@ -440,7 +447,7 @@ void SimFiles::crash(Choices* choices) {
     if (!node->directory) {
       node->durable = settle(*node, fate);
       node->live = node->durable;
-      node->dirty.clear();
+      node->clean();
       return;
     }
     node->entries = node->durable_entries;

@@ -28,6 +28,7 @@ struct GeneratorOptions {
 struct GeneratedRecord {
   TimeUs due_us = 0;     ///< when it is produced (its ingest_time); never goes back
   TimeUs event_us = 0;
+  std::uint64_t id = 0;  ///< of the change, from 1; a copy has the same
   std::string key;       ///< partition key
   std::string value;     ///< one JSON object, no line break
 };

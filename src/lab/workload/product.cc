@@ -181,6 +181,7 @@ bool ProductGenerator::next(GeneratedRecord& record) {
   if (truth_) truth_->arrive(*c);
   record.due_us = c->ingest_us;
   record.event_us = c->event_us;
+  record.id = c->event_id;
   record.key.clear();
   fmt::format_to(std::back_inserter(record.key), "P-{:06}", c->product);
   record.value.clear();

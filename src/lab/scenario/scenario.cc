@@ -1,0 +1,363 @@
+#include "lab/scenario/scenario.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/duration.h"
+
+namespace supyo::scenario {
+namespace {
+
+/// Reads one scenario's YAML; complaints carry the line.
+class Reader {
+ public:
+  explicit Reader(std::string_view file) : file_(file) {}
+
+  Result<Scenario> read(std::string_view text, const std::string* base_text) {
+    try {
+      YAML::Node root = YAML::Load(std::string(text));
+      if (base_text != nullptr) {
+        const YAML::Node merged = merge(YAML::Load(*base_text), root);
+        root.reset(merged);
+      }
+      return scenario(root);
+    } catch (const YAML::ParserException& e) {
+      return complain(e.mark, "not YAML: " + e.msg);
+    } catch (const YAML::Exception& e) {
+      return complain(e.mark, e.what());
+    }
+  }
+
+ private:
+  std::unexpected<Error> complain(const YAML::Mark& m, std::string message, std::string hint = {}) const {
+    Error e{ErrorCode::kBadConfigFile, fmt::format("{}: {}", file_, message), std::move(hint)};
+    e.position = SourcePosition{m.line < 0 ? 1 : m.line + 1, m.column < 0 ? 1 : m.column + 1, 1};
+    return std::unexpected<Error>(std::move(e));
+  }
+  std::unexpected<Error> complain(const YAML::Node& n, std::string message, std::string hint = {}) const { return complain(n.Mark(), std::move(message), std::move(hint)); }
+
+  static YAML::Node merge(const YAML::Node& base, const YAML::Node& over) {
+    YAML::Node out = YAML::Clone(base);
+    for (const auto& e : over) {
+      const auto key = e.first.as<std::string>();
+      if (key == "knobs" && out["knobs"] && e.second.IsMap()) {
+        for (const auto& k : e.second) out["knobs"][k.first.as<std::string>()] = k.second;
+      } else {
+        out[key] = e.second;
+      }
+    }
+    return out;
+  }
+
+  Status allow(const YAML::Node& map, std::string_view where, std::initializer_list<std::string_view> keys) const {
+    if (!map.IsMap()) return complain(map, fmt::format("{} must be a mapping", where));
+    for (const auto& e : map) {
+      const auto key = e.first.as<std::string>();
+      if (std::find(keys.begin(), keys.end(), key) == keys.end()) return complain(e.first, fmt::format("unknown field '{}' in {}", key, where), fmt::format("known fields: {}", fmt::join(keys, ", ")));
+    }
+    return ok();
+  }
+  Result<std::string> text(const YAML::Node& map, const char* key) const {
+    const YAML::Node n = map[key];
+    if (!n) return complain(map, fmt::format("'{}' is missing", key));
+    if (!n.IsScalar()) return complain(n, fmt::format("'{}' must be a text", key));
+    return n.Scalar();
+  }
+  Result<DurationUs> duration(const YAML::Node& n) const {
+    if (!n.IsScalar()) return complain(n, "a duration is a number and a unit: 12m");
+    auto d = parse_duration(n.Scalar());
+    if (!d) return complain(n, d.error().message, d.error().hint);
+    return *d;
+  }
+  Result<double> number(const YAML::Node& n, double low, double high) const {
+    double v = 0;
+    if (!n.IsScalar() || !YAML::convert<double>::decode(n, v) || !(v >= low && v <= high)) return complain(n, fmt::format("a number from {:g} to {:g} is needed here", low, high));
+    return v;
+  }
+  Result<Expression> formula(const YAML::Node& n, std::string_view source) const {
+    auto e = Expression::parse(source);
+    if (!e) return complain(n, fmt::format("in the formula, column {}: {}", e.error().position->column, e.error().message), e.error().hint);
+    return e;
+  }
+
+  Result<Scenario> scenario(const YAML::Node& root) {
+    if (!root || !root.IsMap()) return complain(YAML::Mark(), "a scenario is a mapping that starts with 'lab: NAME'");
+    SUPYO_TRY(allow(root, "a scenario", {"lab", "title", "extends", "expect", "hypothesis", "pipeline", "objectives", "result", "workload", "knobs", "settings", "lag_rules", "phases", "control", "guards",
+                                         "predict", "verdict", "plots", "real"}));
+    Scenario s;
+    s.file = std::string(file_);
+    SUPYO_ASSIGN(s.lab, text(root, "lab"));
+    SUPYO_ASSIGN(s.hypothesis, text(root, "hypothesis"));
+    SUPYO_ASSIGN(s.pipeline, text(root, "pipeline"));
+    SUPYO_ASSIGN(s.objectives, text(root, "objectives"));
+    const YAML::Node result = root["result"];
+    if (!result) return complain(root, "'result' is missing", "result: {table: lake.shop.product_changes, id: event_id}");
+    SUPYO_TRY(allow(result, "result", {"table", "id"}));
+    SUPYO_ASSIGN(s.result_table, text(result, "table"));
+    SUPYO_ASSIGN(s.result_id, text(result, "id"));
+    if (const YAML::Node n = root["title"]) s.title = n.Scalar();
+    if (const YAML::Node n = root["expect"]) {
+      const auto v = verdict_named(n.Scalar());
+      if (!v) return complain(n, fmt::format("'{}' is not a verdict", n.Scalar()), "CONFIRMED, REFUTED or INVALID");
+      s.expect = *v;
+    }
+    SUPYO_TRY(knobs(root, s));
+    SUPYO_TRY(workload(root, s));
+    SUPYO_TRY(settings(root, s));
+    SUPYO_TRY(phases(root, s));
+    SUPYO_TRY(lag_rules(root, s));
+    SUPYO_TRY(guards(root, s));
+    SUPYO_TRY(formulas(root, s));
+    if (const YAML::Node n = root["plots"]) for (const YAML::Node& p : n) s.plots.push_back(p.Scalar());
+    if (const YAML::Node n = root["real"]) {
+      SUPYO_TRY(allow(n, "real", {"window_scale"}));
+      if (n["window_scale"]) { SUPYO_ASSIGN(s.real_scale, number(n["window_scale"], 1e-3, 1)); }
+    }
+    return s;
+  }
+
+  Status knobs(const YAML::Node& root, Scenario& s) {
+    const YAML::Node list = root["knobs"];
+    if (!list) return ok();
+    if (!list.IsMap()) return complain(list, "knobs must be a mapping");
+    for (const auto& e : list) {
+      Knob k;
+      YAML::Node value = e.second;
+      if (value.IsMap()) {
+        SUPYO_TRY(allow(value, "a knob", {"default", "values"}));
+        if (!value["default"]) return complain(value, "a knob needs 'default'");
+        if (value["values"]) for (const YAML::Node& v : value["values"]) k.values.push_back(v.Scalar());
+        k.text = value["default"].Scalar();
+      } else {
+        k.text = value.Scalar();
+      }
+      SUPYO_ASSIGN(const Expression x, formula(e.second, k.text));
+      auto q = x.evaluate([](std::string_view) { return std::nullopt; });
+      if (!q) return complain(e.second, "a knob is a number or a duration");
+      k.value = *q;
+      s.knobs[e.first.as<std::string>()] = std::move(k);
+    }
+    return ok();
+  }
+
+  Status workload(const YAML::Node& root, Scenario& s) {
+    const YAML::Node w = root["workload"];
+    if (!w) return complain(root, "'workload' is missing");
+    SUPYO_TRY(allow(w, "workload", {"domain", "tps", "seed", "duplicates", "disorder", "late", "resend", "keys", "linger"}));
+    SUPYO_ASSIGN(s.domain, text(w, "domain"));
+    if (w["tps"]) { SUPYO_ASSIGN(s.workload.tps, number(w["tps"], 1e-3, 1e7)); }
+    if (w["seed"]) { SUPYO_ASSIGN(const double seed, number(w["seed"], 0, 9e15)); s.workload.seed = static_cast<std::uint64_t>(seed); }
+    if (w["duplicates"]) { SUPYO_ASSIGN(s.workload.duplicates, number(w["duplicates"], 0, 1)); }
+    if (w["late"]) { SUPYO_ASSIGN(s.workload.late, number(w["late"], 0, 1)); }
+    if (w["disorder"]) { SUPYO_ASSIGN(s.workload.disorder_us, duration(w["disorder"])); }
+    if (w["keys"]) { SUPYO_ASSIGN(const double keys, number(w["keys"], 1, 999'999)); s.workload.keys = static_cast<std::uint32_t>(keys); }
+    if (w["linger"]) { SUPYO_ASSIGN(s.linger_us, duration(w["linger"])); }
+    if (s.linger_us <= 0) return complain(w, "linger must be above zero");
+    if (w["resend"]) s.workload.resend = w["resend"].Scalar() == "true";
+    return ok();
+  }
+
+  Status settings(const YAML::Node& root, Scenario& s) {
+    const YAML::Node n = root["settings"];
+    if (!n) return ok();
+    if (!n.IsMap()) return complain(n, "settings must be a mapping");
+    for (const auto& e : n) {
+      const std::string value = e.second.Scalar();
+      if (value.starts_with("$") && s.knobs.find(value.substr(1)) == s.knobs.end()) return complain(e.second, fmt::format("there is no knob '{}'", value.substr(1)));
+      s.settings[e.first.as<std::string>()] = value;
+    }
+    return ok();
+  }
+
+  Status phases(const YAML::Node& root, Scenario& s) {
+    const YAML::Node list = root["phases"];
+    if (!list || !list.IsSequence() || list.size() == 0) return complain(list ? list.Mark() : root.Mark(), "'phases' is missing");
+    std::size_t faults = 0;
+    for (const YAML::Node& n : list) {
+      SUPYO_TRY(allow(n, "a phase", {"name", "for", "inject"}));
+      Phase p;
+      SUPYO_ASSIGN(p.name, text(n, "name"));
+      if (!n["for"]) return complain(n, "a phase needs 'for'");
+      SUPYO_ASSIGN(p.length_us, duration(n["for"]));
+      if (p.length_us < kSecond) return complain(n["for"], "a phase lasts a second or more");
+      if (const YAML::Node i = n["inject"]) {
+        SUPYO_TRY(allow(i, "inject", {"point", "delay"}));
+        Injection inject;
+        SUPYO_ASSIGN(inject.point, text(i, "point"));
+        SUPYO_ASSIGN(inject.delay, text(i, "delay"));
+        if (inject.delay.starts_with("$")) inject.delay.erase(0, 1);
+        auto q = s.knob_value(inject.delay);
+        if (!q || !(q->unit == kSeconds || q->value == 0)) return complain(i["delay"], fmt::format("'{}' is not a duration", inject.delay), "write a duration, or $knob");
+        p.inject = std::move(inject);
+        ++faults;
+      }
+      s.phases.push_back(std::move(p));
+    }
+    if (faults != 1 || s.phases[0].inject) return complain(list, "one phase, and not the first, injects the fault");
+    return ok();
+  }
+
+  Status lag_rules(const YAML::Node& root, Scenario& s) {
+    const YAML::Node n = root["lag_rules"];
+    if (!n || !n.IsMap() || !n["raw"]) return complain(root, "'lag_rules' with 'raw' is missing");
+    SUPYO_TRY(allow(n, "lag_rules", {"raw", "burrow"}));
+    const std::string rule = n["raw"].Scalar();
+    const auto greater = rule.find('>');
+    const auto hold = rule.rfind(" for ");
+    if (greater == std::string::npos || hold == std::string::npos || hold < greater) return complain(n["raw"], "a lag rule reads: SERIES > EXPRESSION for DURATION");
+    s.raw_rule.series = rule.substr(0, greater);
+    while (!s.raw_rule.series.empty() && s.raw_rule.series.back() == ' ') s.raw_rule.series.pop_back();
+    SUPYO_ASSIGN(s.raw_rule.threshold, formula(n["raw"], std::string_view(rule).substr(greater + 1, hold - greater - 1)));
+    auto d = parse_duration(rule.substr(hold + 5));
+    if (!d) return complain(n["raw"], d.error().message, d.error().hint);
+    s.raw_rule.hold_us = *d;
+    return ok();
+  }
+
+  Status guards(const YAML::Node& root, Scenario& s) {
+    if (const YAML::Node c = root["control"]) {
+      if (!c.IsMap()) return complain(c, "control must be a mapping of knobs");
+      for (const auto& e : c) {
+        const auto name = e.first.as<std::string>();
+        if (s.knobs.find(name) == s.knobs.end()) return complain(e.first, fmt::format("there is no knob '{}'", name));
+        s.control[name] = e.second.Scalar();
+      }
+    }
+    const YAML::Node list = root["guards"];
+    if (!list || !list.IsSequence()) return complain(root, "'guards' is missing", "a lab without guards proves nothing");
+    for (const YAML::Node& n : list) {
+      bool found = false;
+      for (const Guard g : {Guard::kOfferedRate, Guard::kFaultSeen, Guard::kLedgerBalances, Guard::kControlClean, Guard::kRecorded, Guard::kDrained}) {
+        if (n.Scalar() != guard_name(g)) continue;
+        s.guards.push_back(g);
+        found = true;
+      }
+      if (!found) return complain(n, fmt::format("there is no guard '{}'", n.Scalar()), "offered_rate_within_2_percent, fault_seen_by_probe, ledger_balances, control_clean, versions_recorded, drained");
+    }
+    return ok();
+  }
+
+  Status formulas(const YAML::Node& root, Scenario& s) {
+    if (const YAML::Node list = root["predict"]) {
+      if (!list.IsMap()) return complain(list, "predict must be a mapping");
+      for (const auto& e : list) {
+        SUPYO_TRY(allow(e.second, "a prediction", {"formula", "within"}));
+        Prediction p;
+        p.measure = e.first.as<std::string>();
+        SUPYO_ASSIGN(const std::string source, text(e.second, "formula"));
+        SUPYO_ASSIGN(p.formula, formula(e.second["formula"], source));
+        if (const YAML::Node within = e.second["within"]) {
+          SUPYO_ASSIGN(const Expression x, formula(within, within.Scalar()));
+          auto q = x.evaluate([](std::string_view) { return std::nullopt; });
+          if (!q || q->value <= 0) return complain(within, "'within' is a share above zero: 10%");
+          p.within = q->value;
+        }
+        s.predict.push_back(std::move(p));
+      }
+    }
+    SUPYO_ASSIGN(const std::string verdict, text(root, "verdict"));
+    SUPYO_ASSIGN(s.verdict, formula(root["verdict"], verdict));
+    return ok();
+  }
+
+  std::string_view file_;
+};
+
+}  // namespace
+
+std::string_view verdict_name(Verdict v) {
+  switch (v) {
+    case Verdict::kConfirmed: return "CONFIRMED";
+    case Verdict::kRefuted: return "REFUTED";
+    case Verdict::kInvalid: return "INVALID";
+  }
+  return "?";
+}
+
+std::optional<Verdict> verdict_named(std::string_view name) {
+  for (const Verdict v : {Verdict::kConfirmed, Verdict::kRefuted, Verdict::kInvalid}) if (name == verdict_name(v)) return v;
+  return std::nullopt;
+}
+
+std::string_view guard_name(Guard g) {
+  switch (g) {
+    case Guard::kOfferedRate: return "offered_rate_within_2_percent";
+    case Guard::kFaultSeen: return "fault_seen_by_probe";
+    case Guard::kLedgerBalances: return "ledger_balances";
+    case Guard::kControlClean: return "control_clean";
+    case Guard::kRecorded: return "versions_recorded";
+    case Guard::kDrained: return "drained";
+  }
+  return "?";
+}
+
+std::string_view guard_id(Guard g) {
+  static constexpr std::string_view kIds[] = {"G1", "G2", "G3", "G4", "G5", "G6"};
+  return kIds[static_cast<std::size_t>(g)];
+}
+
+std::size_t Scenario::fault_phase() const {
+  const auto it = std::find_if(phases.begin(), phases.end(), [](const Phase& p) { return p.inject.has_value(); });
+  return static_cast<std::size_t>(it - phases.begin());
+}
+
+Result<Quantity> Scenario::knob_value(std::string_view expression) const {
+  SUPYO_ASSIGN(const Expression e, Expression::parse(expression));
+  return e.evaluate([&](std::string_view name) -> std::optional<Quantity> {
+    if (name == "tps") return Quantity{workload.tps, kRate, false};
+    const auto it = knobs.find(name);
+    return it == knobs.end() ? std::nullopt : std::optional(it->second.value);
+  });
+}
+
+Result<Scenario> parse_scenario(std::string_view text, std::string_view file, const std::string* base_text) { return Reader(file).read(text, base_text); }
+
+Result<Scenario> load_scenario(env::Files& files, const std::string& path) {
+  auto text = files.read_all(path);
+  if (!text) {
+    if (text.error().code != ErrorCode::kNotFoundOnDisk) return fail(text.error());
+    return fail(ErrorCode::kFileNotFound, fmt::format("there is no scenario {}", path), "supyo lab list shows those there are");
+  }
+  std::string extends;
+  try {
+    const YAML::Node root = YAML::Load(*text);
+    if (root.IsMap() && root["extends"]) extends = root["extends"].Scalar();
+  } catch (const YAML::Exception&) {
+    // parse_scenario says what is wrong, and where.
+  }
+  if (extends.empty()) return parse_scenario(*text, path);
+  SUPYO_ASSIGN(const std::string base, files.read_all(env::join_path(env::parent_path(path), extends)));
+  return parse_scenario(*text, path, &base);
+}
+
+Status set_knob(Scenario& scenario, std::string_view assignment) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string_view::npos) return fail(ErrorCode::kBadOptionValue, fmt::format("'{}' is not knob=value", assignment), "--set commit_delay=2s");
+  const auto name = assignment.substr(0, equals);
+  const auto it = scenario.knobs.find(name);
+  if (it == scenario.knobs.end()) {
+    std::vector<std::string> names;
+    for (const auto& [k, v] : scenario.knobs) names.push_back(k);
+    return fail(ErrorCode::kUnknownOption, fmt::format("{} has no knob '{}'", scenario.lab, name), fmt::format("knobs: {}", fmt::join(names, ", ")));
+  }
+  const auto bad = [&] { return fail(ErrorCode::kBadOptionValue, fmt::format("'{}' is no value for the knob {}", assignment.substr(equals + 1), name), fmt::format("for example {}", it->second.text)); };
+  const auto e = Expression::parse(assignment.substr(equals + 1));
+  if (!e) return bad();
+  const auto q = e->evaluate([](std::string_view) { return std::nullopt; });
+  if (!q || q->truth || !(q->unit == it->second.value.unit || q->value == 0) || q->value < 0) return bad();
+  it->second.value.value = q->value;
+  it->second.text = std::string(assignment.substr(equals + 1));
+  return ok();
+}
+
+Result<std::vector<std::string>> list_scenarios(env::Files& files, const std::string& directory) {
+  SUPYO_ASSIGN(const std::vector<std::string> names, files.list(directory));
+  std::vector<std::string> out;
+  for (const std::string& n : names) if (n.ends_with(".yaml")) out.push_back(n.substr(0, n.size() - 5));
+  return out;
+}
+
+}  // namespace supyo::scenario

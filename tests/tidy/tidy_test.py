@@ -92,7 +92,7 @@ def room_of(path):
 
 
 def is_test(path):
-    return re.search(r"_(test|bench|fuzz)\.cc$|/testing\.h$|_model\.h$", path) is not None
+    return re.search(r"_(test|bench|fuzz)\.cc$|/testing\.h$|_model\.h$|/test_[a-z_]*\.h$", path) is not None
 
 
 def check_source(path, text, layers):

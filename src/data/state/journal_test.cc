@@ -272,6 +272,36 @@ TEST_F(JournalTest, AFullDiskMayHaveRoomAgain) {
   job.check_recovery();
 }
 
+TEST(JournalFormat, AnyBytesAreReadWithoutHarm) {
+  env::SeededRandom random(7);
+  const EpochRecord record = random_record(Epoch(3), 20, 50, random);
+  std::string whole;
+  encode_record(record, 1, kSegmentHeaderBytes, 0, 0, whole);
+  const std::string body = whole.substr(kRecordHeaderBytes);
+  for (int i = 0; i < 20000; ++i) {
+    std::string mutated = body;
+    for (std::uint64_t n = random.below(4); n-- > 0;) mutated[random.below(mutated.size())] = static_cast<char>(random.next_u64());
+    if (random.below(3) == 0) mutated.resize(random.below(mutated.size()));
+    std::vector<Section> sections;
+    std::vector<ChangeView> changes;
+    const Status read = decode_body(mutated, &sections, &changes);
+    if (!read) EXPECT_EQ(read.error().code, ErrorCode::kDamaged);
+    keep_last_writes(changes);
+  }
+}
+
+TEST(JournalFormat, OldRecordsOfARecycledFileAreNoRecords) {
+  env::SeededRandom random(8);
+  const EpochRecord record = random_record(Epoch(3), 5, 50, random);
+  std::string bytes, file = encode_segment_header({.segment = 4, .previous = {}, .job_id = Job::kId});
+  encode_record(record, 4, kSegmentHeaderBytes, 0, 77, bytes);
+  file += bytes;
+  EXPECT_TRUE(record_at(file, 4, kSegmentHeaderBytes, 77));
+  EXPECT_FALSE(record_at(file, 4, kSegmentHeaderBytes, 78)) << "behind another record";
+  EXPECT_FALSE(record_at(file, 5, kSegmentHeaderBytes, 77)) << "of the file's earlier life";
+  EXPECT_FALSE(record_at("shifted " + file, 4, kSegmentHeaderBytes + 8, 77)) << "at another place";
+}
+
 TEST(JournalReal, WorksOnTheMachinesOwnFiles) {
   env::RealEnv real;
   const std::string root = env::join_path(testing::TempDir(), "supyo-journal-" + env::new_uuid(real.env().random));

@@ -17,6 +17,7 @@ constexpr std::uint64_t kTrailerBytes = 32;
 constexpr std::uint32_t kBlockMagic = 0x4b4c4253;    // "SBLK"
 constexpr std::uint32_t kTrailerMagic = 0x444e4553;  // "SEND"
 constexpr std::size_t kBlockTarget = 64 * 1024;
+constexpr std::uint64_t kSyncEvery = 1 << 20;
 
 enum BlockKind : std::uint32_t { kSections = 1, kEntries = 2, kIndex = 3 };
 
@@ -98,7 +99,10 @@ Status SnapshotWriter::flush_block() {
   SUPYO_TRY(write_block(kEntries, block_));
   block_.clear();
   current_ = {};
-  return ok();
+  // A little at a time: one sync of the whole file would keep the disk from the journal, whose sync every result waits for.
+  if (offset_ - synced_ < kSyncEvery) return ok();
+  synced_ = offset_;
+  return file_->sync();
 }
 
 Status SnapshotWriter::add(const SnapshotEntry& e) {

@@ -46,6 +46,7 @@ class SnapshotWriter {
 
   std::unique_ptr<env::File> file_;
   std::uint64_t offset_ = 0;
+  std::uint64_t synced_ = 0;
   std::uint64_t entries_ = 0;
   std::string block_;         // entries of the block being filled
   Block current_;

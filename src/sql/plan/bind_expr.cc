@@ -86,7 +86,7 @@ Result<ExprPtr> ExprBinder::call(std::string_view name, std::vector<ExprPtr> arg
 
 Result<std::size_t> ExprBinder::column(const syntax::Name& name) const {
   const auto& parts = name.parts;
-  if (!scope_.node)
+  if (!scope_.node || scope_.node->columns.empty())
     return fail_at(name.span, ErrorCode::kUnknownColumn, fmt::format("there is no column `{}`: nothing to read from", name.to_string()),
                    "add FROM, or put a text in single quotes: 'text'");
   const auto& columns = scope_.node->columns;

@@ -308,6 +308,7 @@ Result<LogicalPtr> QueryBinder::scan(const catalog::TableDefinition& declared, c
 }
 
 Result<LogicalPtr> QueryBinder::table_argument(const syntax::Expr& e) {
+  if (const auto* query = e.as<syntax::ScalarQuery>()) return bind(*query->query);
   const auto* argument = e.as<syntax::TableArgument>();
   if (argument == nullptr)
     return fail_at(e.span, ErrorCode::kInvalidQuery, "the first argument of a window function is a table", "write TABLE t, or a query in parentheses");

@@ -214,8 +214,9 @@ Status SelectBinder::bind_keys() {
     ExprBinder b = binder(true, true);
     SUPYO_ASSIGN(ExprPtr e, b.bind(*order.expr));
     references_.insert(references_.end(), b.references().begin(), b.references().end());
-    key_columns_.push_back(items_.size());
-    items_.push_back({std::move(e), "$order"});
+    const auto same = std::ranges::find_if(items_, [&](const Item& i) { return same_expr(*i.expr, *e); });
+    key_columns_.push_back(static_cast<std::size_t>(same - items_.begin()));
+    if (same == items_.end()) items_.push_back({std::move(e), "$order"});
   }
   return ok();
 }

@@ -1,0 +1,353 @@
+#include "sql/plan/planner_testing.h"
+
+namespace supyo::plan {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class PlanTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto ready = session_.run(kTables);
+    ASSERT_TRUE(ready) << ready.error().to_string();
+  }
+  PhysicalPlan plan(std::string_view sql) {
+    auto p = session_.plan(sql);
+    EXPECT_TRUE(p) << p.error().to_string();
+    return p ? *std::move(p) : PhysicalPlan{};
+  }
+  template <class T>
+  static const PhysicalNode& only(const PhysicalPlan& p) {
+    const PhysicalNode* found = nullptr;
+    for (const PhysicalNode& n : p.nodes) {
+      if (!n.as<T>()) continue;
+      EXPECT_EQ(found, nullptr);
+      found = &n;
+    }
+    EXPECT_NE(found, nullptr) << explain_text(p);
+    return *found;
+  }
+  static std::string columns(const PhysicalNode& n) { return n.output.to_string(); }
+  TestSession session_;
+};
+
+TEST_F(PlanTest, ScansReadOnlyWhatIsNeeded) {
+  const PhysicalPlan p = plan("INSERT INTO printed SELECT bidder, price FROM bids WHERE channel = 'web'");
+  EXPECT_EQ(explain_text(p), R"(Sink(table=[default_catalog.default_database.printed], fields=[k, n], changelogMode=[I], guarantee=[at least once])
++- Calc(select=[bidder AS k, price AS n], where=[(channel = 'web')], changelogMode=[I])
+   +- TableSourceScan(table=[default_catalog.default_database.bids], fields=[bidder, price, channel, ts], watermark=[ts - 4s], not-null=[ts], changelogMode=[I])
+         state: position and watermark per split
+)");
+  const Scan& s = *only<Scan>(p).as<Scan>();
+  EXPECT_EQ(s.columns, (std::vector<std::size_t>{1, 2, 3, 5}));
+  ASSERT_TRUE(s.row_time);
+  EXPECT_EQ(s.row_time->column, 3u);
+  EXPECT_EQ(s.row_time->bound_us, 4 * kSecond);
+  EXPECT_FALSE(s.row_time->edge) << "no window reads edge watermarks";
+  EXPECT_FALSE(p.holds_until_watermark);
+}
+
+TEST_F(PlanTest, NotNullIsCheckedOnColumnsThatTheQueryReads) {
+  // `auction` is NOT NULL. It is checked where it is read, with and without pruning.
+  for (const bool rules : {true, false}) {
+    TestSession session(rules);
+    ASSERT_TRUE(session.run(kTables));
+    auto flags = [&](std::string_view sql) {
+      const auto p = session.plan(sql);
+      const PhysicalNode& n = only<Scan>(*p);
+      std::vector<std::string> names;
+      for (std::size_t i = 0; i < n.output.size(); ++i)
+        if (n.as<Scan>()->not_null[i]) names.push_back(n.output[i].name);
+      return names;
+    };
+    EXPECT_THAT(flags("SELECT auction FROM bids"), ::testing::ElementsAre("auction", "ts"));
+    EXPECT_THAT(flags("SELECT price FROM bids"), ::testing::ElementsAre("ts"));
+    EXPECT_THAT(flags("SELECT x.price FROM (SELECT price, auction FROM bids) AS x"), ::testing::ElementsAre("ts"));
+  }
+}
+
+TEST_F(PlanTest, AlsoReadKeepsColumns) {
+  PlannerOptions options;
+  options.also_read = {"auction", "nosuch"};
+  TestSession session(true, options);
+  ASSERT_TRUE(session.run(kTables));
+  const auto p = session.plan("SELECT price FROM bids");
+  ASSERT_TRUE(p);
+  EXPECT_EQ(columns(only<Scan>(*p)), "(`auction` BIGINT NOT NULL, `price` BIGINT, `ts` TIMESTAMP(3))");
+  EXPECT_EQ(only<Scan>(*p).as<Scan>()->not_null, (std::vector<bool>{true, false, true}));
+}
+
+TEST_F(PlanTest, TumblingWindow) {
+  const PhysicalPlan p = plan(
+      "INSERT INTO appended SELECT bidder, SUM(price) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '10' SECOND, INTERVAL '2' SECOND)) "
+      "WHERE price > 1 GROUP BY window_start, bidder, window_end HAVING COUNT(*) > 2");
+  EXPECT_EQ(explain_text(p), R"(Sink(table=[default_catalog.default_database.appended], fields=[k, n], changelogMode=[I], guarantee=[exactly once])
++- Calc(select=[bidder AS k, EXPR$1 AS n], where=[($a1 > 2)], changelogMode=[I])
+   +- WindowAggregate(groupBy=[bidder], window=[TUMBLE(time_col=[ts], size=[10s], offset=[2s])], select=[SUM(price) AS EXPR$1, COUNT(*) AS $a1], windowColumns=[window_start, window_end], changelogMode=[I])
+         state: one accumulator per open window and key; freed when the watermark passes the window's end
+         late rows: bids$late
+      +- Exchange(distribution=[hash[bidder]])
+         +- Calc(select=[bidder, price, ts], where=[(price > 1)], changelogMode=[I])
+            +- TableSourceScan(table=[default_catalog.default_database.bids], fields=[bidder, price, ts], watermark=[ts - 4s], not-null=[ts], changelogMode=[I])
+                  state: position and watermark per split
+)");
+  EXPECT_TRUE(p.holds_until_watermark);
+  EXPECT_TRUE(only<Scan>(p).as<Scan>()->row_time->edge);
+  const PhysicalNode& w = only<WindowAggregate>(p);
+  EXPECT_EQ(w.as<WindowAggregate>()->time_column, 2u);
+  EXPECT_EQ(w.upsert_key, (std::vector<std::size_t>{0, 3, 4}));
+  EXPECT_EQ(columns(w), "(`bidder` BIGINT, `EXPR$1` BIGINT, `$a1` BIGINT NOT NULL, `window_start` TIMESTAMP(3) NOT NULL, `window_end` TIMESTAMP(3) NOT NULL)");
+}
+
+TEST_F(PlanTest, HopWithNamedArgumentsAndNoKeyRunsOnOneShard) {
+  const PhysicalPlan p = plan(
+      "SELECT window_end, MAX(price), COUNT(DISTINCT bidder) FROM TABLE(HOP(DATA => TABLE bids, TIMECOL => DESCRIPTOR(ts), SIZE => INTERVAL '5' MINUTE, SLIDE => INTERVAL '1' MINUTE)) "
+      "GROUP BY window_start, window_end");
+  const PhysicalNode& w = only<WindowAggregate>(p);
+  EXPECT_EQ(w.as<WindowAggregate>()->window, (WindowSpec{.kind = WindowSpec::Kind::kHop, .size_us = 5 * kMinute, .slide_us = kMinute}));
+  EXPECT_EQ(w.distribution.kind, Distribution::Kind::kSingle);
+  EXPECT_EQ(w.max_parallelism, 1u);
+  EXPECT_THAT(w.name, HasSubstr("COUNT(DISTINCT bidder)"));
+}
+
+TEST_F(PlanTest, WindowThroughSubqueryViewAndAlias) {
+  ASSERT_TRUE(session_.run("CREATE VIEW hourly AS SELECT bidder AS who, price * 2 AS twice, window_start AS s, window_end AS e FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR))"));
+  const PhysicalPlan p = plan("SELECT v.who, v.s, SUM(v.twice) FROM hourly AS v WHERE v.twice > 4 GROUP BY v.s, v.e, v.who");
+  const PhysicalNode& w = only<WindowAggregate>(p);
+  EXPECT_THAT(w.name, HasSubstr("WindowAggregate(groupBy=[who], window=[TUMBLE(time_col=[ts], size=[1h])], select=[SUM(twice) AS EXPR$2], windowColumns=[s, e]"));
+  EXPECT_THAT(explain_text(p), Not(HasSubstr("WindowTableFunction")));
+}
+
+TEST_F(PlanTest, WindowWithoutFullGroupingIsAssignedThenGrouped) {
+  const PhysicalPlan p = plan("SELECT window_end, COUNT(*) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY window_end");
+  EXPECT_EQ(only<GroupAggregate>(p).changes.to_string(), "[I,UB,UA]");
+  EXPECT_EQ(columns(only<WindowAssign>(p)), "(`ts` TIMESTAMP(3), `window_start` TIMESTAMP(3) NOT NULL, `window_end` TIMESTAMP(3) NOT NULL, `window_time` TIMESTAMP(3) NOT NULL)");
+}
+
+TEST_F(PlanTest, WindowsCascadeOverWindowTime) {
+  const PhysicalPlan p = plan(
+      "WITH m AS (SELECT window_time AS t, bidder, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) "
+      "GROUP BY window_start, window_end, window_time, bidder) "
+      "SELECT window_start, MAX(n) FROM TABLE(TUMBLE(TABLE m, DESCRIPTOR(t), INTERVAL '1' HOUR)) GROUP BY window_start, window_end");
+  std::vector<const PhysicalNode*> windows;
+  for (const PhysicalNode& n : p.nodes)
+    if (n.as<WindowAggregate>()) windows.push_back(&n);
+  ASSERT_EQ(windows.size(), 2u);
+  EXPECT_EQ(windows[0]->late_tables.size(), 1u);
+  EXPECT_TRUE(windows[1]->late_tables.empty()) << "rows born in an operator are never late";
+}
+
+TEST_F(PlanTest, LagOverEventTime) {
+  const PhysicalPlan p = plan(
+      "SELECT auction, price - LAG(price) OVER w AS step, LAG(price, 2, 0) OVER w FROM bids WINDOW w AS (PARTITION BY auction ORDER BY ts)");
+  EXPECT_EQ(explain_text(p), R"(Sink(table=[console], fields=[auction, step, EXPR$2], changelogMode=[I], guarantee=[none])
++- Calc(select=[auction, (price - $w0) AS step, EXPR$2], changelogMode=[I])
+   +- OverAggregate(partitionBy=[auction], orderBy=[ts ASC], select=[LAG(price, 1) AS $w0, LAG(price, 2, 0) AS EXPR$2], changelogMode=[I])
+         state: rows waiting for the watermark, and the last 2 rows per key
+         late rows: bids$late
+      +- Exchange(distribution=[hash[auction]])
+         +- TableSourceScan(table=[default_catalog.default_database.bids], fields=[auction, price, ts], watermark=[ts - 4s], not-null=[auction, ts], changelogMode=[I])
+               state: position and watermark per split
+)");
+}
+
+TEST_F(PlanTest, GroupAggregateKeepsMinusUOnlyWhereItIsNeeded) {
+  EXPECT_EQ(only<GroupAggregate>(plan("INSERT INTO printed SELECT auction, COUNT(*) FROM bids GROUP BY auction")).changes.to_string(), "[I,UB,UA]");
+  const PhysicalPlan keyed = plan("INSERT INTO keyed SELECT auction, COUNT(*) FROM bids GROUP BY auction");
+  EXPECT_EQ(only<GroupAggregate>(keyed).changes.to_string(), "[I,UA]");
+  EXPECT_FALSE(only<GroupAggregate>(keyed).as<GroupAggregate>()->emit_update_before);
+  EXPECT_EQ(only<Sink>(keyed).as<Sink>()->mode, ChangelogMode::kUpsert);
+  EXPECT_EQ(only<Sink>(keyed).distribution.kind, Distribution::Kind::kForward) << "rows come from the shard that owns the key";
+  // Rows that are not keyed yet are brought together by the sink's key.
+  EXPECT_EQ(only<Sink>(plan("INSERT INTO keyed SELECT auction, price FROM bids")).distribution.kind, Distribution::Kind::kHash);
+}
+
+TEST_F(PlanTest, AggregatesOfAggregatesRetract) {
+  const PhysicalPlan p = plan("INSERT INTO printed SELECT n, COUNT(*) FROM (SELECT auction, COUNT(*) AS n FROM bids GROUP BY auction) GROUP BY n");
+  EXPECT_EQ(explain_changelog(p), R"(Sink(table=[default_catalog.default_database.printed], fields=[k, n], changelogMode=[I,UB,UA,D])
++- Calc(select=[n AS k, EXPR$1 AS n], changelogMode=[I,UB,UA,D])
+   +- GroupAggregate(groupBy=[n], select=[COUNT(*) AS EXPR$1], changelogMode=[I,UB,UA,D])
+      +- Exchange(distribution=[hash[n]])
+         +- Calc(select=[n], changelogMode=[I,UB,UA])
+            +- GroupAggregate(groupBy=[auction], select=[COUNT(*) AS n], changelogMode=[I,UB,UA])
+               +- Exchange(distribution=[hash[auction]])
+                  +- Calc(select=[auction], changelogMode=[I])
+                     +- TableSourceScan(table=[default_catalog.default_database.bids], fields=[auction, ts], watermark=[ts - 4s], not-null=[auction, ts], changelogMode=[I])
+)");
+}
+
+TEST_F(PlanTest, DistinctAppends) {
+  const PhysicalPlan p = plan("INSERT INTO appended SELECT DISTINCT auction, bidder FROM bids");
+  EXPECT_EQ(only<GroupAggregate>(p).changes.to_string(), "[I]");
+  EXPECT_EQ(only<Sink>(p).as<Sink>()->mode, ChangelogMode::kAppend);
+}
+
+TEST_F(PlanTest, StatementSetSharesScanAndSubplan) {
+  const PhysicalPlan p = plan(R"(
+    CREATE VIEW per_bidder AS SELECT bidder, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY window_start, window_end, bidder;
+    EXECUTE STATEMENT SET BEGIN
+      INSERT INTO appended SELECT * FROM per_bidder;
+      INSERT INTO printed SELECT bidder, n FROM per_bidder WHERE n > 3;
+      INSERT INTO printed SELECT auction, price FROM bids;
+    END;)");
+  EXPECT_EQ(p.scans().size(), 1u) << explain_text(p);
+  EXPECT_EQ(p.sinks().size(), 3u);
+  only<WindowAggregate>(p);
+  EXPECT_EQ(columns(only<Scan>(p)), "(`auction` BIGINT NOT NULL, `bidder` BIGINT, `price` BIGINT, `ts` TIMESTAMP(3))");
+  EXPECT_THAT(explain_text(p), HasSubstr("Reused(reference_id=[1])"));
+}
+
+TEST_F(PlanTest, SameStatementTwiceIsTwoSinks) {
+  const PhysicalPlan p = plan("EXECUTE STATEMENT SET BEGIN INSERT INTO printed SELECT auction, price FROM bids; INSERT INTO printed SELECT auction, price FROM bids; END");
+  ASSERT_EQ(p.sinks().size(), 2u);
+  EXPECT_NE(p.nodes[p.sinks()[0]].uid, p.nodes[p.sinks()[1]].uid);
+}
+
+TEST_F(PlanTest, ComputedAndMetadataColumns) {
+  const PhysicalPlan p = plan(R"(
+    CREATE TABLE m (ms BIGINT, v INT, twice AS v * 2, at TIMESTAMP(3) METADATA FROM 'timestamp', `offset` BIGINT METADATA VIRTUAL, t AS at,
+                    WATERMARK FOR t AS t - INTERVAL '1' MINUTE)
+      WITH ('connector' = 'kafka', 'topic' = 'm', 'format' = 'json', 'scan.watermark.idle-timeout' = '30 s');
+    SELECT twice, t, `offset` FROM m;)");
+  const PhysicalNode& n = only<Scan>(p);
+  const Scan& s = *n.as<Scan>();
+  EXPECT_EQ(s.columns, (std::vector<std::size_t>{1, 2, 3})) << "v, timestamp, offset";
+  EXPECT_EQ(columns(n), "(`v` INT, `at` TIMESTAMP_LTZ(3) NOT NULL, `offset` BIGINT, `t` TIMESTAMP(3) NOT NULL)") << "metadata in the connector's type, then the computed row time";
+  ASSERT_TRUE(s.computed_row_time);
+  EXPECT_EQ(s.row_time->column, 3u);
+  EXPECT_EQ(s.row_time->bound_us, kMinute);
+  EXPECT_EQ(s.row_time->idle_timeout_us, 30 * kSecond);
+  EXPECT_TRUE(s.not_null[3]);
+  EXPECT_THAT(session_.listing("DESCRIBE m"), HasSubstr("twice | INT | TRUE |  | AS v * 2 | \n"));
+}
+
+TEST_F(PlanTest, IdleTimeoutComesFromTheSettingUnlessTheTableSays) {
+  ASSERT_TRUE(session_.run("SET 'table.exec.source.idle-timeout' = '7s'"));
+  EXPECT_EQ(only<Scan>(plan("SELECT ts FROM bids")).as<Scan>()->row_time->idle_timeout_us, 7 * kSecond);
+}
+
+TEST_F(PlanTest, InsertReordersCastsAndFillsWithNull) {
+  const PhysicalPlan p = plan("CREATE TABLE t (a BIGINT, b STRING, c DECIMAL(12, 3)) WITH ('connector' = 'stored'); INSERT INTO t (c, a) SELECT amount, id FROM plain");
+  EXPECT_THAT(only<Calc>(p).name, HasSubstr("select=[CAST(id AS BIGINT) AS a, "));
+  EXPECT_EQ(columns(only<Calc>(p)), "(`a` BIGINT, `b` STRING, `c` DECIMAL(12, 3))");
+  const PhysicalPlan v = plan("INSERT INTO t VALUES (1, 'x', 2.5), (2, CAST(NULL AS STRING), 1)");
+  EXPECT_EQ(only<Sink>(v).as<Sink>()->schema.to_string(), "(`a` BIGINT, `b` STRING, `c` DECIMAL(12, 3))");
+  EXPECT_EQ(only<Sink>(plan("INSERT INTO keyed SELECT price, price FROM bids")).as<Sink>()->check_not_null, (std::vector<std::size_t>{0}));
+}
+
+TEST_F(PlanTest, GuaranteeFollowsTheConnectorAndTheOption) {
+  const PhysicalPlan p = plan("CREATE TABLE o (a BIGINT) WITH ('connector' = 'kafka', 'topic' = 'o', 'format' = 'json', 'sink.delivery-guarantee' = 'at-least-once'); INSERT INTO o SELECT price FROM bids");
+  EXPECT_EQ(only<Sink>(p).as<Sink>()->guarantee, DeliveryGuarantee::kAtLeastOnce);
+}
+
+TEST_F(PlanTest, ConsoleQueriesSortAndLimit) {
+  EXPECT_THAT(session_.explain("SELECT name FROM plain ORDER BY amount DESC, 1 NULLS LAST LIMIT 3"), HasSubstr("Sort(orderBy=[$order DESC, name ASC NULLS LAST], fetch=[3]"));
+  EXPECT_THAT(session_.explain("SELECT name, COUNT(*) FROM plain GROUP BY name ORDER BY COUNT(*) DESC, name"), HasSubstr("Sort(orderBy=[EXPR$1 DESC, name ASC]"));
+  EXPECT_THAT(session_.explain("SELECT name, COUNT(*) AS n FROM plain GROUP BY name ORDER BY n LIMIT 1 OFFSET 2"), HasSubstr("offset=[2], fetch=[1]"));
+  EXPECT_THAT(session_.explain("SELECT id FROM plain LIMIT 3"), HasSubstr("Limit(fetch=[3], changelogMode=[I])"));
+  EXPECT_THAT(session_.explain("SELECT COUNT(*) FROM plain LIMIT 3"), HasSubstr("Sort(orderBy=[], fetch=[3], changelogMode=[I])"));
+}
+
+TEST_F(PlanTest, IdentityIsOfMeaning) {
+  const auto fingerprint = [&](std::string_view sql) { return plan(sql).fingerprint; };
+  const std::string a = fingerprint("INSERT INTO printed SELECT auction, COUNT(*) FROM bids GROUP BY auction");
+  EXPECT_EQ(a, fingerprint("insert into  printed\nselect auction, count(*) from bids group by auction"));
+  EXPECT_EQ(a, fingerprint("INSERT INTO printed SELECT b.auction, COUNT(*) FROM bids AS b GROUP BY b.auction"));
+  EXPECT_NE(a, fingerprint("INSERT INTO printed SELECT bidder, COUNT(*) FROM bids GROUP BY bidder"));
+  EXPECT_NE(a, fingerprint("INSERT INTO printed SELECT auction, COUNT(DISTINCT price) FROM bids GROUP BY auction"));
+  EXPECT_NE(a, fingerprint("INSERT INTO printed SELECT auction, COUNT(*) FROM bids WHERE price > 1 GROUP BY auction"));
+  EXPECT_NE(fingerprint("SELECT COUNT(price) FROM bids"), fingerprint("SELECT COUNT(DISTINCT price) FROM bids"));
+  // Another sink beside it leaves the operator's own identity alone.
+  const PhysicalPlan one = plan("INSERT INTO printed SELECT auction, COUNT(*) FROM bids GROUP BY auction");
+  const PhysicalPlan two = plan(
+      "EXECUTE STATEMENT SET BEGIN INSERT INTO printed SELECT auction, COUNT(*) FROM bids GROUP BY auction; INSERT INTO appended SELECT id, id FROM plain; END");
+  EXPECT_EQ(only<GroupAggregate>(one).uid, only<GroupAggregate>(two).uid);
+}
+
+TEST_F(PlanTest, SystemTables) {
+  PlannerOptions options;
+  options.system_table = [](const catalog::ObjectPath& path) -> std::optional<catalog::TableDefinition> {
+    if (path.name != "bids$late") return std::nullopt;
+    catalog::TableDefinition t;
+    t.path = path;
+    t.columns.push_back({.name = "price", .type = Type::big_int(), .expression_sql = {}, .metadata_key = {}, .comment = {}});
+    t.options["connector"] = "stored";
+    return t;
+  };
+  TestSession session(true, options);
+  ASSERT_TRUE(session.run(kTables));
+  EXPECT_THAT(session.explain("SELECT SUM(price) FROM `bids$late`"), HasSubstr("bids$late"));
+  EXPECT_THAT(session.explain("SELECT * FROM `bids$dead`"), HasSubstr("there is no system table `bids$dead`"));
+}
+
+TEST_F(PlanTest, JsonPlanIsWellFormedAndNamesEverything) {
+  const std::string json = session_.listing("EXPLAIN JSON_EXECUTION_PLAN INSERT INTO printed SELECT auction, COUNT(*) FROM bids WHERE channel = 'a\"b' GROUP BY auction");
+  EXPECT_THAT(json, HasSubstr(R"("type" : "GroupAggregate")"));
+  EXPECT_THAT(json, HasSubstr(R"("ship_strategy" : "HASH")"));
+  EXPECT_THAT(json, HasSubstr(R"(a\"b)"));
+}
+
+// ---- DDL
+
+TEST_F(PlanTest, CatalogStatements) {
+  ASSERT_TRUE(session_.run("CREATE DATABASE other; USE other; CREATE TABLE t (a INT) WITH ('connector' = 'stored'); CREATE TABLE IF NOT EXISTS t (b INT)"));
+  EXPECT_EQ(session_.listing("SHOW TABLES"), "t\n");
+  EXPECT_EQ(session_.listing("SHOW TABLES FROM default_database LIKE '%e%'"), "appended\nkeyed\nprinted\n");
+  EXPECT_EQ(session_.listing("SHOW CURRENT DATABASE"), "other\n");
+  EXPECT_EQ(session_.listing("SHOW DATABASES"), "default_database\nother\n");
+  EXPECT_EQ(session_.listing("SHOW CATALOGS"), "default_catalog\n");
+  EXPECT_THAT(session_.explain("SELECT t.a, default_database.plain.id FROM default_database.plain"), HasSubstr("`t` is not in FROM"));
+  EXPECT_THAT(session_.explain("SELECT default_database.plain.id FROM default_database.plain"), HasSubstr("TableSourceScan"));
+  EXPECT_THAT(session_.explain("SELECT plain.id FROM default_catalog.default_database.plain"), HasSubstr("TableSourceScan"));
+  ASSERT_TRUE(session_.run("CREATE TEMPORARY TABLE t (z STRING) WITH ('connector' = 'stored')"));
+  EXPECT_THAT(session_.listing("DESCRIBE t"), HasSubstr("z | STRING"));
+  ASSERT_TRUE(session_.run("DROP TEMPORARY TABLE t"));
+  EXPECT_THAT(session_.listing("DESCRIBE t"), HasSubstr("a | INT"));
+  ASSERT_TRUE(session_.run("DROP TABLE IF EXISTS nothing; DROP TABLE t; USE default_database; DROP DATABASE other"));
+  EXPECT_EQ(session_.listing("SHOW DATABASES"), "default_database\n");
+}
+
+TEST_F(PlanTest, DescribeAndShowCreate) {
+  EXPECT_EQ(session_.listing("DESCRIBE bids"),
+            "auction | BIGINT | FALSE |  |  | \nbidder | BIGINT | TRUE |  |  | \nprice | BIGINT | TRUE |  |  | \nchannel | STRING | TRUE |  |  | \nurl | STRING | TRUE |  |  | \n"
+            "ts | TIMESTAMP(3) *ROWTIME* | TRUE |  |  | ts - INTERVAL '4' SECOND\nextra | STRING | TRUE |  |  | \n");
+  EXPECT_EQ(session_.listing("DESCRIBE keyed"), "k | BIGINT | FALSE | PRI(k) |  | \nn | BIGINT | TRUE |  |  | \n");
+  // What SHOW CREATE prints makes the same table again.
+  const std::string text = session_.listing("SHOW CREATE TABLE bids");
+  ASSERT_TRUE(session_.run("DROP TABLE bids; " + text)) << text;
+  EXPECT_EQ(session_.listing("SHOW CREATE TABLE bids"), text);
+}
+
+TEST_F(PlanTest, LikeTakesWhatItSays) {
+  ASSERT_TRUE(session_.run("CREATE TABLE copy (more INT) WITH ('topic' = 'other') LIKE bids (EXCLUDING WATERMARKS)"));
+  const std::string text = session_.listing("SHOW CREATE TABLE copy");
+  EXPECT_THAT(text, HasSubstr("'topic' = 'other'"));
+  EXPECT_THAT(text, HasSubstr("`extra` STRING,\n  `more` INT\n)"));
+  EXPECT_THAT(text, Not(HasSubstr("WATERMARK")));
+  ASSERT_TRUE(session_.run("CREATE TABLE bare LIKE bids (EXCLUDING OPTIONS)"));
+  EXPECT_THAT(session_.listing("SHOW CREATE TABLE bare"), Not(HasSubstr("kafka")));
+}
+
+TEST_F(PlanTest, CreateTableAs) {
+  const PhysicalPlan p = plan("CREATE TABLE made WITH ('connector' = 'stored') AS SELECT auction AS a, price FROM bids");
+  EXPECT_EQ(only<Sink>(p).as<Sink>()->schema.to_string(), "(`a` BIGINT NOT NULL, `price` BIGINT)");
+  EXPECT_EQ(session_.listing("DESCRIBE made"), "a | BIGINT | FALSE |  |  | \nprice | BIGINT | TRUE |  |  | \n");
+}
+
+TEST_F(PlanTest, ViewsResolveWhereTheyWereMade) {
+  ASSERT_TRUE(session_.run("CREATE VIEW v (x) AS SELECT id FROM plain; CREATE DATABASE other; USE other"));
+  EXPECT_THAT(session_.explain("SELECT x FROM default_database.v"), HasSubstr("default_database.plain"));
+  EXPECT_EQ(session_.listing("SHOW CREATE VIEW default_database.v"), "CREATE VIEW `default_catalog`.`default_database`.`v` (`x`)\nAS SELECT id FROM plain\n");
+  EXPECT_EQ(session_.listing("SHOW VIEWS FROM default_database"), "v\n");
+}
+
+TEST_F(PlanTest, SettingsAreListed) {
+  ASSERT_TRUE(session_.run("SET 'execution.checkpointing.interval' = '20ms'"));
+  EXPECT_EQ(session_.listing("SET"), "execution.checkpointing.interval | 20ms\n");
+  ASSERT_TRUE(session_.run("RESET"));
+  EXPECT_EQ(session_.listing("SET"), "");
+}
+
+}  // namespace
+}  // namespace supyo::plan

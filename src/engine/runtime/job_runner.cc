@@ -88,6 +88,10 @@ Status JobRunner::Impl::open_execution() {
 /// Makes the last final epoch visible before anything else is written, then opens the rest.
 Result<Poll> JobRunner::Impl::recover() {
   SUPYO_ASSIGN(const Poll wait, execution->poll_recommit());
+  if (wait.progress != Progress::kDone && stop) {  // what is final stays final: the next start goes on here
+    end(JobState::kStopped);
+    return Poll::done();
+  }
   if (wait.progress != Progress::kDone) return wait;
   const Epoch last = state ? state->last() : Epoch(0);
   const bool finished = state && state->meta().finished;

@@ -12,12 +12,13 @@ using dataflow::Progress;
 namespace {
 // Waiting is adaptive: the longer nothing happened, the longer the next nap, so that a busy job answers within a fraction of a millisecond
 // and an idle one wakes a hundred times a second.
-constexpr DurationUs kNapShortest = 200;
+constexpr DurationUs kNapShortest = 200;          ///< while an epoch or a neighbour is waited for
+constexpr DurationUs kNapForRows = 500;           ///< while the next rows are: short against any epoch, long enough for a batch of them
 constexpr DurationUs kNapLongest = 10 * kMillisecond;
 constexpr DurationUs kIdleShare = 16;   ///< a nap is at most this part of the time for which nothing happened
 
-DurationUs nap(DurationUs idle_for, const Poll& poll, TimeUs now) {
-  DurationUs length = std::clamp(idle_for / kIdleShare, kNapShortest, kNapLongest);
+DurationUs nap(DurationUs shortest, DurationUs idle_for, const Poll& poll, TimeUs now) {
+  DurationUs length = std::clamp(idle_for / kIdleShare, shortest, kNapLongest);
   if (poll.progress == Progress::kWaitingUntil) length = std::clamp<DurationUs>(poll.until_us - now, 1, length);
   return length;
 }
@@ -42,17 +43,23 @@ void JobRunner::Impl::shard_loop(Shard& shard, const Commands& commands) const {
       idle_since = after;
       continue;
     }
-    // Backpressure ends when a neighbour gets on: look again soon.
-    env.threads->idle(shard.backpressured() ? kNapShortest : nap(after - idle_since, poll, env.clock.now_us()));
+    const bool soon = shard.backpressured() || shard.cutting();
+    env.threads->idle(soon ? kNapShortest : nap(kNapForRows, after - idle_since, poll, env.clock.now_us()));
     before = env.clock.monotonic_us();
     (shard.backpressured() ? spent.backpressured_us : spent.idle_us).add(before - after);
   }
 }
 
 void JobRunner::Impl::wait(const Poll& poll) {
+  if (poll.progress == Progress::kMore) return;
   const TimeUs now = env.clock.monotonic_us();
-  if (poll.progress == Progress::kMore || (epochs && epochs->in_flight().value > 0)) idle_since_us = now;
-  if (poll.progress != Progress::kMore) env.threads->idle(nap(now - idle_since_us, poll, env.clock.now_us()));
+  const bool in_flight = epochs && epochs->in_flight().value > 0;
+  if (in_flight) idle_since_us = now;
+  // Between two epochs only a wish or an error could come before the time is up.
+  if (poll.progress == Progress::kWaitingUntil && config.epoch_rows == 0)
+    env.threads->idle(std::clamp<DurationUs>(poll.until_us - env.clock.now_us(), 1, kNapLongest));
+  else
+    env.threads->idle(nap(kNapShortest, now - idle_since_us, poll, env.clock.now_us()));
 }
 
 Result<JobResult> JobRunner::run() {

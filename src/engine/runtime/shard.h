@@ -84,6 +84,7 @@ class Shard {
   /// A round over everything that may run: kMore when something did. An error was posted to the mailbox already and ends the shard's work.
   dataflow::Poll poll();
   bool backpressured() const { return backpressured_; }
+  bool cutting() const { return cutting_; }   ///< an epoch's barrier is on its way through
   /// Before the first poll: see SourceTask::prime.
   Result<TimeUs> prime();
 

@@ -23,6 +23,17 @@ Result<std::string> group_path(const std::string& log_directory, const std::stri
 
 }  // namespace
 
+Result<std::vector<std::string>> list_groups(env::Files& files, const std::string& log_directory) {
+  constexpr std::string_view kSuffix = ".offsets";
+  std::vector<std::string> groups;
+  auto names = files.list(env::join_path(log_directory, "__groups"));
+  if (!names && names.error().code == ErrorCode::kNotFoundOnDisk) return groups;
+  if (!names) return fail(std::move(names).error());
+  for (const std::string& name : *names)
+    if (name.ends_with(kSuffix)) groups.push_back(name.substr(0, name.size() - kSuffix.size()));
+  return groups;
+}
+
 Result<GroupOffsets> read_group(env::Files& files, const std::string& log_directory, const std::string& group) {
   SUPYO_ASSIGN(const std::string path, group_path(log_directory, group));
   auto bytes = files.read_all(path);

@@ -54,6 +54,8 @@ class PartitionWriter {
   Result<CommitResult> commit_epoch(Transaction transaction, Offset end);
   /// Takes back this writer's staged records of epochs after `last`. Idempotent.
   Status abandon_after(Transaction last);
+  /// Takes back everything that is staged, whoever staged it. Returns how many records.
+  Result<std::uint64_t> abandon_all();
 
   /// Starts a new segment (does nothing when the current one is empty).
   Status roll();
@@ -115,13 +117,17 @@ class PartitionWriter {
   std::string frame_;                    ///< reused
 };
 
+struct RepairOptions {
+  bool abandon_staged = false;           ///< also take back prepared epochs whose job will not come back
+};
 /// Cuts a damaged partition where the damage begins, and rebuilds its mark. What lies below stays; what lies above is lost.
 struct Repair {
-  std::optional<Damage> damage;          ///< what was found; null when nothing had to be done
+  std::optional<Damage> damage;          ///< what was found; null when nothing was damaged
   std::uint64_t bytes_cut = 0;
+  std::uint64_t records_abandoned = 0;   ///< staged ones, with abandon_staged
   Offset end;                            ///< of the log afterwards
 };
 /// kStateLocked while a writer has the partition.
-Result<Repair> repair_partition(const env::Env& env, const Topic& topic, PartitionId partition);
+Result<Repair> repair_partition(const env::Env& env, const Topic& topic, PartitionId partition, RepairOptions options = {});
 
 }  // namespace supyo::log

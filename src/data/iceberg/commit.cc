@@ -126,6 +126,8 @@ struct TableCommitter::Draft {
   std::int64_t snapshot_id = 0;
   std::vector<ManifestFile> manifests;       // of the new files: kept when the commit is rebased
   std::vector<std::string> attempt_files;    // manifest list and merged manifests: of no use after a conflict
+  std::vector<ManifestFile> all_manifests;   // of the new snapshot
+  std::vector<std::string> merged_away;      // manifests of the parent that the new snapshot no longer names
   std::vector<Snapshot> expired;
   std::vector<std::string> old_metadata;
   int attempt = 0;
@@ -185,6 +187,7 @@ std::optional<Epoch> TableCommitter::committed_epoch() const {
 
 Result<Epoch> TableCommitter::last_committed() {
   table_.reset();
+  manifests_.reset();
   SUPYO_TRY(table());
   return committed_epoch().value_or(Epoch{0});
 }
@@ -212,22 +215,28 @@ Result<AppendOutcome> TableCommitter::append(Epoch epoch, const std::vector<NewF
       SUPYO_TRY(write_manifests(epoch, files, draft));
     }
     auto next = next_metadata(epoch, files, draft);
-    const Status published = next ? publish(*next) : Status(fail(next.error()));
+    std::uint64_t text_hash = 0;
+    const Status published = next ? publish(*next, text_hash) : Status(fail(next.error()));
     if (published) {
+      table_->text_hash = text_hash;
       table_->version += 1;
       table_->metadata_file = metadata_uri(fmt::format("v{}.metadata.json", table_->version));
+      if (table_->metadata.current_snapshot_id) merged_away_[*table_->metadata.current_snapshot_id] = std::move(draft.merged_away);
       table_->metadata = *std::move(next);
+      manifests_ = std::move(draft.all_manifests);
       last_seen_sequence_ = table_->metadata.last_sequence_number;
       clean_up(draft);
       return AppendOutcome::kAppended;
     }
     table_.reset();  // whatever happened, what is known of the table is old
-    // A file of the snapshot to build on is gone: others moved the table on and expired it.
-    const bool outdated = !next && next.error().code == ErrorCode::kNotFoundOnDisk && draft.attempt == 0;
+    manifests_.reset();
+    // What to build on is gone: others moved the table on and expired it, or made it anew.
+    const bool outdated = published.error().code == ErrorCode::kNotFoundOnDisk && draft.attempt == 0;
     if (!outdated && published.error().code != ErrorCode::kAlreadyExistsOnDisk) return fail(published.error());
     SUPYO_REACHED("iceberg.commit.conflict");
     discard(draft.attempt_files);
     draft.attempt_files.clear();
+    draft.merged_away.clear();
     SUPYO_TRY(table());
   }
   return fail(ErrorCode::kOutsideConflict, fmt::format("table {}: {} commits in a row lost against other writers", location_, kMaxAttempts));
@@ -294,8 +303,12 @@ Result<std::vector<ManifestFile>> TableCommitter::merge(std::vector<ManifestFile
   std::vector<ManifestFile> out;
   std::size_t next = 0;
   for (std::size_t i = 0; i < manifests.size(); ++i) {
-    if (next < chosen.size() && chosen[next] == i) ++next;
-    else out.push_back(std::move(manifests[i]));
+    if (next < chosen.size() && chosen[next] == i) {
+      ++next;
+      draft.merged_away.push_back(std::move(manifests[i].path));
+    } else {
+      out.push_back(std::move(manifests[i]));
+    }
   }
   out.push_back(std::move(merged));
   return out;
@@ -313,7 +326,11 @@ Result<TableMetadata> TableCommitter::next_metadata(Epoch epoch, const std::vect
   snapshot.summary = make_summary(writer_, epoch, files, now);
   std::vector<ManifestFile> manifests;
   if (const Snapshot* parent = now.current_snapshot()) {
-    SUPYO_ASSIGN(manifests, read_manifest_list(env_.files, *parent));
+    if (manifests_) {
+      manifests = *manifests_;
+    } else {
+      SUPYO_ASSIGN(manifests, read_manifest_list(env_.files, *parent));
+    }
     SUPYO_ASSIGN(manifests, merge(std::move(manifests), epoch, snapshot, draft));
   }
   for (ManifestFile m : draft.manifests) {
@@ -325,6 +342,8 @@ Result<TableMetadata> TableCommitter::next_metadata(Epoch epoch, const std::vect
   SUPYO_ASSIGN(const std::string list_path, local_path(snapshot.manifest_list));
   draft.attempt_files.push_back(snapshot.manifest_list);
   SUPYO_TRY(write_durable(env_.files, list_path, encode_manifest_list(manifests, snapshot, sync_marker())));
+  draft.all_manifests = std::move(manifests);
+  snapshot.json = snapshot_json(snapshot);
 
   TableMetadata next = now;
   next.last_sequence_number = snapshot.sequence_number;
@@ -339,10 +358,15 @@ Result<TableMetadata> TableCommitter::next_metadata(Epoch epoch, const std::vect
   return next;
 }
 
-Status TableCommitter::publish(const TableMetadata& next) {
+Status TableCommitter::publish(const TableMetadata& next, std::uint64_t& text_hash) {
   SUPYO_ASSIGN(const std::string directory, local_path(next.location + "/metadata"));
+  // A table that was dropped and made again counts its versions from 1: the number alone does not tell.
+  SUPYO_ASSIGN(const std::string base, env_.files.read_all(env::join_path(directory, fmt::format("v{}.metadata.json", table_->version))));
+  if (hash_bytes(base) != table_->text_hash) return fail(ErrorCode::kNotFoundOnDisk, fmt::format("version {} of table {} was replaced", table_->version, location_));
+  const std::string text = metadata_json(next);
+  text_hash = hash_bytes(text);
   const std::string temporary = env::join_path(directory, fmt::format(".{}.tmp", file_name(Epoch{0})));
-  SUPYO_TRY(write_durable(env_.files, temporary, metadata_json(next)));
+  SUPYO_TRY(write_durable(env_.files, temporary, text));
   // The new version must not outlive a crash without the manifests that it names.
   SUPYO_TRY(env_.files.sync_directory(directory));
   const Status renamed = env_.files.rename_no_replace(temporary, env::join_path(directory, fmt::format("v{}.metadata.json", table_->version + 1)));
@@ -356,7 +380,8 @@ Status TableCommitter::publish(const TableMetadata& next) {
 // After the commit: the hint, and what nobody needs any more. A failure here costs only space, or readers of the hint one commit.
 void TableCommitter::clean_up(const Draft& draft) {
   (void)write_version_hint(env_.files, location_, table_->version);
-  discard(unreferenced_files(env_.files, draft.expired, table_->metadata));
+  discard(unreferenced_files(env_.files, draft.expired, table_->metadata, merged_away_));
+  for (const Snapshot& s : draft.expired) merged_away_.erase(s.id);
   discard(draft.old_metadata);
 }
 
@@ -367,6 +392,7 @@ void TableCommitter::discard(const std::vector<std::string>& uris) {
 
 Status TableCommitter::remove_leftovers(Epoch last_wanted) {
   table_.reset();
+  manifests_.reset();
   SUPYO_TRY(table());
   const Epoch committed = committed_epoch().value_or(Epoch{0});
   SUPYO_ASSIGN(const std::string root, local_path(table_->metadata.location));

@@ -60,8 +60,8 @@ class TableCommitter {
   Result<TableMetadata> next_metadata(Epoch epoch, const std::vector<NewFiles>& files, Draft& draft);
   Result<std::vector<ManifestFile>> merge(std::vector<ManifestFile> manifests, Epoch epoch, const Snapshot& snapshot, Draft& draft);
   Result<ManifestFile> write_manifest(std::vector<ManifestEntry> entries, const PartitionSpec& spec, const std::string& name, std::vector<std::string>& written);
-  /// kAlreadyExistsOnDisk: somebody else published this version.
-  Status publish(const TableMetadata& next);
+  /// kAlreadyExistsOnDisk: somebody else published this version. kNotFoundOnDisk: the version to build on is gone or another.
+  Status publish(const TableMetadata& next, std::uint64_t& text_hash);
   Result<AppendOutcome> confirm();
   void clean_up(const Draft& draft);
   void discard(const std::vector<std::string>& uris);
@@ -77,6 +77,9 @@ class TableCommitter {
   std::uint64_t next_file_ = 0;
   std::optional<LoadedTable> table_;
   std::string uuid_;                    // of the table when it was first loaded
+  /// What `table_`'s current snapshot names, when this writer committed it: saves reading it back.
+  std::optional<std::vector<ManifestFile>> manifests_;
+  std::map<std::int64_t, std::vector<std::string>> merged_away_;   // by parent snapshot: manifests that its child no longer names
   std::int64_t last_seen_sequence_ = 0; // snapshots after it are news: others' commits made while this writer runs
 };
 

@@ -56,21 +56,24 @@ std::vector<std::string> trim_metadata_log(TableMetadata& metadata) {
   return removed;
 }
 
-std::vector<std::string> unreferenced_files(env::Files& files, const std::vector<Snapshot>& expired, const TableMetadata& kept) {
+std::vector<std::string> unreferenced_files(env::Files& files, const std::vector<Snapshot>& expired, const TableMetadata& kept, const MergedAway& known) {
   std::vector<std::string> out;
-  if (expired.empty() || kept.snapshots.empty()) return out;
-  // A manifest that one snapshot of a chain no longer names is named by none after it: comparing neighbours is enough.
-  auto list = read_manifest_list(files, expired.front());
+  if (kept.snapshots.empty()) return out;
   for (std::size_t i = 0; i < expired.size(); ++i) {
     const Snapshot& next = i + 1 < expired.size() ? expired[i + 1] : kept.snapshots.front();
-    auto next_list = read_manifest_list(files, next);
-    if (!list || !next_list) break;
-    std::set<std::string_view> still;
-    for (const ManifestFile& m : *next_list) still.insert(m.path);
-    for (const ManifestFile& m : *list)
-      if (!still.contains(m.path)) out.push_back(m.path);
+    // A manifest that one snapshot of a chain no longer names is named by none after it: comparing neighbours is enough.
+    if (const auto it = known.find(expired[i].id); it != known.end()) {
+      out.insert(out.end(), it->second.begin(), it->second.end());
+    } else {
+      const auto list = read_manifest_list(files, expired[i]);
+      const auto next_list = read_manifest_list(files, next);
+      if (!list || !next_list) break;
+      std::set<std::string_view> still;
+      for (const ManifestFile& m : *next_list) still.insert(m.path);
+      for (const ManifestFile& m : *list)
+        if (!still.contains(m.path)) out.push_back(m.path);
+    }
     out.push_back(expired[i].manifest_list);
-    list = std::move(next_list);
   }
   return out;
 }

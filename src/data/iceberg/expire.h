@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,11 @@ std::vector<Snapshot> expire_snapshots(TableMetadata& metadata, std::int64_t now
 /// (empty unless `write.metadata.delete-after-commit.enabled`).
 std::vector<std::string> trim_metadata_log(TableMetadata& metadata);
 
+/// Manifests that the snapshot after `parent` no longer names, for the parents where this is known without reading.
+using MergedAway = std::map<std::int64_t, std::vector<std::string>>;
+
 /// Files that only the expired snapshots used: their manifest lists, and the manifests that the snapshot after each no longer names.
 /// Data files stay: appends never remove any. What cannot be read is left alone.
-std::vector<std::string> unreferenced_files(env::Files& files, const std::vector<Snapshot>& expired, const TableMetadata& kept);
+std::vector<std::string> unreferenced_files(env::Files& files, const std::vector<Snapshot>& expired, const TableMetadata& kept, const MergedAway& known);
 
 }  // namespace supyo::iceberg

@@ -16,6 +16,9 @@ constexpr std::array kOwnFields = {"format-version", "table-uuid", "location", "
                                    "current-schema-id", "schemas", "default-spec-id", "partition-specs", "last-partition-id", "properties",
                                    "current-snapshot-id", "snapshots", "snapshot-log", "metadata-log"};
 
+// Names and properties come from users: bytes that are no UTF-8 must not throw.
+std::string text_of(const Json& j) { return j.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 SchemaField parse_field(const Json& j) {
   const Json& type = j.at("type");
   return {.id = j.at("id"), .name = j.at("name"), .required = j.at("required"), .type = type.is_string() ? type.get<std::string>() : type.dump(), .doc = j.value("doc", "")};
@@ -45,6 +48,7 @@ Snapshot parse_snapshot(const Json& j) {
   s.manifest_list = j.at("manifest-list");
   if (j.contains("summary")) s.summary = j["summary"].get<std::map<std::string, std::string>>();
   if (j.contains("schema-id") && !j["schema-id"].is_null()) s.schema_id = j["schema-id"];
+  s.json = text_of(j);
   return s;
 }
 
@@ -190,8 +194,6 @@ std::string metadata_json(const TableMetadata& m) {
   for (const PartitionSpec& s : m.specs) specs.push_back({{"spec-id", s.spec_id}, {"fields", fields_json(s)}});
   j["last-partition-id"] = m.last_partition_id;
   j["properties"] = m.properties;
-  Json& snapshots = j["snapshots"] = Json::array();
-  for (const Snapshot& s : m.snapshots) snapshots.push_back(to_json(s));
   if (m.current_snapshot_id) {
     j["current-snapshot-id"] = *m.current_snapshot_id;
     j["refs"]["main"] = {{"snapshot-id", *m.current_snapshot_id}, {"type", "branch"}};
@@ -200,12 +202,20 @@ std::string metadata_json(const TableMetadata& m) {
   for (const SnapshotLogEntry& e : m.snapshot_log) snapshot_log.push_back({{"timestamp-ms", e.timestamp_ms}, {"snapshot-id", e.snapshot_id}});
   Json& metadata_log = j["metadata-log"] = Json::array();
   for (const MetadataLogEntry& e : m.metadata_log) metadata_log.push_back({{"timestamp-ms", e.timestamp_ms}, {"metadata-file", e.file}});
-  // Names and properties come from users: bytes that are no UTF-8 must not throw.
-  return j.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string out = text_of(j);
+  out.back() = ',';  // the closing brace: the snapshots follow
+  out += R"("snapshots":[)";
+  for (const Snapshot& s : m.snapshots) {
+    if (&s != &m.snapshots.front()) out += ',';
+    out += s.json.empty() ? snapshot_json(s) : s.json;
+  }
+  return out + "]}";
 }
 
-std::string schema_json(const TableSchema& schema) { return to_json(schema).dump(-1, ' ', false, Json::error_handler_t::replace); }
-std::string partition_fields_json(const PartitionSpec& spec) { return fields_json(spec).dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string snapshot_json(const Snapshot& snapshot) { return text_of(to_json(snapshot)); }
+
+std::string schema_json(const TableSchema& schema) { return text_of(to_json(schema)); }
+std::string partition_fields_json(const PartitionSpec& spec) { return text_of(fields_json(spec)); }
 
 TableMetadata new_table_metadata(std::string uuid, std::string location, TableSchema schema, PartitionSpec spec,
                                  std::map<std::string, std::string> properties, std::int64_t now_ms) {

@@ -19,7 +19,12 @@ struct Snapshot {
   std::string manifest_list;
   std::map<std::string, std::string> summary;
   std::optional<std::int32_t> schema_id;
-  bool operator==(const Snapshot&) const = default;
+  /// Its JSON text, kept because a snapshot never changes and every version of the metadata repeats it; may be empty.
+  std::string json = {};
+  bool operator==(const Snapshot& o) const {
+    return id == o.id && parent_id == o.parent_id && sequence_number == o.sequence_number && timestamp_ms == o.timestamp_ms && manifest_list == o.manifest_list &&
+           summary == o.summary && schema_id == o.schema_id;
+  }
 };
 
 struct SnapshotLogEntry {
@@ -69,6 +74,7 @@ struct TableMetadata {
 /// Errors: kDamaged (not JSON, a required field is missing; `name` is named), kFormatVersion (not version 2).
 Result<TableMetadata> parse_metadata(std::string_view json, const std::string& name);
 std::string metadata_json(const TableMetadata& metadata);
+std::string snapshot_json(const Snapshot& snapshot);
 
 /// The JSON that manifests carry in their header.
 std::string schema_json(const TableSchema& schema);

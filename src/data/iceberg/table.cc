@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "core/base/hash.h"
+
 namespace supyo::iceberg {
 namespace {
 
@@ -101,7 +103,7 @@ Result<LoadedTable> load_table(env::Files& files, const std::string& location) {
     if (!text && text.error().code == ErrorCode::kNotFoundOnDisk && attempt < kReadAttempts) continue;
     if (!text) return fail(std::move(text).error());
     SUPYO_ASSIGN(TableMetadata metadata, parse_metadata(*text, env::join_path(directory, found->file)));
-    LoadedTable table{.location = location, .version = found->version, .metadata_file = {}, .metadata = std::move(metadata), .path_based = found->path_based};
+    LoadedTable table{.location = location, .version = found->version, .metadata_file = {}, .metadata = std::move(metadata), .text_hash = hash_bytes(*text), .path_based = found->path_based};
     table.metadata_file = table.metadata.location + "/metadata/" + found->file;
     return table;
   }
@@ -175,8 +177,7 @@ Status write_version_hint(env::Files& files, const std::string& location, std::i
   {
     SUPYO_ASSIGN(const auto file, files.open(temporary, env::OpenMode::kCreateOrOpen));
     SUPYO_TRY(file->truncate(0));
-    SUPYO_TRY(file->write_at(0, std::to_string(version)));
-    SUPYO_TRY(file->sync());
+    SUPYO_TRY(file->write_at(0, std::to_string(version)));  // not synced: it is a hint, and every commit waits for it
   }
   return files.rename(temporary, hint);
 }

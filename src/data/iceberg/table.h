@@ -21,6 +21,7 @@ struct LoadedTable {
   std::int64_t version = 0;      ///< N of vN.metadata.json
   std::string metadata_file;     ///< URI, as written into the metadata log
   TableMetadata metadata;
+  std::uint64_t text_hash = 0;   ///< hash_bytes of the metadata file
   /// False for a table whose metadata files are not vN.metadata.json: another catalog owns its commits, it is read only.
   bool path_based = true;
 };

@@ -26,8 +26,7 @@ constexpr std::string_view kHelp =
     "      --uncommitted     also records of epochs that are not committed\n"
     "      --json            one object a record: partition, offset, timestamp, key, value\n"
     "  supyo log verify DIR[/TOPIC] [--json]          check every record; exit status 1 when something is damaged\n"
-    "  supyo log repair DIR[/TOPIC] [--abandon-staged]
-                                                 cut damaged partitions where the damage begins\n"
+    "  supyo log repair DIR[/TOPIC] [options]         cut damaged partitions where the damage begins\n"
     "      --abandon-staged  also take back prepared epochs whose job will not come back\n"
     "\n"
     "Example: supyo log cat data/log/orders --from 0 --count 5 --json\n";

@@ -144,6 +144,7 @@ catalog::ConnectorDescriptor stream_descriptor() {
       {.key = "key.fields", .help = "columns (separated by ;) that make the record's key: equal keys go to one partition"},
       {.key = "key.format", .kind = K::kEnum, .allowed = {"json", "csv", "raw"}, .help = "how the key is written; as the value unless given"},
       {.key = "sink.partitions", .kind = K::kInteger, .default_value = "1", .help = "partitions of the topic when the sink creates it (Flink has no such option)"},
+      {.key = "sink.retention", .kind = K::kDuration, .help = "of the topic when the sink creates it: older records are deleted; for ever unless given (Flink has no such option)"},
       {.key = "sink.delivery-guarantee", .kind = K::kEnum, .default_value = "exactly-once", .allowed = {"exactly-once", "at-least-once", "none"}, .help = "the embedded log always gives exactly-once"},
       {.key = "sink.transactional-id-prefix", .help = "accepted; epochs are told apart by the job's id"},
       {.key = "sink.parallelism", .kind = K::kInteger, .help = "accepted; the job's parallelism counts"},
@@ -198,6 +199,7 @@ Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request)
   const std::int64_t partitions = catalog::option_integer(table.options, stream_descriptor(), "sink.partitions");
   if (partitions < 1 || partitions > 1000) return fail(ErrorCode::kBadOptionValue, fmt::format("'sink.partitions' = '{}'", partitions), "1 to 1000");
   c.partitions = static_cast<std::int32_t>(partitions);
+  if (table.options.contains("sink.retention")) c.retention_us = catalog::option_duration(table.options, stream_descriptor(), "sink.retention");
   c.format = formats::format_of(table.options);
   for (std::size_t i = 0; i < request.schema.size(); ++i) {
     const Field& field = request.schema[i];

@@ -54,6 +54,7 @@ struct StreamSinkConfig {
   StreamLocation where;
   std::string table;
   std::int32_t partitions = 1;     ///< of a topic that is created
+  DurationUs retention_us = 0;     ///< of a topic that is created; 0 = for ever
   formats::FormatOptions format;
   Schema value_schema;
   std::vector<std::size_t> value_positions;   ///< columns of the batch that make the record

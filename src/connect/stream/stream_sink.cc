@@ -210,7 +210,9 @@ class StreamSink final : public dataflow::Sink {
 
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override {
     auto shared = std::make_shared<SharedTopic>();
-    SUPYO_ASSIGN(shared->topic, log::open_or_create_topic(open.env, config_.where.log_directory, config_.where.topic, {.partitions = config_.partitions}));
+    const std::int64_t retention_ms = config_.retention_us == 0 ? -1 : config_.retention_us / kMillisecond;
+    SUPYO_ASSIGN(shared->topic, log::open_or_create_topic(open.env, config_.where.log_directory, config_.where.topic,
+                                                          {.partitions = config_.partitions, .retention_ms = retention_ms}));
     shared->writer = log::writer_fingerprint(open.job.job_id, open.job.sink_id);
     for (std::int32_t p = 0; p < shared->topic.config.partitions; ++p) {
       SUPYO_ASSIGN(auto writer, log::PartitionWriter::open(open.env, shared->topic, PartitionId(p)));

@@ -14,9 +14,9 @@
 namespace supyo::config {
 namespace {
 
-constexpr std::array<const SettingSpec*, 21> kAll = {
+constexpr std::array<const SettingSpec*, 20> kAll = {
     &kCheckpointInterval, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kLocalTimeZone, &kStateTtl, &kRestartStrategy,
-    &kRestartAttempts, &kRestartDelay, &kRestartInitialBackoff, &kRestartMaxBackoff, &kRestartMaxAttempts, &kDmlSync, &kBatchRows,
+    &kRestartAttempts, &kRestartDelay, &kRestartInitialBackoff, &kRestartMaxBackoff, &kRestartMaxAttempts, &kBatchRows,
     &kExchangeBatches, &kEpochRows, &kJournalSegment, &kSnapshotAfter, &kLateRetention, &kDeadRetention,
 };
 
@@ -28,7 +28,7 @@ constexpr std::string_view kNoEffectPrefixes[] = {
     "execution.checkpointing.tolerable-failed-checkpoints", "execution.checkpointing.externalized-checkpoint-retention", "execution.buffer-timeout",
     "execution.attached", "execution.target", "pipeline.max-parallelism", "pipeline.object-reuse", "pipeline.operator-chaining", "pipeline.jars",
     "pipeline.auto-watermark-interval", "table.optimizer.", "table.exec.mini-batch.", "table.exec.resource.", "table.exec.async-lookup.",
-    "table.plan.", "table.generated-code.", "table.exec.spill-compression.", "table.exec.operator-fusion-codegen.",
+    "table.plan.", "table.dml-sync", "table.generated-code.", "table.exec.spill-compression.", "table.exec.operator-fusion-codegen.",
 };
 
 bool has_no_effect_here(std::string_view name) {

@@ -27,7 +27,7 @@ inline constexpr Setting<DurationUs> kIdleTimeout{{SettingKind::kDuration, "tabl
 inline constexpr Setting<std::string_view> kLocalTimeZone{{SettingKind::kText, "table.local-time-zone", "UTC", {}, {}, {}, {},
     "Zone in which TIMESTAMP_LTZ is shown and cast."}};
 inline constexpr Setting<DurationUs> kStateTtl{{SettingKind::kDuration, "table.exec.state.ttl", "0s", "0s", "3650d", {}, {},
-    "State of keys that were not touched for so long may be dropped. 0 = never."}};
+    "State of keys that were not touched for so long may be dropped (0 = never). This version keeps all of it, which Flink allows."}};
 inline constexpr Setting<std::string_view> kRestartStrategy{{SettingKind::kChoice, "restart-strategy.type", "exponential-delay", {}, {}, "none|fixed-delay|exponential-delay", {},
     "What happens after a failure that trying again may mend.", "restart-strategy"}};
 inline constexpr Setting<std::int64_t> kRestartAttempts{{SettingKind::kInteger, "restart-strategy.fixed-delay.attempts", "3", "1", "1000000", {}, {},
@@ -40,8 +40,6 @@ inline constexpr Setting<DurationUs> kRestartMaxBackoff{{SettingKind::kDuration,
     "exponential-delay: the longest wait."}};
 inline constexpr Setting<std::int64_t> kRestartMaxAttempts{{SettingKind::kInteger, "restart-strategy.exponential-delay.attempts-before-reset-backoff", "10", "1", "1000000", {}, {},
     "exponential-delay: failures in a row, without an epoch made final between them, before the job fails."}};
-inline constexpr Setting<bool> kDmlSync{{SettingKind::kBool, "table.dml-sync", "true", {}, {}, {}, {},
-    "Statements that write are waited for. A file run by `supyo run` is one job in any case."}};
 
 // Supyo's own.
 inline constexpr Setting<std::int64_t> kBatchRows{{SettingKind::kInteger, "supyo.batch.rows", "1024", "1", "4096", {}, "1|7|1024",
@@ -54,10 +52,10 @@ inline constexpr Setting<std::int64_t> kJournalSegment{{SettingKind::kSize, "sup
     "Size of a journal segment file."}};
 inline constexpr Setting<std::int64_t> kSnapshotAfter{{SettingKind::kSize, "supyo.snapshot.after", "32mb", "1kb", "1tb", {}, "1kb|16kb",
     "A snapshot is built once so much journal (and half the size of the last snapshot) lies behind the last one."}};
-inline constexpr Setting<DurationUs> kLateRetention{{SettingKind::kDuration, "supyo.late.retention", "7d", "1m", "3650d", {}, {},
-    "How long rows stay readable in `T$late`."}};
-inline constexpr Setting<DurationUs> kDeadRetention{{SettingKind::kDuration, "supyo.dead.retention", "7d", "1m", "3650d", {}, {},
-    "How long records stay readable in `T$dead`."}};
+inline constexpr Setting<DurationUs> kLateRetention{{SettingKind::kDuration, "supyo.late.retention", "0s", "0s", "3650d", {}, {},
+    "How long rows stay readable in `T$late` (set when the table is born). 0 = for ever."}};
+inline constexpr Setting<DurationUs> kDeadRetention{{SettingKind::kDuration, "supyo.dead.retention", "0s", "0s", "3650d", {}, {},
+    "How long records stay readable in `T$dead` (set when the table is born). 0 = for ever."}};
 
 /// Every setting above, in the order of the reference.
 std::span<const SettingSpec* const> all_settings();

@@ -128,6 +128,8 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   g.origins = impl_->options.observer != nullptr;
   g.replay_column = impl_->options.replay_column;
   g.final_only = s.get(config::kRuntimeMode) != "streaming";
+  g.late_retention_us = s.get(config::kLateRetention);
+  g.dead_retention_us = s.get(config::kDeadRetention);
   g.collect = std::move(collect);
   SUPYO_ASSIGN(g.zone_offset_us, zone_offset(s.get(config::kLocalTimeZone)));
   const ConnectorContext context{impl_->env, impl_->options.print};
@@ -141,6 +143,8 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   c.batch_rows = static_cast<std::size_t>(s.get(config::kBatchRows));
   c.queue_batches = static_cast<std::size_t>(s.get(config::kExchangeBatches));
   c.state_dir = impl_->options.state_dir;
+  c.journal.segment_bytes = static_cast<std::uint64_t>(s.get(config::kJournalSegment));
+  c.journal.snapshot_after_bytes = static_cast<std::uint64_t>(s.get(config::kSnapshotAfter));
   c.restart = restart_strategy(s);
   c.costs = impl_->options.costs;
   c.observer = impl_->options.observer;

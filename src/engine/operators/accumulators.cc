@@ -58,24 +58,26 @@ Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<
   const expr::AggregateCall& c = calls_[call];
   args_.clear();
   for (const std::size_t a : c.args) args_.push_back(batch.columns[a]);
-  acc_.clear();
+  const std::size_t blob = blob_index_[call];
   blob_of_row_.clear();
-  const auto take_row = [&](std::size_t i) {
-    acc_.push_back(base_[i] + offsets_[call]);
-    if (blob_index_[call] != SIZE_MAX) blob_of_row_.push_back(&open_blobs_[group_of_row_[i]][blob_index_[call]]);
-  };
   if (c.filter == SIZE_MAX) {
-    for (std::size_t i = 0; i < rows.size(); ++i) take_row(i);
+    acc_.resize(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) acc_[i] = base_[i] + offsets_[call];
+    if (blob != SIZE_MAX) {
+      for (std::size_t i = 0; i < rows.size(); ++i) blob_of_row_.push_back(&open_blobs_[group_of_row_[i]][blob]);
+    }
     return c.aggregate->update(args_, rows, acc_, signs, blob_of_row_);
   }
   const Column& filter = *batch.columns[c.filter];
+  acc_.clear();
   kept_rows_.clear();
   kept_signs_.clear();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (filter.is_null(rows[i]) || filter.value<std::uint8_t>(rows[i]) == 0) continue;
     kept_rows_.push_back(rows[i]);
     if (!signs.empty()) kept_signs_.push_back(signs[i]);
-    take_row(i);
+    acc_.push_back(base_[i] + offsets_[call]);
+    if (blob != SIZE_MAX) blob_of_row_.push_back(&open_blobs_[group_of_row_[i]][blob]);
   }
   return c.aggregate->update(args_, kept_rows_, acc_, kept_signs_, blob_of_row_);
 }

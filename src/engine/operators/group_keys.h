@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstring>
 #include <span>
 #include <string>
@@ -20,9 +21,10 @@ class GroupKeys {
     for (const std::size_t c : columns_) keys_.push_back(batch.columns[c]);
     hashes_.resize(batch.rows);
     hash_rows(keys_, batch.rows, hashes_);
-    bytes_.clear();
+    size_ = 0;
     ends_.clear();
-    fast_ = keys_.size() == 1 && !keys_[0]->has_nulls() && !keys_[0]->type().is_floating() && keys_[0]->type().id != TypeId::kNull;
+    prefix_size_ = 0;
+    shape_ = shape_of_keys();
   }
   std::uint64_t hash(std::size_t row) const { return hashes_[row]; }
   std::span<const std::uint64_t> hashes() const { return hashes_; }
@@ -30,24 +32,21 @@ class GroupKeys {
   /// Encodes the key of `row`, after `prefix` (a zigzag varint) when given.
   void add(std::size_t row) {
     append(row);
-    ends_.push_back(bytes_.size());
+    ends_.push_back(static_cast<std::uint32_t>(size_));
   }
   void add(std::int64_t prefix, std::size_t row) {
-    auto v = (static_cast<std::uint64_t>(prefix) << 1) ^ static_cast<std::uint64_t>(prefix >> 63);
-    char text[10];
-    std::size_t n = 0;
-    for (; v >= 0x80; v >>= 7) text[n++] = static_cast<char>(v | 0x80);
-    text[n++] = static_cast<char>(v);
-    bytes_.append(text, n);
-    append(row);
-    ends_.push_back(bytes_.size());
+    if (prefix_size_ == 0 || prefix != prefix_) set_prefix(prefix);
+    char* p = room(sizeof prefix_bytes_);
+    std::memcpy(p, prefix_bytes_, sizeof prefix_bytes_);
+    size_ += prefix_size_;
+    add(row);
   }
   /// The keys added since start(); valid until the next add().
   std::span<const std::string_view> views() {
     views_.resize(ends_.size());
     std::size_t from = 0;
     for (std::size_t i = 0; i < ends_.size(); ++i) {
-      views_[i] = std::string_view(bytes_).substr(from, ends_[i] - from);
+      views_[i] = {bytes_.data() + from, ends_[i] - from};
       from = ends_[i];
     }
     return views_;
@@ -68,33 +67,70 @@ class GroupKeys {
     for (const std::size_t c : columns) types.push_back(input[c].type);
     return types;
   }
-  /// One column without nulls, the common case: what RowCodec writes, without its loop.
+  enum class Shape : std::uint8_t { kGeneral, kEightBytes, kFourBytes, kText };
+  /// One column without nulls is the common case: what RowCodec writes, without its loop and its checks.
+  Shape shape_of_keys() const {
+    if (keys_.size() != 1 || keys_[0]->has_nulls()) return Shape::kGeneral;
+    const Type& t = keys_[0]->type();
+    if (t.is_floating() || t.id == TypeId::kNull) return Shape::kGeneral;
+    if (t.is_variable()) return Shape::kText;
+    return t.width() == 8 ? Shape::kEightBytes : (t.width() == 4 ? Shape::kFourBytes : Shape::kGeneral);
+  }
+
+  /// Where `n` bytes can be written at the end.
+  char* room(std::size_t n) {
+    if (bytes_.size() - size_ < n) [[unlikely]] bytes_.resize(std::max(bytes_.size() * 2, size_ + n + 4096));
+    return bytes_.data() + size_;
+  }
+
+  template <std::size_t kWidth>
+  void append_fixed(std::size_t row) {
+    char* p = room(1 + kWidth);
+    p[0] = 0;
+    std::memcpy(p + 1, keys_[0]->data()->data() + row * kWidth, kWidth);
+    size_ += 1 + kWidth;
+  }
+
   void append(std::size_t row) {
-    if (!fast_) return codec_.encode(keys_, row, bytes_);
-    const Column& c = *keys_[0];
-    if (c.type().is_variable()) {
-      const std::string_view text = c.text(row);
+    if (shape_ == Shape::kEightBytes) return append_fixed<8>(row);
+    if (shape_ == Shape::kFourBytes) return append_fixed<4>(row);
+    if (shape_ == Shape::kText) {
+      const std::string_view text = keys_[0]->text(row);
       if (text.size() < 0x80) {
-        const char head[2] = {0, static_cast<char>(text.size())};
-        bytes_.append(head, 2).append(text);
+        char* p = room(2 + 0x80);
+        p[0] = 0;
+        p[1] = static_cast<char>(text.size());
+        std::memcpy(p + 2, text.data(), text.size());
+        size_ += 2 + text.size();
         return;
       }
-    } else if (c.type().width() == 8) {
-      char head[9] = {};
-      std::memcpy(head + 1, c.data()->data() + row * 8, 8);
-      bytes_.append(head, sizeof head);
-      return;
     }
-    codec_.encode(keys_, row, bytes_);
+    encoded_.clear();
+    codec_.encode(keys_, row, encoded_);
+    std::memcpy(room(encoded_.size()), encoded_.data(), encoded_.size());
+    size_ += encoded_.size();
+  }
+
+  void set_prefix(std::int64_t prefix) {
+    prefix_ = prefix;
+    prefix_size_ = 0;
+    auto v = (static_cast<std::uint64_t>(prefix) << 1) ^ static_cast<std::uint64_t>(prefix >> 63);
+    for (; v >= 0x80; v >>= 7) prefix_bytes_[prefix_size_++] = static_cast<char>(v | 0x80);
+    prefix_bytes_[prefix_size_++] = static_cast<char>(v);
   }
 
   std::vector<std::size_t> columns_;
   RowCodec codec_;
   std::vector<ColumnPtr> keys_;
   std::vector<std::uint64_t> hashes_;
-  bool fast_ = false;
-  std::string bytes_;
-  std::vector<std::size_t> ends_;
+  Shape shape_ = Shape::kGeneral;
+  std::vector<char> bytes_;
+  std::size_t size_ = 0;          // of bytes_ in use
+  std::vector<std::uint32_t> ends_;
+  std::int64_t prefix_ = 0;
+  std::size_t prefix_size_ = 0;
+  char prefix_bytes_[16] = {};
+  std::string encoded_;
   std::vector<std::string_view> views_;
 };
 

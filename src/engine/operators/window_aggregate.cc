@@ -69,6 +69,9 @@ class WindowAggregate final : public dataflow::Operator {
     rows_.clear();
     times_.clear();
     hashes_.clear();
+    rows_.reserve(batch.rows);
+    times_.reserve(batch.rows);
+    hashes_.reserve(batch.rows);
     keys_.start(batch);
     const Column& time = *batch.columns[spec_->time_column];
     const auto values = time.values<std::int64_t>();

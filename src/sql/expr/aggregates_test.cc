@@ -1,0 +1,129 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "data/types/builder.h"
+#include "sql/expr/registry.h"
+#include "sql/expr/sorted_counts.h"
+
+namespace supyo::expr {
+namespace {
+
+class AggregatesTest : public ::testing::Test {
+ protected:
+  /// One group over a column of texts in the type's printed form ("NULL" = null); '-' in `signs` takes the row back.
+  std::string of(const std::string& name, const Type& type, const std::vector<std::string>& values, const std::string& signs = {}, bool distinct = false) {
+    const std::vector<Type> args = {type};
+    const auto resolved = registry_.resolve_aggregate(name, args, distinct, !signs.empty());
+    if (!resolved) return resolved.error().to_string();
+    ColumnBuilder b(Type::string(), values.size());
+    for (const std::string& v : values) {
+      if (v == "NULL") b.append_null(); else b.append_text(v);
+    }
+    Batch batch;
+    batch.rows = values.size();
+    batch.columns = {b.finish()};
+    const ColumnPtr column_of_type = *evaluate(*cast(column(0, Type::string()), type), batch, {});
+    std::vector<std::uint64_t> memory((resolved->aggregate->width() + 7) / 8, 0);
+    auto* acc = reinterpret_cast<std::byte*>(memory.data());
+    std::string blob;
+    std::vector<std::uint32_t> rows;
+    std::vector<std::byte*> accs(values.size(), acc);
+    std::vector<std::string*> blobs(resolved->aggregate->needs_blob() ? values.size() : 0, &blob);
+    std::vector<std::int8_t> sign;
+    for (std::size_t i = 0; i < values.size(); ++i) rows.push_back(static_cast<std::uint32_t>(i));
+    for (const char c : signs) sign.push_back(c == '-' ? -1 : 1);
+    const Status s = resolved->aggregate->update(std::vector<ColumnPtr>{column_of_type}, rows, accs, sign, blobs);
+    EXPECT_TRUE(s);
+    ColumnBuilder out(resolved->aggregate->result(), 1);
+    EXPECT_TRUE(resolved->aggregate->value(acc, blob, out));
+    return value_at(*out.finish(), 0).to_string() + " " + resolved->aggregate->result().as_nullable().to_string();
+  }
+  FunctionRegistry registry_;
+};
+
+TEST_F(AggregatesTest, ResultTypesAreFlinks) {
+  EXPECT_EQ(of("SUM", Type::integer(), {"1", "2"}), "3 INT");
+  EXPECT_EQ(of("SUM", Type::tiny_int(), {"100", "100"}), "-56 TINYINT");
+  EXPECT_EQ(of("AVG", Type::integer(), {"1", "2", "NULL"}), "1 INT");
+  EXPECT_EQ(of("AVG", Type::integer(), {"-1", "-2"}), "-1 INT");
+  EXPECT_EQ(of("SUM", Type::decimal(5, 2), {"1.10", "2.25"}), "3.35 DECIMAL(38, 2)");
+  EXPECT_EQ(of("AVG", Type::decimal(5, 2), {"1.00", "1.00", "0.00"}), "0.666667 DECIMAL(38, 6)");
+  EXPECT_EQ(of("AVG", Type::double_(), {"1", "2"}), "1.5 DOUBLE");
+  EXPECT_EQ(of("SUM", Type::float_(), {"1.5", "2"}), "3.5 FLOAT");
+  EXPECT_EQ(of("MAX", Type::timestamp(3), {"2024-01-01 00:00:00", "2024-01-02 00:00:00"}), "2024-01-02 00:00:00.000 TIMESTAMP(3)");
+  EXPECT_EQ(of("COUNT", Type::string(), {"a", "NULL", "b"}), "2 BIGINT");
+}
+
+TEST_F(AggregatesTest, NothingIsNullAndCountsZero) {
+  for (const char* name : {"SUM", "AVG", "MIN", "MAX"}) EXPECT_EQ(of(name, Type::big_int(), {"NULL"}), "NULL BIGINT") << name;
+  EXPECT_EQ(of("COUNT", Type::big_int(), {"NULL"}), "0 BIGINT");
+  EXPECT_EQ(of("SUM", Type::big_int(), {"5", "5"}, "+-"), "NULL BIGINT");
+}
+
+TEST_F(AggregatesTest, DecimalOverflowIsNull) {
+  const std::string nines(38, '9');
+  EXPECT_EQ(of("SUM", Type::decimal(38, 0), {nines, "1"}), "NULL DECIMAL(38, 0)");
+  EXPECT_EQ(of("SUM", Type::decimal(38, 0), {nines, "0"}), nines + " DECIMAL(38, 0)");
+}
+
+TEST_F(AggregatesTest, ExtremesTakeRetractionsOfEveryType) {
+  EXPECT_EQ(of("MAX", Type::string(), {"a", "zebra", "m", "zebra"}, "+++-"), "m STRING");
+  EXPECT_EQ(of("MIN", Type::double_(), {"-1.5", "2.5", "-1.5", "-0.5"}, "++-+"), "-0.5 DOUBLE");
+  EXPECT_EQ(of("MIN", Type::decimal(9, 2), {"-10.00", "-2.00", "-10.00"}, "++-"), "-2.00 DECIMAL(9, 2)");
+  EXPECT_EQ(of("MAX", Type::tiny_int(), {"-1", "-128", "127", "127"}, "+++-"), "-1 TINYINT");
+  EXPECT_EQ(of("MIN", Type::boolean(), {"true", "false"}, "++"), "false BOOLEAN");
+  // The retraction may come before its insert.
+  EXPECT_EQ(of("MAX", Type::integer(), {"9", "3", "9"}, "-++"), "3 INT");
+}
+
+TEST_F(AggregatesTest, DistinctCountsAValueOnce) {
+  EXPECT_EQ(of("COUNT", Type::string(), {"a", "b", "a", "NULL"}, {}, true), "2 BIGINT");
+  EXPECT_EQ(of("SUM", Type::integer(), {"5", "5", "3", "5"}, "+++-", true), "8 INT");
+  EXPECT_EQ(of("SUM", Type::integer(), {"5", "5", "3", "5", "5"}, "+++--", true), "3 INT");
+}
+
+TEST_F(AggregatesTest, WrongArgumentsSayWhatFits) {
+  const std::vector<Type> text = {Type::string()};
+  const auto r = registry_.resolve_aggregate("SUM", text, false, false);
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, ErrorCode::kTypeMismatch);
+  EXPECT_THAT(r.error().hint, ::testing::HasSubstr("numeric"));
+  EXPECT_EQ(registry_.resolve_aggregate("SUMM", text, false, false).error().hint, "did you mean SUM?");
+}
+
+TEST(SortedCountsTest, KeepsOrderAndCounts) {
+  std::mt19937 random(3);
+  for (const bool fixed : {true, false}) {
+    const Type type = fixed ? Type::big_int() : Type::string();
+    std::string blob;
+    SortedCounts counts(blob, ordered_key_size(type));
+    std::map<std::string, std::int64_t> reference;
+    for (int i = 0; i < 3000; ++i) {
+      ColumnBuilder b(type, 1);
+      const auto v = static_cast<std::int64_t>(random() % 60) - 30;
+      if (fixed) b.append(v); else b.append_text(std::string(static_cast<std::size_t>(v + 30) / 7, 'x') + std::to_string(v));
+      std::string key;
+      append_ordered_key(*b.finish(), 0, key);
+      const std::int64_t by = random() % 2 == 0 ? 1 : -1;
+      auto& expected = reference[key];
+      expected += by;
+      EXPECT_EQ(counts.add(key, by), expected);
+      if (expected == 0) reference.erase(key);
+      std::string least;
+      std::string greatest;
+      for (const auto& [k, n] : reference) {
+        if (n <= 0) continue;
+        if (least.empty()) least = k;
+        greatest = k;
+      }
+      std::string_view found;
+      EXPECT_EQ(SortedCounts::extreme(blob, ordered_key_size(type), false, found) ? std::string(found) : "", least);
+      EXPECT_EQ(SortedCounts::extreme(blob, ordered_key_size(type), true, found) ? std::string(found) : "", greatest);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace supyo::expr

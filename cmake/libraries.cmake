@@ -18,6 +18,9 @@ supyo_libraries(data/iceberg ZLIB::ZLIB)
 # Shared modules that are loaded on first use (so that start-up and memory stay free of them). The loader finds them through the
 # run path of the executables: their own directory, ../lib beside it (installed), the build directory (tests).
 set(CMAKE_BUILD_RPATH "$ORIGIN;$ORIGIN/../lib;${CMAKE_BINARY_DIR}")
+if(NOT SUPYO_PARQUET)
+  add_compile_definitions(SUPYO_NO_PARQUET)
+endif()
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_SOURCE_DIR}/cmake)
 
 function(supyo_build_modules)

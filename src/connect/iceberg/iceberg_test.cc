@@ -62,6 +62,12 @@ class IcebergConnector : public testing::Test {
     EXPECT_TRUE(catalog_->create_database("db", false));
   }
 
+  void SetUp() override {
+#ifdef SUPYO_NO_PARQUET
+    GTEST_SKIP() << "built without the Parquet module";
+#endif
+  }
+
   // A job: its sink, opened, with a writer per shard.
   struct Job {
     std::shared_ptr<dataflow::Sink> sink;

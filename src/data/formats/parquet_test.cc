@@ -7,6 +7,17 @@
 namespace supyo::formats {
 namespace {
 
+#ifdef SUPYO_NO_PARQUET
+
+TEST(Parquet, WithoutTheModuleTheErrorSaysWhatToDo) {
+  const auto reader = make_parquet_reader("", "mem", {});
+  ASSERT_FALSE(reader);
+  EXPECT_EQ(reader.error().code, ErrorCode::kModuleMissing);
+  EXPECT_NE(reader.error().hint.find("SUPYO_PARQUET"), std::string::npos);
+}
+
+#else
+
 std::vector<ParquetField> all_types() {
   return {{"b", Type::boolean(), 1},       {"ti", Type::tiny_int(), 2},   {"i", Type::integer(), 3},        {"l", Type::big_int().not_null(), 4},
           {"f", Type::float_(), 5},        {"d", Type::double_(), 6},     {"dec9", Type::decimal(9, 2), 7}, {"dec38", Type::decimal(38, 10), 8},
@@ -151,6 +162,8 @@ TEST(Parquet, AnErrorOfTheOutputComesBack) {
   if (status) EXPECT_EQ((*writer)->finish().error().code, ErrorCode::kDiskFull);
   else EXPECT_EQ(status.error().code, ErrorCode::kDiskFull);
 }
+
+#endif  // SUPYO_NO_PARQUET
 
 }  // namespace
 }  // namespace supyo::formats

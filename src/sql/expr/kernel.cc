@@ -1,5 +1,6 @@
 #include "sql/expr/kernel.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace supyo::expr {
@@ -31,10 +32,11 @@ ColumnPtr repeated(const Value& value, std::size_t rows) {
   const ColumnPtr one = constant_column(value, 1);
   if (rows == 1) return one;
   if (!value.type.is_variable()) {
-    const auto width = static_cast<std::size_t>(value.type.width());
-    auto data = std::make_shared<Buffer>(rows * width);
-    for (std::size_t i = 0; i < rows; ++i) std::memcpy(data->data() + i * width, one->data()->data(), width);
-    return std::make_shared<Column>(value.type, rows, nullptr, std::move(data));
+    return with_representation(value.type.id, [&]<class T>(std::type_identity<T>) -> ColumnPtr {
+      FixedOutput<T> out(rows);
+      std::fill_n(out.data(), rows, one->value<T>(0));
+      return out.finish(value.type);
+    });
   }
   const std::string_view text = one->text(0);
   auto data = std::make_shared<Buffer>(rows * text.size());

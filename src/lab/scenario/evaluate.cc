@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "judge/slo/lag_rules.h"
+#include "judge/slo/objective.h"
 
 namespace supyo::scenario {
 namespace {
@@ -301,12 +302,12 @@ class Evaluation {
       r_.why = "a prediction does not hold: " + off;
     } else {
       r_.verdict = Verdict::kConfirmed;
-      r_.why = fmt::format("objective broken {}, lag alarm {}: lag was blind for {:.0f} s; committed lag at most {:.0f} records, {:.0f} in the baseline", when(r_.t_breach_s), when(r_.t_lag_alarm_s),
-                           r_.blind_s, value("lag_committed_max"), value("baseline_lag_max"));
+      r_.why = fmt::format("objective broken {}, lag alarm {}: lag was blind for {}; committed lag at most {:.0f} records, {:.0f} in the baseline", when(r_.t_breach_s), when(r_.t_lag_alarm_s),
+                           slo::show_duration(static_cast<DurationUs>(r_.blind_s) * kSecond), value("lag_committed_max"), value("baseline_lag_max"));
     }
     return ok();
   }
-  std::string when(double t) const { return std::isinf(t) ? "never" : fmt::format("{:.0f} s after the fault began", t - fault_.from); }
+  std::string when(double t) const { return std::isinf(t) ? "never" : fmt::format("{} s after the fault began", std::llround(t - fault_.from)); }
 
   const Scenario& s_;
   LabResult& r_;

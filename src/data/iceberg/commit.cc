@@ -199,7 +199,7 @@ Status TableCommitter::refuse_other_job() const {
     if (!has(s.summary, kSinkKey, writer_.sink_id) || has(s.summary, kJobKey, writer_.job_id)) continue;
     return fail(ErrorCode::kSinkOfOtherJob,
                 fmt::format("another job ({}) is writing table {} through the same sink `{}` at this time", s.summary.at(kJobKey), location_, writer_.sink_id),
-                fmt::format("stop one of the two; if both are meant to append, set the table property '{}'='true'", kSharedWritersKey));
+                fmt::format("stop one of the two; if both are meant to append, give the table the property '{}'='true'", kSharedWritersKey));
   }
   return ok();
 }

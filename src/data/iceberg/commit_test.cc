@@ -163,6 +163,14 @@ TEST(IcebergCommit, ManifestsMergeSnapshotsExpireAndTheirFilesGo) {
   EXPECT_EQ(std::set<std::string>(left->begin(), left->end()), needed);
 }
 
+TEST(IcebergCommit, TablesOfOtherToolsKeepTheirHistory) {
+  env::SimEnv sim(1);
+  make_table(sim.env(), {});
+  TableCommitter committer(sim.env(), kTable, kWriter);
+  append_epochs(committer, 1, 120);
+  EXPECT_EQ(load_table(sim.files(), kTable)->metadata.snapshots.size(), 120U);
+}
+
 // The nth file operation of a commit fails, for every n: the table shows the commit entirely or not at all, and trying again makes it once.
 void fail_everywhere(env::SimFault fault, bool crash, std::uint64_t seed) {
   for (std::uint64_t n = 1;; ++n) {

@@ -23,7 +23,8 @@ bool is_chain(const TableMetadata& m) {
 }  // namespace
 
 std::vector<Snapshot> expire_snapshots(TableMetadata& metadata, std::int64_t now_ms) {
-  if (!is_chain(metadata)) return {};
+  // Other tools' tables keep their history until somebody says otherwise.
+  if (!metadata.properties.contains(kMaxSnapshotsKey) || !is_chain(metadata)) return {};
   const std::int64_t oldest_ms = now_ms - metadata.property("history.expire.max-snapshot-age-ms", kDefaultMaxAgeMs);
   const auto min_keep = static_cast<std::size_t>(std::max<std::int64_t>(1, metadata.property("history.expire.min-snapshots-to-keep", std::int64_t{1})));
   const auto max_keep = static_cast<std::size_t>(std::max<std::int64_t>(1, metadata.property(kMaxSnapshotsKey, kDefaultMaxSnapshots)));

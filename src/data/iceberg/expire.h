@@ -8,9 +8,10 @@
 
 namespace supyo::iceberg {
 
-/// Drops the snapshots whose time has come from `metadata`: older than `history.expire.max-snapshot-age-ms` (Iceberg's default, 5 days) or
-/// beyond `supyo.history.max-snapshots` (100), keeping at least `history.expire.min-snapshots-to-keep` (1), the current one and whatever a
-/// branch or tag may need. Returns them, oldest first. At most a few a call, so that one commit's cost stays bounded.
+/// Drops the snapshots whose time has come from `metadata`: beyond `supyo.history.max-snapshots` or older than
+/// `history.expire.max-snapshot-age-ms` (Iceberg's default, 5 days), keeping at least `history.expire.min-snapshots-to-keep` (1) and the
+/// current one. Only in tables that have the property `supyo.history.max-snapshots` (those made by Supyo) and a plain history without
+/// branches and tags. Returns them, oldest first. At most a few a call, so that one commit's cost stays bounded.
 std::vector<Snapshot> expire_snapshots(TableMetadata& metadata, std::int64_t now_ms);
 
 /// Cuts the metadata log to `write.metadata.previous-versions-max` and returns the files that may go

@@ -114,7 +114,7 @@ class FileReader final : public dataflow::SourceReader {
       if (!more) return wait_for_files(out);
     }
     SUPYO_ASSIGN(const bool ended, read_block([&](std::span<char> into) -> Result<env::InputStream::Read> {
-      SUPYO_ASSIGN(const std::size_t n, open_->read_at(block_offset_ + block_.size(), into));
+      SUPYO_ASSIGN(const std::size_t n, open_->read_at(block_offset_ + static_cast<std::uint64_t>(into.data() - block_.data()), into));
       return env::InputStream::Read{.bytes = n, .ended = n < into.size()};
     }));
     if (ended) {

@@ -20,6 +20,8 @@ CREATE TABLE flights (
   'csv.null-literal' = ''
 );
 
+SET 'execution.checkpointing.interval' = '1 d';  -- of replayed time: one commit a day
+
 CREATE CATALOG lake WITH ('type' = 'iceberg', 'catalog-type' = 'hadoop', 'warehouse' = '${DATA}/warehouse');
 CREATE DATABASE IF NOT EXISTS lake.air;
 CREATE TABLE IF NOT EXISTS lake.air.departures (

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "data/formats/format.h"
 #include "engine/job/connectors.h"
 #include "engine/job/graph_builder.h"
 #include "engine/job/system_tables.h"
@@ -51,10 +52,20 @@ struct Engine::Impl {
         system(env, options.state_dir),
         planner(catalog, functions, settings, planner_options()) {}
 
+  static std::vector<catalog::OptionSpec> format_option_specs(const std::string& format) {
+    using K = catalog::OptionSpec::Kind;
+    std::vector<catalog::OptionSpec> out;
+    for (formats::FormatOptionSpec& f : formats::format_options(format))
+      out.push_back({.key = format + "." + f.key, .kind = f.allowed.empty() ? K::kText : K::kEnum, .default_value = std::move(f.default_value),
+                     .allowed = std::move(f.allowed), .help = std::move(f.help)});
+    return out;
+  }
+
   static const catalog::ConnectorRegistry& registry() {
     static const catalog::ConnectorRegistry all = [] {
       catalog::ConnectorRegistry r;
       for (const auto& [name, c] : connectors()) r.add(c.descriptor);
+      for (const std::string& format : formats::format_names()) r.add_format(format, format_option_specs(format));
       return r;
     }();
     return all;
@@ -150,7 +161,9 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   c.observer = impl_->options.observer;
   c.faults = impl_->options.faults;
   c.seed = impl_->options.seed;
-  return runtime::JobRunner::create(impl_->env, std::move(graph), std::move(c));
+  SUPYO_ASSIGN(auto runner, runtime::JobRunner::create(impl_->env, std::move(graph), std::move(c)));
+  SUPYO_TRY(impl_->system.write());
+  return runner;
 }
 
 config::Settings& Engine::settings() { return impl_->settings; }

@@ -42,11 +42,12 @@ std::optional<Schema> decode(std::string_view bytes) {
   return schema;
 }
 
-// Path as one file name: only letters, digits, '_', '-', '$' and '.' stay.
+// Path as a legal topic name: "flights$late" -> "flights.late"; only letters, digits, '_', '-' and '.' stay.
 std::string topic_of(const catalog::ObjectPath& path) {
   std::string text = path.catalog == "default_catalog" && path.database == "default_database" ? path.name : path.to_string();
   for (char& c : text)
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '-' && c != '.' && c != '$') c = '_';
+    if (c == '$') c = '.';
+    else if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '-' && c != '.') c = '_';
   return text;
 }
 
@@ -74,9 +75,12 @@ catalog::TableDefinition SystemTables::definition(const catalog::ObjectPath& bas
   return t;
 }
 
-Status SystemTables::declare(const catalog::TableDefinition& table) {
+Status SystemTables::write() {
+  if (declared_.empty()) return ok();
   SUPYO_TRY(env_.files.create_directories(directory()));
-  return env_.files.write_atomically(env::join_path(directory(), topic_of(table.path) + ".schema"), encode(table.schema()));
+  for (const catalog::TableDefinition& t : declared_) SUPYO_TRY(env_.files.write_atomically(env::join_path(directory(), topic_of(t.path) + ".schema"), encode(t.schema())));
+  declared_.clear();
+  return ok();
 }
 
 std::optional<catalog::TableDefinition> SystemTables::find(const catalog::ObjectPath& path) const {

@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/result.h"
 #include "core/env/env.h"
@@ -17,8 +18,9 @@ class SystemTables {
   bool available() const { return !state_dir_.empty(); }
   /// Definition of the system table with this name for base table `base`, with the options that reach its topic.
   catalog::TableDefinition definition(const catalog::ObjectPath& base, const std::string& suffix, const Schema& schema) const;
-  /// Writes the schema down so that find() knows the table in another process.
-  Status declare(const catalog::TableDefinition& table);
+  /// Remembers a table of the job that is being built; write() puts the schemas down, once the state directory is the job's.
+  void declare(catalog::TableDefinition table) { declared_.push_back(std::move(table)); }
+  Status write();
   /// The table at `path` ("flights$late"), if this state directory has it.
   std::optional<catalog::TableDefinition> find(const catalog::ObjectPath& path) const;
 
@@ -26,6 +28,7 @@ class SystemTables {
   std::string directory() const;
   env::Env env_;
   std::string state_dir_;
+  std::vector<catalog::TableDefinition> declared_;
 };
 
 }  // namespace supyo::job

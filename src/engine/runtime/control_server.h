@@ -31,6 +31,9 @@ class ControlServer {
  private:
   env::Env env_;
   std::string dir_;
+  bool virtual_time() const { return env_.threads == nullptr; }
+
+  std::uint64_t polls_ = 0;
   TimeUs next_look_us_ = 0;
   TimeUs next_status_us_ = 0;
 };

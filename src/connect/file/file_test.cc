@@ -38,7 +38,10 @@ class FileConnector : public testing::Test {
   ~FileConnector() override { std::filesystem::remove_all(dir_); }
 
   env::Env& env() { return real_.env(); }
-  void put(const std::string& name, const std::string& text) { ASSERT_TRUE(env().files.write_atomically(dir_ + "/" + name, text)); }
+  void put(const std::string& name, const std::string& text) {
+    std::filesystem::create_directories(std::filesystem::path(dir_ + "/" + name).parent_path());
+    ASSERT_TRUE(env().files.write_atomically(dir_ + "/" + name, text));
+  }
 
   catalog::TableDefinition table(const std::string& path, catalog::Options more = {}) {
     catalog::TableDefinition t;

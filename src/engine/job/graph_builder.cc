@@ -169,18 +169,12 @@ class Builder {
     std::string name = suffix;
     for (int i = 2; used_.contains(base.to_string() + name); ++i) name = suffix + std::to_string(i);
     used_.insert(base.to_string() + name);
-<<<<<<< Updated upstream
     catalog::TableDefinition table = system_.definition(base, name, schema);
     const DurationUs retention_us = suffix == "$dead" ? options_.dead_retention_us : options_.late_retention_us;
     if (retention_us > 0) table.options.insert_or_assign("sink.retention", format_duration(retention_us));
-    SUPYO_TRY(system_.declare(table));
-    return table_sink(table, schema, ChangelogMode::kAppend);
-=======
-    const catalog::TableDefinition table = system_.definition(base, name, schema);
     SUPYO_ASSIGN(auto sink, table_sink(table, schema, ChangelogMode::kAppend));
-    system_.declare(table);
+    system_.declare(std::move(table));
     return sink;
->>>>>>> Stashed changes
   }
 
   const plan::PhysicalPlan& plan_;

@@ -243,17 +243,20 @@ Result<ColumnPtr> parse_text(Args args, const Type& result, std::size_t rows, co
   return out.finish();
 }
 
-/// TO_TIMESTAMP_LTZ(number, precision): seconds (0), milliseconds (3), microseconds (6) since 1970.
+/// Moments from the year 0 to 9999; others are null. Source: Flink's DateTimeUtils.toTimestampData.
+constexpr std::int64_t kFirstSecond = -62'167'219'200;
+constexpr std::int64_t kLastSecond = 253'402'300'799;
+
+/// TO_TIMESTAMP_LTZ(number, precision): seconds (0) or milliseconds (3) since 1970.
 Result<ColumnPtr> timestamp_of_number(Args args, const Type& result, std::size_t rows, const EvalContext&) {
-  if (args.size() == 1) return map_rows<std::int64_t>(args, result, rows, [](std::int64_t v) -> std::int64_t { return v * kMillisecond; });
-  return map_rows<std::int64_t, std::int32_t>(args, result, rows, [](std::int64_t v, std::int32_t precision) -> Result<std::int64_t> {
-    std::int64_t out = 0;
-    const std::int64_t unit = precision == 0 ? kSecond : (precision == 3 ? kMillisecond : 1);
-    if (precision != 0 && precision != 3 && precision != 6) {
-      return arithmetic_error(fmt::format("TO_TIMESTAMP_LTZ: precision {}; it takes 0, 3 or 6", precision));
-    }
-    if (__builtin_mul_overflow(v, unit, &out)) return arithmetic_error("TO_TIMESTAMP_LTZ: the number is too large");
-    return out;
+  const auto of = [](std::int64_t v, std::int64_t per_second) -> std::optional<std::int64_t> {
+    if (v < kFirstSecond * per_second || v > kLastSecond * per_second + (per_second - 1)) return std::nullopt;
+    return v * (kSecond / per_second);
+  };
+  if (args.size() == 1) return map_rows<std::int64_t>(args, result, rows, [&](std::int64_t v) { return of(v, 1000); });
+  return map_rows<std::int64_t, std::int32_t>(args, result, rows, [&](std::int64_t v, std::int32_t precision) -> Result<std::optional<std::int64_t>> {
+    if (precision != 0 && precision != 3) return arithmetic_error(fmt::format("TO_TIMESTAMP_LTZ: precision {}; it takes 0 (seconds) and 3 (milliseconds)", precision));
+    return of(v, precision == 0 ? 1 : 1000);
   });
 }
 
@@ -264,7 +267,9 @@ Result<ColumnPtr> from_unixtime(Args args, const Type& result, std::size_t rows,
   for (std::size_t i = 0; i < rows; ++i) {
     if (!bit_is_set(valid.get(), i)) { out.end_null(); continue; }
     SUPYO_ASSIGN(const TimePattern* p, pattern.of(args.size() > 1 ? args[1]->text(i) : kDefaultPattern));
-    p->format(args[0]->value<std::int64_t>(i) * kSecond + ctx.zone_offset_us, out.bytes());
+    const std::int64_t seconds = args[0]->value<std::int64_t>(i);
+    if (seconds < kFirstSecond || seconds > kLastSecond) { out.end_null(); continue; }
+    p->format(seconds * kSecond + ctx.zone_offset_us, out.bytes());
     out.end_row();
   }
   return out.finish(result);
@@ -398,12 +403,12 @@ void register_temporal(Registrar& r) {
   r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = parse_text, .signature = "TO_TIMESTAMP_LTZ(STRING [, pattern]) -> TIMESTAMP_LTZ(3)",
          .help = "The moment that a text in the session's zone stands for; null when it is none.", .reads_context = true},
         takes({s, s}, Type::timestamp_ltz(3), may_fail));
-  r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = timestamp_of_number, .signature = "TO_TIMESTAMP_LTZ(BIGINT [, 0 | 3 | 6]) -> TIMESTAMP_LTZ(3)",
-         .help = "The moment that many seconds (0), milliseconds (3) or microseconds (6) after 1970."},
-        takes({Type::big_int(), Type::integer()}, Type::timestamp_ltz(3), {.optional = 1}));
+  r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = timestamp_of_number, .signature = "TO_TIMESTAMP_LTZ(BIGINT [, 0 | 3]) -> TIMESTAMP_LTZ(3)",
+         .help = "The moment that many seconds (0) or milliseconds (3) after 1970; null beyond the year 9999."},
+        takes({Type::big_int(), Type::integer()}, Type::timestamp_ltz(3), may_fail));
   r.add({.name = "FROM_UNIXTIME", .kernel = from_unixtime, .signature = "FROM_UNIXTIME(BIGINT [, pattern]) -> STRING", .help = "Seconds since 1970 as text in the session's zone.",
          .reads_context = true},
-        takes({Type::big_int(), s}, s, {.optional = 1}));
+        takes({Type::big_int(), s}, s, may_fail));
   r.add({.name = "UNIX_TIMESTAMP", .kernel = unix_timestamp_of, .signature = "UNIX_TIMESTAMP(STRING [, pattern]) -> BIGINT",
          .help = "Seconds since 1970 of a text in the session's zone.", .reads_context = true},
         takes({s, s}, Type::big_int(), {.optional = 1}));

@@ -201,6 +201,9 @@ TEST_F(FunctionsTest, TimesAsText) {
   EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {big(1000), integer(0)}), "1970-01-01 00:16:40.000");
   EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {big(1000), integer(3)}), "1970-01-01 00:00:01.000");
   EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {text("1970-01-01 09:00:00")}, {.zone_offset_us = 9 * kHour}), "1970-01-01 00:00:00.000");
+  EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {big(INT64_MAX), integer(3)}), "NULL");
+  EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {big(253402300799), integer(0)}), "9999-12-31 23:59:59.000");
+  EXPECT_EQ(of("FROM_UNIXTIME", {big(INT64_MIN)}), "NULL");
   EXPECT_EQ(of("FROM_UNIXTIME", {big(44)}, {.zone_offset_us = 9 * kHour}), "1970-01-01 09:00:44");
   EXPECT_EQ(of("UNIX_TIMESTAMP", {text("1970-01-01 09:00:44")}, {.zone_offset_us = 9 * kHour}), "44");
   EXPECT_EQ(of("CURRENT_DATE", {}, {.now_us = 16 * kHour, .zone_offset_us = 9 * kHour}), "1970-01-02");
@@ -234,6 +237,25 @@ const std::vector<Type>& sample_types() {
   return types;
 }
 
+/// The ends of a type's range; false where it has none worth trying.
+bool append_extreme(ColumnBuilder& b, bool least) {
+  switch (b.type().id) {
+    case TypeId::kTinyInt: b.append(static_cast<std::int8_t>(least ? INT8_MIN : INT8_MAX)); return true;
+    case TypeId::kSmallInt: b.append(static_cast<std::int16_t>(least ? INT16_MIN : INT16_MAX)); return true;
+    case TypeId::kInteger: b.append(least ? INT32_MIN : INT32_MAX); return true;
+    case TypeId::kBigInt: b.append(least ? INT64_MIN : INT64_MAX); return true;
+    case TypeId::kFloat: b.append(least ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::max()); return true;
+    case TypeId::kDouble: b.append(least ? std::numeric_limits<double>::quiet_NaN() : std::numeric_limits<double>::max()); return true;
+    case TypeId::kDecimal: b.append(static_cast<Int128>(least ? -999'999'999 : 999'999'999)); return true;
+    case TypeId::kDate: b.append(static_cast<std::int32_t>(least ? -719'528 : 2'932'896)); return true;  // 0000-01-01 and 9999-12-31
+    case TypeId::kTimestamp:
+    case TypeId::kTimestampLtz: b.append(least ? std::int64_t{-719'528} * kDay : std::int64_t{2'932'896} * kDay); return true;
+    case TypeId::kIntervalDay:
+    case TypeId::kIntervalMonth: b.append(least ? INT64_MIN + 1 : INT64_MAX); return true;
+    default: return false;
+  }
+}
+
 ColumnPtr random_column(const Type& type, std::size_t rows, std::mt19937& random) {
   static const std::vector<std::string> texts = {"", "a", "HOUR", "hello world", "2024-02-29 13:45:56", "yyyy-MM-dd", "héllo%", "-12.5", "true", "a,b,c", "MONTH"};
   ColumnBuilder b(type, rows);
@@ -241,9 +263,11 @@ ColumnPtr random_column(const Type& type, std::size_t rows, std::mt19937& random
   const bool constant = random() % 2 == 0;
   const std::string chosen = random() % 2 == 0 ? "MONTH" : texts[random() % texts.size()];
   const bool with_nulls = random() % 3 != 0;
+  const bool extremes = random() % 2 == 0;
   for (std::size_t i = 0; i < rows; ++i) {
     if (with_nulls && random() % 4 == 0) { b.append_null(); continue; }
     const auto small = static_cast<std::int64_t>(random() % 21) - 10;
+    if (extremes && random() % 6 == 0 && append_extreme(b, random() % 2 == 0)) continue;
     switch (type.id) {
       case TypeId::kBoolean: b.append(static_cast<std::uint8_t>(random() % 2)); break;
       case TypeId::kFloat: b.append(static_cast<float>(small) / 4); break;

@@ -130,7 +130,14 @@ TimeUs ceil_to_unit(TimeUnit u, TimeUs t) {
 }
 
 TimeUs add_units(TimeUnit u, std::int64_t n, TimeUs t) {
-  if (const DurationUs length = unit_length(u); length != 0) return t + n * length;
+  const TimeUs beyond = n < 0 ? kTimeMin : kTimeMax;
+  if (const DurationUs length = unit_length(u); length != 0) {
+    std::int64_t distance = 0;
+    TimeUs sum = 0;
+    return __builtin_mul_overflow(n, length, &distance) || __builtin_add_overflow(t, distance, &sum) ? beyond : sum;
+  }
+  constexpr std::int64_t kMostUnits = 12 * 20'000;  // months; further than any year that prints
+  if (n > kMostUnits || n < -kMostUnits) return beyond;
   const std::int64_t days = floor_divide(t, kDay);
   return add_months(days, n * unit_months(u)) * kDay + positive_rest(t, kDay);
 }

@@ -20,6 +20,7 @@ std::int64_t extract_unit(TimeUnit u, TimeUs local_us);
 /// The start of the unit that holds the time.
 TimeUs floor_to_unit(TimeUnit u, TimeUs local_us);
 TimeUs ceil_to_unit(TimeUnit u, TimeUs local_us);
+/// Far beyond the calendar it is kTimeMin or kTimeMax.
 TimeUs add_units(TimeUnit u, std::int64_t n, TimeUs local_us);
 /// Whole units from a to b, cut towards zero.
 std::int64_t units_between(TimeUnit u, TimeUs a, TimeUs b);

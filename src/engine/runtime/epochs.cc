@@ -45,17 +45,16 @@ Status Epochs::read_mailbox() {
   for (const CutReport& c : mail.cuts) cuts_.push_back(c);
   for (EpochPart& p : mail.parts) parts_.push_back(std::move(p));
   if (config_.observer == nullptr || mail.cuts.empty() || cuts_.size() < plan_.shards) return ok();
-  // All barriers are in. Shards whose sources are idle do not hold the watermark back.
-  TimeUs lowest = kTimeMax;
-  bool counts = false;
-  TimeUs at = 0;
+  // All barriers are in. Combined as the operators do it.
+  CutReport all;
   for (const CutReport& c : cuts_) {
-    at = std::max(at, c.now_us);
-    if (c.idle) continue;
-    counts = true;
-    lowest = std::min(lowest, c.watermark_us);
+    all.now_us = std::max(all.now_us, c.now_us);
+    all.idle |= c.idle;
+    all.active |= c.active;
+    if (c.active) all.watermark_us = std::min(all.watermark_us, c.watermark_us);
   }
-  config_.observer->epoch_cut(epoch_, counts ? lowest : kTimeMin, at);
+  if (all.active && !(all.watermark_us == kTimeMax && all.idle)) cut_watermark_us_ = std::max(cut_watermark_us_, all.watermark_us);
+  config_.observer->epoch_cut(epoch_, cut_watermark_us_, all.now_us);
   return ok();
 }
 

@@ -68,6 +68,7 @@ class Epochs {
   TimeUs next_trigger_us_;
   std::uint64_t activity_at_cut_ = 0;
   std::uint64_t rows_at_cut_ = 0;
+  TimeUs cut_watermark_us_ = kTimeMin;
   TimeUs triggered_us_ = 0;              // monotonic
   TimeUs final_us_ = 0;                  // monotonic
   TimeUs due_us_ = 0;                    // end of a declared cost

@@ -119,10 +119,11 @@ Status Shard::inject(Epoch e) {
   context_.part = &part_;
   context_.tasks_to_cut = static_cast<std::uint32_t>(tasks_.size());
   const bool last = commands_.last.load(std::memory_order_acquire) == e.value;
-  CutReport report{.epoch = e, .watermark_us = kTimeMax, .idle = true, .now_us = context_.now_us};
+  CutReport report{.epoch = e, .now_us = context_.now_us};
   for (SourceHead& s : sources_) {
-    if (s.task->counts_in_watermark()) {
-      report.idle = false;
+    report.idle |= s.task->idle();
+    if (s.task->active()) {
+      report.active = true;
       report.watermark_us = std::min(report.watermark_us, s.task->cut_watermark_us());
     }
     SUPYO_TRY(s.task->inject(e, last));

@@ -24,8 +24,9 @@ struct Commands {
 /// A shard's barrier went in at its sources.
 struct CutReport {
   Epoch epoch;
-  TimeUs watermark_us = kTimeMin;   ///< of its sources
-  bool idle = false;                ///< all of them idle (or it has none): does not count
+  TimeUs watermark_us = kTimeMax;   ///< lowest of its sources that are not idle
+  bool active = false;              ///< there are such
+  bool idle = false;                ///< some are idle
   TimeUs now_us = 0;
 };
 

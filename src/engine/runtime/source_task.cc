@@ -305,8 +305,8 @@ Status SourceTask::send_watermark() {
 }
 
 Status SourceTask::end() {
-  if (done_) return ok();
   done_ = true;
+  if (watermark_us_ == kTimeMax) return ok();
   ++shard_.activity;
   watermark_us_ = kTimeMax;
   counters_.watermark_us.set(kTimeMax);

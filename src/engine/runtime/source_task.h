@@ -50,8 +50,9 @@ class SourceTask final : public Task, private dataflow::SourceOutput {
   bool done() const { return done_; }
   /// Of the splits that are not idle; kTimeMax when it has ended, kTimeMin when one of them gave nothing yet.
   TimeUs cut_watermark_us() const { return watermark_us_; }
-  /// False while all its splits are idle, or when this shard has none.
-  bool counts_in_watermark() const { return reader_ != nullptr && !(all_idle() && !done_); }
+  bool idle() const { return reader_ != nullptr && !done_ && all_idle(); }
+  /// Counts in the combined watermark: has splits on this shard, and not all of them idle.
+  bool active() const { return reader_ != nullptr && !idle(); }
   /// Tells the observer the lags of its splits.
   void sample_lags();
   std::uint64_t rows() const { return rows_; }   ///< ever taken

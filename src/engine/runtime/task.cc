@@ -66,11 +66,14 @@ Status Task::receive(std::size_t channel, const Event& event) {
 }
 
 /// The watermark is the lowest of the active channels'. It never goes back: a channel that returns from idleness behind it does not count
-/// until it has caught up, and its rows are late by their own edge watermark.
+/// until it has caught up, and its rows are late by their own edge watermark. An idle channel is left out, but it has not ended: where all
+/// others have, the end waits for it.
 Status Task::combine() {
   TimeUs lowest = kTimeMax;
   bool active = false;
+  bool some_idle = false;
   for (const ChannelState& c : channels_) {
+    some_idle |= c.idle;
     if (c.idle) continue;
     active = true;
     lowest = std::min(lowest, c.watermark_us);
@@ -80,7 +83,7 @@ Status Task::combine() {
     return broadcast(Idle{});
   }
   const bool returned = std::exchange(idle_, false);
-  if (lowest > watermark_us_) {
+  if (lowest > watermark_us_ && !(lowest == kTimeMax && some_idle)) {
     watermark_us_ = lowest;
     counters_.watermark_us.set(lowest);
     shard_.note(node_.id, static_cast<std::uint64_t>(lowest));

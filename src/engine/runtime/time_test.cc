@@ -144,6 +144,21 @@ TEST(Time, SilentSplitHoldsTheWatermarkUntilItsIdleTimeoutAndItsReturnDoesNotTak
   }
 }
 
+TEST(Time, IdleSplitKeepsTheEndOfTheOthersFromFiringEverything) {
+  ProbedJob job(true, watermark_of(0, 20 * kMillisecond));
+  job.script.add("a", rows_at({100}));
+  Script::Part& b = job.script.add("b", rows_at({50, 60}));
+  b.limit = 1;
+  env::SimEnv sim(1);
+  const auto runner = job.create(sim, 2);
+  ProbedJob::steps(sim, *runner, 300);
+  EXPECT_LE(job.watermarks.back(), 100);
+  b.limit = 2;
+  ASSERT_TRUE(runner->run_stepped([&](TimeUs t) { sim.clock().advance_to(t); }));
+  EXPECT_EQ(job.watermarks.back(), kTimeMax);
+  EXPECT_EQ(job.table.size(), 3U);
+}
+
 TEST(Time, SplitThatCannotBeAskedIsNotIdle) {
   ProbedJob job(false, watermark_of(0, 50 * kMillisecond));
   job.script.add("a", rows_at({100}));

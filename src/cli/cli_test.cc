@@ -1,0 +1,206 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "cli/context.h"
+#include "cli/rows.h"
+#include "data/types/builder.h"
+
+namespace supyo::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Ran {
+  int status = -1;
+  std::string out, error;
+};
+
+/// Runs the whole program with these arguments, in this process.
+Ran run(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "supyo");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  Ran ran;
+  ran.status = run_command_line(static_cast<int>(argv.size()), argv.data());
+  ran.out = ::testing::internal::GetCapturedStdout();
+  ran.error = ::testing::internal::GetCapturedStderr();
+  return ran;
+}
+
+class InFolder : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("supyo_cli_test_" + std::to_string(::getpid()));
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name)) << text;
+    return path(name);
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(path(name));
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  std::filesystem::path folder_;
+};
+
+TEST(Usage, HelpVersionAndMistakes) {
+  EXPECT_EQ(run({"--version"}).out, "supyo " SUPYO_VERSION "\n");
+  EXPECT_THAT(run({"--licenses"}).out, HasSubstr("Apache License"));
+  EXPECT_EQ(run({}).status, kUsage);
+  for (const char* command : {"run", "sql", "explain", "late", "job", "log", "gen", "slo", "lab"}) {
+    const Ran help = run({command, "--help"});
+    EXPECT_EQ(help.status, kFine) << command;
+    EXPECT_THAT(help.out, HasSubstr("supyo ")) << command;
+  }
+  const Ran unknown = run({"sqll"});
+  EXPECT_EQ(unknown.status, kUsage);
+  EXPECT_THAT(unknown.error, HasSubstr("SUPYO-1001"));
+  EXPECT_EQ(run({"run"}).status, kUsage);
+  EXPECT_EQ(run({"run", "x.sql", "--nonsense"}).status, kUsage);
+  EXPECT_EQ(run({"sql", "--format", "xml", "-e", "SELECT 1"}).status, kUsage);
+  EXPECT_EQ(run({"run", "/nonexistent/x.sql"}).status, kFailed);
+  EXPECT_THAT(run({"run", "/nonexistent/x.sql"}).error, HasSubstr("SUPYO-1005"));
+}
+
+TEST(Sql, OneShot) {
+  const Ran table = run({"sql", "-e", "SELECT 1 + 1 AS two, 'a' AS letter, CAST(NULL AS STRING) AS nothing"});
+  EXPECT_EQ(table.status, kFine) << table.error;
+  EXPECT_THAT(table.out, StartsWith("two | letter | nothing\n----+--------+--------\n  2 | a      | NULL\n1 row in"));
+  EXPECT_EQ(run({"sql", "--format", "csv", "-e", "SELECT 1 AS a, 'x,\"y\"' AS b"}).out, "a,b\n1,\"x,\"\"y\"\"\"\n");
+  EXPECT_EQ(run({"sql", "--format", "json", "-e", "SELECT 1 AS a, 'x\"' AS b, TRUE AS c"}).out, "{\"a\":1,\"b\":\"x\\\"\",\"c\":true}\n");
+  EXPECT_EQ(run({"sql", "--format", "changelog", "-e", "SELECT 1 AS a"}).out, "{\"op\":\"+I\",\"a\":1}\n");
+}
+
+TEST(Sql, ErrorsPointAtThePlace) {
+  const Ran bad = run({"sql", "-e", "SELECT a FORM t"});
+  EXPECT_EQ(bad.status, kFailed);
+  EXPECT_THAT(bad.error, HasSubstr("SUPYO-2001"));
+  EXPECT_THAT(bad.error, HasSubstr("         ^^^^"));
+  EXPECT_THAT(bad.error, HasSubstr("did you mean FROM?"));
+}
+
+TEST(Sql, UpdatesAreShownAsWhatIsLeft) {
+  const std::string query = "SELECT k, SUM(n) AS total FROM (VALUES ('a', 1), ('b', 2), ('a', 3)) AS t (k, n) GROUP BY k";
+  const Ran json = run({"sql", "--format", "json", "-e", query});
+  EXPECT_EQ(json.status, kFine) << json.error;
+  EXPECT_THAT(json.out, HasSubstr("{\"k\":\"a\",\"total\":4}"));
+  EXPECT_THAT(json.out, HasSubstr("{\"k\":\"b\",\"total\":2}"));
+  EXPECT_EQ(std::ranges::count(json.out, '\n'), 2);
+  EXPECT_THAT(run({"sql", "--format", "changelog", "-e", query}).out, HasSubstr("{\"op\":\"-U\",\"k\":\"a\",\"total\":1}"));
+}
+
+TEST_F(InFolder, RunsAFile) {
+  write("in.csv", "a,1\nb,2\na,3\n");
+  const std::string file = write("count.sql",
+                                 "CREATE TABLE events (name STRING, n BIGINT) WITH ('connector'='filesystem', 'path'='${DIR}/in.csv', 'format'='csv');\n"
+                                 "CREATE TABLE counts (name STRING, total BIGINT) WITH ('connector'='print');\n"
+                                 "INSERT INTO counts SELECT name, SUM(n) FROM events GROUP BY name;\n");
+  const Ran ran = run({"run", file, "--var", "DIR=" + folder_.string()});
+  EXPECT_EQ(ran.status, kFine) << ran.error;
+  EXPECT_THAT(ran.out, HasSubstr("+U[a, 4]"));
+  EXPECT_THAT(ran.error, HasSubstr("finished: 3 rows in"));
+  const Ran json = run({"run", file, "--var", "DIR=" + folder_.string(), "--json"});
+  EXPECT_THAT(json.out, HasSubstr("{\"result\":\"FINISHED\""));
+  const Ran undefined = run({"run", file});
+  EXPECT_EQ(undefined.status, kFailed);
+  EXPECT_THAT(undefined.error, HasSubstr("--var DIR=VALUE"));
+  const Ran plan = run({"explain", file, "--var", "DIR=" + folder_.string()});
+  EXPECT_EQ(plan.status, kFine) << plan.error;
+  EXPECT_THAT(plan.out, HasSubstr("events"));
+}
+
+TEST_F(InFolder, AFinishedJobDoesNothingAgain) {
+  write("in.csv", "a,1\nb,2\n");
+  const std::string file = write("copy.sql",
+                                 "CREATE TABLE i (name STRING, n BIGINT) WITH ('connector'='filesystem', 'path'='${DIR}/in.csv', 'format'='csv');\n"
+                                 "CREATE TABLE o (name STRING, n BIGINT) WITH ('connector'='print');\n"
+                                 "INSERT INTO o SELECT * FROM i;\n");
+  const std::vector<std::string> command{"run", file, "--var", "DIR=" + folder_.string(), "--state", path("state")};
+  EXPECT_EQ(run(command).status, kFine);
+  const Ran again = run(command);
+  EXPECT_EQ(again.status, kFine) << again.error;
+  EXPECT_EQ(again.out, "");
+  EXPECT_THAT(again.error, HasSubstr("had finished before"));
+  const Ran status = run({"job", "status", path("state")});
+  EXPECT_EQ(status.status, kFine) << status.error;
+  EXPECT_THAT(status.out, HasSubstr("FINISHED"));
+  const Ran stop = run({"job", "stop", path("state")});
+  EXPECT_EQ(stop.status, kFailed);
+  EXPECT_THAT(stop.error, HasSubstr("SUPYO-3006"));
+}
+
+TEST_F(InFolder, GeneratesTheSameBytesForTheSameSeed) {
+  EXPECT_EQ(run({"gen", "product", "--count", "50", "--seed", "3", "--to", path("a.json"), "--truth", path("truth.json")}).status, kFine);
+  EXPECT_EQ(run({"gen", "product", "--count", "50", "--seed", "3", "--to", path("b.json")}).status, kFine);
+  EXPECT_EQ(read("a.json"), read("b.json"));
+  EXPECT_EQ(std::ranges::count(read("a.json"), '\n'), 50);
+  EXPECT_FALSE(read("truth.json").empty());
+  EXPECT_EQ(run({"gen", "product", "--count", "5", "--to", "embedded:" + path("log/events")}).status, kFine);
+  EXPECT_EQ(std::ranges::count(run({"log", "cat", path("log/events")}).out, '\n'), 5);
+  EXPECT_EQ(run({"gen", "product", "--to", path("c.json")}).status, kUsage);
+  EXPECT_EQ(run({"gen", "weather", "--count", "1"}).status, kFailed);
+}
+
+TEST_F(InFolder, ChecksObjectives) {
+  const std::string file = std::string(SUPYO_SOURCE_DIR) + "/examples/product/slo.yaml";
+  const Ran good = run({"slo", "check", file, "--interval", "3s", "--bound", "1s"});
+  EXPECT_EQ(good.status, kFine) << good.error << good.out;
+  EXPECT_EQ(run({"slo", "check", file, "--interval", "1h"}).status, kFailed);
+  const Ran broken = run({"slo", "check", write("bad.yaml", "apiVersion: openslo/v1\nkind: SLO\nmetadata: [\n")});
+  EXPECT_EQ(broken.status, kFailed);
+  EXPECT_THAT(broken.error, HasSubstr("SUPYO-1006"));
+}
+
+TEST(Rows, TablesStayWithinTheirWidths) {
+  Schema schema;
+  schema.add("name", Type::string());
+  schema.add("n", Type::big_int());
+  ::testing::internal::CaptureStdout();
+  RowPrinter printer(RowFormat::kTable, schema, true);
+  printer.add_row({Value{Type::string(), std::string("한글")}, Value{Type::big_int(), std::int64_t{5}}});
+  printer.add_row({Value{Type::string(), std::string("a\x1b[31m")}, Value{Type::big_int(), {}}});
+  printer.add_row({Value{Type::string(), std::string(100, 'x')}, Value{Type::big_int(), std::int64_t{-12}}});
+  printer.finish(-1);
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(),
+            "name" + std::string(44, ' ') + " |    n\n" + std::string(48, '-') + "-+-----\n한글" + std::string(44, ' ') + " |    5\na?[31m" + std::string(42, ' ') + " | NULL\n" +
+                std::string(47, 'x') + "… |  -12\n");
+}
+
+TEST(Rows, RetractionsTakeEqualRowsBack) {
+  Schema schema;
+  schema.add("n", Type::big_int());
+  ::testing::internal::CaptureStdout();
+  RowPrinter printer(RowFormat::kCsv, schema, false);
+  for (std::int64_t i = 0; i < 5000; ++i) {
+    Batch batch;
+    ColumnBuilder column(Type::big_int());
+    append_value(column, Value{Type::big_int(), i});
+    append_value(column, Value{Type::big_int(), i});
+    batch.rows = 2;
+    batch.columns = {column.finish()};
+    batch.kinds = {RowKind::kInsert, i < 4998 ? RowKind::kDelete : RowKind::kInsert};
+    EXPECT_TRUE(printer.add(batch));
+  }
+  printer.finish(-1);
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "n\n4998\n4998\n4999\n4999\n");
+}
+
+TEST(Text, JsonStringsAreAlwaysValid) {
+  EXPECT_EQ(json_string("a\"\\\n\x01 한\xff"), "\"a\\\"\\\\\\n\\u0001 한\\ufffd\"");
+  EXPECT_EQ(grouped(1234567), "1,234,567");
+  EXPECT_EQ(grouped(12), "12");
+  EXPECT_EQ(human_duration(320 * kSecond), "5 min 20 s");
+}
+
+}  // namespace
+}  // namespace supyo::cli

@@ -1,0 +1,202 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/context.h"
+#include "cli/signals.h"
+#include "core/base/duration.h"
+#include "lab/scenario/bench.h"
+#include "lab/scenario/evaluate.h"
+#include "lab/scenario/runner.h"
+#include "lab/scenario/scenario.h"
+
+/// supyo lab list | show NAME | run NAME | report DIR
+namespace supyo::cli {
+namespace {
+
+constexpr std::string_view kFolder = "scenarios";
+
+struct LabOptions {
+  std::string name, on = "embedded", clock = "virtual", out, directory, root = ".";
+  std::optional<std::uint64_t> seed;
+  std::vector<std::string> knobs;
+  bool keep = false;
+  bool json = false;
+};
+
+/// NAME is a lab of the folder, or a scenario file.
+std::string scenario_path(const LabOptions& options) {
+  if (options.name.ends_with(".yaml") || options.name.find('/') != std::string::npos) return options.name;
+  return env::join_path(env::join_path(options.root, kFolder), options.name + ".yaml");
+}
+
+Result<scenario::Scenario> load(const Context& context, const LabOptions& options) {
+  auto loaded = scenario::load_scenario(context.env.files, scenario_path(options));
+  if (loaded) return loaded;
+  if (loaded.error().code != ErrorCode::kFileNotFound && loaded.error().code != ErrorCode::kNotFoundOnDisk) return loaded;
+  std::string known;
+  if (const auto names = scenario::list_scenarios(context.env.files, env::join_path(options.root, kFolder))) {
+    for (const std::string& name : *names) known += (known.empty() ? "" : ", ") + name;
+  }
+  return fail(ErrorCode::kFileNotFound, fmt::format("there is no lab {}", options.name),
+              known.empty() ? "run it where the folder scenarios/ is, or give --root DIR" : fmt::format("there are {}", known));
+}
+
+/// Errors in a file's text are shown with the line they are in.
+int report_in(const Context& context, const Error& error, const std::string& file) {
+  if (!error.position) return report(error);
+  const auto text = context.env.files.read_all(file);
+  return report(error, text ? std::string_view(*text) : std::string_view(), file);
+}
+
+int list(Context& context, const LabOptions& options) {
+  const auto names = scenario::list_scenarios(context.env.files, env::join_path(options.root, kFolder));
+  if (!names) return report(names.error());
+  for (const std::string& name : *names) {
+    LabOptions one = options;
+    one.name = name;
+    const auto lab = load(context, one);
+    if (!lab) return report_in(context, lab.error(), scenario_path(one));
+    if (options.json) {
+      write_out(fmt::format("{{\"lab\":{},\"title\":{},\"expect\":\"{}\"}}\n", json_string(name), json_string(lab->title), scenario::verdict_name(lab->expect)));
+    } else {
+      write_out(fmt::format("{:<28} {}\n", name, lab->title.empty() ? lab->hypothesis : lab->title));
+    }
+  }
+  return kFine;
+}
+
+int show(Context& context, const LabOptions& options) {
+  const auto lab = load(context, options);
+  if (!lab) return report_in(context, lab.error(), scenario_path(options));
+  std::string text = fmt::format("{}: {}\n\nhypothesis  {}\npipeline    {}\nobjectives  {}\nworkload    {} at {} a second, seed {}\nknobs\n", lab->lab, lab->title, lab->hypothesis, lab->pipeline,
+                                 lab->objectives, lab->domain, lab->workload.tps, lab->workload.seed);
+  for (const auto& [name, knob] : lab->knobs) {
+    text += fmt::format("  {:<18} {}", name, knob.text);
+    for (std::size_t i = 0; i < knob.values.size(); ++i) text += (i == 0 ? "   (try " : ", ") + knob.values[i];
+    text += knob.values.empty() ? "\n" : ")\n";
+  }
+  text += "phases\n";
+  for (const scenario::Phase& phase : lab->phases)
+    text += fmt::format("  {:<18} {}{}\n", phase.name, format_duration(phase.length_us), phase.inject ? fmt::format(", delay at {} of {}", phase.inject->point, phase.inject->delay) : "");
+  text += "predicts\n";
+  for (const scenario::Prediction& prediction : lab->predict) text += fmt::format("  {:<18} {} within {:.0f} %\n", prediction.measure, prediction.formula.text(), prediction.within * 100);
+  if (lab->verdict) text += fmt::format("verdict\n  {}\n", lab->verdict->text());
+  write_out(text + fmt::format("expected    {}\n", scenario::verdict_name(lab->expect)));
+  return kFine;
+}
+
+class LabRun {
+ public:
+  LabRun(Context& context, const LabOptions& options) : context_(context), options_(options) {}
+
+  int operator()() {
+    if (options_.on != "embedded")
+      return report(Error{ErrorCode::kUnsupported, fmt::format("--on {} is not there yet", options_.on), "--on embedded runs the lab on Supyo's own engine and log"});
+    if (options_.clock != "virtual" && options_.clock != "real") return report(Error{ErrorCode::kUsage, fmt::format("there is no clock {}", options_.clock), "--clock virtual or real"});
+    auto lab = load(context_, options_);
+    if (!lab) return report_in(context_, lab.error(), scenario_path(options_));
+    if (options_.seed) lab->workload.seed = *options_.seed;
+    for (const std::string& knob : options_.knobs) {
+      if (const Status set = scenario::set_knob(*lab, knob); !set) return report(set.error());
+    }
+    const auto bench = scenario::make_embedded_bench();
+    const auto result = scenario::run_scenario(context_.env, *lab, *bench, run_options());
+    if (shown_) write_error("\r\x1b[K");
+    if (!result) return report_in(context_, result.error(), scenario_path(options_));
+    if (const Status written = write_files(*result); !written) return report(written.error());
+    write_out(options_.json ? scenario::to_json(*result) + "\n" : summary(*result));
+    return exit_status(*result);
+  }
+
+ private:
+  std::string output_directory() const { return options_.out.empty() ? env::join_path("lab-results", env::base_name(options_.name)) : options_.out; }
+
+  scenario::RunOptions run_options() {
+    scenario::RunOptions run;
+    run.real_clock = options_.clock == "real";
+    run.root = options_.root;
+    run.directory = env::join_path(output_directory(), "data");
+    run.keep = options_.keep;
+    run.repeat = fmt::format("supyo lab run {}{}", options_.name, options_.clock == "virtual" ? "" : " --clock " + options_.clock);
+    if (options_.seed) run.repeat += fmt::format(" --seed {}", *options_.seed);
+    for (const std::string& knob : options_.knobs) run.repeat += " --set " + knob;
+    run.cancelled = stop_requested;
+    begin_us_ = context_.env.clock.monotonic_us();
+    run.progress = [this](std::string_view arm, double share) { progress(arm, share); };
+    return run;
+  }
+
+  void progress(std::string_view arm, double share) {
+    const TimeUs now = context_.env.clock.monotonic_us();
+    if (!context_.error_is_terminal || options_.json || now - shown_us_ < kSecond / 4) return;
+    shown_us_ = now;
+    shown_ = true;
+    std::string line = fmt::format("\r\x1b[K{} arm: {:.0f} %", arm, share * 100);
+    const DurationUs took = now - begin_us_;
+    if (share > 0.05 && took > kSecond) line += fmt::format(", {} so far", human_duration(took));
+    write_error(line);
+  }
+
+  Status write_files(const scenario::LabResult& result) {
+    SUPYO_TRY(context_.env.files.create_directories(output_directory()));
+    return context_.env.files.write_atomically(env::join_path(output_directory(), "result.json"), scenario::to_json(result) + "\n");
+  }
+
+  std::string summary(const scenario::LabResult& result) const {
+    std::string text = fmt::format("{}: {}\n{}\n\n", result.lab, scenario::verdict_name(result.verdict), result.why);
+    for (const scenario::Measure& m : result.measures) {
+      text += fmt::format("  {:<28} {:>14}{}", m.name, quantity(m.value), m.unit.empty() ? "" : " " + m.unit);
+      if (m.predicted) text += fmt::format("   predicted {} (from {} to {})", quantity(*m.predicted), quantity(m.low.value_or(0)), quantity(m.high.value_or(0)));
+      text += "\n";
+    }
+    text += "\n";
+    for (const scenario::GuardResult& guard : result.guards) text += fmt::format("  {} {:<32} {}\n", guard.ok ? "ok  " : "FAIL", guard.name, guard.why);
+    return text + fmt::format("\n{}/result.json\n", output_directory());
+  }
+
+  static std::string quantity(double value) {
+    if (value != value) return "unknown";
+    if (value > 1e300) return "never";
+    return fmt::format("{:.6g}", value);
+  }
+
+  static int exit_status(const scenario::LabResult& result) {
+    if (result.verdict == result.expected) return kFine;
+    return result.verdict == scenario::Verdict::kInvalid ? kUndecided : kBreached;
+  }
+
+  Context& context_;
+  const LabOptions& options_;
+  TimeUs begin_us_ = 0, shown_us_ = 0;
+  bool shown_ = false;
+};
+
+}  // namespace
+
+void add_lab(CLI::App& app, Context& context, int& result) {
+  auto options = std::make_shared<LabOptions>();
+  CLI::App* sub = app.add_subcommand("lab", "experiments: a hypothesis, a fault, a verdict with a report");
+  sub->require_subcommand(1);
+  sub->add_option("--root", options->root, "the folder that holds scenarios/ and what they name");
+  CLI::App* list_command = sub->add_subcommand("list", "the labs there are");
+  list_command->add_flag("--json", options->json, "one JSON object a line");
+  list_command->callback([options, &context, &result] { result = list(context, *options); });
+  CLI::App* show_command = sub->add_subcommand("show", "what a lab claims and how it finds out");
+  show_command->add_option("NAME", options->name, "a lab, or a scenario file")->required();
+  show_command->callback([options, &context, &result] { result = show(context, *options); });
+  CLI::App* run_command = sub->add_subcommand("run", "run both arms and judge (status 3: another verdict than predicted, 4: INVALID)");
+  run_command->add_option("NAME", options->name, "a lab, or a scenario file")->required();
+  run_command->add_option("--on", options->on, "embedded");
+  run_command->add_option("--clock", options->clock, "virtual (full windows, in seconds) or real (short)");
+  run_command->add_option("--seed", options->seed, "seed of the workload");
+  run_command->add_option("--set", options->knobs, "KNOB=VALUE")->allow_extra_args(false);
+  run_command->add_option("--out", options->out, "folder for report.html and result.json; lab-results/NAME without it");
+  run_command->add_flag("--keep", options->keep, "keep the arms' logs and tables (in its data/)");
+  run_command->add_flag("--json", options->json, "print the result as JSON");
+  run_command->callback([options, &context, &result] { result = LabRun(context, *options)(); });
+  sub->footer("Example:\n  supyo lab run lag-blind-sink --out lab-results/lag-blind-sink");
+}
+
+}  // namespace supyo::cli

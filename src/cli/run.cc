@@ -1,0 +1,160 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/context.h"
+#include "cli/drive.h"
+#include "cli/rows.h"
+#include "cli/verdict.h"
+#include "core/base/duration.h"
+#include "judge/slo/feasibility.h"
+
+/// supyo run FILE.sql: the statements of a file as one job.
+namespace supyo::cli {
+namespace {
+
+constexpr std::string_view kExample =
+    "Example (a file of your own, read as it is piped in):\n"
+    "  printf 'a,1\\nb,2\\na,3\\n' > in.csv\n"
+    "  cat > count.sql <<'SQL'\n"
+    "  CREATE TABLE events (name STRING, n BIGINT) WITH ('connector'='filesystem', 'path'='in.csv', 'format'='csv');\n"
+    "  CREATE TABLE counts (name STRING, total BIGINT) WITH ('connector'='print');\n"
+    "  INSERT INTO counts SELECT name, SUM(n) FROM events GROUP BY name;\n"
+    "  SQL\n"
+    "  supyo run count.sql\n";
+
+// In virtual time an outside effect takes as long as is declared here; the run says so.
+constexpr runtime::VirtualCosts kReplayCosts{.journal_sync_us = kMillisecond, .sink_commit_us = 10 * kMillisecond};
+
+struct RunOptions {
+  std::string file, objectives_file, state, run_for, replay;
+  std::vector<std::string> settings, variables;
+  bool json = false;
+};
+
+std::string summary(const runtime::JobResult& result, const runtime::JobStats& stats, DurationUs took) {
+  if (result.was_finished) return "this job had finished before: nothing to do\n";
+  std::string text = fmt::format("{}: {} rows in, {} out", result.state == runtime::JobState::kStopped ? "stopped" : "finished", grouped(stats.rows_in),
+                                 grouped(stats.rows_out));
+  if (stats.late > 0) text += fmt::format(", {} late", grouped(stats.late));
+  if (stats.dead > 0) text += fmt::format(", {} dead", grouped(stats.dead));
+  if (result.restarts > 0) text += fmt::format(", {} restarts", result.restarts);
+  return text + fmt::format(", in {}\n", human_duration(took));
+}
+
+/// Says before the start which objectives this pipeline cannot meet.
+void warn_infeasible(const slo::Objectives& objectives, job::Engine& engine, const plan::Job& job, const runtime::VirtualCosts& costs) {
+  const auto physical = engine.plan(job);
+  if (!physical) return;  // start() tells
+  slo::PipelineTiming timing;
+  timing.interval_us = engine.settings().get(config::kCheckpointInterval);
+  timing.epoch_us = costs.journal_sync_us;
+  timing.commit_us = costs.sink_commit_us;
+  for (const plan::NodeIndex i : physical->scans()) {
+    const auto* scan = physical->nodes[i].as<plan::Scan>();
+    if (physical->holds_until_watermark && scan->row_time) timing.watermark_bound_us = std::max(timing.watermark_bound_us, scan->row_time->bound_us);
+  }
+  for (const auto& finding : slo::check_feasibility(objectives, timing).findings) {
+    if (finding.kind != slo::Feasibility::Finding::Kind::kFine) write_error(fmt::format("warning: objective {}: {}\n", finding.objective, finding.text));
+  }
+}
+
+class Run {
+ public:
+  Run(Context& context, const RunOptions& options) : context_(context), options_(options), clock_(0) {}
+
+  int operator()() {
+    int failed = kFine;
+    const std::optional<Script> script = read_script(context_, options_.file, options_.variables, failed);
+    if (!script) return failed;
+    if (const Status checked = prepare(); !checked) return report(checked.error(), objectives_text_, options_.objectives_file);
+    auto engine = job::Engine::create(env(), std::move(engine_options_));
+    if (!engine) return report(engine.error());
+    auto job = (*engine)->load(script->text, {}, [](const plan::Listing& listing) {
+      RowPrinter printer(RowFormat::kTable, listing.schema, true);
+      for (const auto& row : listing.rows) printer.add_row(row);
+      printer.finish(-1);
+    });
+    if (!job) return report(job.error(), script->text, script->name);
+    if (job->sinks.empty()) return kFine;  // only DDL, SHOW and EXPLAIN: done
+    if (judge_) warn_infeasible(judge_->declared(), **engine, *job, costs());
+    auto runner = (*engine)->start(*job);
+    if (!runner) return report(runner.error(), script->text, script->name);
+    return to_the_end(**runner);
+  }
+
+ private:
+  bool replays() const { return !options_.replay.empty(); }
+  runtime::VirtualCosts costs() const { return replays() ? kReplayCosts : runtime::VirtualCosts{}; }
+  env::Env env() { return replays() ? env::Env{clock_, context_.env.files, context_.env.random, nullptr} : context_.env; }
+
+  Status prepare() {
+    if (!options_.run_for.empty()) {
+      SUPYO_ASSIGN(run_for_us_, parse_duration(options_.run_for));
+    }
+    SUPYO_ASSIGN(engine_options_.settings, parse_assignments(options_.settings, "--set"));
+    engine_options_.base_directory = ".";
+    engine_options_.state_dir = options_.state;
+    engine_options_.print = print_target();
+    engine_options_.replay_column = options_.replay;
+    engine_options_.costs = costs();
+    if (options_.objectives_file.empty()) return ok();
+    SUPYO_ASSIGN(objectives_text_, read_text(context_, options_.objectives_file));
+    SUPYO_ASSIGN(slo::Objectives objectives, load_objectives(objectives_text_, options_.objectives_file));
+    judge_ = std::make_unique<slo::Judge>(std::move(objectives), slo::JudgeOptions{});
+    engine_options_.observer = judge_.get();
+    return ok();
+  }
+
+  int to_the_end(runtime::JobRunner& runner) {
+    const TimeUs begin = context_.env.clock.monotonic_us();
+    DriveOptions drive_options;
+    drive_options.clock = replays() ? &clock_ : nullptr;
+    drive_options.for_us = run_for_us_;
+    drive_options.progress = context_.error_is_terminal && !options_.json;
+    drive_options.judge = judge_.get();
+    const auto result = drive(context_, runner, drive_options);
+    if (!result) return report(result.error());
+    const DurationUs took = context_.env.clock.monotonic_us() - begin;
+    const std::optional<Verdict> verdict = judge_ && !result->was_finished ? std::optional(verdict_of(*judge_)) : std::nullopt;
+    if (options_.json) {
+      write_out(fmt::format("{{\"result\":\"{}\",\"was_finished\":{},\"took_s\":{:.3f},\"job\":{}{}}}\n", job_state_text(result->state), result->was_finished,
+                            static_cast<double>(took) / kSecond, runtime::to_json(runner.stats()), verdict ? ",\"slo\":" + verdict->json : ""));
+    } else {
+      write_error(summary(*result, runner.stats(), took));
+      if (replays() && !result->was_finished)
+        write_error(fmt::format("replayed in virtual time: a journal sync is declared to take {}, a commit {}\n", human_duration(kReplayCosts.journal_sync_us),
+                                human_duration(kReplayCosts.sink_commit_us)));
+      if (verdict) write_out(verdict->text);
+    }
+    return verdict ? verdict->exit_status : kFine;
+  }
+
+  Context& context_;
+  const RunOptions& options_;
+  env::VirtualClock clock_;
+  DurationUs run_for_us_ = 0;
+  job::EngineOptions engine_options_;
+  std::string objectives_text_;
+  std::unique_ptr<slo::Judge> judge_;
+};
+
+}  // namespace
+
+void add_run(CLI::App& app, Context& context, int& result) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* sub = app.add_subcommand("run", "run the statements of a file as one job");
+  sub->add_option("FILE", options->file, "SQL file; - reads standard input")->required();
+  sub->add_option("--slo", options->objectives_file, "objectives (OpenSLO YAML): judge the run and end with the verdict (status 3: breached, 4: too little seen)");
+  sub->add_option("--state", options->state, "state directory: resume from it when it holds a checkpoint; without it nothing is kept");
+  sub->add_option("--set", options->settings, "KEY=VALUE: a setting, wins over SET in the file")->allow_extra_args(false);
+  sub->add_option("--var", options->variables, "NAME=VALUE: fills ${NAME} in the file")->allow_extra_args(false);
+  sub->add_option("--for", options->run_for, "stop after so long (10s, 5m)");
+  sub->add_option("--replay", options->replay, "COLUMN: play a recorded stream in virtual time, each row released at its time in that column");
+  sub->add_flag("--json", options->json, "one JSON document at the end");
+  sub->footer(std::string(kExample));
+  sub->callback([options, &context, &result] { result = Run(context, *options)(); });
+}
+
+}  // namespace supyo::cli

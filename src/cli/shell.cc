@@ -1,0 +1,116 @@
+#include "cli/shell.h"
+
+#include <fmt/format.h>
+
+#include "cli/drive.h"
+#include "cli/signals.h"
+#include "engine/runtime/control.h"
+#include "sql/syntax/parser.h"
+
+namespace supyo::cli {
+namespace {
+
+constexpr DurationUs kControlTimeout = kMinute;
+
+}  // namespace
+
+Result<std::unique_ptr<Shell>> Shell::create(const Context& context, RowFormat format, const std::string& state_dir, bool talkative) {
+  std::unique_ptr<Shell> shell(new Shell(context, format, state_dir, talkative));
+  job::EngineOptions options;
+  options.base_directory = ".";
+  options.state_dir = state_dir;
+  options.print = print_target();
+  SUPYO_ASSIGN(shell->engine_, job::Engine::create(context.env, std::move(options)));
+  return shell;
+}
+
+int Shell::execute(std::string_view text, std::string_view name) {
+  const auto statements = syntax::parse_script(text);
+  if (!statements) return report(statements.error(), text, name);
+  for (const syntax::Statement& statement : *statements) {
+    clear_stop_request();
+    const Status done = execute(statement);
+    if (!done) return report(done.error(), text, name);
+    if (stop_requested()) break;
+  }
+  return kFine;
+}
+
+Status Shell::execute(const syntax::Statement& statement) {
+  SUPYO_ASSIGN(plan::Outcome outcome, engine_->execute(statement));
+  if (const auto* done = std::get_if<plan::Done>(&outcome)) {
+    if (talkative_ && !done->message.empty()) write_out(done->message + "\n");
+    return ok();
+  }
+  if (const auto* listing = std::get_if<plan::Listing>(&outcome)) {
+    // EXPLAIN and the like: one long text needs no frame.
+    if (format_ == RowFormat::kTable && listing->schema.size() == 1 && listing->rows.size() == 1) {
+      write_out(listing->rows[0][0].to_string() + "\n");
+      return ok();
+    }
+    RowPrinter printer(format_, listing->schema, true);
+    for (const auto& row : listing->rows) printer.add_row(row);
+    printer.finish(-1);
+    return ok();
+  }
+  if (const auto* job = std::get_if<plan::Job>(&outcome)) return run_job(*job);
+  if (const auto* stop = std::get_if<syntax::StopJob>(&outcome)) return stop_job(*stop);
+  return show_jobs();
+}
+
+Status Shell::run_job(const plan::Job& job) {
+  const TimeUs begin = context_.env.clock.monotonic_us();
+  DriveOptions drive_options;
+  drive_options.progress = context_.error_is_terminal && !(job.console && context_.out_is_terminal);
+  if (!job.console) {
+    SUPYO_ASSIGN(const auto runner, engine_->start(job));
+    SUPYO_ASSIGN(const runtime::JobResult result, drive(context_, *runner, drive_options));
+    if (talkative_) {
+      write_out(fmt::format("{} rows written in {}{}\n", grouped(runner->stats().rows_out), human_duration(context_.env.clock.monotonic_us() - begin),
+                            result.state == runtime::JobState::kStopped ? " (stopped)" : ""));
+    }
+    return ok();
+  }
+  SUPYO_ASSIGN(const plan::PhysicalPlan physical, engine_->plan(job));
+  bool append_only = true;
+  for (const plan::NodeIndex sink : physical.sinks()) append_only &= physical.nodes[sink].changes.append_only();
+  RowPrinter printer(format_, job::Engine::console_schema(job), append_only);
+  SUPYO_ASSIGN(const auto runner, engine_->start(job, [&](const BatchPtr& batch) { return printer.add(*batch); }));
+  const auto result = drive(context_, *runner, drive_options);
+  printer.finish(context_.env.clock.monotonic_us() - begin);
+  if (!result) return fail(result.error());
+  return ok();
+}
+
+Status Shell::show_jobs() {
+  Schema schema;
+  schema.add("job id", Type::string());
+  schema.add("job name", Type::string());
+  schema.add("status", Type::string());
+  RowPrinter printer(format_, schema, true);
+  if (!state_dir_.empty()) {
+    SUPYO_ASSIGN(const std::string status, runtime::read_status(context_.env, state_dir_));
+    const auto text_of = [&](std::string_view key) {
+      const std::size_t at = status.find(fmt::format("\"{}\":\"", key));
+      if (at == std::string::npos) return Value{Type::string(), {}};
+      const std::size_t from = at + key.size() + 4;
+      return Value{Type::string(), status.substr(from, status.find('"', from) - from)};
+    };
+    printer.add_row({text_of("job_id"), text_of("name"), text_of("state")});
+  }
+  printer.finish(-1);
+  if (state_dir_.empty() && talkative_) write_out("(jobs have state directories: supyo sql --state DIR shows that one)\n");
+  return ok();
+}
+
+Status Shell::stop_job(const syntax::StopJob& stop) {
+  if (state_dir_.empty())
+    return fail(ErrorCode::kJobNotRunning, fmt::format("this session knows no job '{}'", stop.job), "start it with --state DIR of that job, or use `supyo job stop DIR`");
+  SUPYO_ASSIGN(const std::string status, runtime::read_status(context_.env, state_dir_));
+  if (status.find(json_string(stop.job)) == std::string::npos)
+    return fail(ErrorCode::kJobNotRunning, fmt::format("the job of {} is not '{}'", state_dir_, stop.job), "SHOW JOBS shows its id");
+  const auto request = stop.drain ? runtime::ControlRequest::kDrain : runtime::ControlRequest::kStop;
+  return runtime::request_control_and_wait(context_.env, state_dir_, request, kControlTimeout);
+}
+
+}  // namespace supyo::cli

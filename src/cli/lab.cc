@@ -6,8 +6,8 @@
 #include "cli/context.h"
 #include "cli/signals.h"
 #include "core/base/duration.h"
+#include "lab/report/report.h"
 #include "lab/scenario/bench.h"
-#include "lab/scenario/evaluate.h"
 #include "lab/scenario/runner.h"
 #include "lab/scenario/scenario.h"
 
@@ -87,6 +87,25 @@ int show(Context& context, const LabOptions& options) {
   return kFine;
 }
 
+Status write_files(const Context& context, const scenario::LabResult& result, const std::string& directory) {
+  SUPYO_TRY(context.env.files.create_directories(directory));
+  SUPYO_TRY(context.env.files.write_atomically(env::join_path(directory, "result.json"), scenario::to_json(result) + "\n"));
+  return context.env.files.write_atomically(env::join_path(directory, "report.html"), report::render_html(result));
+}
+
+std::string files_line(const std::string& directory) { return fmt::format("report: {}/report.html\n", directory); }
+
+/// Draws the report again from result.json.
+int report_again(const Context& context, const LabOptions& options) {
+  const auto text = read_text(context, env::join_path(options.directory, "result.json"));
+  if (!text) return report(text.error());
+  const auto result = scenario::result_from_json(*text);
+  if (!result) return report(result.error());
+  if (const Status written = write_files(context, *result, options.directory); !written) return report(written.error());
+  write_out(options.json ? scenario::to_json(*result) + "\n" : report::render_text(*result) + files_line(options.directory));
+  return kFine;
+}
+
 class LabRun {
  public:
   LabRun(Context& context, const LabOptions& options) : context_(context), options_(options) {}
@@ -105,8 +124,8 @@ class LabRun {
     const auto result = scenario::run_scenario(context_.env, *lab, *bench, run_options());
     if (shown_) write_error("\r\x1b[K");
     if (!result) return report_in(context_, result.error(), scenario_path(options_));
-    if (const Status written = write_files(*result); !written) return report(written.error());
-    write_out(options_.json ? scenario::to_json(*result) + "\n" : summary(*result));
+    if (const Status written = write_files(context_, *result, output_directory()); !written) return report(written.error());
+    write_out(options_.json ? scenario::to_json(*result) + "\n" : report::render_text(*result) + files_line(output_directory()));
     return exit_status(*result);
   }
 
@@ -137,29 +156,6 @@ class LabRun {
     const DurationUs took = now - begin_us_;
     if (share > 0.05 && took > kSecond) line += fmt::format(", {} so far", human_duration(took));
     write_error(line);
-  }
-
-  Status write_files(const scenario::LabResult& result) {
-    SUPYO_TRY(context_.env.files.create_directories(output_directory()));
-    return context_.env.files.write_atomically(env::join_path(output_directory(), "result.json"), scenario::to_json(result) + "\n");
-  }
-
-  std::string summary(const scenario::LabResult& result) const {
-    std::string text = fmt::format("{}: {}\n{}\n\n", result.lab, scenario::verdict_name(result.verdict), result.why);
-    for (const scenario::Measure& m : result.measures) {
-      text += fmt::format("  {:<28} {:>14}{}", m.name, quantity(m.value), m.unit.empty() ? "" : " " + m.unit);
-      if (m.predicted) text += fmt::format("   predicted {} (from {} to {})", quantity(*m.predicted), quantity(m.low.value_or(0)), quantity(m.high.value_or(0)));
-      text += "\n";
-    }
-    text += "\n";
-    for (const scenario::GuardResult& guard : result.guards) text += fmt::format("  {} {:<32} {}\n", guard.ok ? "ok  " : "FAIL", guard.name, guard.why);
-    return text + fmt::format("\n{}/result.json\n", output_directory());
-  }
-
-  static std::string quantity(double value) {
-    if (value != value) return "unknown";
-    if (value > 1e300) return "never";
-    return fmt::format("{:.6g}", value);
   }
 
   static int exit_status(const scenario::LabResult& result) {
@@ -196,6 +192,10 @@ void add_lab(CLI::App& app, Context& context, int& result) {
   run_command->add_flag("--keep", options->keep, "keep the arms' logs and tables (in its data/)");
   run_command->add_flag("--json", options->json, "print the result as JSON");
   run_command->callback([options, &context, &result] { result = LabRun(context, *options)(); });
+  CLI::App* report_command = sub->add_subcommand("report", "draw the report of an earlier run again");
+  report_command->add_option("DIR", options->directory, "the folder with result.json")->required();
+  report_command->add_flag("--json", options->json, "print the result as JSON");
+  report_command->callback([options, &context, &result] { result = report_again(context, *options); });
   sub->footer("Example:\n  supyo lab run lag-blind-sink --out lab-results/lag-blind-sink");
 }
 

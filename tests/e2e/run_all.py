@@ -1,0 +1,36 @@
+"""The binary end to end, as a user has it. Prints what each check found and closes with 'N passed, N failed'."""
+import os
+import subprocess
+import sys
+import traceback
+
+CHECKS = [
+    ("flights: equal to the truth at parallelism 1, 2, 4, and after 6 kills", ["tests/e2e/flights.py", "--parallelism", "1,2,4", "--kills", "6", "--seed", "20130101"]),
+    ("product: previous values exactly once, killed 10 times", ["tests/e2e/product.py", "--kills", "10", "--seed", "7"]),
+    ("bad input: a numbered error with what to do, nothing lost", ["tests/e2e/bad_input.py"]),
+    ("lab: CONFIRMED, and the planted REFUTED and INVALID", ["tests/e2e/lab.py"]),
+]
+
+
+def main() -> int:
+    os.makedirs("build/e2e", exist_ok=True)
+    subprocess.run([sys.executable, "examples/flights/fetch.py", "build/flights"], check=True)
+    only = sys.argv[1:]
+    passed = failed = 0
+    for name, command in CHECKS:
+        if only and not any(o in name for o in only):
+            continue
+        print(f"-- {name}", flush=True)
+        try:
+            subprocess.run([sys.executable, *command], check=True, timeout=1500)
+            passed += 1
+        except (subprocess.SubprocessError, OSError):
+            traceback.print_exc(limit=1)
+            print(f"FAILED: {name}", flush=True)
+            failed += 1
+    print(f"end to end: {passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "connect/stream/stream.h"
 #include "connect/stream/stream_options.h"
@@ -69,30 +70,22 @@ class StreamWriter final : public dataflow::SinkWriter {
     return ok();
   }
 
-  Status begin_prepare(Epoch) override {
+  Status begin_prepare(Epoch e) override {
     for (Partition& p : partitions_) {
-      if (p.filling.empty()) continue;
-      p.full.push_back(std::move(p.filling));
+      if (!p.filling.empty()) p.full.push_back(std::move(p.filling));
       p.filling = {};
+      p.preparing = std::move(p.full);
+      p.full.clear();
     }
-    for (Partition& p : partitions_) p.preparing = std::move(p.full), p.full.clear();
-    return ok();
+    // A shard that appends as it goes does so up to the cut now: rows of the next epoch may come before poll_prepare does.
+    return alone_ ? append_prepared(e) : ok();
   }
 
   Result<dataflow::PolledPrepare> poll_prepare(Epoch e) override {
+    if (!alone_) SUPYO_TRY(append_prepared(e));
     const std::lock_guard lock(topic_->mutex);
-    std::vector<std::pair<PartitionId, Offset>> ends;
-    for (std::size_t p = 0; p < partitions_.size(); ++p) {
-      Partition& from = partitions_[p];
-      log::PartitionWriter& to = *topic_->partitions[p];
-      for (const log::RecordBatch& b : from.preparing) SUPYO_TRY(to.append(b, {topic_->writer, e}));
-      if (from.preparing.empty() && !from.appended) continue;
-      from.preparing.clear();
-      from.appended = false;
-      SUPYO_TRY(to.flush());
-      ends.emplace_back(PartitionId(static_cast<std::int32_t>(p)), to.next_offset());
-    }
-    return dataflow::PolledPrepare{.done = true, .handle = encode(ends), .poll = dataflow::Poll::more()};
+    for (const auto& [partition, end] : ends_) SUPYO_TRY(topic_->partitions[static_cast<std::size_t>(partition.value)]->flush());
+    return dataflow::PolledPrepare{.done = true, .handle = encode(std::exchange(ends_, {})), .poll = dataflow::Poll::more()};
   }
 
  private:
@@ -116,6 +109,21 @@ class StreamWriter final : public dataflow::SinkWriter {
     return column.is_null(row) ? now : column.integer(row);
   }
 
+  /// Puts what is left of epoch `e` into the log, and notes where it ends there.
+  Status append_prepared(Epoch e) {
+    const std::lock_guard lock(topic_->mutex);
+    for (std::size_t p = 0; p < partitions_.size(); ++p) {
+      Partition& from = partitions_[p];
+      if (from.preparing.empty() && !from.appended) continue;
+      log::PartitionWriter& to = *topic_->partitions[p];
+      for (const log::RecordBatch& b : from.preparing) SUPYO_TRY(to.append(b, {topic_->writer, e}));
+      from.preparing.clear();
+      from.appended = false;
+      ends_.emplace_back(PartitionId(static_cast<std::int32_t>(p)), to.next_offset());
+    }
+    return ok();
+  }
+
   Status frame_full(Partition& p, std::size_t index, Epoch epoch) {
     if (!alone_) {
       p.full.push_back(std::move(p.filling));
@@ -137,6 +145,7 @@ class StreamWriter final : public dataflow::SinkWriter {
   std::unique_ptr<formats::Encoder> key_;
   std::size_t next_partition_;
   std::vector<Partition> partitions_;
+  std::vector<std::pair<PartitionId, Offset>> ends_;   // of the epoch being prepared
   std::string key_text_;
 };
 

@@ -175,10 +175,9 @@ class StreamReader final : public dataflow::SourceReader {
       SUPYO_ASSIGN(const std::size_t taken, decode_some(i, budget - records, produce, *runs, out));
       records += taken;
     }
-    if (at_end) out.quiet(static_cast<std::uint32_t>(i));
-    if (records == 0) return false;
     if (BatchPtr decoded = builder_.finish()) SUPYO_TRY(emit(i, decoded, std::move(produce), std::move(runs), out));
-    return true;
+    if (at_end) out.quiet(static_cast<std::uint32_t>(i));
+    return records > 0;
   }
 
   Result<std::size_t> decode_some(std::size_t i, std::size_t room, std::vector<TimeUs>& produce, OffsetRuns& runs, dataflow::SourceOutput& out) {

@@ -253,6 +253,17 @@ TEST_F(StreamTest, EpochsAreVisibleOnceCommitted) {
   EXPECT_THAT(out.rows, ElementsAre("1970-01-01 00:00:01.000", "1970-01-01 00:00:02.000", "1970-01-01 00:00:03.000"));
 }
 
+TEST_F(StreamTest, RowsThatComeBetweenTheCutAndItsPreparationBelongToTheNextEpoch) {
+  auto j = job(table(), "job-a").value();
+  ASSERT_TRUE(j.writers[0]->write(rows(table(), 1, 2), Epoch(1)));
+  ASSERT_TRUE(j.writers[0]->begin_prepare(Epoch(1)));
+  ASSERT_TRUE(j.writers[0]->write(rows(table(), 100, 4000), Epoch(2)));   // more than a frame: a single shard appends at once
+  ASSERT_TRUE(j.writers[0]->write(rows(table(), 5000, 4000), Epoch(2)));
+  const auto prepared = j.writers[0]->poll_prepare(Epoch(1)).value();
+  ASSERT_TRUE(j.committer->poll_commit(Epoch(1), {prepared.handle}));
+  EXPECT_THAT(visible(), ElementsAre("1", "2"));
+}
+
 TEST_F(StreamTest, ACrashAnywhereInAnEpochKeepsItOnce) {
   // Epoch 1 is final in the journal in every round; what of epoch 2 was written must go, whatever the disk kept.
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {

@@ -132,7 +132,9 @@ Status create_directories_durably(env::Files& files, const std::string& path) {
     SUPYO_TRY(files.create_directories(path));
   }
   // Synced also when it was there already: the process that made it may have died before it could.
-  return files.sync_directory(parent);
+  Status synced = files.sync_directory(parent);
+  if (there && !synced && synced.error().code == ErrorCode::kIo) return ok();   // a parent that is not ours to open
+  return synced;
 }
 
 }  // namespace supyo::log

@@ -36,7 +36,7 @@ Feasibility check_feasibility(const Objectives& objectives, const PipelineTiming
     const std::string sum = fmt::format("p{:g} = {} bound + {:g} x {} interval + {} epoch + {} commit = {}", o.target * 100, show_duration(timing.watermark_bound_us), o.target,
                                         show_duration(std::max(timing.interval_us, timing.epoch_us + timing.commit_us)), show_duration(timing.epoch_us),
                                         show_duration(timing.commit_us), show_duration(expected));
-    const auto largest = static_cast<DurationUs>(std::floor(static_cast<double>(room) / o.target));
+    const auto largest = static_cast<DurationUs>(std::floor(static_cast<double>(room) / o.target + 1e-6));
     // An interval shorter than D + C changes nothing: the next epoch is not cut before the last one is visible.
     if (room <= 0 || largest < timing.epoch_us + timing.commit_us) {
       any_impossible = true;

@@ -214,7 +214,7 @@ std::string draw_strip(const Strip& strip, const TimeAxis& axis, int width, std:
   std::string out = open(width, height, strip.id, suffix, strip.title, strip.description);
   out += bands_and_marks(f, axis);
   for (const Band& b : axis.bands) {
-    out += fmt::format("<text class=\"phase{}\" x=\"{:.1f}\" y=\"16\" text-anchor=\"middle\">{}</text>\n", b.fault ? " phase-fault" : "", (f.x(b.from_s) + f.x(b.to_s)) / 2, escape(b.label));
+    out += fmt::format("<text class=\"phase{}\" x=\"{:.1f}\" y=\"16\" text-anchor=\"middle\">{}</text>\n", b.fault ? " phase-fault" : "", (f.x(b.from_s) + f.x(b.to_s)) / 2, escape(narrow ? b.label.substr(0, b.label.find(':')) : b.label));
   }
   double y = f.top;
   for (const auto& [name, rows] : strip.groups) {

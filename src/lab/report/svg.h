@@ -38,7 +38,7 @@ struct Mark {
 };
 struct Band {
   double from_s = 0, to_s = 0;
-  std::string label;
+  std::string label;       ///< up to a colon where there is little room
   bool fault = false;
 };
 /// What all charts of a page share: the time axis and what is marked on it.

@@ -1,0 +1,46 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/env/real/real_env.h"
+#include "lab/scenario/evaluate.h"
+#include "lab/scenario/runner.h"
+
+namespace supyo::scenario {
+namespace {
+
+/// The shipped scenario on the real engine, log and table, at a rate that a test can afford.
+Result<LabResult> run(const std::string& name) {
+  env::RealEnv real;
+  auto s = load_scenario(real.env().files, SUPYO_SOURCE_DIR "/scenarios/" + name + ".yaml");
+  if (!s) return fail(s.error());
+  s->workload.tps = 10;
+  s->linger_us = 200 * kMillisecond;
+  const auto bench = make_embedded_bench();
+  return run_scenario(real.env(), *s, *bench, {.root = SUPYO_SOURCE_DIR, .directory = testing::TempDir() + "supyo_engine_" + name, .repeat = "supyo lab run " + name});
+}
+
+TEST(EmbeddedPipeline, TheLabHoldsOnTheEngine) {
+  const auto r = run("lag-blind-sink");
+  ASSERT_TRUE(r) << r.error().to_string();
+  EXPECT_EQ(r->verdict, Verdict::kConfirmed) << r->why;
+  EXPECT_EQ(r->measure("lost")->value, 0);
+  EXPECT_EQ(r->measure("duplicates")->value, 0);
+  EXPECT_EQ(r->measure("late")->value, 0);
+  EXPECT_TRUE(std::isinf(r->t_lag_alarm_s));
+}
+
+TEST(EmbeddedPipeline, AFaultThatNeverArrivesIsInvalid) {
+  const auto r = run("lag-blind-sink-invalid");
+  ASSERT_TRUE(r) << r.error().to_string();
+  EXPECT_EQ(r->verdict, Verdict::kInvalid) << r->why;
+}
+
+TEST(EmbeddedPipeline, ACommitSlowerThanTheIntervalIsRefuted) {
+  const auto r = run("lag-blind-sink-refuted");
+  ASSERT_TRUE(r) << r.error().to_string();
+  EXPECT_EQ(r->verdict, Verdict::kRefuted) << r->why;
+}
+
+}  // namespace
+}  // namespace supyo::scenario

@@ -28,16 +28,25 @@ std::string bar(double rate, double largest) {
   return std::string(length, '#');
 }
 
-std::string needs(const std::optional<DurationUs>& bound) { return bound ? format_duration(*bound) : "more than 7 days"; }
+std::string bound_text(DurationUs us) {
+  const std::int64_t s = us / kSecond;
+  std::string text;
+  for (const auto& [length, unit] : {std::pair<std::int64_t, const char*>(86'400, "d"), {3600, "h"}, {60, "min"}, {1, "s"}}) {
+    const std::int64_t n = length == 86'400 ? s / length : s % (length * (length == 3600 ? 24 : 60)) / length;
+    if (n > 0) text += fmt::format("{}{} {}", text.empty() ? "" : " ", n, unit);
+  }
+  return text.empty() ? "0 s" : text;
+}
+std::string needs(const std::optional<DurationUs>& bound) { return bound ? bound_text(*bound) : "more than 7 days"; }
 
 std::string as_text(const job::LateCurve& curve, double target) {
   std::string text = fmt::format("{}: {} rows by {}{}\n\n", curve.table, grouped(curve.rows), curve.row_time, curve.dead > 0 ? fmt::format(", {} dead", grouped(curve.dead)) : "");
   double largest = 0;
   for (const auto& p : curve.points) largest = std::max({largest, p.behind_rate, p.window_rate});
   const bool window = !curve.window.empty();
-  text += fmt::format("  {:>10}  {:>10}  {:>10}\n", "bound", "behind", window ? "late" : "");
+  text += fmt::format("  {:>12}  {:>10}  {:>10}\n", "bound", "behind", window ? "late" : "");
   const auto line = [&](const job::LateCurve::Point& p, std::string_view mark) {
-    text += fmt::format("{} {:>10}  {:>10}  {:>10}  {}\n", mark, format_duration(p.bound_us), percent(p.behind_rate), window ? percent(p.window_rate) : "",
+    text += fmt::format("{} {:>12}  {:>10}  {:>10}  {}\n", mark, bound_text(p.bound_us), percent(p.behind_rate), window ? percent(p.window_rate) : "",
                         bar(window ? p.window_rate : p.behind_rate, largest));
   };
   bool shown = false;

@@ -19,6 +19,7 @@ Result<std::unique_ptr<Shell>> Shell::create(const Context& context, RowFormat f
   job::EngineOptions options;
   options.base_directory = ".";
   options.state_dir = state_dir;
+  options.keep_state = false;
   options.print = print_target();
   SUPYO_ASSIGN(shell->engine_, job::Engine::create(context.env, std::move(options)));
   return shell;

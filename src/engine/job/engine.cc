@@ -144,7 +144,9 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   g.collect = std::move(collect);
   SUPYO_ASSIGN(g.zone_offset_us, zone_offset(s.get(config::kLocalTimeZone)));
   const ConnectorContext context{impl_->env, impl_->options.print};
-  SUPYO_ASSIGN(auto graph, build_graph(physical, g, context, impl_->system));
+  SystemTables nowhere(impl_->env, "");
+  SystemTables& system = impl_->options.keep_state ? impl_->system : nowhere;
+  SUPYO_ASSIGN(auto graph, build_graph(physical, g, context, system));
 
   runtime::JobConfig c;
   if (const auto name = s.get(config::kPipelineName); !name.empty()) c.name = std::string(name);
@@ -153,7 +155,7 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   c.epoch_rows = static_cast<std::uint64_t>(s.get(config::kEpochRows));
   c.batch_rows = static_cast<std::size_t>(s.get(config::kBatchRows));
   c.queue_batches = static_cast<std::size_t>(s.get(config::kExchangeBatches));
-  c.state_dir = impl_->options.state_dir;
+  if (impl_->options.keep_state) c.state_dir = impl_->options.state_dir;
   c.journal.segment_bytes = static_cast<std::uint64_t>(s.get(config::kJournalSegment));
   c.journal.snapshot_after_bytes = static_cast<std::uint64_t>(s.get(config::kSnapshotAfter));
   c.restart = restart_strategy(s);
@@ -162,7 +164,7 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   c.faults = impl_->options.faults;
   c.seed = impl_->options.seed;
   SUPYO_ASSIGN(auto runner, runtime::JobRunner::create(impl_->env, std::move(graph), std::move(c)));
-  SUPYO_TRY(impl_->system.write());
+  SUPYO_TRY(system.write());
   return runner;
 }
 

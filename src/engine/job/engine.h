@@ -20,8 +20,9 @@ namespace supyo::job {
 
 /// What an engine is made with. Pointers are not owned and outlive it.
 struct EngineOptions {
-  std::string base_directory;             ///< relative paths in options start here: the SQL file's folder
+  std::string base_directory;             ///< relative paths in options start here: "." at the command line, as in Flink
   std::string state_dir;                  ///< of the job that start() makes; empty = it keeps nothing. System tables are read from it too
+  bool keep_state = true;                 ///< off: `state_dir` is only looked into, jobs keep nothing (a session beside a job)
   connect::PrintTarget print;             ///< where 'print' tables write
   std::map<std::string, std::string> settings;   ///< --set: win over SET in the text
   VisibilityObserver* observer = nullptr; ///< the judge; rows carry origins when there is one

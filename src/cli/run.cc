@@ -89,6 +89,17 @@ class Run {
   runtime::VirtualCosts costs() const { return replays() ? kReplayCosts : runtime::VirtualCosts{}; }
   env::Env env() { return replays() ? env::Env{clock_, context_.env.files, context_.env.random, nullptr} : context_.env; }
 
+  /// A replay runs months in seconds: it is judged every ten minutes of its time, and hours without rows are nights, not silence.
+  slo::JudgeOptions judge_options() const {
+    slo::JudgeOptions o;
+    if (!replays()) return o;
+    o.sample_us = 10 * kMinute;
+    o.now_view_us = kDay;
+    o.clear_after_us = kHour;
+    o.unknown_after_us = 30 * kDay;
+    return o;
+  }
+
   Status prepare() {
     if (!options_.run_for.empty()) {
       SUPYO_ASSIGN(run_for_us_, parse_duration(options_.run_for));
@@ -102,7 +113,7 @@ class Run {
     if (options_.objectives_file.empty()) return ok();
     SUPYO_ASSIGN(objectives_text_, read_text(context_, options_.objectives_file));
     SUPYO_ASSIGN(slo::Objectives objectives, load_objectives(objectives_text_, options_.objectives_file));
-    judge_ = std::make_unique<slo::Judge>(std::move(objectives), slo::JudgeOptions{});
+    judge_ = std::make_unique<slo::Judge>(std::move(objectives), judge_options());
     engine_options_.observer = judge_.get();
     return ok();
   }

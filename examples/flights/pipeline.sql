@@ -12,7 +12,7 @@ CREATE TABLE flights (
   scheduled TIMESTAMP(3),
   departure TIMESTAMP(3) NOT NULL,  -- cancelled flights have none: they become dead rows, readable in `flights$dead`
   dep_delay INT,
-  WATERMARK FOR scheduled AS scheduled - INTERVAL '3' HOUR
+  WATERMARK FOR scheduled AS scheduled - INTERVAL '4' HOUR
 ) WITH (
   'connector' = 'filesystem',
   'path' = '${DATA}/flights.csv',

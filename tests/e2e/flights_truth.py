@@ -9,7 +9,7 @@ COLUMNS = ("{'origin':'VARCHAR','dest':'VARCHAR','carrier':'VARCHAR','flight':'I
            "'departure':'TIMESTAMP','dep_delay':'INTEGER'}")
 
 
-def connect(csv: str, bound_minutes: int = 180) -> duckdb.DuckDBPyConnection:
+def connect(csv: str, bound_minutes: int = 240) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
     con.execute(f"""
         CREATE TABLE input AS

@@ -49,7 +49,7 @@ struct ParquetWriteOptions {
 /// Takes the file's bytes in order. An error stops the writer and comes back from the call that ran into it.
 using ParquetOutput = std::function<Status(std::string_view)>;
 
-/// Writes one file. One thread. Destroying it without finish() leaves an incomplete file.
+/// Writes one file. One thread. Destroying it without finish() leaves an incomplete file and does not call the output.
 class ParquetWriter {
  public:
   virtual ~ParquetWriter() = default;

@@ -19,8 +19,6 @@ namespace {
 
 constexpr const char* kFieldIdKey = "PARQUET:field_id";
 
-// ---- types -------------------------------------------------------------------------------------------------------------------------
-
 Result<std::shared_ptr<arrow::DataType>> arrow_type(const Type& type) {
   switch (type.id) {
     case TypeId::kBoolean: return arrow::boolean();
@@ -76,8 +74,6 @@ Error from_arrow(const arrow::Status& status, ErrorCode code, const std::string&
   return Error{status.IsOutOfMemory() ? ErrorCode::kIo : code, fmt::format("{}: {}", what, status.message())};
 }
 
-// ---- writing -----------------------------------------------------------------------------------------------------------------------
-
 class CallbackStream final : public arrow::io::OutputStream {
  public:
   explicit CallbackStream(ParquetOutput output) : output_(std::move(output)) { set_mode(arrow::io::FileMode::WRITE); }
@@ -97,6 +93,8 @@ class CallbackStream final : public arrow::io::OutputStream {
   }
   using arrow::io::OutputStream::Write;
   std::int64_t position() const { return position_; }
+  /// Forgets the output: what comes after goes nowhere.
+  void abandon() { output_ = [](std::string_view) { return ok(); }; }
   const std::optional<Error>& error() const { return error_; }
 
  private:
@@ -204,6 +202,11 @@ void widen_bound(std::optional<Value>& bound, std::optional<Value> value, bool l
 
 class ArrowWriter final : public ParquetWriter {
  public:
+  // Arrow writes a footer when an unfinished writer goes; its owner may be half destroyed by then.
+  ~ArrowWriter() override {
+    if (stream_) stream_->abandon();
+  }
+
   static Result<std::unique_ptr<ParquetWriter>> open(const std::vector<ParquetField>& schema, const ParquetWriteOptions& options, ParquetOutput output) {
     auto self = std::make_unique<ArrowWriter>();
     self->fields_ = schema;
@@ -329,8 +332,6 @@ class ArrowWriter final : public ParquetWriter {
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
   std::int64_t raw_bytes_ = 0;
 };
-
-// ---- reading -----------------------------------------------------------------------------------------------------------------------
 
 BufferPtr copy_validity(const arrow::Array& array) {
   if (array.null_count() == 0) return nullptr;

@@ -163,6 +163,16 @@ TEST(Parquet, AnErrorOfTheOutputComesBack) {
   else EXPECT_EQ(status.error().code, ErrorCode::kDiskFull);
 }
 
+TEST(Parquet, AWriterThatIsDroppedWritesNothingMore) {
+  int calls = 0;
+  auto writer = make_parquet_writer(all_types(), {}, [&](std::string_view) { ++calls; return ok(); });
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE((*writer)->write(*make_batch(all_types(), 0, 100)));
+  const int before = calls;
+  writer->reset();
+  EXPECT_EQ(calls, before);
+}
+
 #endif  // SUPYO_NO_PARQUET
 
 }  // namespace

@@ -313,6 +313,66 @@ TEST_F(StreamTest, ACrashAnywhereInAnEpochKeepsItOnce) {
   }
 }
 
+/// One attempt of a job that writes epochs 1 to 3 from two shards; `final_epoch` and `handles` stand for its journal.
+struct Attempts {
+  env::SimEnv sim;
+  FaultPoints faults;
+  catalog::TableDefinition table;
+  Epoch final_epoch{0};
+  std::vector<CommitHandle> handles;
+
+  Status run(const std::function<BatchPtr(std::int64_t, std::int64_t)>& rows) {
+    SUPYO_ASSIGN(auto sink, make_stream_sink({.table = table, .schema = table.persisted_schema(), .base_directory = "data"}, sim.env()));
+    const dataflow::SinkOpen open{.env = sim.env(), .faults = faults, .job = {"job-a", "t"}, .shards = 2, .last_final = final_epoch};
+    SUPYO_ASSIGN(auto committer, sink->open_committer(open));
+    if (final_epoch.value > 0) SUPYO_TRY(committer->poll_commit(final_epoch, handles));
+    SUPYO_TRY(committer->abandon_after(final_epoch));
+    std::vector<std::unique_ptr<dataflow::SinkWriter>> writers;
+    for (std::uint32_t s = 0; s < 2; ++s) {
+      SUPYO_ASSIGN(auto w, sink->open_writer(open, s));
+      writers.push_back(std::move(w));
+    }
+    for (Epoch e(final_epoch.value + 1); e.value <= 3; ++e.value) {
+      std::vector<CommitHandle> prepared;
+      for (std::size_t s = 0; s < 2; ++s) SUPYO_TRY(writers[s]->write(rows(10 * e.value + 2 * static_cast<std::int64_t>(s), 2), e));
+      for (auto& w : writers) SUPYO_TRY(w->begin_prepare(e));
+      for (auto& w : writers) {
+        SUPYO_ASSIGN(auto p, w->poll_prepare(e));
+        prepared.push_back(std::move(p.handle));
+      }
+      final_epoch = e;
+      handles = prepared;
+      SUPYO_TRY(committer->poll_commit(e, handles));
+    }
+    return ok();
+  }
+};
+
+TEST_F(StreamTest, EveryFailingFileOperationLeavesEveryRowOnce) {
+  for (const env::SimFault fault : {env::SimFault::kIo, env::SimFault::kDiskFull, env::SimFault::kPowerOff}) {
+    for (const bool power_loss : {false, true}) {
+      bool failed = true;
+      for (std::uint64_t n = 1; failed; ++n) {
+        Attempts job{.sim = env::SimEnv(n), .faults = {}, .table = table(), .final_epoch = Epoch(0), .handles = {}};
+        const auto make_rows = [&](std::int64_t from, std::int64_t count) { return rows(job.table, from, count); };
+        job.sim.files().set_fault_hook(env::fail_nth(n, fault));
+        failed = !job.run(make_rows);
+        job.sim.files().set_fault_hook(nullptr);
+        if (power_loss || fault == env::SimFault::kPowerOff) job.sim.files().crash();
+        else job.sim.files().kill_process();
+        const Status second = job.run(make_rows);
+        ASSERT_TRUE(second) << "operation " << n << ": " << second.error().to_string();
+        const auto topic = log::open_topic(job.sim.files(), "data/log", "t").value();
+        auto log_reader = log::PartitionReader::open(job.sim.files(), topic, PartitionId(0)).value();
+        std::string seen;
+        while (const auto* f = log_reader.next().value())
+          for (std::size_t i = 0; i < f->count(); ++i) seen += std::string(f->value(i).substr(6, 2)) + " ";
+        ASSERT_EQ(seen, "10 11 12 13 20 21 22 23 30 31 32 33 ") << "operation " << n;
+      }
+    }
+  }
+}
+
 TEST_F(StreamTest, AnotherJobsPreparedEpochIsRefused) {
   {
     auto a = job(table(), "job-a").value();

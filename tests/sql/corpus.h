@@ -1,0 +1,44 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace supyo::sqltest {
+
+/// One block of a .test file. A block begins with its keyword's line and ends at a blank line:
+///
+///     file NAME          the lines that follow are the file's contents
+///     setup              statements for every later session (DDL, SET)
+///     job                INSERTs that run as one job with state, to the end of their inputs
+///     query [ordered]    a SELECT, then `----` and its rows, columns by `|` (sorted unless ordered); updates are merged
+///     error              a statement, then `----` and one line: CODE LINE:COLUMN [part of message or hint]
+struct Block {
+  enum class Kind { kFile, kSetup, kJob, kQuery, kError } kind = Kind::kSetup;
+  int line = 0;
+  std::string name;                     ///< kFile
+  bool ordered = false;                 ///< kQuery
+  std::string text;                     ///< SQL or file contents
+  std::vector<std::string> expected;    ///< rows, or the error's line
+};
+
+/// Errors name the line.
+Result<std::vector<Block>> parse_corpus(std::string_view text);
+
+/// One way to run the whole file; the rows must be the same under all of them.
+struct Regime {
+  std::string name;
+  int batch_rows = 1024;
+  int parallelism = 1;
+  bool rules = true;
+  bool reprint = false;      ///< each statement is parsed again from its own print
+  bool tiny_epochs = false;  ///< an epoch after every row that a source gives
+  bool kill = false;         ///< kill -9 at drawn moments, restored at another parallelism
+  std::uint64_t seed = 1;
+};
+
+/// Runs the blocks on a simulated machine. Null on success, else what went wrong and where.
+Status run_corpus(const std::vector<Block>& blocks, const Regime& regime);
+
+}  // namespace supyo::sqltest

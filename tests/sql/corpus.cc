@@ -181,7 +181,9 @@ class Runner {
     if (!b.ordered) std::ranges::sort(expected);
     const std::vector<std::string> got = rows.all(b.ordered);
     if (got == expected) return ok();
-    return fail(ErrorCode::kInternal, fmt::format("rows differ\n--- expected\n{}\n--- got\n{}\n", fmt::join(expected, "\n"), fmt::join(got, "\n")));
+    const runtime::JobStats stats = runner->stats();
+    return fail(ErrorCode::kInternal, fmt::format("rows differ ({} read, {} dead, {} late)\n--- expected\n{}\n--- got\n{}\n", stats.rows_in, stats.dead, stats.late,
+                                                  fmt::join(expected, "\n"), fmt::join(got, "\n")));
   }
 
   Status error(const Block& b) {

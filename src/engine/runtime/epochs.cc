@@ -152,7 +152,8 @@ Result<Poll> Epochs::poll_cutting() {
   if (parts_.size() < plan_.shards) return Poll::blocked_on_input();
   std::uint64_t at_cut = 0;
   for (const EpochPart& p : parts_) at_cut += p.activity;
-  const bool empty = at_cut == std::exchange(activity_at_cut_, at_cut);
+  bool empty = at_cut == std::exchange(activity_at_cut_, at_cut);
+  for (const EpochPart& p : parts_) empty &= p.handles.empty();  // a sink that closes what it had open has something to commit
   if (empty && !finished_) {  // a stop with nothing to save: the epoch before is the last
     epoch_ = Epoch(epoch_.value - 1);
     phase_ = Phase::kEnded;

@@ -32,6 +32,9 @@ void SinkTask::tell_observer(const Batch& batch) {
 }
 
 Status SinkTask::on_barrier(Epoch e) {
+  if (shard_.last_cut) {
+    if (auto s = writer_->closing(); !s) return fail(named(std::move(s).error()));
+  }
   if (auto s = writer_->begin_prepare(e); !s) return fail(named(std::move(s).error()));
   preparing_ = e;
   return ok();

@@ -25,6 +25,7 @@ struct ShardContext {
   EpochPart* part = nullptr;         ///< of the epoch whose barrier is on its way through this shard
   std::uint32_t tasks_to_cut = 0;    ///< tasks that have not seen that barrier yet
   std::uint64_t activity = 0;        ///< counts everything that makes the next epoch worth writing
+  bool last_cut = false;             ///< the barrier on its way is the last one: sinks close what they have open
   bool finish_requested = false;     ///< an operator wants no more input
   std::uint64_t trace = 0;
 

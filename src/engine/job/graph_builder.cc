@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/job/computed_source.h"
+#include "engine/job/not_null_sink.h"
 #include "engine/operators/calc.h"
 #include "engine/operators/group_aggregate.h"
 #include "engine/operators/limit.h"
@@ -154,6 +155,7 @@ class Builder {
   Result<Kind> make(const plan::Sink& s) {
     if (!s.table) return Kind(dataflow::SinkNode{.sink = connect::make_collect_sink(options_.collect)});
     SUPYO_ASSIGN(auto sink, table_sink(*s.table, s.schema, s.mode));
+    if (!s.check_not_null.empty()) sink = with_not_null_check(std::move(sink), s.schema, s.check_not_null);
     return Kind(dataflow::SinkNode{.sink = std::move(sink)});
   }
 

@@ -90,10 +90,11 @@ class Runner {
     return sim_.files().write_atomically(path, b.text);
   }
 
-  Result<std::unique_ptr<job::Engine>> engine(int parallelism, const std::string& state_dir) {
+  Result<std::unique_ptr<job::Engine>> engine(int parallelism, const std::string& state_dir, bool keep_state) {
     job::EngineOptions o;
     o.base_directory = kBase;
     o.state_dir = state_dir;
+    o.keep_state = keep_state;
     o.print = [](std::string_view, bool) {};
     o.rules = regime_.rules;
     o.seed = regime_.seed;
@@ -128,7 +129,7 @@ class Runner {
   }
 
   Status check_setup() {
-    SUPYO_TRY(engine(1, {}));
+    SUPYO_TRY(engine(1, {}, false));
     return ok();
   }
 
@@ -157,21 +158,21 @@ class Runner {
     // The first kills come soon, later ones further on, so that the job gets ahead; the last run is left alone.
     for (std::uint64_t kill = 0; regime_.kill && kill < 6; ++kill) {
       const int parallelism = kill % 2 == 0 ? regime_.parallelism : 4 - regime_.parallelism;
-      SUPYO_ASSIGN(auto engine, this->engine(parallelism, state_dir_));
+      SUPYO_ASSIGN(auto engine, this->engine(parallelism, state_dir_, true));
       SUPYO_ASSIGN(const plan::Job job, execute(*engine, b.text));
       SUPYO_ASSIGN(auto runner, engine->start(job));
       SUPYO_ASSIGN(const bool ended, drive(*runner, 1 + random_.below(40ULL << kill)));
       sim_.files().kill_process();
       if (ended) break;
     }
-    SUPYO_ASSIGN(auto engine, this->engine(regime_.parallelism, state_dir_));
+    SUPYO_ASSIGN(auto engine, this->engine(regime_.parallelism, state_dir_, true));
     SUPYO_ASSIGN(const plan::Job job, execute(*engine, b.text));
     SUPYO_ASSIGN(auto runner, engine->start(job));
     return finish(*runner);
   }
 
   Status query(const Block& b) {
-    SUPYO_ASSIGN(auto engine, this->engine(regime_.parallelism, state_dir_));
+    SUPYO_ASSIGN(auto engine, this->engine(regime_.parallelism, state_dir_, false));
     SUPYO_ASSIGN(const plan::Job job, execute(*engine, b.text));
     if (!job.console) return fail(ErrorCode::kInternal, "`query` needs a SELECT");
     Rows rows;
@@ -188,7 +189,7 @@ class Runner {
 
   Status error(const Block& b) {
     if (regime_.reprint) return ok();   // positions are those of the text as written
-    SUPYO_ASSIGN(auto engine, this->engine(regime_.parallelism, state_dir_));
+    SUPYO_ASSIGN(auto engine, this->engine(regime_.parallelism, state_dir_, false));
     const auto outcome = [&]() -> Status {
       SUPYO_ASSIGN(const plan::Job job, execute(*engine, b.text));
       if (job.sinks.empty()) return ok();

@@ -187,11 +187,10 @@ struct Planner::Impl {
     std::vector<LogicalPtr> sinks;
     ColumnsRead reads;
     for (const LogicalPtr& sink : job.sinks) {
-      const LogicalPtr simple = planner_options.rules ? simplify(sink) : sink;
-      // NOT NULL is checked on the columns that a query needs, whether or not pruning is on: the same rows are dead either way.
-      const LogicalPtr pruned = prune(planner_options.rules ? simple : simplify(sink), planner_options.also_read);
+      // Pruning is no mere rewriting: only columns that are read are decoded and checked for NOT NULL, so it decides which records are dead.
+      const LogicalPtr pruned = prune(planner_options.rules ? simplify(sink) : sink, planner_options.also_read);
       collect_reads(pruned, reads);
-      sinks.push_back(planner_options.rules ? simplify(pruned) : simple);
+      sinks.push_back(planner_options.rules ? simplify(pruned) : pruned);
     }
     return build_physical(sinks, reads, ctx.functions, ctx.catalog.connectors(), planner_options.rules);
   }

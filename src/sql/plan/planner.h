@@ -23,7 +23,7 @@ struct LogicalNode;
 using LogicalPtr = std::shared_ptr<const LogicalNode>;
 
 struct PlannerOptions {
-  /// Off: no rewriting, for tests; the same rows.
+  /// Off: no rewriting but the pruning of columns, for tests; the same rows.
   bool rules = true;
   /// Columns that every scan of a table that has them reads, whether or not the query does (--replay COLUMN, the judge's time columns).
   std::vector<std::string> also_read;

@@ -144,7 +144,16 @@ class Builder {
     return Kind(std::move(node));
   }
 
-  Result<Kind> make(const plan::Limit& l) { return op(ops::make_limit({.offset = l.offset, .limit = l.count})); }
+  Result<Kind> make(const plan::Limit& l) { return op(ops::make_limit({.offset = l.offset, .limit = l.count, .ends_job = is_on_the_only_way()})); }
+
+  /// Whether all rows of the job pass this node: one sink, and nothing joins in between.
+  bool is_on_the_only_way() const {
+    const std::vector<plan::NodeIndex> sinks = plan_.sinks();
+    if (sinks.size() != 1) return false;
+    const plan::PhysicalNode* at = &plan_.nodes[sinks[0]];
+    while (at != node_ && at->inputs.size() == 1) at = &plan_.nodes[at->inputs[0]];
+    return at == node_;
+  }
 
   Result<Kind> make(const plan::Sort& s) {
     ops::SortSpec spec{.input = input(), .keys = {}, .offset = s.offset, .limit = s.count.value_or(UINT64_MAX)};

@@ -20,16 +20,21 @@ class Limit final : public dataflow::Operator {
     const state::Slot slot = table.find_or_insert(0, "");
     auto& seen = table.as<std::uint64_t>(slot);
     const std::uint64_t end = spec_.limit > UINT64_MAX - spec_.offset ? UINT64_MAX : spec_.offset + spec_.limit;
-    if (seen >= end) return ok();
+    if (seen >= end) return full(ctx);
     const std::uint64_t from = seen < spec_.offset ? std::min<std::uint64_t>(spec_.offset - seen, batch->rows) : 0;
     const std::uint64_t count = std::min<std::uint64_t>(batch->rows - from, end - seen - from);
     seen += from + count;
     table.touch(slot);
-    if (count == 0) return ok();
-    return out.emit(count == batch->rows ? batch : slice(*batch, from, count));
+    const bool now_full = seen >= end;
+    if (count > 0) SUPYO_TRY(out.emit(count == batch->rows ? batch : slice(*batch, from, count)));
+    return now_full ? full(ctx) : ok();
   }
 
  private:
+  Status full(dataflow::OperatorContext& ctx) const {
+    if (spec_.ends_job) ctx.finish_job();
+    return ok();
+  }
   LimitSpec spec_;
 };
 

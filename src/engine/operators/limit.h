@@ -7,6 +7,7 @@ namespace supyo::operators {
 struct LimitSpec {
   std::uint64_t offset = 0;
   std::uint64_t limit = 0;
+  bool ends_job = false;   ///< nothing else in the job wants rows: when full, the job drains (OperatorContext::finish_job)
 };
 dataflow::OperatorFactory make_limit(LimitSpec spec);
 

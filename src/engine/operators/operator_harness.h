@@ -51,7 +51,9 @@ class OperatorHarness final : public dataflow::OperatorContext, public dataflow:
   std::vector<std::string> late;
   std::vector<BatchPtr> batches;
   std::vector<Origin> origins;
+  bool finished = false;                ///< the operator asked for the end of the job
 
+  void finish_job() override { finished = true; }
   state::OperatorState& state() override { return state_; }
   TimeUs now_us() const override { return 0; }
   TimeUs watermark_us() const override { return watermark_us_; }

@@ -57,9 +57,11 @@ TEST(LimitTest, CutsWithinABatchAndAcrossARestore) {
   h.feed(batch_of({{1, "a"}, {2, "b"}, {3, "c"}}));
   OperatorHarness::Stored stored;
   h.cut(stored);
-  OperatorHarness again(make_limit({.offset = 1, .limit = 3}));
+  EXPECT_FALSE(h.finished);
+  OperatorHarness again(make_limit({.offset = 1, .limit = 3, .ends_job = true}));
   again.restore(stored, kTimeMin);
   again.feed(batch_of({{4, "d"}, {5, "e"}}));
+  EXPECT_TRUE(again.finished);
   again.feed(batch_of({{6, "f"}}));
   EXPECT_THAT(h.rows, ::testing::ElementsAre("+I 2|b", "+I 3|c"));
   EXPECT_THAT(again.rows, ::testing::ElementsAre("+I 4|d"));

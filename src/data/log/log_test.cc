@@ -145,6 +145,28 @@ TEST_F(LogTest, AReaderFollowsTheWriterAcrossSegments) {
   EXPECT_EQ(read(t), written);
 }
 
+TEST_F(LogTest, AfterAPowerLossAReaderWaitsWhereItWas) {
+  const Topic t = topic();
+  auto w = writer(t);
+  ASSERT_TRUE(w->append(batch_of({"a", "b"})));
+  ASSERT_TRUE(w->flush());
+  EXPECT_THAT(read(t), ElementsAre("a", "b"));
+  w.reset();
+  env::ExhaustiveChoices lose_the_mark;   // the second outcome of the mark's page: dropped
+  lose_the_mark.choose(3);
+  ASSERT_TRUE(lose_the_mark.next_round());
+  sim_.files().crash(&lose_the_mark);
+  auto reader = PartitionReader::open(sim_.files(), t, PartitionId(0)).value();
+  ASSERT_EQ(reader.ends().value().end, Offset(0));
+  ASSERT_TRUE(reader.seek(Offset(2)));
+  EXPECT_EQ(reader.seek(Offset(3)).error().code, ErrorCode::kOffsetOutOfRange);
+  EXPECT_THAT(drain(reader), IsEmpty());
+  w = writer(t);
+  ASSERT_TRUE(w->append(batch_of({"c"})));
+  ASSERT_TRUE(w->flush());
+  EXPECT_THAT(drain(reader), ElementsAre("c"));
+}
+
 TEST_F(LogTest, AFrameLargerThanTheChunkIsReadWhole) {
   const Topic t = topic();
   auto w = writer(t);

@@ -59,12 +59,27 @@ Result<PartitionReader::Ends> PartitionReader::ends() {
 
 Status PartitionReader::seek(Offset offset) {
   SUPYO_TRY(refresh());
-  if (offset < mark_.log_start || offset > limit())
+  bool there = offset <= limit();
+  if (!there) {
+    SUPYO_ASSIGN(there, is_written(Offset(offset.value - 1)));
+  }
+  if (offset < mark_.log_start || !there)
     return fail(ErrorCode::kOffsetOutOfRange, fmt::format("{}: offset {} lies outside {} to {}", directory_, offset.value, mark_.log_start.value, limit().value),
-                offset < mark_.log_start ? "retention deleted it: start from the earliest offset, and raise the retention" : "the log is shorter than that");
+                offset < mark_.log_start ? "retention deleted it: start from the earliest offset, and raise the retention" : "the log is shorter than that: was it restored from a backup?");
   position_ = offset;
   cursor_.reset();
   return ok();
+}
+
+/// By heads alone, above the published end, too.
+Result<bool> PartitionReader::is_written(Offset offset) const {
+  auto bases = list_segments(*files_, directory_);
+  if (!bases && bases.error().code == ErrorCode::kNotFoundOnDisk) return false;
+  if (!bases) return fail(std::move(bases).error());
+  const auto after = std::upper_bound(bases->begin(), bases->end(), offset);
+  if (after == bases->begin()) return false;
+  SUPYO_ASSIGN(SegmentCursor cursor, SegmentCursor::open(*files_, directory_, log_, *(after - 1), options_.chunk_bytes));
+  return cursor.seek(offset);
 }
 
 /// Opens the segment that holds position_ and stands before its frame.

@@ -28,7 +28,8 @@ class PartitionReader {
   /// Stands at the log start. A partition that no writer opened yet is empty.
   static Result<PartitionReader> open(env::Files& files, const Topic& topic, PartitionId partition, ReadOptions options = {});
 
-  /// The next record to read. kOffsetOutOfRange when it lies below the log start or beyond the end (see ends()).
+  /// The next record to read. kOffsetOutOfRange when it lies below the log start or beyond what was ever written. Beyond the published end it waits there:
+  /// after a power loss the mark may be older than what this reader had read, until the partition's writer opens it again.
   Status seek(Offset offset);
   /// Offset of the first record whose timestamp is `timestamp_us` or later; the end when there is none.
   Result<Offset> offset_for_time(TimeUs timestamp_us);
@@ -52,6 +53,7 @@ class PartitionReader {
   Offset limit_of(const Mark& m) const { return options_.isolation == Isolation::kReadCommitted ? m.committed_end : m.durable_end; }
   Offset limit() const { return limit_of(mark_); }
   Status enter_segment();
+  Result<bool> is_written(Offset offset) const;
   std::unexpected<Error> overtaken() const;
 
   env::Files* files_;

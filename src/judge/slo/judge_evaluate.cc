@@ -26,7 +26,7 @@ int rank(State s) {
 }
 
 std::string describe(const Objective& o, const ObjectiveStatus& s, std::uint64_t unfinished_bad) {
-  std::string text = fmt::format("{}: {} of {} {} in the last {}, {} needed", o.name, show_share(1 - s.window.bad_share()), s.window.total(),
+  std::string text = fmt::format("{}: {:.2f} % of {} {} in the last {}, {} needed", o.name, 100 * (1 - s.window.bad_share()), s.window.total(),
                                  o.measure == Measure::kFreshness ? "samples fresh" : "records good", show_duration(o.window_us), show_share(o.target));
   if (unfinished_bad > 0) text += fmt::format("; {} not visible yet and already over {}", unfinished_bad, show_duration(o.threshold_us));
   return text;

@@ -89,6 +89,7 @@ std::string show_duration(DurationUs us) {
   const DurationUs a = us < 0 ? -us : us;
   if (a >= kDay && us % kHour == 0) return number(v / static_cast<double>(kDay)) + " d";
   if (a >= 2 * kHour && us % kMinute == 0) return number(v / static_cast<double>(kHour)) + " h";
+  if (a >= 2 * kMinute && us % kMinute != 0 && us % kSecond == 0) return fmt::format("{} min {} s", us / kMinute, (us % kMinute) / kSecond);
   if (a >= 2 * kMinute && us % kSecond == 0) return number(v / static_cast<double>(kMinute)) + " min";
   if (a >= kSecond || a == 0) return number(v / static_cast<double>(kSecond)) + " s";
   if (a >= kMillisecond) return number(v / static_cast<double>(kMillisecond)) + " ms";

@@ -188,6 +188,7 @@ TEST(Duration, ParsesAndShows) {
   for (const char* bad : {"", "5", "s", "-1s", "1y", "1e300s", "nan s", "5ss"}) EXPECT_FALSE(parse_duration(bad)) << bad;
   EXPECT_EQ(show_duration(10 * kMinute), "10 min");
   EXPECT_EQ(show_duration(5'850'000), "5.85 s");
+  EXPECT_EQ(show_duration(635 * kSecond), "10 min 35 s");
   EXPECT_EQ(show_duration(30 * kDay), "30 d");
 }
 

@@ -13,7 +13,7 @@ std::size_t slot_of(std::int64_t index, std::int64_t size) { return static_cast<
 void SlotCounter::Ring::advance(std::int64_t index) {
   if (slots.empty()) {
     slots.resize(static_cast<std::size_t>(size));
-    newest = index;
+    newest = oldest = index;
     return;
   }
   if (index <= newest) return;
@@ -104,7 +104,7 @@ void SlotCounter::save(ByteWriter& out, DurationUs seconds_reach_us) const {
     ByteWriter w(body);
     std::uint64_t n = 0;
     if (!ring.slots.empty()) {
-      for (std::int64_t back = 0; back < std::min(reach, ring.size); ++back) {
+      for (std::int64_t back = 0; back < std::min({reach, ring.size, ring.newest - ring.oldest + 1}); ++back) {
         const Counts& c = ring.slots[slot_of(ring.newest - back, ring.size)];
         if (c.total() == 0) continue;
         save_slot(w, back, c);
@@ -135,6 +135,7 @@ bool SlotCounter::restore(ByteReader& in) {
       c.good = body.varint();
       c.bad = body.varint();
       if (body.failed() || back >= static_cast<std::uint64_t>(ring->size)) return false;
+      ring->oldest = std::min(ring->oldest, newest - static_cast<std::int64_t>(back));
       *ring->at(newest - static_cast<std::int64_t>(back)) = c;
     }
   }

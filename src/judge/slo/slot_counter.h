@@ -42,6 +42,7 @@ class SlotCounter {
   struct Ring {
     std::vector<Counts> slots;
     std::int64_t newest = INT64_MIN;      ///< number of the newest slot
+    std::int64_t oldest = INT64_MIN;      ///< of the first slot that was ever used
     std::int64_t size = 0;
     void advance(std::int64_t index);
     Counts* at(std::int64_t index);       ///< null out of reach
@@ -52,8 +53,8 @@ class SlotCounter {
     std::int64_t upto = INT64_MIN;
     Counts sum;
   };
-  Ring seconds_{{}, INT64_MIN, kSeconds + 1};  ///< the hour, and the second begun
-  Ring minutes_{{}, INT64_MIN, kMinutes};
+  Ring seconds_{{}, INT64_MIN, INT64_MIN, kSeconds + 1};  ///< the hour, and the second begun
+  Ring minutes_{{}, INT64_MIN, INT64_MIN, kMinutes};
   std::vector<MinuteSum> sums_;
   Counts lifetime_;
 };

@@ -41,8 +41,9 @@ class Page {
   explicit Page(const LabResult& r) : r_(r), fault_(*r.fault_phase()) {
     axis_.t_s = &r.fault.t_s;
     axis_.end_s = r.phases.back().to_s;
-    for (const auto& p : r.phases) axis_.bands.push_back({p.from_s, p.to_s, p.fault ? p.name + ": the table commit is slow" : p.name, p.fault});
     if (const auto it = r.config.find("fault"); it != r.config.end()) fault_text_ = it->second;
+    const std::string point = fault_text_.substr(0, fault_text_.find(','));
+    for (const auto& p : r.phases) axis_.bands.push_back({p.from_s, p.to_s, p.fault && !point.empty() ? fmt::format("{}: {}", p.name, point == "iceberg.commit.before" ? "the table commit is slow" : point) : p.name, p.fault});
     if (std::isfinite(r.t_spike_s)) axis_.marks.push_back({r.t_spike_s, "latency spiked", "spike"});
     if (std::isfinite(r.t_breach_s)) axis_.marks.push_back({r.t_breach_s, "objective broke", "breach"});
     if (std::isfinite(r.t_lag_alarm_s)) axis_.marks.push_back({r.t_lag_alarm_s, "lag alarm", "alarm"});
@@ -138,6 +139,13 @@ class Page {
       objectives.push_back({o.title, segments(a.t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
                               if (std::isnan(broken->values[i])) return {"unknown", "not enough seen"};
                               return broken->values[i] == 1 ? std::pair<std::string, std::string>{"bad", "broken"} : std::pair<std::string, std::string>{"ok", "met"};
+                            })});
+      const slo::Column* now = a.column("now_bad_share:" + o.name);
+      if (o.measure != "end_to_end_latency" || now == nullptr) continue;
+      // The window stays red for its own length after the fix; the last minute alone shows when it really ended.
+      objectives.push_back({"its last minute alone", segments(a.t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
+                              if (std::isnan(now->values[i])) return {"unknown", "nothing seen"};
+                              return now->values[i] > 1 - o.target ? std::pair<std::string, std::string>{"bad", "over budget"} : std::pair<std::string, std::string>{"ok", "within budget"};
                             })});
     }
     const std::vector<bool> raw = scenario::raw_alarm_strip(r_);
@@ -353,7 +361,7 @@ std::string render_html(const LabResult& result) { return Page(result).render();
 std::string render_text(const LabResult& r) {
   const scenario::PhaseSpan& fault = *r.fault_phase();
   const auto after = [&](double t) { return std::isfinite(t) ? value_text(t - fault.from_s, "s") + " after the fault began" : std::string("never"); };
-  std::string out = fmt::format("{}: {}\n  {}\n\n", r.lab, verdict_name(r.verdict), r.hypothesis);
+  std::string out = fmt::format("{}: {}\n  hypothesis: {}\n  why: {}\n\n", r.lab, verdict_name(r.verdict), r.hypothesis, r.why);
   out += fmt::format("  latency spiked        {}\n  objective broke       {}\n  lag alarm             {}\n  Burrow's rules        {}\n", after(r.t_spike_s), after(r.t_breach_s), after(r.t_lag_alarm_s), after(r.t_burrow_s));
   out += fmt::format("  lag                   {} (at most {} records, {} before the fault)\n  lag was blind for     {}\n", r.lag_changed ? "changed" : "did not change", count_text(value_of(r, "lag_committed_max")),
                      count_text(value_of(r, "baseline_lag_max")), value_text(r.blind_s, "s"));
@@ -363,7 +371,7 @@ std::string render_text(const LabResult& r) {
   std::string failed;
   for (const auto& g : r.guards) if (!g.ok) failed += fmt::format("  guard {} {} fails: {}\n", g.id, g.name, g.why);
   out += failed.empty() ? fmt::format("  guards                all {} hold\n", r.guards.size()) : failed;
-  if (r.verdict != r.expected) out += fmt::format("  The scenario predicts {}: {}\n", verdict_name(r.expected), r.why);
+  if (r.verdict != r.expected) out += fmt::format("  the scenario predicts {}\n", verdict_name(r.expected));
   return out;
 }
 

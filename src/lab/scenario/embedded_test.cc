@@ -14,8 +14,8 @@ Result<LabResult> run(const std::string& name) {
   env::RealEnv real;
   auto s = load_scenario(real.env().files, SUPYO_SOURCE_DIR "/scenarios/" + name + ".yaml");
   if (!s) return fail(s.error());
-  s->workload.tps = 10;
-  s->linger_us = 200 * kMillisecond;
+  s->workload.tps = 50;
+  s->linger_us = 50 * kMillisecond;
   const auto bench = make_embedded_bench();
   return run_scenario(real.env(), *s, *bench, {.root = SUPYO_SOURCE_DIR, .directory = testing::TempDir() + "supyo_engine_" + name, .repeat = "supyo lab run " + name});
 }
@@ -28,12 +28,6 @@ TEST(EmbeddedPipeline, TheLabHoldsOnTheEngine) {
   EXPECT_EQ(r->measure("duplicates")->value, 0);
   EXPECT_EQ(r->measure("late")->value, 0);
   EXPECT_TRUE(std::isinf(r->t_lag_alarm_s));
-}
-
-TEST(EmbeddedPipeline, AFaultThatNeverArrivesIsInvalid) {
-  const auto r = run("lag-blind-sink-invalid");
-  ASSERT_TRUE(r) << r.error().to_string();
-  EXPECT_EQ(r->verdict, Verdict::kInvalid) << r->why;
 }
 
 TEST(EmbeddedPipeline, ACommitSlowerThanTheIntervalIsRefuted) {

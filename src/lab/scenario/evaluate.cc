@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "judge/slo/lag_rules.h"
-#include "judge/slo/objective.h"
 
 namespace supyo::scenario {
 namespace {
@@ -303,10 +302,11 @@ class Evaluation {
     } else {
       r_.verdict = Verdict::kConfirmed;
       r_.why = fmt::format("objective broken {}, lag alarm {}: lag was blind for {}; committed lag at most {:.0f} records, {:.0f} in the baseline", when(r_.t_breach_s), when(r_.t_lag_alarm_s),
-                           slo::show_duration(static_cast<DurationUs>(r_.blind_s) * kSecond), value("lag_committed_max"), value("baseline_lag_max"));
+                           length(r_.blind_s), value("lag_committed_max"), value("baseline_lag_max"));
     }
     return ok();
   }
+  static std::string length(double s) { return s < 120 ? fmt::format("{:.0f} s", s) : fmt::format("{:.0f} min {:.0f} s", std::floor(s / 60), s - 60 * std::floor(s / 60)); }
   std::string when(double t) const { return std::isinf(t) ? "never" : fmt::format("{} s after the fault began", std::llround(t - fault_.from)); }
 
   const Scenario& s_;

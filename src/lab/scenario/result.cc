@@ -151,7 +151,7 @@ std::string to_json(const LabResult& r) {
   j["scenario"] = r.scenario_text;
   j["control"] = arm_json(r.control);
   j["fault"] = arm_json(r.fault);
-  return j.dump() + "\n";
+  return j.dump();
 }
 
 Result<LabResult> result_from_json(std::string_view text) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
+#include <optional>
 
 #include "core/env/sim/sim_env.h"
 #include "judge/slo/openslo.h"
@@ -43,6 +45,30 @@ Result<Arm> run_arm(const env::Env& env, const Scenario& s, const slo::Objective
   return ArmRun({virtual_env, &clock, s, objectives, sql, name, scale, options, bench}).run();
 }
 
+/// Both arms, side by side where there are threads: they share nothing but the machine.
+Status run_arms(const env::Env& env, const Scenario& scenario, const Scenario& control, const slo::Objectives& objectives, const std::string& sql, Bench& bench, const RunOptions& options, LabResult& r) {
+  std::mutex mutex;
+  RunOptions shared = options;
+  if (options.progress) {
+    shared.progress = [&](std::string_view arm, double share) {
+      const std::lock_guard lock(mutex);
+      options.progress(arm, share);
+    };
+  }
+  std::optional<Result<Arm>> control_arm;
+  const auto run_control = [&] { control_arm.emplace(run_arm(env, control, objectives, sql, "control", r.window_scale, bench, shared)); };
+  std::unique_ptr<env::Thread> thread;
+  if (env.threads != nullptr) thread = env.threads->start("lab-control", run_control);
+  else run_control();
+  auto fault_arm = run_arm(env, scenario, objectives, sql, "fault", r.window_scale, bench, shared);
+  if (thread != nullptr) thread->join();
+  if (!fault_arm) return fail(fault_arm.error());
+  if (!*control_arm) return fail(control_arm->error());
+  r.fault = *std::move(fault_arm);
+  r.control = **std::move(control_arm);
+  return ok();
+}
+
 void describe(const Scenario& s, const slo::Objectives& objectives, const RunOptions& options, LabResult& r) {
   r.lab = s.lab;
   r.title = s.title;
@@ -68,7 +94,7 @@ void describe(const Scenario& s, const slo::Objectives& objectives, const RunOpt
   c["pipeline"] = s.pipeline;
   c["objectives"] = s.objectives;
   for (const auto& [name, k] : s.knobs) c["knob " + name] = k.text;
-  for (const auto& [name, value] : s.settings) c[name] = value;
+  for (const auto& [name, value] : s.settings) c[name] = value.starts_with("$") ? s.knobs.find(value.substr(1))->second.text : value;
   c["raw lag rule"] = fmt::format("{} > {} for {}", s.raw_rule.series, s.raw_rule.threshold.text(), slo::show_duration(s.raw_rule.hold_us));
   const Phase& fault = s.phases[s.fault_phase()];
   c["fault"] = fmt::format("{}, delay {}, phase {}", fault.inject->point, fault.inject->delay, fault.name);
@@ -92,8 +118,7 @@ Result<LabResult> run_scenario(const env::Env& env, const Scenario& scenario, Be
   describe(scenario, objectives, options, r);
   SUPYO_TRY(env.files.remove_all(options.directory));
   SUPYO_TRY(env.files.create_directories(options.directory));
-  SUPYO_ASSIGN(r.control, run_arm(env, control, objectives, sql, "control", r.window_scale, bench, options));
-  SUPYO_ASSIGN(r.fault, run_arm(env, scenario, objectives, sql, "fault", r.window_scale, bench, options));
+  SUPYO_TRY(run_arms(env, scenario, control, objectives, sql, bench, options, r));
   if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
   r.versions = bench.versions();
   SUPYO_TRY(evaluate(scenario, r));

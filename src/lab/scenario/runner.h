@@ -18,12 +18,12 @@ struct RunOptions {
   std::string repeat;                    ///< the command that repeats this run, for the report
   /// Declared costs in virtual time: a durable write, and a table commit without fault. The report prints them.
   DurationUs journal_sync_us = 20 * kMillisecond, sink_commit_us = 50 * kMillisecond;
-  /// Called about once a second of lab time.
+  /// Called about once a second of lab time, for each arm; one call at a time, from either arm's thread. `cancelled` may be called from both at once.
   std::function<void(std::string_view arm, double done_share)> progress = {};
   std::function<bool()> cancelled = {};
 };
 
-/// Runs both arms (the fault and its control), and works out the verdict. In virtual time the runner owns the clock: a record is given to the log when
+/// Runs both arms (the fault and its control, side by side on two threads), and works out the verdict. `bench` makes pipelines from both threads. In virtual time the runner owns the clock: a record is given to the log when
 /// its time has come, the job is stepped, and the clock goes on to whatever is due next. Errors: a broken scenario or objectives file, a job that
 /// failed, kCancelled. A lab that ran and proved nothing is no error: its verdict is INVALID.
 Result<LabResult> run_scenario(const env::Env& env, const Scenario& scenario, Bench& bench, const RunOptions& options);

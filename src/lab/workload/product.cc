@@ -22,8 +22,42 @@ void append_value(ChangeKind kind, std::int64_t v, std::string& out) {
   switch (kind) {
     case ChangeKind::kStatus: out += kStatus[v]; break;
     case ChangeKind::kCategory: out += kCategory[v]; break;
-    default: fmt::format_to(std::back_inserter(out), "{}", v);
+    default: {
+      const fmt::format_int text(v);
+      out.append(text.data(), text.size());
+    }
   }
+}
+
+/// `width` digits with leading zeros. The generator writes millions of records, so nothing here goes through format strings.
+void append_digits(std::int64_t v, int width, std::string& out) {
+  char text[20];
+  for (int i = width; i > 0; --i) {
+    text[i - 1] = static_cast<char>('0' + v % 10);
+    v /= 10;
+  }
+  out.append(text, static_cast<std::size_t>(width));
+}
+
+void append_key(std::uint32_t product, std::string& out) {
+  out += "P-";
+  append_digits(product, 6, out);
+}
+
+/// "2026-01-01 00:00:00.123", as format_timestamp(t, 3).
+void append_time(TimeUs t, std::string& out) {
+  std::int64_t ms = t / kMillisecond;
+  const std::int64_t day = (ms >= 0 ? ms : ms - 86'399'999) / 86'400'000;
+  ms -= day * 86'400'000;
+  out += format_date(static_cast<std::int32_t>(day));
+  out += ' ';
+  append_digits(ms / 3'600'000, 2, out);
+  out += ':';
+  append_digits(ms / 60'000 % 60, 2, out);
+  out += ':';
+  append_digits(ms / 1000 % 60, 2, out);
+  out += '.';
+  append_digits(ms % 1000, 3, out);
 }
 
 }  // namespace
@@ -41,15 +75,28 @@ std::string_view change_kind_name(ChangeKind k) {
 std::string product_key(std::uint32_t product) { return fmt::format("P-{:06}", product); }
 
 void append_json(const ProductChange& c, std::string& out) {
-  auto it = std::back_inserter(out);
-  fmt::format_to(it, "{{\"event_id\":{},\"kind\":\"{}\",\"product_id\":\"P-{:06}\",\"old_value\":\"", c.event_id, change_kind_name(c.kind), c.product);
+  const auto number = [&](std::int64_t v) {
+    const fmt::format_int text(v);
+    out.append(text.data(), text.size());
+  };
+  out += "{\"event_id\":";
+  number(static_cast<std::int64_t>(c.event_id));
+  out += ",\"kind\":\"";
+  out += change_kind_name(c.kind);
+  out += "\",\"product_id\":\"";
+  append_key(c.product, out);
+  out += "\",\"old_value\":\"";
   append_value(c.kind, c.old_value, out);
   out += "\",\"new_value\":\"";
   append_value(c.kind, c.new_value, out);
-  fmt::format_to(it, "\",\"price\":{},\"stock\":{},\"event_time\":\"", c.price, c.stock);
-  out += format_timestamp(c.event_us, 3);
+  out += "\",\"price\":";
+  number(c.price);
+  out += ",\"stock\":";
+  number(c.stock);
+  out += ",\"event_time\":\"";
+  append_time(c.event_us, out);
   out += "\",\"ingest_time\":\"";
-  out += format_timestamp(c.ingest_us, 3);
+  append_time(c.ingest_us, out);
   out += "\"}";
 }
 
@@ -183,7 +230,7 @@ bool ProductGenerator::next(GeneratedRecord& record) {
   record.event_us = c->event_us;
   record.id = c->event_id;
   record.key.clear();
-  fmt::format_to(std::back_inserter(record.key), "P-{:06}", c->product);
+  append_key(c->product, record.key);
   record.value.clear();
   append_json(*c, record.value);
   return true;

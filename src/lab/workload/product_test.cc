@@ -28,6 +28,22 @@ TEST(Product, TheSameSeedGivesTheSameBytesAndAnotherDoesNot) {
   EXPECT_TRUE(bytes(1).starts_with("{\"event_id\":")) << bytes(1).substr(0, 200);
 }
 
+TEST(Product, RecordsReadAsTheyAreDeclared) {
+  ProductChange c;
+  c.event_id = 12;
+  c.kind = ChangeKind::kStatus;
+  c.product = 345;
+  c.old_value = 0;
+  c.new_value = 1;
+  c.price = 12'900;
+  c.stock = 7;
+  c.event_us = 1'767'225'599'999'000;
+  c.ingest_us = -1000;
+  std::string json;
+  append_json(c, json);
+  EXPECT_EQ(json, R"({"event_id":12,"kind":"status","product_id":"P-000345","old_value":"ON_SALE","new_value":"SOLD_OUT","price":12900,"stock":7,"event_time":"2025-12-31 23:59:59.999","ingest_time":"1969-12-31 23:59:59.999"})");
+}
+
 TEST(Product, RateOrderAndDisorderAreAsAsked) {
   const auto changes = all({.tps = 1000, .count = 20'000, .disorder_us = kSecond});
   ASSERT_EQ(changes.size(), 20'000U);

@@ -32,7 +32,7 @@ def main():
     write("in.csv", "1,a\n2,b\nx,c\n3,d\n")
 
     syntax = expect("malformed SQL", 1, 2001, "run", write("syntax.sql", GOOD_HEAD + "INSERT INTO o SELEC a FROM t;\n"), hint=False)
-    assert "line 2" in syntax.stderr and "^" in syntax.stderr, "a syntax error shows line and caret: " + syntax.stderr
+    assert "syntax.sql:2:15" in syntax.stderr and "^" in syntax.stderr, "a syntax error shows line and caret: " + syntax.stderr
     expect("unknown table", 1, 2002, "run", write("table.sql", GOOD_HEAD + SINK + "INSERT INTO o SELECT a, b FROM tt;\n"))
     expect("unknown column", 1, 2003, "run", write("column.sql", GOOD_HEAD + SINK + "INSERT INTO o SELECT aa, b FROM t;\n"))
     expect("wrong type", 1, 2006, "run", write("type.sql", GOOD_HEAD + SINK + "INSERT INTO o SELECT b, a FROM t;\n"))

@@ -11,9 +11,10 @@ COLUMNS = ("{'origin':'VARCHAR','dest':'VARCHAR','carrier':'VARCHAR','flight':'I
 
 def connect(csv: str, bound_minutes: int = 240) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
+    con.execute("SET threads = 1")  # rows keep their order in the file
     con.execute(f"""
         CREATE TABLE input AS
-        SELECT row_number() OVER () AS n, * FROM read_csv('{csv}', header = false, columns = {COLUMNS}, parallel = false, preserve_insertion_order = true)""")
+        SELECT row_number() OVER () AS n, * FROM read_csv('{csv}', header = false, columns = {COLUMNS}, parallel = false)""")
     con.execute(f"""
         CREATE TABLE judged AS
         SELECT *, date_trunc('hour', scheduled) AS window_start,

@@ -139,6 +139,21 @@ TEST_F(InFolder, AFinishedJobDoesNothingAgain) {
   EXPECT_THAT(stop.error, HasSubstr("SUPYO-3006"));
 }
 
+TEST_F(InFolder, ServesWhileItRuns) {
+  const std::string file = write("gen.sql",
+                                 "CREATE TABLE g (n BIGINT) WITH ('connector'='datagen', 'rows-per-second'='100');\n"
+                                 "CREATE TABLE b (n BIGINT) WITH ('connector'='blackhole');\n"
+                                 "INSERT INTO b SELECT n FROM g;\n");
+  const Ran ran = run({"run", file, "--for", "300ms", "--serve", "0"});
+  EXPECT_EQ(ran.status, kFine) << ran.error;
+  EXPECT_THAT(ran.error, HasSubstr("serving http://127.0.0.1:"));
+  EXPECT_THAT(ran.error, HasSubstr("stopped:"));
+  const Ran refused = run({"run", file, "--serve", "0.0.0.0:8081"});
+  EXPECT_EQ(refused.status, kFailed);
+  EXPECT_THAT(refused.error, HasSubstr("SUPYO-1009"));
+  EXPECT_EQ(run({"job", "status", path("nothing")}).status, kFailed);
+}
+
 TEST_F(InFolder, GeneratesTheSameBytesForTheSameSeed) {
   EXPECT_EQ(run({"gen", "product", "--count", "50", "--seed", "3", "--to", path("a.json"), "--truth", path("truth.json")}).status, kFine);
   EXPECT_EQ(run({"gen", "product", "--count", "50", "--seed", "3", "--to", path("b.json")}).status, kFine);

@@ -40,6 +40,9 @@ int report(const Error& error, std::string_view text = {}, std::string_view name
 /// A file's whole text; "-" is standard input. Errors: kFileNotFound, kIo.
 Result<std::string> read_text(const Context& context, const std::string& path);
 
+/// The status that a job left in its state directory (JSON). kFileNotFound when no job ever ran there.
+Result<std::string> job_status(const Context& context, const std::string& state_dir);
+
 /// `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
 std::string json_string(std::string_view text);
 /// 1234567 -> "1,234,567"

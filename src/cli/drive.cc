@@ -62,6 +62,7 @@ void watch(const Context& context, runtime::JobRunner& runner, const DriveOption
     const TimeUs now = context.env.clock.monotonic_us();
     if (options.for_us > 0 && now - begin >= options.for_us) runner.stop();
     progress.update(runner);
+    if (options.tick) options.tick();
     if (options.judge != nullptr && now - judged >= kSecond) {
       options.judge->advance(context.env.clock.now_us());
       judged = now;

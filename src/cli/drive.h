@@ -22,6 +22,7 @@ struct DriveOptions {
   env::VirtualClock* clock = nullptr;   ///< set: stepped drive in virtual time (--replay)
   DurationUs for_us = 0;                ///< stops it after so long in real time; 0 = never
   bool progress = false;                ///< a line on standard error that is kept current
+  std::function<void()> tick = {};      ///< called a few times a second while it runs (real time), from a thread beside it
   slo::Judge* judge = nullptr;          ///< told every second that time goes on
 };
 

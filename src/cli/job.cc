@@ -36,7 +36,7 @@ std::string_view member(std::string_view json, std::string_view key) {
 }
 
 int status(Context& context, const JobOptions& options) {
-  const auto text = runtime::read_status(context.env, options.directory);
+  const auto text = job_status(context, options.directory);
   if (!text) return report(text.error());
   if (options.json) {
     write_out(text->ends_with('\n') ? *text : *text + "\n");
@@ -54,6 +54,13 @@ int status(Context& context, const JobOptions& options) {
 }
 
 }  // namespace
+
+Result<std::string> job_status(const Context& context, const std::string& state_dir) {
+  auto text = runtime::read_status(context.env, state_dir);
+  if (!text && text.error().code == ErrorCode::kNotFoundOnDisk)
+    return fail(ErrorCode::kFileNotFound, fmt::format("no job has run with the state directory {}", state_dir), "give the directory of --state of the job's `supyo run`");
+  return text;
+}
 
 void add_job(CLI::App& app, Context& context, int& result) {
   auto options = std::make_shared<JobOptions>();

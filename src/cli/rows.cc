@@ -229,6 +229,15 @@ void RowPrinter::emit(RowKind kind, const Row& row, std::string& out) const {
   out += "\n";
 }
 
+void RowPrinter::tick() {
+  constexpr int kPatience = 10;
+  const std::lock_guard lock(mutex_);
+  if (!append_only_ || held_.empty() || ++ticks_held_ < kPatience) return;
+  std::string out;
+  flush_held(out);
+  write_out(out);
+}
+
 void RowPrinter::finish(DurationUs took_us) {
   const std::lock_guard lock(mutex_);
   std::string out;

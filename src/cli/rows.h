@@ -32,6 +32,8 @@ class RowPrinter {
 
   Status add(const Batch& batch);
   void add_row(const std::vector<Value>& row);
+  /// Called now and then while the query goes on: rows that wait for a table's widths are not kept from the reader for longer than a moment.
+  void tick();
   /// Prints what is still held. `took_us` is shown beside the row count; below 0: no count at all.
   void finish(DurationUs took_us);
   std::uint64_t rows() const { return count_; }
@@ -57,6 +59,7 @@ class RowPrinter {
   std::vector<bool> gone_;                      ///< beside held_
   std::size_t live_ = 0;                        ///< of held_, not gone
   std::uint64_t count_ = 0;
+  int ticks_held_ = 0;
 };
 
 /// Columns that a text takes on a terminal.

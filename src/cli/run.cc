@@ -9,6 +9,8 @@
 #include "cli/verdict.h"
 #include "core/base/duration.h"
 #include "judge/slo/feasibility.h"
+#include "serve/http/job_api.h"
+#include "serve/http/server.h"
 
 /// supyo run FILE.sql: the statements of a file as one job.
 namespace supyo::cli {
@@ -30,6 +32,7 @@ constexpr runtime::VirtualCosts kReplayCosts{.journal_sync_us = kMillisecond, .s
 struct RunOptions {
   std::string file, objectives_file, state, run_for, replay;
   std::vector<std::string> settings, variables;
+  std::optional<std::string> serve;
   bool json = false;
 };
 
@@ -104,6 +107,9 @@ class Run {
     if (!options_.run_for.empty()) {
       SUPYO_ASSIGN(run_for_us_, parse_duration(options_.run_for));
     }
+    if (options_.serve) {
+      SUPYO_ASSIGN(listen_, http::parse_listen_address(*options_.serve));
+    }
     SUPYO_ASSIGN(engine_options_.settings, parse_assignments(options_.settings, "--set"));
     engine_options_.base_directory = ".";
     engine_options_.state_dir = options_.state;
@@ -119,6 +125,13 @@ class Run {
   }
 
   int to_the_end(runtime::JobRunner& runner) {
+    std::unique_ptr<http::HttpServer> server;
+    if (options_.serve) {
+      auto started = http::HttpServer::start(context_.env, listen_, http::make_job_api(runner, judge_.get()));
+      if (!started) return report(started.error());
+      server = std::move(*started);
+      write_error(fmt::format("serving {}/metrics, /v1/job, /v1/slo\n", server->url()));
+    }
     const TimeUs begin = context_.env.clock.monotonic_us();
     DriveOptions drive_options;
     drive_options.clock = replays() ? &clock_ : nullptr;
@@ -146,6 +159,7 @@ class Run {
   const RunOptions& options_;
   env::VirtualClock clock_;
   DurationUs run_for_us_ = 0;
+  http::ListenAddress listen_;
   job::EngineOptions engine_options_;
   std::string objectives_text_;
   std::unique_ptr<slo::Judge> judge_;
@@ -163,9 +177,14 @@ void add_run(CLI::App& app, Context& context, int& result) {
   sub->add_option("--var", options->variables, "NAME=VALUE: fills ${NAME} in the file")->allow_extra_args(false);
   sub->add_option("--for", options->run_for, "stop after so long (10s, 5m)");
   sub->add_option("--replay", options->replay, "COLUMN: play a recorded stream in virtual time, each row released at its time in that column");
+  CLI::Option* serve = sub->add_option("--serve", options->serve, "[ADDR:]PORT: answer /metrics (Prometheus), /v1/job and /v1/slo on this machine while it runs; 8081 without a port");
+  serve->expected(0, 1);
   sub->add_flag("--json", options->json, "one JSON document at the end");
   sub->footer(std::string(kExample));
-  sub->callback([options, &context, &result] { result = Run(context, *options)(); });
+  sub->callback([options, serve, &context, &result] {
+    if (serve->count() > 0 && !options->serve) options->serve.emplace();
+    result = Run(context, *options)();
+  });
 }
 
 }  // namespace supyo::cli

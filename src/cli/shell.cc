@@ -44,10 +44,13 @@ Status Shell::execute(const syntax::Statement& statement) {
     return ok();
   }
   if (const auto* listing = std::get_if<plan::Listing>(&outcome)) {
-    // EXPLAIN and the like: one long text needs no frame.
+    // EXPLAIN and SHOW CREATE: a long text needs no frame.
     if (format_ == RowFormat::kTable && listing->schema.size() == 1 && listing->rows.size() == 1) {
-      write_out(listing->rows[0][0].to_string() + "\n");
-      return ok();
+      const std::string text = listing->rows[0][0].to_string();
+      if (text.find('\n') != std::string::npos) {
+        write_out(text.ends_with('\n') ? text : text + "\n");
+        return ok();
+      }
     }
     RowPrinter printer(format_, listing->schema, true);
     for (const auto& row : listing->rows) printer.add_row(row);
@@ -76,6 +79,7 @@ Status Shell::run_job(const plan::Job& job) {
   bool append_only = true;
   for (const plan::NodeIndex sink : physical.sinks()) append_only &= physical.nodes[sink].changes.append_only();
   RowPrinter printer(format_, job::Engine::console_schema(job), append_only);
+  drive_options.tick = [&] { printer.tick(); };
   SUPYO_ASSIGN(const auto runner, engine_->start(job, [&](const BatchPtr& batch) { return printer.add(*batch); }));
   const auto result = drive(context_, *runner, drive_options);
   printer.finish(context_.env.clock.monotonic_us() - begin);
@@ -90,7 +94,7 @@ Status Shell::show_jobs() {
   schema.add("status", Type::string());
   RowPrinter printer(format_, schema, true);
   if (!state_dir_.empty()) {
-    SUPYO_ASSIGN(const std::string status, runtime::read_status(context_.env, state_dir_));
+    SUPYO_ASSIGN(const std::string status, job_status(context_, state_dir_));
     const auto text_of = [&](std::string_view key) {
       const std::size_t at = status.find(fmt::format("\"{}\":\"", key));
       if (at == std::string::npos) return Value{Type::string(), {}};
@@ -107,7 +111,7 @@ Status Shell::show_jobs() {
 Status Shell::stop_job(const syntax::StopJob& stop) {
   if (state_dir_.empty())
     return fail(ErrorCode::kJobNotRunning, fmt::format("this session knows no job '{}'", stop.job), "start it with --state DIR of that job, or use `supyo job stop DIR`");
-  SUPYO_ASSIGN(const std::string status, runtime::read_status(context_.env, state_dir_));
+  SUPYO_ASSIGN(const std::string status, job_status(context_, state_dir_));
   if (status.find(json_string(stop.job)) == std::string::npos)
     return fail(ErrorCode::kJobNotRunning, fmt::format("the job of {} is not '{}'", state_dir_, stop.job), "SHOW JOBS shows its id");
   const auto request = stop.drain ? runtime::ControlRequest::kDrain : runtime::ControlRequest::kStop;

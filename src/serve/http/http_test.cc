@@ -1,0 +1,126 @@
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <random>
+
+#include "core/env/real/real_env.h"
+#include "judge/slo/openslo.h"
+#include "serve/http/http_message.h"
+#include "serve/http/job_api.h"
+#include "serve/http/server.h"
+
+namespace supyo::http {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+TEST(Message, Parses) {
+  Request r;
+  EXPECT_EQ(parse_request("GET /v1/job?a=b HTTP/1.1\r\nHost: localhost:8081\r\nX-Y:  z \r\n\r\n", r), ParseState::kDone);
+  EXPECT_EQ(r.method, "GET");
+  EXPECT_EQ(r.path, "/v1/job");
+  EXPECT_EQ(r.query, "a=b");
+  EXPECT_EQ(r.header("x-y"), "z");
+  EXPECT_EQ(parse_request("GET /a%20b HTTP/1.0\r\n\r\n", r), ParseState::kDone);
+  EXPECT_EQ(r.path, "/a b");
+  EXPECT_EQ(parse_request("GET / HTTP/1.1\r\nHost: x\r\n", r), ParseState::kNeedMore);
+  for (const std::string_view bad : {"\r\n\r\n", "GET /\r\n\r\n", "GET x HTTP/1.1\r\n\r\n", "GET / HTTP/2\r\n\r\n", "GET /%zz HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nnocolon\r\n\r\n",
+                                     "GET / HTTP/1.1\r\nA B: c\r\n\r\n", "G\x01T / HTTP/1.1\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n"})
+    EXPECT_EQ(parse_request(bad, r), ParseState::kBad) << bad;
+  EXPECT_EQ(parse_request("GET /" + std::string(kHeadBytesMax, 'a'), r), ParseState::kBad);
+}
+
+TEST(Message, AnyBytesAreSafe) {
+  std::mt19937 random(5);
+  const std::string good = "GET /v1/job HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text = good;
+    for (unsigned i = 0; i <= random() % 4; ++i) text[random() % text.size()] = static_cast<char>(random());
+    Request r;
+    (void)parse_request(text, r);
+    (void)is_foreign(r);
+  }
+}
+
+TEST(Message, PagesOfOtherSitesAreRefused) {
+  const auto foreign = [](std::string host, std::string origin) {
+    Request r;
+    r.headers["host"] = std::move(host);
+    if (!origin.empty()) r.headers["origin"] = std::move(origin);
+    return is_foreign(r);
+  };
+  EXPECT_FALSE(foreign("127.0.0.1:8081", ""));
+  EXPECT_FALSE(foreign("localhost", "http://localhost"));
+  EXPECT_FALSE(foreign("[::1]:8081", ""));
+  EXPECT_TRUE(foreign("evil.example", ""));
+  EXPECT_TRUE(foreign("localhost.evil.example", ""));
+  EXPECT_TRUE(foreign("", ""));
+  EXPECT_TRUE(foreign("localhost:8081", "http://evil.example"));
+  EXPECT_TRUE(foreign("localhost:8081", "null"));
+}
+
+TEST(Address, ThisMachineOnly) {
+  EXPECT_EQ(parse_listen_address("").value().port, 8081);
+  EXPECT_EQ(parse_listen_address("9000").value().port, 9000);
+  EXPECT_EQ(parse_listen_address(":9000").value().host, "127.0.0.1");
+  EXPECT_EQ(parse_listen_address("[::1]:9000").value().host, "::1");
+  EXPECT_EQ(parse_listen_address("0.0.0.0:9000").error().code, ErrorCode::kNotAllowed);
+  EXPECT_EQ(parse_listen_address("example.org:80").error().code, ErrorCode::kNotAllowed);
+  for (const std::string_view bad : {"x", "127.0.0.1:", "70000", "80x", "-1"}) EXPECT_EQ(parse_listen_address(bad).error().code, ErrorCode::kUsage) << bad;
+}
+
+/// Sends `request` to the port and returns all that comes back.
+std::string ask(std::uint16_t port, std::string_view request) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in where = {};
+  where.sin_family = AF_INET;
+  where.sin_port = htons(port);
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string answer;
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0) {
+    (void)::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
+    char chunk[4096];
+    for (ssize_t n = 0; (n = ::recv(fd, chunk, sizeof chunk, 0)) > 0;) answer.append(chunk, static_cast<std::size_t>(n));
+  }
+  ::close(fd);
+  return answer;
+}
+
+TEST(Server, AnswersAndRefuses) {
+  env::RealEnv real;
+  auto server = HttpServer::start(real.env(), {.port = 0}, [](const Request& r) { return Response{200, "text/plain", r.path + std::string(200'000, 'x')}; });
+  ASSERT_TRUE(server) << server.error().to_string();
+  const std::uint16_t port = (*server)->port();
+  const std::string good = ask(port, "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_THAT(good, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(good, HasSubstr("\r\n\r\n/axxx"));
+  EXPECT_GT(good.size(), 200'000u);
+  EXPECT_LT(ask(port, "HEAD /a HTTP/1.1\r\nHost: localhost\r\n\r\n").size(), 400u);
+  EXPECT_THAT(ask(port, "POST /a HTTP/1.1\r\nHost: localhost\r\n\r\n"), StartsWith("HTTP/1.1 405"));
+  EXPECT_THAT(ask(port, "GET /a HTTP/1.1\r\nHost: evil.example\r\n\r\n"), StartsWith("HTTP/1.1 403"));
+  EXPECT_THAT(ask(port, "nonsense\r\n\r\n"), StartsWith("HTTP/1.1 400"));
+  const auto second = HttpServer::start(real.env(), {.port = port}, {});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kAddressInUse);
+}
+
+TEST(Metrics, ArePrometheusText) {
+  runtime::JobStats stats;
+  stats.state = runtime::JobState::kRunning;
+  stats.rows_in = 12;
+  runtime::NodeStats node;
+  node.name = "Scan \"a\"\\\n";
+  stats.nodes.push_back(node);
+  const std::string text = metrics_text(stats, nullptr);
+  EXPECT_THAT(text, HasSubstr("# TYPE supyo_rows_in_total counter\nsupyo_rows_in_total 12\n"));
+  EXPECT_THAT(text, HasSubstr("supyo_job_state{state=\"RUNNING\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("operator=\"Scan \\\"a\\\"\\\\\\n\""));
+}
+
+}  // namespace
+}  // namespace supyo::http

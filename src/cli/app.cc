@@ -2,10 +2,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
 
 #include "cli/context.h"
 #include "cli/signals.h"
 #include "core/env/real/real_env.h"
+#include "sql/syntax/diagnostic.h"
 
 namespace supyo::cli {
 namespace {
@@ -17,14 +20,82 @@ constexpr std::string_view kAbout =
     "  supyo lab run lag-blind-sink --out report/\n\n"
     "Each command explains itself: supyo run --help";
 
-int usage_error(const CLI::ParseError& error, const CLI::App& app) {
-  std::string command = "supyo";
-  for (const CLI::App* at = &app; at != nullptr;) {
-    const auto chosen = at->get_subcommands();
-    at = chosen.empty() ? nullptr : chosen.front();
-    if (at != nullptr) command += " " + at->get_name();
+/// The command that the arguments chose, as far as they did: "supyo job stop".
+std::pair<const CLI::App*, std::string> chosen_command(const CLI::App& app) {
+  const CLI::App* command = &app;
+  std::string name = "supyo";
+  for (auto chosen = command->get_subcommands(); !chosen.empty(); chosen = command->get_subcommands()) {
+    command = chosen.front();
+    name += " " + command->get_name();
   }
-  return report(Error{ErrorCode::kUsage, error.what(), fmt::format("{} --help shows the options and an example", command)});
+  return {command, name};
+}
+
+/// Names of the commands below `command`, and of its options.
+std::vector<std::string> words_of(const CLI::App& command) {
+  std::vector<std::string> words;
+  for (const CLI::App* sub : command.get_subcommands([](const CLI::App*) { return true; })) words.push_back(sub->get_name());
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) words.push_back("-" + name);
+  }
+  return words;
+}
+
+int usage_error(const CLI::ParseError& error, const CLI::App& app, int argc, char** argv) {
+  const auto [command, name] = chosen_command(app);
+  std::string message = error.what();
+  if (message.empty()) message = "the arguments do not fit";
+  message[0] = static_cast<char>(message[0] >= 'A' && message[0] <= 'Z' ? message[0] + 32 : message[0]);
+  const std::vector<std::string> words = words_of(*command);
+  const std::vector<std::string_view> candidates(words.begin(), words.end());
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    // Only what the parser complained about.
+    if (message.find(argument) == std::string::npos || std::ranges::find(candidates, argument) != candidates.end()) continue;
+    const std::string_view meant = syntax::nearest_word(argument.substr(0, argument.find('=')), candidates);
+    if (!meant.empty()) return report(Error{ErrorCode::kUsage, message, fmt::format("did you mean {}? {} --help shows all", meant, name)});
+  }
+  return report(Error{ErrorCode::kUsage, message, fmt::format("{} --help shows the options and an example", name)});
+}
+
+/// `supyo completion bash`: completes commands and options, and file names elsewhere.
+std::string bash_completion(const CLI::App& app) {
+  std::string cases;
+  const auto add = [&](const CLI::App& command, const std::string& pattern) {
+    cases += fmt::format("    {}) words=\"", pattern);
+    for (const std::string& word : words_of(command)) cases += word + " ";
+    cases += "\" ;;\n";
+  };
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    for (const CLI::App* below : sub->get_subcommands([](const CLI::App*) { return true; })) add(*below, fmt::format("'{} {}'", sub->get_name(), below->get_name()));
+    add(*sub, fmt::format("'{} '*|'{}'", sub->get_name(), sub->get_name()));
+  }
+  std::string first;
+  for (const std::string& word : words_of(app)) first += word + " ";
+  return fmt::format(
+      "# source <(supyo completion bash)\n"
+      "_supyo() {{\n  local current=\"${{COMP_WORDS[COMP_CWORD]}}\" words=\"\"\n"
+      "  case \"${{COMP_WORDS[1]}}$([ \"$COMP_CWORD\" -gt 2 ] && echo \" ${{COMP_WORDS[2]}}\")\" in\n{}  esac\n"
+      "  [ \"$COMP_CWORD\" -eq 1 ] && words=\"{}\"\n"
+      "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
+      "  [ ${{#COMPREPLY[@]}} -eq 0 ] && COMPREPLY=($(compgen -f -- \"$current\"))\n}}\n"
+      "complete -o filenames -F _supyo supyo\n",
+      cases, first);
+}
+
+void add_completion(CLI::App& app, int& result) {
+  CLI::App* sub = app.add_subcommand("completion", "print what makes a shell complete supyo's commands and options");
+  auto shell = std::make_shared<std::string>("bash");
+  sub->add_option("SHELL", *shell, "bash (zsh: after `autoload -U bashcompinit && bashcompinit`)");
+  sub->footer("Example:\n  source <(supyo completion bash)");
+  sub->callback([shell, &app, &result] {
+    if (*shell != "bash" && *shell != "zsh") {
+      result = report(Error{ErrorCode::kUsage, fmt::format("no completion is known for {}", *shell), "supyo completion bash"});
+      return;
+    }
+    write_out(bash_completion(app));
+  });
 }
 
 }  // namespace
@@ -49,6 +120,7 @@ int run_command_line(int argc, char** argv) {
   add_gen(app, context, result);
   add_slo(app, context, result);
   add_lab(app, context, result);
+  add_completion(app, result);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForVersion&) {
@@ -58,7 +130,7 @@ int run_command_line(int argc, char** argv) {
     write_out(app.help());  // of the command that was chosen
     return kFine;
   } catch (const CLI::ParseError& error) {
-    return usage_error(error, app);
+    return usage_error(error, app, argc, argv);
   } catch (const std::exception& error) {
     return report(Error{ErrorCode::kInternal, error.what(), "this is a bug: please report it with the command that you gave"});
   }

@@ -65,6 +65,9 @@ TEST(Usage, HelpVersionAndMistakes) {
   const Ran unknown = run({"sqll"});
   EXPECT_EQ(unknown.status, kUsage);
   EXPECT_THAT(unknown.error, HasSubstr("SUPYO-1001"));
+  EXPECT_THAT(unknown.error, HasSubstr("did you mean sql?"));
+  EXPECT_THAT(run({"run", "x.sql", "--stat=y"}).error, HasSubstr("did you mean --state?"));
+  EXPECT_THAT(run({"completion", "bash"}).out, HasSubstr("--replay"));
   EXPECT_EQ(run({"run"}).status, kUsage);
   EXPECT_EQ(run({"run", "x.sql", "--nonsense"}).status, kUsage);
   EXPECT_EQ(run({"sql", "--format", "xml", "-e", "SELECT 1"}).status, kUsage);

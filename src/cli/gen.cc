@@ -179,15 +179,15 @@ class Generation {
   Status wait_until(TimeUs due, Target& target) {
     const env::Clock& clock = context_.env.clock;
     if (clock.now_us() >= due) return ok();
-    sleep_until(flushed_us_ + kFlushInterval);
+    wait_for(flushed_us_ + kFlushInterval);
     if (stop_requested()) return ok();
     SUPYO_TRY(target.flush());
     flushed_us_ = clock.now_us();
-    sleep_until(due);
+    wait_for(due);
     return ok();
   }
 
-  void sleep_until(TimeUs when) const {
+  void wait_for(TimeUs when) const {
     while (!stop_requested()) {
       const DurationUs left = when - context_.env.clock.now_us();
       if (left <= 0) return;

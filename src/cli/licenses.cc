@@ -16,7 +16,6 @@ std::string_view licenses_text() {
       "  zlib            Zlib                       https://zlib.net\n"
       "  Zstandard       BSD-3-Clause               https://github.com/facebook/zstd\n"
       "  CLI11           BSD-3-Clause               https://github.com/CLIUtils/CLI11\n"
-      "  Boost           BSL-1.0                    https://www.boost.org\n"
       "  libstdc++       GPL-3.0 with the GCC Runtime Library Exception\n"
       "Loaded only when Parquet is used:\n"
       "  Apache Arrow    Apache-2.0                 https://arrow.apache.org\n"

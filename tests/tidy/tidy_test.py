@@ -28,7 +28,7 @@ MACHINE_ALLOWED = {
     # room or file: kinds
     "src/core/env/real/": {"clock", "file", "socket", "thread", "random"},
     "src/cli/": {"environment", "clock"},                        # argv, environment and the terminal are its business
-    "src/serve/http/": {"socket", "thread", "clock"},            # Boost.Asio does its own input and output
+    "src/serve/http/": {"socket", "thread", "clock"},            # the server's sockets
     "src/serve/watch/": {"clock"},                               # the terminal
 }
 # Tests read their corpora and make scratch directories; they still must not look at a clock or sleep.

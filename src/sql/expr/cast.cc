@@ -29,7 +29,7 @@ std::string_view trimmed(std::string_view s) {
 }
 
 std::unexpected<Error> bad_text(std::string_view s, const Type& to) {
-  return fail(ErrorCode::kArithmetic, fmt::format("CAST: '{}' is not a {}", s.substr(0, 100), to.as_nullable().to_string()),
+  return fail(ErrorCode::kArithmetic, fmt::format("CAST: '{}' is no {}", s.substr(0, 100), to.as_nullable().to_string()),
               "use TRY_CAST to get NULL instead");
 }
 

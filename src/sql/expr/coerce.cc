@@ -26,6 +26,18 @@ bool any_nullable(std::span<const Type> types) {
   return std::ranges::any_of(types, [](const Type& t) { return t.nullable; });
 }
 
+std::optional<std::int64_t> constant_integer(const ExprPtr& e) {
+  const ExprPtr folded = fold_constants(e);
+  const auto* v = folded->kind == Expr::Kind::kLiteral ? std::get_if<std::int64_t>(&folded->literal.data) : nullptr;
+  return v == nullptr ? std::nullopt : std::optional(*v);
+}
+
+std::optional<std::string> constant_text(const ExprPtr& e) {
+  const ExprPtr folded = fold_constants(e);
+  const auto* v = folded->kind == Expr::Kind::kLiteral ? std::get_if<std::string>(&folded->literal.data) : nullptr;
+  return v == nullptr ? std::nullopt : std::optional(*v);
+}
+
 namespace {
 
 bool is_temporal(const Type& t) { return t.id == TypeId::kDate || t.id == TypeId::kTime || t.is_timestamp(); }

@@ -113,7 +113,7 @@ ExprPtr call(const Function* f, std::vector<ExprPtr> args, Type result) {
   if (f->name == "IF") return case_when(std::move(args), result);
   auto e = std::make_shared<Expr>();
   e->kind = Expr::Kind::kCall;
-  e->type = result;
+  e->type = f->refine == nullptr ? result : f->refine(args, result);
   e->function = f;
   e->args = std::move(args);
   return e;

@@ -24,6 +24,8 @@ struct EvalContext {
 /// Null handling is the kernel's (most are strict: null in, null out). Run-time failures (division by zero, overflow) are kArithmetic.
 using Kernel = Result<ColumnPtr> (*)(std::span<const ColumnPtr> args, const Type& result, std::size_t rows, const EvalContext& ctx);
 
+struct Expr;
+
 /// One overload of a scalar function, registered once.
 struct Function {
   std::string name;            ///< upper case; operators as "+", "=", "AND", "LIKE"
@@ -32,6 +34,8 @@ struct Function {
   std::string signature;       ///< for SHOW FUNCTIONS and the reference: "SUBSTRING(STRING, INT [, INT]) -> STRING"
   std::string help;            ///< one line
   bool reads_context = false;  ///< depends on the session (time zone, clock): never folded at planning
+  /// The result type where it depends on the value of a constant argument (ROUND's digits); null = as resolved. Applied by call().
+  Type (*refine)(std::span<const std::shared_ptr<const Expr>> args, const Type& result) = nullptr;
 };
 
 /// A bound expression over the columns of one input. Immutable, shared.

@@ -111,7 +111,7 @@ TEST_F(ExprTest, CastsAsFlink) {
   const auto cast_text = [&](const std::string& s, Type to, bool soft = false) { return value_of(cast(text(s), to, soft)); };
   EXPECT_EQ(cast_text("1.9", Type::integer()), "1");
   EXPECT_EQ(cast_text(" -130 ", Type::small_int()), "-130");
-  EXPECT_EQ(cast_text("-130", Type::tiny_int()), "ARITHMETIC: CAST: '-130' is not a TINYINT");
+  EXPECT_EQ(cast_text("-130", Type::tiny_int()), "ARITHMETIC: CAST: '-130' is no TINYINT");
   EXPECT_EQ(cast_text("-130", Type::tiny_int(), true), "NULL");
   EXPECT_EQ(cast_text("1.239", Type::decimal(5, 2)), "1.24");
   EXPECT_EQ(cast_text("2013-01-01 05:15:00.1239", Type::timestamp(3)), "2013-01-01 05:15:00.123");

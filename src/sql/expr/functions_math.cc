@@ -160,8 +160,21 @@ std::optional<Typing> whole_number(std::span<const Type> args) {
   return Typing{{args[0]}, result};
 }
 
-/// ROUND and TRUNCATE. The scale of a DECIMAL result depends on the digits' value, which typing does not see: it stays the argument's scale,
-/// with the digit more that rounding up can need; without digits it is 0. Source: LogicalTypeMerging.findRoundDecimalType.
+/// DECIMAL of ROUND and TRUNCATE to a constant number of digits. Source: LogicalTypeMerging.findRoundDecimalType.
+Type rounded_decimal(std::span<const ExprPtr> args, const Type& result) {
+  if (result.id != TypeId::kDecimal || args.size() < 2) return result;
+  const auto digits = constant_integer(args[1]);
+  const Type& from = args[0]->type;
+  if (!digits || from.id != TypeId::kDecimal) return result;
+  const auto keep = static_cast<int>(std::clamp<std::int64_t>(*digits, -kMaxDecimalPrecision, kMaxDecimalPrecision));
+  if (keep >= from.scale) return from.as_nullable(result.nullable);
+  const int whole = 1 + from.precision - from.scale;
+  if (keep < 0) return Type::decimal(std::min(kMaxDecimalPrecision, whole), 0).as_nullable(result.nullable);
+  return Type::decimal(std::min(kMaxDecimalPrecision, whole + keep), keep).as_nullable(result.nullable);
+}
+
+/// ROUND and TRUNCATE. Without digits a DECIMAL loses its scale; with digits that are no constant it keeps it, and gains the digit that
+/// rounding up can need.
 std::optional<Typing> rounded(std::span<const Type> args) {
   if (args.empty() || args.size() > 2 || !args[0].is_numeric()) return std::nullopt;
   Typing typing{{args[0]}, args[0]};
@@ -214,9 +227,9 @@ void register_math(Registrar& r) {
     r.add({.name = name, .kernel = to_whole<Rounding::kCeil>, .signature = fmt::format("{}(numeric) -> numeric", name), .help = "The least whole number not below it."},
           whole_number);
   }
-  r.add({.name = "ROUND", .kernel = round<false>, .signature = "ROUND(numeric [, INT]) -> numeric", .help = "Rounded to so many digits after the point, half away from zero."},
+  r.add({.name = "ROUND", .kernel = round<false>, .signature = "ROUND(numeric [, INT]) -> numeric", .help = "Rounded to so many digits after the point, half away from zero.", .refine = rounded_decimal},
         rounded);
-  r.add({.name = "TRUNCATE", .kernel = round<true>, .signature = "TRUNCATE(numeric [, INT]) -> numeric", .help = "Cut after so many digits after the point."}, rounded);
+  r.add({.name = "TRUNCATE", .kernel = round<true>, .signature = "TRUNCATE(numeric [, INT]) -> numeric", .help = "Cut after so many digits after the point.", .refine = rounded_decimal}, rounded);
   r.add({.name = "PI", .kernel = pi, .signature = "PI() -> DOUBLE", .help = "3.14159.."}, takes({}, d.not_null()));
   r.add({.name = "E", .kernel = e_number, .signature = "E() -> DOUBLE", .help = "2.71828.."}, takes({}, d.not_null()));
 }

@@ -308,6 +308,15 @@ Binder keeps_time(std::vector<Type> params, std::size_t at) {
   };
 }
 
+/// A DATE moved by less than a day's unit is a TIMESTAMP. Source: Calcite's TIMESTAMPADD.
+Type moved_date(std::span<const ExprPtr> args, const Type& result) {
+  if (result.id != TypeId::kDate) return result;
+  const auto text = constant_text(args[0]);
+  const auto unit = text ? parse_time_unit(*text) : Result<TimeUnit>(TimeUnit::kDay);
+  if (!unit || unit_length(*unit) == 0 || unit_length(*unit) >= kDay) return result;
+  return Type::timestamp(3).as_nullable(result.nullable);
+}
+
 Binder takes_times(std::vector<bool> is_time_at, Type result) {
   return [is_time_at = std::move(is_time_at), result](std::span<const Type> args) -> std::optional<Typing> {
     if (args.size() != is_time_at.size()) return std::nullopt;
@@ -387,7 +396,7 @@ void register_temporal(Registrar& r) {
            .reads_context = true},
           keeps_time({Type::null(), s}, 0));
   }
-  r.add({.name = "TIMESTAMPADD", .kernel = timestamp_add, .signature = "TIMESTAMPADD(unit, INT, time) -> time", .help = "Later by that many units.", .reads_context = true},
+  r.add({.name = "TIMESTAMPADD", .kernel = timestamp_add, .signature = "TIMESTAMPADD(unit, INT, time) -> time", .help = "Later by that many units.", .reads_context = true, .refine = moved_date},
         keeps_time({s, Type::big_int(), Type::null()}, 2));
   r.add({.name = "TIMESTAMPDIFF", .kernel = timestamp_diff, .signature = "TIMESTAMPDIFF(unit, time, time) -> INT", .help = "Whole units from the first to the second.",
          .reads_context = true},

@@ -148,7 +148,10 @@ TEST_F(FunctionsTest, Numbers) {
   EXPECT_EQ(of("ROUND", {real(2.675), integer(2)}), "2.68");
   EXPECT_EQ(of("ROUND", {real(-2.5)}), "-3.0");
   EXPECT_EQ(of("ROUND", {integer(1250), integer(-2)}), "1300");
-  EXPECT_EQ(of("ROUND", {decimal("1.255", 6, 3), integer(2)}), "1.260");
+  EXPECT_EQ(of("ROUND", {decimal("1.255", 6, 3), integer(2)}), "1.26");
+  EXPECT_EQ(of("ROUND", {decimal("9.99", 3, 2), integer(1)}), "10.0");
+  EXPECT_EQ(of("ROUND", {decimal("1299.99", 6, 2), integer(-2)}), "1300");
+  EXPECT_EQ(of("TRUNCATE", {decimal("-1.259", 6, 3), integer(2)}), "-1.25");
   EXPECT_EQ(of("ROUND", {decimal("9.99", 3, 2)}), "10");
   EXPECT_EQ(of("TRUNCATE", {real(42.324), integer(2)}), "42.32");
   EXPECT_EQ(of("TRUNCATE", {integer(-1299), integer(-2)}), "-1200");
@@ -176,6 +179,7 @@ TEST_F(FunctionsTest, Times) {
   EXPECT_EQ(of("FLOOR", {time_of("1969-12-31 23:59:59.5"), text("SECOND")}), "1969-12-31 23:59:59.000");
   EXPECT_EQ(of("FLOOR", {t, text("WEEK")}), "2024-02-25 00:00:00.000");
   EXPECT_EQ(of("TIMESTAMPADD", {text("MONTH"), integer(12), t}), "2025-02-28 13:45:56.789");
+  EXPECT_EQ(of("TIMESTAMPADD", {text("HOUR"), integer(5), date("2003-01-02")}), "2003-01-02 05:00:00.000");
   EXPECT_EQ(of("TIMESTAMPADD", {text("WEEK"), integer(1), date("2003-01-02")}), "2003-01-09");
   EXPECT_EQ(of("TIMESTAMPDIFF", {text("DAY"), time_of("2003-01-02 10:00:00"), time_of("2003-01-03 10:00:00")}), "1");
   EXPECT_EQ(of("TIMESTAMPDIFF", {text("MONTH"), time_of("2024-01-31 00:00:00"), time_of("2024-02-29 00:00:00")}), "1");

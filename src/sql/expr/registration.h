@@ -50,6 +50,9 @@ Type as_decimal(const Type& t);
 Type adjusted_decimal(int precision, int scale);
 /// The type both sides of a comparison are brought to: common_type(), or the other side's type for a text against a number or a time.
 std::optional<Type> comparison_type(const Type& a, const Type& b);
+/// The value of a constant argument; nothing for others and for null.
+std::optional<std::int64_t> constant_integer(const ExprPtr& e);
+std::optional<std::string> constant_text(const ExprPtr& e);
 bool any_nullable(std::span<const Type> types);
 
 /// One a file of functions; the registry's constructor calls them all.

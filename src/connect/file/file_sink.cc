@@ -57,6 +57,17 @@ std::string name_prefix(const dataflow::JobIdentity& job) {
   return fmt::format("part-{}-{:04x}-", job.job_id.substr(0, 8), hash_bytes(job.sink_id) & 0xffff);
 }
 
+// A directory whose own entry is not synced takes every committed file with it when the power goes.
+Status create_durably(env::Files& files, const std::string& directory) {
+  SUPYO_ASSIGN(const bool there, files.exists(directory));
+  const std::string parent = env::parent_path(directory);
+  if (!there) {
+    if (parent != directory) SUPYO_TRY(create_durably(files, parent));
+    SUPYO_TRY(files.create_directories(directory));
+  }
+  return files.sync_directory(parent);  // also when it was there: whoever made it may not have lived to do it
+}
+
 class FileWriter final : public dataflow::SinkWriter {
  public:
   FileWriter(const FileSinkConfig& config, const dataflow::SinkOpen& open, std::uint32_t shard, std::unique_ptr<formats::Encoder> encoder)
@@ -205,7 +216,7 @@ class FileSink final : public dataflow::Sink {
   std::string_view name() const override { return config_.table; }
   DeliveryGuarantee guarantee() const override { return DeliveryGuarantee::kExactlyOnce; }
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override {
-    SUPYO_TRY(open.env.files.create_directories(config_.directory));
+    SUPYO_TRY(create_durably(open.env.files, config_.directory));
     return std::make_unique<FileCommitter>(config_, open);
   }
   Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# `make test-long`: the long campaigns. Hours on a small machine; each part prints its seed and how to repeat it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/build.sh dev
+export SUPYO=$PWD/build/release/supyo SUPYO_CRASH_SEQUENCE=4 SUPYO_JOURNAL_SEEDS=2000
+build/dev/tests/sim/supyo_sim --seeds 2000
+ctest --test-dir build/dev --output-on-failure -j "$(nproc)" --timeout 7200
+build/venv/bin/python examples/flights/fetch.py build/flights
+build/venv/bin/python tests/e2e/flights.py --parallelism 1,2,3,4 --kills 200
+build/venv/bin/python tests/e2e/product.py --kills 200

@@ -15,6 +15,7 @@ std::string_view licenses_text() {
       "  OpenSSL         Apache-2.0                 https://www.openssl.org\n"
       "  zlib            Zlib                       https://zlib.net\n"
       "  Zstandard       BSD-3-Clause               https://github.com/facebook/zstd\n"
+      "  Boost           BSL-1.0                    https://www.boost.org\n"
       "  CLI11           BSD-3-Clause               https://github.com/CLIUtils/CLI11\n"
       "  libstdc++       GPL-3.0 with the GCC Runtime Library Exception\n"
       "Loaded only when Parquet is used:\n"

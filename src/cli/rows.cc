@@ -177,6 +177,7 @@ void RowPrinter::start_table(std::string& out) {
     out += (c > 0 ? " | " : "") + fit(schema_[c].name, widths_[c], is_number(c));
     line += (c > 0 ? "-+-" : "") + std::string(widths_[c], '-');
   }
+  out.erase(out.find_last_not_of(' ') + 1);
   out += "\n" + line + "\n";
 }
 

@@ -74,11 +74,26 @@ void job_metrics(MetricsWriter& out, const runtime::JobStats& s) {
   out.one("supyo_epoch_commit_seconds", "gauge", "Last epoch, from durable until readers saw it.", seconds(s.epochs.last_commit_us));
   if (s.epochs.last_visible_at_us > 0)
     out.one("supyo_last_commit_timestamp_seconds", "gauge", "When the last epoch became visible, wall clock.", seconds(s.epochs.last_visible_at_us));
+  const auto shards = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
+    out.family(name, type, help);
+    for (std::size_t i = 0; i < s.shards.size(); ++i) out.sample(name, value(s.shards[i]), label("shard", std::to_string(i)));
+  };
+  shards("supyo_shard_busy_seconds_total", "counter", "Time that the shard worked.", [](const auto& x) { return seconds(x.busy_us); });
+  shards("supyo_shard_idle_seconds_total", "counter", "Time that the shard had nothing to do.", [](const auto& x) { return seconds(x.idle_us); });
+  shards("supyo_shard_backpressured_seconds_total", "counter", "Time that the shard had input and no room downstream.", [](const auto& x) { return seconds(x.backpressured_us); });
+  shards("supyo_state_bytes", "gauge", "State of the shard as of the last epoch.", [](const auto& x) { return number(x.state_bytes); });
+  shards("supyo_state_entries", "gauge", "Entries of the shard's state as of the last epoch.", [](const auto& x) { return number(x.state_entries); });
   out.family("supyo_operator_rows_out_total", "counter", "Rows that each operator gave.");
   for (const auto& node : s.nodes) out.sample("supyo_operator_rows_out_total", number(node.rows_out), label("operator", node.name) + "," + label("uid", node.uid));
 }
 
-void slo_metrics(MetricsWriter& out, const slo::Judge& judge) {
+void slo_metrics(MetricsWriter& out, const slo::Judge& judge, TimeUs now) {
+  static constexpr std::string_view kQuantiles[] = {"0.5", "0.95", "0.99"};
+  const auto latency = judge.latency_quantiles(now - kMinute, now, {0.5, 0.95, 0.99});
+  out.family("supyo_e2e_latency_seconds", "gauge", "From event time until readers saw the record, over what became visible in the last minute.");
+  for (std::size_t i = 0; i < latency.size() && i < std::size(kQuantiles); ++i) {
+    if (latency[i] >= 0) out.sample("supyo_e2e_latency_seconds", seconds(latency[i]), label("quantile", kQuantiles[i]));
+  }
   const slo::Decision decision = judge.decision();
   out.family("supyo_slo_state", "gauge", "1 for the state that the objectives put the pipeline in; consumer lag takes no part in it.");
   for (const auto state : {slo::State::kOk, slo::State::kAtRisk, slo::State::kIncident, slo::State::kUnknown})
@@ -102,7 +117,7 @@ void slo_metrics(MetricsWriter& out, const slo::Judge& judge) {
 std::string metrics_text(const runtime::JobStats& stats, const slo::Judge* judge) {
   MetricsWriter out;
   job_metrics(out, stats);
-  if (judge != nullptr) slo_metrics(out, *judge);
+  if (judge != nullptr) slo_metrics(out, *judge, stats.now_us);
   return out.take();
 }
 

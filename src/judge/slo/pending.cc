@@ -74,20 +74,39 @@ void PendingRecords::add(Epoch epoch, std::uint32_t split, std::span<const TimeU
 }
 
 void PendingRecords::fold(Chunk& chunk) {
-  std::map<std::pair<TimeUs, TimeUs>, std::uint32_t> cells;
-  for (std::size_t i = 0; i < chunk.event_us.size(); ++i) {
-    cells[{round_down(chunk.event_us[i], kFoldUs), round_down(chunk.produce_us[i], kFoldUs)}] += chunk.count_at(i);
+  const std::size_t rows = chunk.event_us.size();
+  if (rows == 0) return;
+  const auto [event_low, event_high] = std::minmax_element(chunk.event_us.begin(), chunk.event_us.end());
+  const auto [produce_low, produce_high] = std::minmax_element(chunk.produce_us.begin(), chunk.produce_us.end());
+  const TimeUs event_base = round_down(*event_low, kFoldUs), produce_base = round_down(*produce_low, kFoldUs);
+  const auto across = static_cast<std::uint64_t>((*event_high - event_base) / kFoldUs) + 1;
+  const auto down = static_cast<std::uint64_t>((*produce_high - produce_base) / kFoldUs) + 1;
+  std::vector<TimeUs> event, produce;
+  std::vector<std::uint32_t> counts;
+  const auto keep = [&](std::uint64_t e, std::uint64_t p, std::uint32_t n) {
+    event.push_back(event_base + static_cast<TimeUs>(e) * kFoldUs);
+    produce.push_back(produce_base + static_cast<TimeUs>(p) * kFoldUs);
+    counts.push_back(n);
+  };
+  const auto cell_of = [&](std::size_t i) {
+    return std::pair(static_cast<std::uint64_t>((chunk.event_us[i] - event_base) / kFoldUs), static_cast<std::uint64_t>((chunk.produce_us[i] - produce_base) / kFoldUs));
+  };
+  constexpr std::uint64_t kDense = 1 << 16;  // records of one epoch lie close together, as a rule: a plain array of cells
+  if (across <= kDense && down <= kDense && across * down <= kDense) {
+    std::vector<std::uint32_t> cells(across * down, 0);
+    for (std::size_t i = 0; i < rows; ++i) {
+      const auto [e, p] = cell_of(i);
+      cells[e * down + p] += chunk.count_at(i);
+    }
+    for (std::uint64_t c = 0; c < cells.size(); ++c) if (cells[c] > 0) keep(c / down, c % down, cells[c]);
+  } else {
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint32_t> cells;
+    for (std::size_t i = 0; i < rows; ++i) cells[cell_of(i)] += chunk.count_at(i);
+    for (const auto& [cell, n] : cells) keep(cell.first, cell.second, n);
   }
-  chunk.event_us.clear();
-  chunk.produce_us.clear();
-  chunk.counts.clear();
-  for (const auto& [times, n] : cells) {
-    chunk.event_us.push_back(times.first);
-    chunk.produce_us.push_back(times.second);
-    chunk.counts.push_back(n);
-  }
-  chunk.event_us.shrink_to_fit();
-  chunk.produce_us.shrink_to_fit();
+  chunk.event_us = std::move(event);
+  chunk.produce_us = std::move(produce);
+  chunk.counts = std::move(counts);
   chunk.min_event_us = round_down(chunk.min_event_us, kFoldUs);
 }
 
@@ -98,12 +117,30 @@ void PendingRecords::cut(Epoch epoch, TimeUs now_us) {
   }
 }
 
-void PendingRecords::append(Chunk& to, const Chunk& from, std::size_t i) {
-  to.event_us.push_back(from.event_us[i]);
-  to.produce_us.push_back(from.produce_us[i]);
-  if (!from.counts.empty()) to.counts.push_back(from.counts[i]);
-  to.records += from.count_at(i);
-  note(to, from.event_us[i]);
+void PendingRecords::split(Chunk& chunk, TimeUs watermark_us, Chunk& out) {
+  chunk.records = 0;
+  chunk.min_event_us = kTimeMax;
+  chunk.max_event_us = kTimeMin;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < chunk.event_us.size(); ++i) {
+    const TimeUs event = chunk.event_us[i];
+    if (event <= watermark_us) {
+      out.event_us.push_back(event);
+      out.produce_us.push_back(chunk.produce_us[i]);
+      if (!chunk.counts.empty()) out.counts.push_back(chunk.counts[i]);
+      out.records += chunk.count_at(i);
+      continue;
+    }
+    chunk.records += chunk.count_at(i);
+    note(chunk, event);
+    chunk.event_us[kept] = event;
+    chunk.produce_us[kept] = chunk.produce_us[i];
+    if (!chunk.counts.empty()) chunk.counts[kept] = chunk.counts[i];
+    ++kept;
+  }
+  chunk.event_us.resize(kept);
+  chunk.produce_us.resize(kept);
+  if (!chunk.counts.empty()) chunk.counts.resize(kept);
 }
 
 void PendingRecords::finish(Epoch epoch, bool hold, TimeUs watermark_us, const std::function<void(const Chunk&)>& done) {
@@ -116,19 +153,16 @@ void PendingRecords::finish(Epoch epoch, bool hold, TimeUs watermark_us, const s
       c.records = 0;
       continue;
     }
-    Chunk out, kept;
-    for (Chunk* part : {&out, &kept}) {
-      part->epoch = c.epoch;
-      part->split = c.split;
-      part->taken_records = c.taken_records;
-      part->taken_sum_us = c.taken_sum_us;
-      part->taken_base_us = c.taken_base_us;
-      part->first_cut_us = c.first_cut_us;
-    }
-    for (std::size_t i = 0; i < c.event_us.size(); ++i) append(c.event_us[i] <= watermark_us ? out : kept, c, i);
+    Chunk out;
+    out.epoch = c.epoch;
+    out.split = c.split;
+    out.taken_records = c.taken_records;
+    out.taken_sum_us = c.taken_sum_us;
+    out.taken_base_us = c.taken_base_us;
+    out.first_cut_us = c.first_cut_us;
+    split(c, watermark_us, out);
     records_ -= out.records;
     done(out);
-    c = std::move(kept);
   }
   std::erase_if(chunks_, [&](Chunk& c) {
     if (c.records > 0) return false;

@@ -75,7 +75,8 @@ class PendingRecords {
  private:
   Chunk& chunk_of(Epoch epoch, std::uint32_t split);
   static void fold(Chunk& chunk);
-  static void append(Chunk& to, const Chunk& from, std::size_t i);
+  /// Moves the records whose event time `watermark_us` has reached from `chunk` to `out`.
+  static void split(Chunk& chunk, TimeUs watermark_us, Chunk& out);
   std::deque<Chunk> chunks_;                     ///< in epoch order
   std::vector<std::vector<TimeUs>> spare_;       ///< buffers of finished chunks, used again
   std::uint64_t records_ = 0;

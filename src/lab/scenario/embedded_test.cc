@@ -9,13 +9,15 @@
 namespace supyo::scenario {
 namespace {
 
-/// The shipped scenario on the real engine, log and table, at a rate that a test can afford.
+/// The shipped scenario on the real engine, log and table, at a rate and a length that a test can afford (`make demo` runs all of it).
 Result<LabResult> run(const std::string& name) {
   env::RealEnv real;
   auto s = load_scenario(real.env().files, SUPYO_SOURCE_DIR "/scenarios/" + name + ".yaml");
   if (!s) return fail(s.error());
   s->workload.tps = 50;
   s->linger_us = 50 * kMillisecond;
+  s->phases[0].length_us = s->phases[1].length_us = 3 * kMinute;
+  s->phases[2].length_us = kMinute;
   const auto bench = make_embedded_bench();
   return run_scenario(real.env(), *s, *bench, {.root = SUPYO_SOURCE_DIR, .directory = testing::TempDir() + "supyo_engine_" + name, .repeat = "supyo lab run " + name});
 }

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "cli/signals.h"
 #include "core/env/env.h"
 #include "sql/syntax/diagnostic.h"
 
@@ -36,7 +37,8 @@ Result<std::string> read_text(const Context& context, const std::string& path) {
     char chunk[65536];
     while (true) {
       const ssize_t n = ::read(STDIN_FILENO, chunk, sizeof chunk);
-      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EINTR && !stop_requested()) continue;
+      if (n < 0 && errno == EINTR) return fail(ErrorCode::kCancelled, "stopped while reading standard input");
       if (n < 0) return fail(ErrorCode::kIo, "standard input cannot be read");
       if (n == 0) return text;
       text.append(chunk, static_cast<std::size_t>(n));

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
@@ -104,6 +106,10 @@ int run_command_line(int argc, char** argv) {
   install_signal_handlers();
   env::RealEnv real;
   Context context{real.env(), ::isatty(STDOUT_FILENO) != 0, ::isatty(STDERR_FILENO) != 0};
+  if (char* directory = ::getcwd(nullptr, 0); directory != nullptr) {
+    context.working_directory = directory;
+    std::free(directory);
+  }
   int result = kFine;
 
   CLI::App app{std::string(kAbout), "supyo"};

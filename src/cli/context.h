@@ -28,6 +28,8 @@ struct Context {
   env::Env env;
   bool out_is_terminal = false;
   bool error_is_terminal = false;
+  /// Absolute: relative paths in SQL options start here, and Iceberg metadata names files by full paths.
+  std::string working_directory = ".";
 };
 
 /// Whole blocks, never interleaved: any thread. A reader that went away (`| head`) ends the process quietly, as it does other tools.

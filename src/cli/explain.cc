@@ -25,7 +25,7 @@ int run_explain(Context& context, const ExplainOptions& options) {
   const std::optional<Script> script = read_script(context, options.file, options.variables, result);
   if (!script) return result;
   job::EngineOptions engine_options;
-  engine_options.base_directory = ".";
+  engine_options.base_directory = context.working_directory;
   const auto settings = parse_assignments(options.settings, "--set");
   if (!settings) return report(settings.error());
   engine_options.settings = *settings;

@@ -98,7 +98,7 @@ int run_late(Context& context, const LateOptions& options) {
   const auto settings = parse_assignments(options.settings, "--set");
   if (!settings) return report(settings.error());
   job::EngineOptions engine_options;
-  engine_options.base_directory = ".";
+  engine_options.base_directory = context.working_directory;
   engine_options.settings = *settings;
   auto engine = job::Engine::create(context.env, std::move(engine_options));
   if (!engine) return report(engine.error());

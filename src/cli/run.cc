@@ -111,7 +111,7 @@ class Run {
       SUPYO_ASSIGN(listen_, http::parse_listen_address(*options_.serve));
     }
     SUPYO_ASSIGN(engine_options_.settings, parse_assignments(options_.settings, "--set"));
-    engine_options_.base_directory = ".";
+    engine_options_.base_directory = context_.working_directory;
     engine_options_.state_dir = options_.state;
     engine_options_.print = print_target();
     engine_options_.replay_column = options_.replay;

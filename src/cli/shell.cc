@@ -17,7 +17,7 @@ constexpr DurationUs kControlTimeout = kMinute;
 Result<std::unique_ptr<Shell>> Shell::create(const Context& context, RowFormat format, const std::string& state_dir, bool talkative) {
   std::unique_ptr<Shell> shell(new Shell(context, format, state_dir, talkative));
   job::EngineOptions options;
-  options.base_directory = ".";
+  options.base_directory = context.working_directory;
   options.state_dir = state_dir;
   options.keep_state = false;
   options.print = print_target();

@@ -26,11 +26,11 @@ FROM numbers;
 )";
 
 Result<std::unique_ptr<Engine>> make_engine(env::SimEnv& sim, std::string state_dir, std::uint64_t seed) {
-  return Engine::create(sim.env(), {.base_directory = "/work", .state_dir = std::move(state_dir), .print = {}, .settings = {}, .replay_column = {}, .costs = {}, .seed = seed});
+  return Engine::create(sim.env(), {.base_directory = "/job", .state_dir = std::move(state_dir), .print = {}, .settings = {}, .replay_column = {}, .costs = {}, .seed = seed});
 }
 
 Status run(env::SimEnv& sim, std::uint64_t seed) {
-  SUPYO_ASSIGN(const auto engine, make_engine(sim, "/work/state", seed));
+  SUPYO_ASSIGN(const auto engine, make_engine(sim, "/job/state", seed));
   SUPYO_ASSIGN(const plan::Job job, engine->load(kPipeline, {}));
   SUPYO_ASSIGN(const auto runner, engine->start(job));
   SUPYO_TRY(runner->run_stepped([&](TimeUs t) { sim.clock().advance_to(t == kTimeMax ? sim.clock().now_us() + kSecond : t); }));
@@ -39,7 +39,7 @@ Status run(env::SimEnv& sim, std::uint64_t seed) {
 
 Result<std::vector<std::string>> select(env::SimEnv& sim, std::string_view query) {
   SUPYO_ASSIGN(const auto engine, make_engine(sim, "", 1));
-  const std::string text = "CREATE CATALOG lake WITH ('type' = 'iceberg', 'catalog-type' = 'hadoop', 'warehouse' = 'file:///work/warehouse'); " + std::string(query);
+  const std::string text = "CREATE CATALOG lake WITH ('type' = 'iceberg', 'catalog-type' = 'hadoop', 'warehouse' = 'file:///job/warehouse'); " + std::string(query);
   SUPYO_ASSIGN(const auto statements, syntax::parse_script(text));
   plan::Job job;
   for (const syntax::Statement& statement : statements) {
@@ -78,7 +78,7 @@ TEST(IcebergSql, RowsGoInAndComeBack) {
   const auto some = select(sim, "SELECT amount, id FROM lake.db.t WHERE parity = 'odd' AND id < 6");
   ASSERT_TRUE(some) << some.error().to_string();
   EXPECT_EQ(*some, (std::vector<std::string>{"1.00|1|", "3.00|3|", "5.00|5|"}));
-  EXPECT_GE(iceberg::load_table(sim.files(), "/work/warehouse/db/t")->metadata.snapshots.size(), 4U);
+  EXPECT_GE(iceberg::load_table(sim.files(), "/job/warehouse/db/t")->metadata.snapshots.size(), 4U);
 }
 
 TEST(IcebergSql, CrashesLoseAndRepeatNothing) {

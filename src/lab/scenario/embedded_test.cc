@@ -19,7 +19,7 @@ Result<LabResult> run(const std::string& name) {
   s->phases[0].length_us = s->phases[1].length_us = 3 * kMinute;
   s->phases[2].length_us = kMinute;
   const auto bench = make_embedded_bench();
-  return run_scenario(real.env(), *s, *bench, {.root = SUPYO_SOURCE_DIR, .directory = testing::TempDir() + "supyo_engine_" + name, .repeat = "supyo lab run " + name});
+  return run_scenario(real.env(), *s, *bench, {.root = SUPYO_SOURCE_DIR, .directory = testing::TempDir() + "supyo_engine_" + env::new_uuid(real.env().random), .repeat = "supyo lab run " + name});
 }
 
 TEST(EmbeddedPipeline, TheLabHoldsOnTheEngine) {

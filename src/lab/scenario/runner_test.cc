@@ -18,7 +18,7 @@ Result<LabResult> run(const std::string& name, PaperBench bench = {}, std::vecto
   s->workload.tps = 40;  // the paper pipeline is exact at any rate
   s->linger_us = 100 * kMillisecond;
   for (const std::string& k : knobs) SUPYO_TRY(set_knob(*s, k));
-  return run_scenario(real.env(), *s, bench, {.root = SUPYO_SOURCE_DIR, .directory = testing::TempDir() + "supyo_lab_" + name, .repeat = "supyo lab run " + name});
+  return run_scenario(real.env(), *s, bench, {.root = SUPYO_SOURCE_DIR, .directory = testing::TempDir() + "supyo_lab_" + env::new_uuid(real.env().random), .repeat = "supyo lab run " + name});
 }
 
 bool guard_ok(const LabResult& r, std::string_view id) {

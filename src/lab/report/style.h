@@ -74,6 +74,7 @@ caption{text-align:left;color:var(--soft);font-size:.93rem;padding:0 0 6px}
 th,td{text-align:left;padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
 thead th{font-size:.86rem;color:var(--soft);font-weight:600}
 tbody th{font-weight:550}
+th,td{overflow-wrap:anywhere}
 figure table{font-size:.88rem;margin-top:8px;border-top:1px solid var(--line)}figure th,figure td{padding-top:4px;padding-bottom:4px}figure tr:last-child th,figure tr:last-child td{border-bottom:0}figure caption{font-size:.85rem;padding:8px 0 2px;caption-side:top}
 td.n,th.n{text-align:right;padding-right:20px;white-space:nowrap}
 .yes::before{content:"\2713\00a0";font-weight:700}.no::before{content:"\2717\00a0";font-weight:700}.no{color:var(--bad-ink);font-weight:650}
@@ -88,7 +89,7 @@ code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",mo
 footer{color:var(--soft);font-size:.88rem;padding-top:36px;padding-bottom:48px}
 @media (max-width:760px){.tiles{grid-template-columns:1fr 1fr}.cols{grid-template-columns:1fr}}
 @media (max-width:640px){body{font-size:15.5px}main,header,footer{padding-left:14px;padding-right:14px}header{padding-top:24px}h1{font-size:1.6rem}svg.wide{display:none}svg.narrow{display:block}figure{padding:12px 10px 8px}.tiles .big{font-size:1.35rem}
-.tiles{gap:10px}.tiles li{padding:10px 12px}section{margin-top:34px}.verdict{flex-direction:column;gap:4px;padding:12px 14px}td,th{padding-right:8px}td.n,th.n{padding-right:10px}
+.tiles{gap:10px}.tiles li{padding:10px 12px}section{margin-top:34px}.verdict{flex-direction:column;gap:4px;padding:12px 14px}td,th{padding-right:8px}td.n,th.n{padding-right:10px;white-space:normal;overflow-wrap:normal}
 table.stack thead{display:none}table.stack,table.stack tbody,table.stack tr,table.stack th,table.stack td{display:block;border:0;padding:0}table.stack tr{border-bottom:1px solid var(--line);padding:8px 0}table.stack td.n{text-align:left;white-space:normal}table.stack td[data-h]::before{content:attr(data-h) " ";color:var(--soft)}}
 @media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000;--soft:#333;--line:#aaa;--grid:#ddd;--fault:#eee;--p50:#446;--p95:#003d7a;--p99:#5a1f6b;--lag:#6b3d00;--lag2:#3c4a10;--one:#064;--ghost:#777;--bad:#a00;--bad-ink:#800;--ok:#e5f1ea;--ok-ink:#063;--risk:#f6dfa6;--unknown:#ddd;--quiet:#eee;--limit:#a00;--w1:#c3ccd4;--w2:#9fb8cf;--w3:#6f9bc4;--w4:#d8b365;--w5:#8cbf9f;--w6:#c4584f}
 body{font-size:10.5pt}main,header,footer{max-width:none;padding:0}section{margin-top:22px}svg.wide{display:block}svg.narrow{display:none}h1{font-size:20pt}.tiles{grid-template-columns:repeat(4,1fr)}.cols{grid-template-columns:1fr 1fr}tr,.verdict,.tiles{break-inside:avoid}h2,h3,figcaption{break-after:avoid}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}@page{margin:14mm}}

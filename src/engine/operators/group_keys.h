@@ -77,9 +77,9 @@ class GroupKeys {
     return t.width() == 8 ? Shape::kEightBytes : (t.width() == 4 ? Shape::kFourBytes : Shape::kGeneral);
   }
 
-  /// Where `n` bytes can be written at the end.
+  /// Where `n` bytes can be written at the end; never null, also for the key of no columns.
   char* room(std::size_t n) {
-    if (bytes_.size() - size_ < n) [[unlikely]] bytes_.resize(std::max(bytes_.size() * 2, size_ + n + 4096));
+    if (bytes_.size() - size_ <= n) [[unlikely]] bytes_.resize(std::max(bytes_.size() * 2, size_ + n + 4096));
     return bytes_.data() + size_;
   }
 
@@ -100,7 +100,7 @@ class GroupKeys {
         char* p = room(2 + 0x80);
         p[0] = 0;
         p[1] = static_cast<char>(text.size());
-        std::memcpy(p + 2, text.data(), text.size());
+        std::copy(text.begin(), text.end(), p + 2);  // not memcpy: an empty text may have no address
         size_ += 2 + text.size();
         return;
       }

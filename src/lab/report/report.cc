@@ -152,6 +152,7 @@ class Page {
     lag.push_back({"Raw threshold", segments(a.t_s, [&](std::size_t i) -> std::pair<std::string, std::string> { return raw[i] ? std::pair<std::string, std::string>{"bad", "alarm"} : std::pair<std::string, std::string>{"quiet", "silent"}; })});
     if (const slo::Column* b = a.column("burrow")) {
       lag.push_back({"Burrow's rules", segments(a.t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
+                       if (std::isnan(b->values[i])) return {"unknown", "not enough seen"};
                        switch (static_cast<int>(b->values[i])) {
                          case 0: return {"quiet", "OK"};
                          case 1: return {"risk", "WARNING"};

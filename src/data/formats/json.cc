@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <unordered_map>
 
 #include "core/base/check.h"
@@ -99,14 +100,14 @@ class JsonDecoder final : public Decoder {
   // Producers write fields in the same order record after record: the key seen at this position last time is tried first.
   int column_at(std::size_t position, sj::ondemand::field& field) {
     const sj::ondemand::raw_json_string raw = field.key();
-    if (position < order_.size() && raw.unsafe_is_equal(order_[position].key)) return order_[position].column;
+    if (position < order_.size() && order_[position].is(raw.raw())) return order_[position].column;
     std::string_view key;
     if (field.unescaped_key().get(key)) return kSkip;
     const auto it = column_of_.find(std::string(key));
     const int column = it == column_of_.end() ? kSkip : it->second;
-    if (position < 256 && key.find('\\') == std::string_view::npos && key.find('"') == std::string_view::npos) {
+    if (position < 256 && key.size() < kPadding && key.find('\\') == std::string_view::npos && key.find('"') == std::string_view::npos) {
       if (position >= order_.size()) order_.resize(position + 1);
-      order_[position] = {std::string(key), column};
+      order_[position] = Expected(key, column);
     }
     return column;
   }
@@ -161,8 +162,23 @@ class JsonDecoder final : public Decoder {
     return "a number where another type is declared";
   }
 
+  /// A key as it stands in the record, with its closing quote. Up to eight bytes compare as one number: most keys do.
   struct Expected {
-    std::string key;
+    Expected() = default;
+    Expected(std::string_view name, int c) : quoted(std::string(name) + '"'), column(c) {
+      const std::size_t n = std::min<std::size_t>(quoted.size(), 8);
+      std::memcpy(&head, quoted.data(), n);
+      mask = n == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * n)) - 1;
+    }
+    /// `at` is followed by kPadding readable bytes, see may_read_past.
+    bool is(const char* at) const {
+      std::uint64_t word = 0;
+      std::memcpy(&word, at, 8);
+      return ((word ^ head) & mask) == 0 && (quoted.size() <= 8 || std::memcmp(at + 8, quoted.data() + 8, quoted.size() - 8) == 0);
+    }
+    std::string quoted = "\"";
+    std::uint64_t head = '"';
+    std::uint64_t mask = 0xff;
     int column = kSkip;
   };
 

@@ -7,6 +7,7 @@
 #include "cli/context.h"
 #include "cli/rows.h"
 #include "data/types/builder.h"
+#include "engine/job/connectors.h"
 
 namespace supyo::cli {
 namespace {
@@ -120,6 +121,25 @@ TEST_F(InFolder, RunsAFile) {
   const Ran plan = run({"explain", file, "--var", "DIR=" + folder_.string()});
   EXPECT_EQ(plan.status, kFine) << plan.error;
   EXPECT_THAT(plan.out, HasSubstr("events"));
+}
+
+TEST(Reference, ConnectorsInDocsAreCurrent) {
+  const std::string path = std::string(SUPYO_SOURCE_DIR) + "/docs/reference/connectors.md";
+  const std::string now = catalog::connector_reference(job::connector_registry());
+  if (std::getenv("SUPYO_UPDATE") != nullptr) std::ofstream(path) << now;
+  std::ifstream in(path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  EXPECT_EQ(text.str(), now) << "renew it: SUPYO_UPDATE=1 and this test";
+}
+
+TEST_F(InFolder, ASelectSaysWhatItCouldNotRead) {
+  write("in.csv", "a,1\nb,two\na,3\n");
+  const std::string query = "CREATE TABLE i (name STRING, n BIGINT) WITH ('connector'='filesystem', 'path'='" + path("in.csv") + "', 'format'='csv'); SELECT n FROM i";
+  const Ran ran = run({"sql", "--format", "csv", "-e", query});
+  EXPECT_EQ(ran.status, kFine) << ran.error;
+  EXPECT_EQ(ran.out, "n\n1\n3\n");
+  EXPECT_THAT(ran.error, HasSubstr("1 record could not be read"));
 }
 
 TEST_F(InFolder, AFinishedJobDoesNothingAgain) {

@@ -62,6 +62,18 @@ Status Shell::execute(const syntax::Statement& statement) {
   return show_jobs();
 }
 
+namespace {
+/// What is not in the result is said beside it, on standard error: the rows stay clean for a pipe.
+void tell_what_is_missing(const runtime::JobStats& stats) {
+  if (stats.dead > 0)
+    write_error(fmt::format("{} {} could not be read as rows: `supyo run FILE --state DIR` keeps them, with the reason, in `TABLE$dead`\n", grouped(stats.dead),
+                            stats.dead == 1 ? "record" : "records"));
+  if (stats.late > 0)
+    write_error(fmt::format("{} {} came too late for the result: `supyo run FILE --state DIR` keeps them in `TABLE$late`\n", grouped(stats.late),
+                            stats.late == 1 ? "row" : "rows"));
+}
+}  // namespace
+
 Status Shell::run_job(const plan::Job& job) {
   const TimeUs begin = context_.env.clock.monotonic_us();
   DriveOptions drive_options;
@@ -73,6 +85,7 @@ Status Shell::run_job(const plan::Job& job) {
       write_out(fmt::format("{} rows written in {}{}\n", grouped(runner->stats().rows_out), human_duration(context_.env.clock.monotonic_us() - begin),
                             result.state == runtime::JobState::kStopped ? " (stopped)" : ""));
     }
+    tell_what_is_missing(runner->stats());
     return ok();
   }
   SUPYO_ASSIGN(const plan::PhysicalPlan physical, engine_->plan(job));
@@ -84,6 +97,7 @@ Status Shell::run_job(const plan::Job& job) {
   const auto result = drive(context_, *runner, drive_options);
   printer.finish(context_.env.clock.monotonic_us() - begin);
   if (!result) return fail(result.error());
+  tell_what_is_missing(runner->stats());
   return ok();
 }
 

@@ -4,6 +4,7 @@
 #include "connect/generator/generator.h"
 #include "connect/iceberg/iceberg.h"
 #include "connect/stream/stream.h"
+#include "data/formats/format.h"
 
 namespace supyo::job {
 namespace {
@@ -12,6 +13,15 @@ using SourceResult = Result<std::shared_ptr<dataflow::Source>>;
 using SinkResult = Result<std::shared_ptr<dataflow::Sink>>;
 
 void add(std::map<std::string, Connector>& all, Connector c) { all.emplace(c.descriptor.name, std::move(c)); }
+
+std::vector<catalog::OptionSpec> format_option_specs(const std::string& format) {
+  using K = catalog::OptionSpec::Kind;
+  std::vector<catalog::OptionSpec> out;
+  for (formats::FormatOptionSpec& f : formats::format_options(format))
+    out.push_back({.key = format + "." + f.key, .kind = f.allowed.empty() ? K::kText : K::kEnum, .default_value = std::move(f.default_value),
+                   .allowed = std::move(f.allowed), .help = std::move(f.help)});
+  return out;
+}
 
 }  // namespace
 
@@ -31,6 +41,16 @@ const std::map<std::string, Connector>& connectors() {
     add(m, {connect::iceberg_descriptor(), [](S r, C c) -> SourceResult { return connect::make_iceberg_source(r, c.env); },
             [](K r, C c) -> SinkResult { return connect::make_iceberg_sink(r, c.env); }});
     return m;
+  }();
+  return all;
+}
+
+const catalog::ConnectorRegistry& connector_registry() {
+  static const catalog::ConnectorRegistry all = [] {
+    catalog::ConnectorRegistry r;
+    for (const auto& [name, c] : connectors()) r.add(c.descriptor);
+    for (const std::string& format : formats::format_names()) r.add_format(format, format_option_specs(format));
+    return r;
   }();
   return all;
 }

@@ -28,6 +28,8 @@ struct Connector {
 
 /// All connectors by name. 'kafka' is one descriptor; its servers decide which room serves it.
 const std::map<std::string, Connector>& connectors();
+/// Their declarations, and the formats': what the planner checks options against.
+const catalog::ConnectorRegistry& connector_registry();
 /// CREATE CATALOG factories by 'type'.
 std::map<std::string, catalog::ExternalCatalogFactory> catalog_factories(const env::Env& env);
 

@@ -48,28 +48,9 @@ struct Engine::Impl {
   Impl(const env::Env& e, EngineOptions o)
       : env(e),
         options(std::move(o)),
-        catalog(registry(), catalog_factories(env), options.base_directory),
+        catalog(connector_registry(), catalog_factories(env), options.base_directory),
         system(env, options.state_dir),
         planner(catalog, functions, settings, planner_options()) {}
-
-  static std::vector<catalog::OptionSpec> format_option_specs(const std::string& format) {
-    using K = catalog::OptionSpec::Kind;
-    std::vector<catalog::OptionSpec> out;
-    for (formats::FormatOptionSpec& f : formats::format_options(format))
-      out.push_back({.key = format + "." + f.key, .kind = f.allowed.empty() ? K::kText : K::kEnum, .default_value = std::move(f.default_value),
-                     .allowed = std::move(f.allowed), .help = std::move(f.help)});
-    return out;
-  }
-
-  static const catalog::ConnectorRegistry& registry() {
-    static const catalog::ConnectorRegistry all = [] {
-      catalog::ConnectorRegistry r;
-      for (const auto& [name, c] : connectors()) r.add(c.descriptor);
-      for (const std::string& format : formats::format_names()) r.add_format(format, format_option_specs(format));
-      return r;
-    }();
-    return all;
-  }
 
   plan::PlannerOptions planner_options() {
     plan::PlannerOptions p;

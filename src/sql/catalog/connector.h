@@ -58,6 +58,9 @@ class ConnectorRegistry {
   std::map<std::string, ConnectorDescriptor> by_name_;
 };
 
+/// docs/reference/connectors.md, from the declarations.
+std::string connector_reference(const ConnectorRegistry& registry);
+
 /// Checks a table's options against its connector's (and format's) declarations: kUnknownOption with did-you-mean, kMissingOption, kBadOptionValue.
 Status check_options(const Options& options, const ConnectorDescriptor& connector, const std::vector<OptionSpec>& format_options);
 /// What is wrong with a table's options, and at which key: for a position in the user's text.

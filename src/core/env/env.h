@@ -120,12 +120,15 @@ class Threads {
   virtual void idle(DurationUs us) = 0;
 };
 
-/// Everything that is not deterministic, in one bundle that is handed down by constructors. `threads` is null in simulation.
+class Net;   // core/env/net.h
+
+/// Everything that is not deterministic, in one bundle that is handed down by constructors. `threads` and `net` are null in simulation.
 struct Env {
   Clock& clock;
   Files& files;
   Random& random;
   Threads* threads = nullptr;
+  Net* net = nullptr;
 };
 
 /// "a" + "b" -> "a/b"

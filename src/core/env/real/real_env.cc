@@ -10,6 +10,7 @@
 
 #include "core/base/check.h"
 #include "core/env/real/real_files.h"
+#include "core/env/real/real_net.h"
 
 namespace supyo::env {
 namespace {
@@ -69,7 +70,8 @@ struct RealEnv::Impl {
   RealFiles files;
   RealRandom random;
   RealThreads threads;
-  Env env{.clock = clock, .files = files, .random = random, .threads = &threads};
+  RealNet net;
+  Env env{.clock = clock, .files = files, .random = random, .threads = &threads, .net = &net};
 };
 
 RealEnv::RealEnv() : impl_(std::make_unique<Impl>()) {}

@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
@@ -9,6 +11,7 @@
 #include "data/log/examine.h"
 #include "data/log/frame.h"
 #include "data/log/mark.h"
+#include "data/log/producer_state.h"
 #include "data/log/topic.h"
 
 namespace supyo::log {
@@ -23,6 +26,30 @@ struct Recovery {
 enum class CommitResult : std::uint8_t {
   kVisibleNow,
   kWasVisible,   ///< an earlier call (before a crash, perhaps) had committed it
+};
+
+/// What became of a Kafka batch. Each but the first two is an error of Kafka's; nothing was appended then.
+enum class KafkaOutcome : std::uint8_t {
+  kAppended,
+  kDuplicate,            ///< accepted before: `base` is the offset it has
+  kCorrupt,              ///< CORRUPT_MESSAGE
+  kUnsupportedMagic,     ///< UNSUPPORTED_FOR_MESSAGE_FORMAT
+  kUnsupportedCodec,     ///< UNSUPPORTED_COMPRESSION_TYPE
+  kInvalidRecord,        ///< INVALID_RECORD: counts, offsets, a control batch from a client, no key in a compacted topic
+  kInvalidTimestamp,     ///< INVALID_TIMESTAMP: too far from now (message.timestamp.before/after.max.ms)
+  kTooLarge,             ///< MESSAGE_TOO_LARGE (max.message.bytes)
+  kOutOfOrderSequence,   ///< OUT_OF_ORDER_SEQUENCE_NUMBER
+  kFencedEpoch,          ///< INVALID_PRODUCER_EPOCH
+  kInvalidTransaction,   ///< INVALID_TXN_STATE
+  kFencedCoordinator,    ///< TRANSACTION_COORDINATOR_FENCED (end_transaction only)
+};
+struct KafkaAppend {
+  KafkaOutcome outcome = KafkaOutcome::kAppended;
+  Offset base;                           ///< kAppended, kDuplicate
+  Offset last;                           ///< kAppended, kDuplicate: durable once synced_end() lies above it
+  std::int64_t log_append_time_ms = -1;  ///< -1 unless the topic stamps batches (LogAppendTime)
+  std::string why;                       ///< of an error, for the answer's error_message and the log
+  bool accepted() const { return outcome == KafkaOutcome::kAppended || outcome == KafkaOutcome::kDuplicate; }
 };
 
 /// The one writer of a partition: holds its lock while it lives. One thread.
@@ -42,6 +69,22 @@ class PartitionWriter {
   /// Errors: kDiskFull, kIo (nothing was appended; the next append takes the same place), kLogClosed,
   /// kSinkOfOtherJob (another writer's prepared epoch waits for its commit).
   Result<Offset> append(const RecordBatch& batch, Transaction transaction = {});
+
+  /// Appends one Kafka batch (message format v2) as it came: only base offset and leader epoch are written into it, and its time when the topic stamps
+  /// batches. Checked as Kafka checks it, records too. A duplicate may not be durable yet: answer it only when synced_end() lies above `last`.
+  /// Errors: those of append(); kSinkOfOtherJob while a job's prepared epoch waits.
+  Result<KafkaAppend> append_kafka(std::string_view batch, std::int32_t leader_epoch = 0);
+  /// Ends a producer's transaction here: appends the control batch. `base` is its offset. Also without an open transaction (Kafka writes a marker then, too).
+  /// kFencedEpoch, kFencedCoordinator.
+  Result<KafkaAppend> end_transaction(std::int64_t producer_id, std::int16_t producer_epoch, KafkaMarker marker, std::int32_t leader_epoch = 0);
+  /// Open transactions, sequences. Recovered at open: producers seen within producer.id.expiration.ms (expire_producers) and not lost with damage.
+  const ProducerStates& producers() const { return producers_; }
+  std::size_t expire_producers(TimeUs before_us) { return producers_.expire(before_us); }
+
+  /// Takes over a configuration that alter_topic_config() or add_partitions() gave. Never another topic's.
+  void set_config(const TopicConfig& config) { topic_.config = config; }
+  const TopicConfig& config() const { return topic_.config; }
+
   /// Makes everything appended durable: it is acknowledged when this returns.
   Status sync();
   /// Tells readers what is durable. Not synced: a mark that a crash takes back only hides records until the next publication.
@@ -108,6 +151,8 @@ class PartitionWriter {
   std::uint64_t reserved_ = 0;           ///< size of that file
   std::vector<SegmentInfo> segments_;
   std::vector<StagedEpoch> staged_;
+  ProducerStates producers_;
+  std::map<Offset, Offset> ending_;      ///< ended transactions whose marker is not durable yet: begin -> marker
   Offset next_;
   Offset synced_;
   Offset synced_base_;                   ///< segment and place where the synced records end

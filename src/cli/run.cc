@@ -90,7 +90,7 @@ class Run {
  private:
   bool replays() const { return !options_.replay.empty(); }
   runtime::VirtualCosts costs() const { return replays() ? kReplayCosts : runtime::VirtualCosts{}; }
-  env::Env env() { return replays() ? env::Env{clock_, context_.env.files, context_.env.random, nullptr} : context_.env; }
+  env::Env env() { return replays() ? env::Env{.clock = clock_, .files = context_.env.files, .random = context_.env.random} : context_.env; }
 
   /// A replay runs months in seconds: it is judged every ten minutes of its time, and hours without rows are nights, not silence.
   slo::JudgeOptions judge_options() const {

@@ -22,17 +22,18 @@ MACHINE = [
     ("socket", r"(?<![\w:])::(socket|connect|bind|listen|accept)\s*\(|#include <(sys/socket|netinet/in|netdb|arpa/inet)\.h>"),
     ("thread", r"\bstd::(thread|jthread|async|this_thread)\b|\bpthread_create\b|\b(usleep|nanosleep|sleep_for|sleep_until)\b"),
     ("random", r"\bstd::(random_device|mt19937|mt19937_64|default_random_engine)\b|\bgetrandom\s*\(|[^\w]s?rand\s*\("),
+    ("process", r"\b(posix_spawnp?|v?fork|exec[lv]p?e?|popen|wait4|waitpid|waitid)\s*\(|(?<![\w:])::kill\s*\(|std::system\s*\("),
     ("environment", r"\b(secure_)?getenv\s*\("),
 ]
 MACHINE_ALLOWED = {
     # room or file: kinds
-    "src/core/env/real/": {"clock", "file", "socket", "thread", "random"},
+    "src/core/env/real/": {"clock", "file", "socket", "thread", "random", "process", "environment"},   # the environment: PATH, and what programs inherit
     "src/cli/": {"environment", "clock"},                        # argv, environment and the terminal are its business
     "src/serve/http/": {"socket", "thread", "clock"},            # the server's sockets
     "src/serve/watch/": {"clock"},                               # the terminal
 }
 # Tests read their corpora and make scratch directories; they still must not look at a clock or sleep.
-TEST_ALLOWED = {"file", "environment", "random", "thread"}
+TEST_ALLOWED = {"file", "environment", "random", "thread", "process"}
 TEST_NEVER = r"\b(sleep_for|sleep_until|usleep|nanosleep)\b"
 
 HOSTS = ["pypi" + ".org", "python" + "hosted.org", "npmjs" + ".org", "npmjs" + ".com/", "maven" + ".org", "proxy.golang" + ".org", "crates" + ".io",
@@ -182,6 +183,7 @@ def self_test():
         "src/data/types/e.cc": ("std::jthread t;\n", "thread:"),
         "src/data/types/f.cc": ("const char* v = getenv(\"X\");\n", "environment:"),
         "src/data/types/g.cc": ("int fd = ::socket(1, 2, 3);\n", "socket:"),
+        "src/data/types/r.cc": ("::kill(pid, 9);\n", "process:"),
         "src/data/types/h.cc": ("std::random_device d;\n", "random:"),
         "src/data/types/i_test.cc": ("std::this_thread::sleep_for(x);\n", "does not sleep"),
         "src/data/types/j.cc": ("int x;\n" * 601, "601 lines"),

@@ -43,6 +43,7 @@ std::string_view error_name(ErrorCode code) {
     case ErrorCode::kOutsideConflict: return "OUTSIDE_CONFLICT";
     case ErrorCode::kOutsideUnknown: return "OUTSIDE_UNKNOWN";
     case ErrorCode::kModuleMissing: return "MODULE_MISSING";
+    case ErrorCode::kProgramMissing: return "PROGRAM_MISSING";
     case ErrorCode::kIo: return "IO";
     case ErrorCode::kDiskFull: return "DISK_FULL";
     case ErrorCode::kDamaged: return "DAMAGED";

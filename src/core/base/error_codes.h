@@ -49,6 +49,7 @@ enum class ErrorCode : std::uint16_t {
   kOutsideConflict = 5002,     ///< somebody else committed first and the conflict could not be resolved
   kOutsideUnknown = 5003,      ///< the outcome of an operation is not known: look before trying again
   kModuleMissing = 5004,       ///< an optional shared module (Parquet) cannot be loaded
+  kProgramMissing = 5005,      ///< a program that Supyo starts (java, mvn, prometheus, ..) is not installed
   // 6xxx: storage
   kIo = 6001,
   kDiskFull = 6002,

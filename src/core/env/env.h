@@ -120,15 +120,17 @@ class Threads {
   virtual void idle(DurationUs us) = 0;
 };
 
-class Net;   // core/env/net.h
+class Net;         // core/env/net.h
+class Processes;   // core/env/processes.h
 
-/// Everything that is not deterministic, in one bundle that is handed down by constructors. `threads` and `net` are null in simulation.
+/// Everything that is not deterministic, in one bundle that is handed down by constructors. `threads`, `net` and `processes` are null in simulation.
 struct Env {
   Clock& clock;
   Files& files;
   Random& random;
   Threads* threads = nullptr;
   Net* net = nullptr;
+  Processes* processes = nullptr;
 };
 
 /// "a" + "b" -> "a/b"

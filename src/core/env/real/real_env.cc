@@ -11,6 +11,7 @@
 #include "core/base/check.h"
 #include "core/env/real/real_files.h"
 #include "core/env/real/real_net.h"
+#include "core/env/real/real_processes.h"
 
 namespace supyo::env {
 namespace {
@@ -71,7 +72,8 @@ struct RealEnv::Impl {
   RealRandom random;
   RealThreads threads;
   RealNet net;
-  Env env{.clock = clock, .files = files, .random = random, .threads = &threads, .net = &net};
+  RealProcesses processes;
+  Env env{.clock = clock, .files = files, .random = random, .threads = &threads, .net = &net, .processes = &processes};
 };
 
 RealEnv::RealEnv() : impl_(std::make_unique<Impl>()) {}

@@ -203,6 +203,8 @@ Result<std::unique_ptr<File>> RealFiles::open(const std::string& path, OpenMode 
   return std::make_unique<RealFile>(std::move(fd), path);
 }
 
+std::unique_ptr<InputStream> input_stream_of(int fd, std::string name) { return std::make_unique<RealInputStream>(Fd(fd), std::move(name)); }
+
 Result<std::unique_ptr<InputStream>> RealFiles::open_stream(const std::string& path) {
   Fd fd(open_retrying(path, O_RDONLY));
   if (fd.get() < 0) return failed("opening", path);

@@ -25,4 +25,7 @@ class RealFiles final : public Files {
 /// The error of a failed system call: "opening a/b: No such file or directory" with the code that fits `error_number`.
 Error system_error(int error_number, std::string_view what, std::string_view path);
 
+/// Reads a pipe or a terminal; owns `fd`. `name` is for messages.
+std::unique_ptr<InputStream> input_stream_of(int fd, std::string name);
+
 }  // namespace supyo::env

@@ -18,6 +18,6 @@ SimEnv::SimEnv(std::uint64_t seed, TimeUs start_us)
       disk_choices_(disk_random_),
       clock_(start_us),
       files_(disk_choices_),
-      env_{clock_, files_, random_, nullptr} {}
+      env_{clock_, files_, random_} {}
 
 }  // namespace supyo::env

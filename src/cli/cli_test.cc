@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cli/bench.h"
 #include "cli/context.h"
 #include "cli/rows.h"
 #include "data/types/builder.h"
@@ -58,7 +59,7 @@ TEST(Usage, HelpVersionAndMistakes) {
   EXPECT_EQ(run({"--version"}).out, "supyo " SUPYO_VERSION "\n");
   EXPECT_THAT(run({"--licenses"}).out, HasSubstr("Apache License"));
   EXPECT_EQ(run({}).status, kUsage);
-  for (const char* command : {"run", "sql", "explain", "late", "job", "log", "gen", "slo", "lab"}) {
+  for (const char* command : {"run", "sql", "explain", "late", "job", "log", "gen", "slo", "lab", "bench"}) {
     const Ran help = run({command, "--help"});
     EXPECT_EQ(help.status, kFine) << command;
     EXPECT_THAT(help.out, HasSubstr("supyo ")) << command;
@@ -238,6 +239,38 @@ TEST(Text, JsonStringsAreAlwaysValid) {
   EXPECT_EQ(grouped(1234567), "1,234,567");
   EXPECT_EQ(grouped(12), "12");
   EXPECT_EQ(human_duration(320 * kSecond), "5 min 20 s");
+}
+
+TEST_F(InFolder, BenchMeasuresBesideItsBaselinesAndLeavesNothing) {
+  ::setenv("TMPDIR", folder_.c_str(), 1);
+  const Ran table = run({"bench", "--rows", "3000"});
+  ::unsetenv("TMPDIR");
+  EXPECT_EQ(table.status, kFine) << table.error;
+  EXPECT_THAT(table.out, StartsWith("3,000 bids of 7 JSON fields"));
+  for (const char* line : {"\npassthrough ", "\ntumble ", "\nsimdjson ", "\nduckdb ", "at least 3 M: too few rows to say", "at least 4 M and DuckDB's"}) EXPECT_THAT(table.out, HasSubstr(line));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+  const Ran json = run({"bench", "passthrough", "--rows", "2000", "--json"});
+  EXPECT_THAT(json.out, StartsWith("{\"rows\":2000,\"results\":[{\"name\":\"passthrough\",\"rows_per_cpu_second\":"));
+  EXPECT_THAT(json.out, testing::Not(HasSubstr("tumble")));
+  EXPECT_EQ(run({"bench", "nonsense"}).status, kUsage);
+  EXPECT_EQ(run({"bench", "--rows", "0"}).status, kUsage);
+  EXPECT_EQ(run({"bench", "latency", "--for", "soon"}).status, kFailed);
+}
+
+TEST(Bench, BidsHaveSevenFields) {
+  std::string bids;
+  append_bid(bids, 0);
+  EXPECT_EQ(bids, R"({"auction":8311,"bidder":2000,"price":0,"channel":"Google","url":"https://shop.example/item.htm?query=0","date_time":"2026-01-01 00:00:00.000","extra":"0"})");
+  bids += "\n";
+  append_bid(bids, 36'000'010);
+  EXPECT_THAT(bids, HasSubstr("\"date_time\":\"2026-01-01 01:00:00.001\""));
+  bids.reserve(bids.size() + kBarePadding);
+  const auto sum = bare_json_loop(bids);
+  ASSERT_TRUE(sum) << sum.error().to_string();
+  EXPECT_GT(*sum, 0U);
+  std::string broken = "{\"auction\":1}";
+  broken.reserve(broken.size() + kBarePadding);
+  EXPECT_EQ(bare_json_loop(broken).error().code, ErrorCode::kMalformedRecord);
 }
 
 }  // namespace

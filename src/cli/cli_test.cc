@@ -260,7 +260,7 @@ TEST_F(InFolder, BenchMeasuresBesideItsBaselinesAndLeavesNothing) {
 TEST(Bench, BidsHaveSevenFields) {
   std::string bids;
   append_bid(bids, 0);
-  EXPECT_EQ(bids, R"({"auction":8311,"bidder":2000,"price":0,"channel":"Google","url":"https://shop.example/item.htm?query=0","date_time":"2026-01-01 00:00:00.000","extra":"0"})");
+  EXPECT_EQ(bids, R"({"auction":1000,"bidder":2000,"price":0,"channel":"Google","url":"https://shop.example/item.htm?query=0","date_time":"2026-01-01 00:00:00.000","extra":"0000000000000000"})");
   bids += "\n";
   append_bid(bids, 36'000'010);
   EXPECT_THAT(bids, HasSubstr("\"date_time\":\"2026-01-01 01:00:00.001\""));

@@ -93,7 +93,7 @@ class StreamReader final : public dataflow::SourceReader {
       if (splits_[i].done()) continue;
       all_done = false;
       SUPYO_ASSIGN(const bool read, read_split(i, std::min(budget, Batch::kMaxRows), out));
-      if (!read) continue;
+      if (!read && !splits_[i].done()) continue;
       turn_ = i + 1;
       return Poll::more();
     }
@@ -169,7 +169,11 @@ class StreamReader final : public dataflow::SourceReader {
       if (s.frame == nullptr) {
         SUPYO_ASSIGN(s.frame, s.reader.next());
         at_end = s.frame == nullptr;
-        if (at_end) break;
+        if (at_end) {
+          // Markers and aborted records behind the last row count as read: a bounded read may end with them.
+          s.position.next = s.reader.position();
+          break;
+        }
         s.next_in_frame = s.frame->first();
       }
       SUPYO_ASSIGN(const std::size_t taken, decode_some(i, budget - records, produce, *runs, out));
@@ -184,8 +188,8 @@ class StreamReader final : public dataflow::SourceReader {
     SplitState& s = splits_[i];
     const log::FrameView& f = *s.frame;
     const std::size_t from = s.next_in_frame;
-    std::size_t n = std::min(f.count() - from, room);
-    if (s.position.stop) n = std::min(n, static_cast<std::size_t>(s.position.stop->value - f.offset(from).value));
+    const std::size_t last = std::max(from, s.position.stop ? f.records_below(*s.position.stop) : f.count());
+    const std::size_t n = std::min(last - from, room);
     views_.clear();
     for (std::size_t r = 0; r < n; ++r) views_.push_back(f.value(from + r));
     good_.clear();
@@ -203,8 +207,13 @@ class StreamReader final : public dataflow::SourceReader {
       produce.push_back(times[from + g]);
     }
     s.next_in_frame += n;
-    s.position.next = f.offset(from + n);
-    if (s.next_in_frame == f.count()) s.frame = nullptr;
+    if (s.next_in_frame < last) {
+      s.position.next = f.offset(s.next_in_frame);
+      return n;
+    }
+    // Offsets may have gaps: what lies between the last row and the frame's end was read with it.
+    s.position.next = s.position.stop ? std::min(f.end_offset(), *s.position.stop) : f.end_offset();
+    s.frame = nullptr;
     return n;
   }
 

@@ -205,6 +205,55 @@ TEST_F(StreamTest, ABoundedReadStopsWhereTheLogEndedWhenItStarted) {
   EXPECT_THAT(again.rows, ElementsAre("2"));
 }
 
+/// A Kafka batch with gaps, as compaction leaves them: `values` at the given offsets from the batch's base on.
+std::string kafka_batch(const std::vector<std::pair<std::int32_t, std::string>>& values, std::int32_t sequence = -1) {
+  log::KafkaBatchBuilder b;
+  const bool transactional = sequence >= 0;
+  b.begin({.attributes = static_cast<std::int16_t>(transactional ? log::KafkaBatchHeader::kTransactional : 0), .base_timestamp_ms = 5000, .max_timestamp_ms = 5000,
+           .producer_id = transactional ? 1 : -1, .producer_epoch = static_cast<std::int16_t>(transactional ? 0 : -1), .base_sequence = sequence});
+  for (const auto& [delta, value] : values) b.add(delta, 5000, "k", value);
+  std::string out;
+  EXPECT_TRUE(b.finish(out));
+  return out;
+}
+
+TEST_F(StreamTest, ReadsWhatKafkaClientsWrote) {
+  put(PartitionId(0), {R"({"id":0})"});
+  {
+    const auto topic = log::open_topic(sim_.files(), "data/log", "t").value();
+    auto w = log::PartitionWriter::open(sim_.env(), topic, PartitionId(0)).value();
+    ASSERT_TRUE(w->append_kafka(kafka_batch({{0, R"({"id":1})"}, {1, R"({"id":2})"}})));
+    ASSERT_TRUE(w->append_kafka(kafka_batch({{0, R"({"id":100})"}, {1, R"({"id":101})"}}, 0)));
+    ASSERT_TRUE(w->end_transaction(1, 0, {.commit = false}));
+    ASSERT_TRUE(w->append_kafka(kafka_batch({{0, R"({"id":3})"}}, 2)));
+    ASSERT_TRUE(w->end_transaction(1, 0, {.commit = true}));
+    ASSERT_TRUE(w->append_kafka(kafka_batch({{0, R"({"id":102})"}}, 3)));
+    ASSERT_TRUE(w->end_transaction(1, 0, {.commit = false}));
+    ASSERT_TRUE(w->flush());
+  }
+  const auto bounded = table({{"scan.bounded.mode", "latest-offset"}});
+  for (const std::size_t budget : {1U, 2U, 100U}) {
+    Collected out;
+    auto r = reader(bounded, {2, 0});
+    EXPECT_EQ(drain(*r, out, budget), Progress::kDone);   // the log ends with an aborted transaction: no row says so
+    EXPECT_THAT(out.rows, ElementsAre("NULL|0", "NULL|1", "NULL|2", "NULL|3"));
+    EXPECT_THAT(out.positions, ElementsAre("t/0@0", "t/0@1", "t/0@2", "t/0@6"));
+    EXPECT_EQ(r->lags()[0].fetched, 0U);
+  }
+  for (std::size_t polls = 0; polls < 6; ++polls) {   // stopped anywhere, and on from there
+    Collected out;
+    auto first = reader(bounded, {0});
+    for (std::size_t i = 0; i < polls; ++i) ASSERT_TRUE(first->poll(1, out));
+    const auto positions = first->positions();
+    first.reset();
+    EXPECT_EQ(drain(*reader(bounded, {0}, positions), out, 1), Progress::kDone);
+    EXPECT_THAT(out.rows, ElementsAre("0", "1", "2", "3")) << polls;
+  }
+  Collected dirty;
+  drain(*reader(table({{"properties.isolation.level", "read_uncommitted"}}), {0}), dirty);
+  EXPECT_THAT(dirty.rows, ElementsAre("0", "1", "2", "100", "101", "3", "102"));
+}
+
 TEST_F(StreamTest, LagsAreCountedFromWhatWasReadAndWhatWasAcknowledged) {
   put(PartitionId(0), {R"({"id":1})", R"({"id":2})", R"({"id":3})"});
   Collected out;

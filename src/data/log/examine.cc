@@ -121,6 +121,7 @@ class Examiner {
 
   void note(const FrameHeader& h, SegmentInfo& info) {
     ++report_.frames;
+    if (h.kind == static_cast<std::uint8_t>(FrameKind::kGap)) return;
     if (info.first_timestamp_us == kTimeMax) info.first_timestamp_us = h.max_timestamp_us;
     info.max_timestamp_us = std::max(info.max_timestamp_us, h.max_timestamp_us);
     const Offset begin(h.base_offset);

@@ -85,25 +85,12 @@ struct FrameEncoding {
     SUPYO_CHECK(n > 0);
     SUPYO_CHECK(b.key_ends_.empty() || b.key_ends_.size() == n);
     SUPYO_CHECK(b.nulls_.empty() || b.nulls_.size() == n);
-    FrameHeader h;
-    h.magic = kFrameMagic;
-    h.kind = static_cast<std::uint8_t>(FrameKind::kRecords);
-    h.flags = static_cast<std::uint8_t>((b.key_ends_.empty() ? 0 : kHasKeys) | (b.nulls_.empty() ? 0 : kHasNulls) | (b.header_ends_.empty() ? 0 : kHasHeaders));
-    h.log_id = stamp.log.log_id;
-    h.base_offset = stamp.base_offset.value;
-    h.count = static_cast<std::uint32_t>(n);
-    h.partition = stamp.log.partition.value;
-    h.synced_offset = stamp.synced_offset.value;
-    h.append_us = stamp.append_us;
-    h.max_timestamp_us = *std::max_element(b.timestamps_.begin(), b.timestamps_.end());
-    h.writer = stamp.transaction.writer;
-    h.epoch = stamp.transaction.epoch.value;
     const std::size_t body = 12 * n + 4 * b.key_ends_.size() + 4 * b.header_ends_.size() + b.nulls_.size() + b.values_.size() + b.keys_.size() + b.headers_.size();
-    const std::size_t length = (sizeof h + body + 7) / 8 * 8;
-    SUPYO_CHECK_LE(length, kFrameBytesMax);
-    h.length = static_cast<std::uint32_t>(length);
+    FrameHeader h = head_of(FrameKind::kRecords, static_cast<std::uint32_t>(n), body, stamp);
+    h.flags = static_cast<std::uint8_t>((b.key_ends_.empty() ? 0 : kHasKeys) | (b.nulls_.empty() ? 0 : kHasNulls) | (b.header_ends_.empty() ? 0 : kHasHeaders));
+    h.max_timestamp_us = *std::max_element(b.timestamps_.begin(), b.timestamps_.end());
     const std::size_t start = out.size();
-    out.reserve(start + length);
+    out.reserve(start + h.length);
     out.append(reinterpret_cast<const char*>(&h), sizeof h);
     append_array(out, b.timestamps_);
     append_array(out, b.value_ends_);
@@ -111,9 +98,20 @@ struct FrameEncoding {
     append_array(out, b.header_ends_);
     append_array(out, b.nulls_);
     out.append(b.values_).append(b.keys_).append(b.headers_);
-    out.resize(start + length, '\0');
-    const std::uint32_t crc = crc32c(std::string_view(out).substr(start + kCrcStart));
-    std::memcpy(out.data() + start + offsetof(FrameHeader, crc), &crc, sizeof crc);
+    finish(out, start, h.length);
+  }
+
+  static void encode_kafka(std::string_view batch, const KafkaBatchHeader& b, std::int32_t leader_epoch, const FrameStamp& stamp, std::string& out) {
+    SUPYO_CHECK(b.bytes() == batch.size() && stamp.transaction.writer == 0);
+    FrameHeader h = head_of(FrameKind::kKafka, static_cast<std::uint32_t>(b.last_offset_delta) + 1, batch.size(), stamp);
+    // A batch without a time is as old as its arrival: retention has to go by something.
+    h.max_timestamp_us = b.max_timestamp_ms >= 0 ? kafka_time_us(b.max_timestamp_ms) : stamp.append_us;
+    const std::size_t start = out.size();
+    out.reserve(start + h.length);
+    out.append(reinterpret_cast<const char*>(&h), sizeof h);
+    out.append(batch);
+    patch_kafka_batch(out.data() + start + sizeof h, stamp.base_offset.value, leader_epoch);
+    finish(out, start, h.length);
   }
 
   /// Lays the columns of a checked frame over its bytes; false when they do not fit (a writer's bug, or a forged file).
@@ -123,6 +121,7 @@ struct FrameEncoding {
     const std::size_t arrays = 12 * n + (h.flags & kHasKeys ? 4 * n : 0) + (h.flags & kHasHeaders ? 4 * n : 0) + (h.flags & kHasNulls ? n : 0);
     if (n == 0 || (h.flags & ~kKnownFlags) != 0 || arrays > frame.size() - sizeof h) return false;
     const char* at = frame.data() + sizeof h;
+    view.records_ = n;
     view.timestamps_ = {reinterpret_cast<const TimeUs*>(at), n};
     at += 8 * n;
     const auto take_ends = [&](bool present) -> const std::uint32_t* {
@@ -159,12 +158,75 @@ struct FrameEncoding {
     const std::string_view frame = bytes.substr(0, h.length);
     if (crc32c(frame.substr(kCrcStart)) != h.crc) return parsed;
     parsed.view.header_ = h;
-    if (h.kind == static_cast<std::uint8_t>(FrameKind::kRecords) && lay_out(frame, parsed.view)) parsed.status = FrameStatus::kFrame;
+    bool good = false;
+    switch (static_cast<FrameKind>(h.kind)) {
+      case FrameKind::kRecords: good = lay_out(frame, parsed.view); break;
+      case FrameKind::kKafka: good = hold_batch(frame, parsed.view); break;
+      case FrameKind::kGap: good = h.length == sizeof h; break;
+    }
+    if (good) parsed.status = FrameStatus::kFrame;
     return parsed;
+  }
+
+  static bool hold_batch(std::string_view frame, FrameView& view) {
+    const std::string_view body = frame.substr(sizeof(FrameHeader));
+    KafkaBatchHeader b;
+    if (parse_kafka_header(body, b) != KafkaBatchProblem::kNone || b.base_offset != view.header_.base_offset || b.last_offset_delta < 0) return false;
+    if (static_cast<std::uint32_t>(b.last_offset_delta) + 1 != view.header_.count || (b.bytes() + 7) / 8 * 8 != body.size()) return false;
+    view.batch_ = body.substr(0, b.bytes());
+    return true;
+  }
+
+  static FrameHeader head_of(FrameKind kind, std::uint32_t count, std::size_t body, const FrameStamp& stamp) {
+    const std::size_t length = (sizeof(FrameHeader) + body + 7) / 8 * 8;
+    SUPYO_CHECK_LE(length, kFrameBytesMax);
+    FrameHeader h;
+    h.magic = kFrameMagic;
+    h.length = static_cast<std::uint32_t>(length);
+    h.kind = static_cast<std::uint8_t>(kind);
+    h.log_id = stamp.log.log_id;
+    h.base_offset = stamp.base_offset.value;
+    h.count = count;
+    h.partition = stamp.log.partition.value;
+    h.synced_offset = stamp.synced_offset.value;
+    h.append_us = stamp.append_us;
+    h.max_timestamp_us = kTimeMin;
+    h.writer = stamp.transaction.writer;
+    h.epoch = stamp.transaction.epoch.value;
+    return h;
+  }
+
+  static void finish(std::string& out, std::size_t start, std::size_t length) {
+    out.resize(start + length, '\0');
+    const std::uint32_t crc = crc32c(std::string_view(out).substr(start + kCrcStart));
+    std::memcpy(out.data() + start + offsetof(FrameHeader, crc), &crc, sizeof crc);
   }
 };
 
 void encode_frame(const RecordBatch& batch, const FrameStamp& stamp, std::string& out) { FrameEncoding::encode(batch, stamp, out); }
+
+void encode_kafka_frame(std::string_view batch, const KafkaBatchHeader& header, std::int32_t leader_epoch, const FrameStamp& stamp, std::string& out) {
+  FrameEncoding::encode_kafka(batch, header, leader_epoch, stamp, out);
+}
+
+void encode_gap_frame(std::uint32_t count, const FrameStamp& stamp, std::string& out) {
+  const FrameHeader h = FrameEncoding::head_of(FrameKind::kGap, count, 0, stamp);
+  const std::size_t start = out.size();
+  out.append(reinterpret_cast<const char*>(&h), sizeof h);
+  FrameEncoding::finish(out, start, h.length);
+}
+
+TimeUs kafka_time_us(std::int64_t ms) {
+  constexpr std::int64_t kMost = kTimeMax / kMillisecond;
+  return std::clamp(ms, -kMost, kMost) * kMillisecond;
+}
+
+std::size_t FrameView::records_below(Offset end) const {
+  if (end_offset() <= end) return records_;
+  const std::int64_t delta = std::max<std::int64_t>(0, end.value - header_.base_offset);
+  if (deltas_ == nullptr) return std::min(records_, static_cast<std::size_t>(delta));
+  return static_cast<std::size_t>(std::lower_bound(deltas_, deltas_ + records_, delta, [](std::uint32_t d, std::int64_t e) { return d < e; }) - deltas_);
+}
 
 namespace {
 

@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/result.h"
 #include "core/base/strong.h"
+#include "data/log/kafka_batch.h"
 
 namespace supyo::log {
 
@@ -29,6 +31,8 @@ std::uint64_t writer_fingerprint(std::string_view job_id, std::string_view sink_
 /// What a frame holds. More kinds come; a reader that does not know one says so (kFormatVersion).
 enum class FrameKind : std::uint8_t {
   kRecords = 1,   ///< RecordBatch, below
+  kKafka = 2,     ///< one Kafka record batch as a client sent it (kafka_batch.h)
+  kGap = 3,       ///< nothing: offsets whose records compaction dropped
 };
 
 /// The fixed head of every frame, little-endian, as it lies in the file (docs/format/log.md). A frame is a multiple of 8 bytes long.
@@ -41,7 +45,7 @@ struct FrameHeader {
   std::uint16_t reserved = 0;
   std::uint64_t log_id = 0;
   std::int64_t base_offset = 0;
-  std::uint32_t count = 0;           ///< records; their offsets are base_offset, base_offset + 1, ...
+  std::uint32_t count = 0;           ///< offsets that it covers from base_offset on; for kRecords as many records
   std::int32_t partition = 0;
   std::int64_t synced_offset = 0;    ///< all below was durable when the frame was written: damage below it cannot be a torn tail
   std::int64_t append_us = 0;        ///< when the log took the frame
@@ -97,16 +101,28 @@ struct FrameStamp {
 };
 /// The frame of `batch` (at least one record), ready to be written.
 void encode_frame(const RecordBatch& batch, const FrameStamp& stamp, std::string& out);
+/// The frame of a Kafka batch whose head is `header`. Writes base offset and leader epoch into the copy; the stamp's transaction must be none.
+void encode_kafka_frame(std::string_view batch, const KafkaBatchHeader& header, std::int32_t leader_epoch, const FrameStamp& stamp, std::string& out);
+/// A frame without records that covers `count` offsets.
+void encode_gap_frame(std::uint32_t count, const FrameStamp& stamp, std::string& out);
+/// Kafka's milliseconds as the log's microseconds; what does not fit becomes the nearest that does.
+TimeUs kafka_time_us(std::int64_t ms);
 
 /// A frame in a buffer that somebody else owns: contiguous columns, nothing copied. `first()` > 0 when the reader started inside the frame.
+/// A Kafka batch has columns only once KafkaColumns decoded it (PartitionReader::next() does); until then it has batch() and no records.
 class FrameView {
  public:
   const FrameHeader& header() const { return header_; }
+  FrameKind kind() const { return static_cast<FrameKind>(header_.kind); }
   std::size_t first() const { return first_; }
-  std::size_t count() const { return header_.count; }
+  std::size_t count() const { return records_; }
   void skip_to(std::size_t first) { first_ = first; }
-  Offset offset(std::size_t i) const { return Offset(header_.base_offset + static_cast<std::int64_t>(i)); }
-  Offset end_offset() const { return offset(header_.count); }
+  /// Of record i < count(). Ascending, with gaps where compaction dropped records.
+  Offset offset(std::size_t i) const { return Offset(header_.base_offset + static_cast<std::int64_t>(deltas_ == nullptr ? i : deltas_[i])); }
+  /// Where the next frame begins: at or behind the last record's offset + 1.
+  Offset end_offset() const { return Offset(header_.base_offset + header_.count); }
+  /// How many of the records lie below `end`, counted from 0.
+  std::size_t records_below(Offset end) const;
   /// Of all records, indexed like value(): from 0, whatever first() is.
   std::span<const TimeUs> timestamps() const { return timestamps_; }
   std::string_view value(std::size_t i) const { return slice(values_, value_ends_, i); }
@@ -116,18 +132,24 @@ class FrameView {
     if (key_ends_ == nullptr || (nulls_ != nullptr && (nulls_[i] & 1) != 0)) return std::nullopt;
     return slice(keys_, key_ends_, i);
   }
+  /// Of a Kafka batch: in their wire form (decode_kafka_headers).
   std::string_view headers(std::size_t i) const { return header_ends_ == nullptr ? std::string_view() : slice(headers_, header_ends_, i); }
   Transaction transaction() const { return {header_.writer, Epoch(header_.epoch)}; }
+  /// kKafka: the batch, verbatim.
+  std::string_view batch() const { return batch_; }
 
  private:
   friend struct FrameEncoding;
+  friend class KafkaColumns;
   static std::string_view slice(const char* bytes, const std::uint32_t* ends, std::size_t i) {
     const std::uint32_t from = i == 0 ? 0 : ends[i - 1];
     return {bytes + from, ends[i] - from};
   }
   FrameHeader header_;
   std::size_t first_ = 0;
+  std::size_t records_ = 0;
   std::span<const TimeUs> timestamps_;
+  const std::uint32_t* deltas_ = nullptr;    ///< null: 0, 1, 2, ...
   const std::uint32_t* value_ends_ = nullptr;
   const std::uint32_t* key_ends_ = nullptr;
   const std::uint32_t* header_ends_ = nullptr;
@@ -135,6 +157,27 @@ class FrameView {
   const char* values_ = nullptr;
   const char* keys_ = nullptr;
   const char* headers_ = nullptr;
+  std::string_view batch_;
+};
+
+/// Columns of Kafka batches, for readers of rows. Reusable; one thread.
+class KafkaColumns {
+ public:
+  /// Lays `view`, a frame of kKafka, over the batch's records, decompressed if need be. The columns are valid until the next call.
+  /// kMalformedRecord: only for bytes that no writer of this log took.
+  Status decode(FrameView& view);
+
+ private:
+  std::vector<TimeUs> timestamps_;
+  std::vector<std::uint32_t> deltas_;
+  std::vector<std::uint32_t> value_ends_;
+  std::vector<std::uint32_t> key_ends_;
+  std::vector<std::uint32_t> header_ends_;
+  std::vector<std::uint8_t> nulls_;
+  std::string values_;
+  std::string keys_;
+  std::string headers_;
+  std::string scratch_;
 };
 
 enum class FrameStatus : std::uint8_t {
@@ -154,6 +197,12 @@ struct ParsedFrame {
 ParsedFrame parse_frame(std::string_view bytes, const LogIdentity& log, Offset expected);
 /// The same, whatever its offset: used to look for records behind damage.
 ParsedFrame parse_any_frame(std::string_view bytes, const LogIdentity& log);
+/// A frame's head and, for kKafka, its batch's.
+struct FrameHead {
+  static constexpr std::size_t kBytes = sizeof(FrameHeader) + KafkaBatchHeader::kBytes;
+  FrameHeader frame;
+  std::optional<KafkaBatchHeader> batch;
+};
 /// The head alone, without the checksum: enough to hop from frame to frame. Null when it cannot be the frame at `expected`.
 std::optional<FrameHeader> parse_frame_header(std::string_view bytes, const LogIdentity& log, Offset expected);
 

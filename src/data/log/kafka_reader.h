@@ -53,10 +53,12 @@ class KafkaReader {
 
  private:
   explicit KafkaReader(PartitionReader reader) : reader_(std::move(reader)) {}
-  Status hand_out(const FrameView& frame, std::string& out);
+  Status start_at(Offset from);
+  Result<std::string_view> batch_of(const FrameView& frame);
+  KafkaFetched published() const;
 
   PartitionReader reader_;
-  const FrameView* pending_ = nullptr;   ///< read and not handed out: it did not fit
+  bool pending_ = false;                 ///< the reader's frame was read and not handed out: it did not fit, or is not stable yet
   std::uint64_t truncations_ = 0;
   std::string transcoded_;               // reused
   KafkaBatchBuilder builder_;

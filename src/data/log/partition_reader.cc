@@ -10,7 +10,8 @@
 namespace supyo::log {
 
 PartitionReader::PartitionReader(env::Files& files, const Topic& topic, PartitionId partition, ReadOptions options)
-    : files_(&files), topic_(topic), directory_(topic.partition_directory(partition)), log_(topic.identity(partition)), options_(options) {}
+    : files_(&files), topic_(topic), directory_(topic.partition_directory(partition)), log_(topic.identity(partition)), options_(options),
+      transactions_(files, directory_, log_) {}
 
 Result<PartitionReader> PartitionReader::open(env::Files& files, const Topic& topic, PartitionId partition, ReadOptions options) {
   if (partition.value < 0 || partition.value >= topic.config.partitions)
@@ -38,6 +39,7 @@ Status PartitionReader::refresh() {
     // Staged records were taken back, and others may stand at their offsets by now: what is buffered of them must not be given out.
     SUPYO_REACHED("log.read.truncated");
     cursor_.reset();
+    transactions_.forget();
     position_ = std::min(position_, mark_.truncations == before.truncations + 1 ? mark_.truncated_to : before.committed_end);
   }
   return ok();
@@ -106,6 +108,41 @@ Status PartitionReader::enter_segment() {
 }
 
 Result<const FrameView*> PartitionReader::next() {
+  while (true) {
+    const Offset from = position_;
+    SUPYO_ASSIGN(const FrameView* found, next_frame());
+    if (found == nullptr || found->kind() == FrameKind::kRecords) return found;
+    SUPYO_ASSIGN(const bool hidden, is_hidden(*found));
+    if (hidden) continue;
+    FrameView& frame = cursor_->frame();
+    if (const Status decoded = columns_.decode(frame); !decoded) {
+      const Damage damage{cursor_->path(), cursor_->position() - frame.header().length, Offset(frame.header().base_offset), decoded.error().message};
+      position_ = from;
+      cursor_.reset();
+      return fail(damage_error(damage));
+    }
+    const std::size_t first = frame.records_below(from);
+    if (first == frame.count()) continue;
+    frame.skip_to(first);
+    return &frame;
+  }
+}
+
+/// Whether a reader of rows passes over the frame.
+Result<bool> PartitionReader::is_hidden(const FrameView& frame) {
+  KafkaBatchHeader batch;
+  if (frame.kind() == FrameKind::kGap || parse_kafka_header(frame.batch(), batch) != KafkaBatchProblem::kNone || batch.control()) return true;
+  if (options_.isolation == Isolation::kReadUncommitted || !batch.transactional()) return false;
+  SUPYO_ASSIGN(const auto aborted, transactions_.aborted(batch.producer_id, Offset(batch.base_offset), mark_.durable_end));
+  if (aborted) return *aborted;
+  const Damage damage{cursor_->path(), cursor_->position() - frame.header().length, Offset(batch.base_offset), "its transaction's marker is missing"};
+  cursor_.reset();
+  position_ = damage.offset;
+  return fail(damage_error(damage));
+}
+
+/// The next frame whatever it holds, Kafka batches undecoded.
+Result<const FrameView*> PartitionReader::next_frame() {
   if (position_ >= limit()) SUPYO_TRY(refresh());
   if (position_ >= limit()) return nullptr;
   if (position_ < mark_.log_start) return overtaken();
@@ -116,7 +153,7 @@ Result<const FrameView*> PartitionReader::next() {
     SUPYO_ASSIGN(const auto found, cursor_->next(last ? mark_.segment_position : UINT64_MAX));
     if (found == SegmentCursor::Found::kFrame) {
       FrameView& frame = cursor_->frame();
-      if (position_ > Offset(frame.header().base_offset)) frame.skip_to(static_cast<std::size_t>(position_.value - frame.header().base_offset));
+      if (position_ > Offset(frame.header().base_offset) && frame.kind() == FrameKind::kRecords) frame.skip_to(static_cast<std::size_t>(position_.value - frame.header().base_offset));
       position_ = frame.end_offset();
       return &frame;
     }
@@ -132,29 +169,43 @@ Result<const FrameView*> PartitionReader::next() {
 
 Result<Offset> PartitionReader::offset_for_time(TimeUs timestamp_us) {
   SUPYO_TRY(refresh());
-  if (limit() <= mark_.log_start) return limit();
+  const Offset end = limit();
+  SUPYO_ASSIGN(const auto found, find_time(timestamp_us, end));
+  return found ? found->offset : end;
+}
+
+Result<std::optional<PartitionReader::Timed>> PartitionReader::find_time(TimeUs timestamp_us, Offset end) {
+  if (end <= mark_.log_start) return std::nullopt;
+  KafkaColumns columns;   // not columns_: the frame that next() gave stays valid
   SUPYO_ASSIGN(const auto bases, list_segments(*files_, directory_));
   for (const Offset base : bases) {
-    if (base >= limit()) break;
+    if (base >= end) break;
     auto cursor = SegmentCursor::open(*files_, directory_, log_, base, options_.chunk_bytes);
     if (!cursor && cursor.error().code == ErrorCode::kNotFoundOnDisk) continue;
     if (!cursor) return fail(std::move(cursor).error());
-    while (cursor->expected() < limit()) {
+    while (cursor->expected() < end) {
       SUPYO_ASSIGN(const auto header, cursor->peek_header());
       if (!header) break;
-      if (header->max_timestamp_us < timestamp_us) {
+      if (header->max_timestamp_us < timestamp_us || header->base_offset + header->count <= mark_.log_start.value) {
         cursor->skip(*header);
         continue;
       }
       SUPYO_ASSIGN(const auto found, cursor->next());
       if (found != SegmentCursor::Found::kFrame)
         return fail(damage_error({cursor->path(), cursor->position(), cursor->expected(), "the frame does not check"}));
-      const auto times = cursor->frame().timestamps();
+      FrameView& frame = cursor->frame();
+      KafkaBatchHeader batch;
+      if (frame.kind() == FrameKind::kGap) continue;
+      if (frame.kind() == FrameKind::kKafka) {
+        if (parse_kafka_header(frame.batch(), batch) == KafkaBatchProblem::kNone && batch.control()) continue;
+        SUPYO_TRY(columns.decode(frame));
+      }
+      const auto times = frame.timestamps();
       for (std::size_t i = 0; i < times.size(); ++i)
-        if (times[i] >= timestamp_us && cursor->frame().offset(i) >= mark_.log_start) return cursor->frame().offset(i);
+        if (times[i] >= timestamp_us && frame.offset(i) >= mark_.log_start) return Timed{frame.offset(i), times[i]};
     }
   }
-  return limit();
+  return std::nullopt;
 }
 
 }  // namespace supyo::log

@@ -9,6 +9,7 @@
 #include "data/log/mark.h"
 #include "data/log/segment.h"
 #include "data/log/topic.h"
+#include "data/log/transaction_scan.h"
 
 namespace supyo::log {
 
@@ -34,10 +35,13 @@ class PartitionReader {
   /// Offset of the first record whose timestamp is `timestamp_us` or later; the end when there is none.
   Result<Offset> offset_for_time(TimeUs timestamp_us);
 
-  /// The next frame, whole and checked; its records from frame->first() on are the unread ones. Null when there is nothing more now.
+  /// The next frame with records, whole and checked; those from frame->first() on are the unread ones. Null when there is nothing more now: everything
+  /// below position() was read then. What Kafka clients wrote looks like what jobs wrote: control batches do not appear, nor, with read_committed,
+  /// batches of aborted transactions; offsets may have gaps.
   /// The frame's bytes are valid until the next call. Errors: kDamaged (file and offset), kOffsetOutOfRange (retention overtook this reader), kIo.
   Result<const FrameView*> next();
 
+  /// Where the next frame is looked for.
   Offset position() const { return position_; }
   struct Ends {
     Offset log_start;
@@ -48,6 +52,14 @@ class PartitionReader {
   Result<Ends> ends();
 
  private:
+  friend class KafkaReader;
+  struct Timed {
+    Offset offset;
+    TimeUs timestamp_us = 0;
+  };
+  Result<std::optional<Timed>> find_time(TimeUs timestamp_us, Offset end);
+  Result<const FrameView*> next_frame();
+  Result<bool> is_hidden(const FrameView& frame);
   PartitionReader(env::Files& files, const Topic& topic, PartitionId partition, ReadOptions options);
   Status refresh();
   Offset limit_of(const Mark& m) const { return options_.isolation == Isolation::kReadCommitted ? m.committed_end : m.durable_end; }
@@ -64,6 +76,8 @@ class PartitionReader {
   std::unique_ptr<MarkFile> mark_file_;   ///< null until the partition was first opened by a writer
   Mark mark_;
   std::optional<SegmentCursor> cursor_;
+  KafkaColumns columns_;                  ///< of the frame that next() gave
+  TransactionScan transactions_;
   Offset position_;
 };
 

@@ -74,6 +74,7 @@ Status PartitionWriter::recover() {
     SUPYO_TRY(sync_file(*file_));
   }
   note_synced();
+  SUPYO_TRY(recover_producers());
   recovery_ = {.torn_bytes = found.torn_bytes, .leftover_files = found.leftovers.size(), .staged = staged_};
   return publish();
 }
@@ -129,8 +130,21 @@ Result<Offset> PartitionWriter::append(const RecordBatch& batch, Transaction tra
     return fail(ErrorCode::kSinkOfOtherJob,
                 fmt::format("partition {} of topic '{}' holds epoch {} of another job, prepared and not committed", partition_.value, topic_.name, staged_.back().transaction.epoch.value),
                 "start that job again to finish it; if its state is gone, `supyo log repair` takes the epoch back");
+  if (transaction.writer != 0 && producers_.has_open())
+    return fail(ErrorCode::kSinkOfOtherJob, fmt::format("partition {} of topic '{}' holds an open Kafka transaction", partition_.value, topic_.name),
+                "a job with epochs and transactional Kafka producers cannot write to a topic at the same time");
   frame_.clear();
   encode_frame(batch, {log_, next_, synced_, env_.clock.now_us(), transaction}, frame_);
+  SUPYO_ASSIGN(const Offset first, write_frame(static_cast<std::uint32_t>(batch.records())));
+  if (transaction.writer != 0) {
+    if (!staged_.empty() && staged_.back().transaction == transaction) staged_.back().end = next_;
+    else staged_.push_back({transaction, first, next_});
+  }
+  return first;
+}
+
+/// Writes frame_, which covers `count` offsets, behind the last one.
+Result<Offset> PartitionWriter::write_frame(std::uint32_t count) {
   FrameHeader header;
   std::memcpy(&header, frame_.data(), sizeof header);
   const bool full = active().bytes + frame_.size() > static_cast<std::uint64_t>(topic_.config.segment_bytes);
@@ -140,17 +154,13 @@ Result<Offset> PartitionWriter::append(const RecordBatch& batch, Transaction tra
   SUPYO_TRY(file_->write_at(active().bytes, frame_));
 
   const Offset first = next_;
-  next_.value += static_cast<std::int64_t>(batch.records());
+  next_.value += count;
   SegmentInfo& segment = active();
   segment.bytes += frame_.size();
   reserved_ = std::max(reserved_, segment.bytes);
   segment.end = next_;
   if (segment.first_timestamp_us == kTimeMax) segment.first_timestamp_us = header.max_timestamp_us;
   segment.max_timestamp_us = std::max(segment.max_timestamp_us, header.max_timestamp_us);
-  if (transaction.writer != 0) {
-    if (!staged_.empty() && staged_.back().transaction == transaction) staged_.back().end = next_;
-    else staged_.push_back({transaction, first, next_});
-  }
   return first;
 }
 
@@ -166,6 +176,15 @@ void PartitionWriter::note_synced() {
   synced_ = next_;
   synced_base_ = active().base;
   synced_position_ = active().bytes;
+  std::erase_if(ending_, [&](const auto& t) { return t.second < synced_; });
+}
+
+/// Kafka's last stable offset: below it every transaction is over, and its marker durable.
+Offset PartitionWriter::stable_end() const {
+  Offset end = synced_;
+  if (const auto open = producers_.first_open()) end = std::min(end, *open);
+  if (!ending_.empty()) end = std::min(end, ending_.begin()->first);
+  return end;
 }
 
 Mark PartitionWriter::current_mark() const {
@@ -173,7 +192,7 @@ Mark PartitionWriter::current_mark() const {
   m.durable_end = synced_;
   m.segment_base = synced_base_;
   m.segment_position = synced_position_;
-  if (staged_.empty()) m.committed_end = synced_;
+  if (staged_.empty()) m.committed_end = std::max(m.committed_end, stable_end());
   return m;
 }
 
@@ -283,6 +302,7 @@ Status PartitionWriter::roll() {
   reserved_ = active().bytes;
   SUPYO_TRY(sync_file(*file_));
   note_synced();
+  SUPYO_TRY(write_producer_snapshot());
   return create_segment(next_);
 }
 

@@ -125,9 +125,15 @@ class PartitionWriter {
  private:
   PartitionWriter(const env::Env& env, const Topic& topic, PartitionId partition);
   Status recover();
+  Status recover_producers();
+  Status scan_producers(const SegmentInfo& segment, Offset from);
+  Status write_producer_snapshot();
+  Result<Offset> write_frame(std::uint32_t count);
+  KafkaAppend check_kafka(std::string_view batch, KafkaBatchHeader& header, std::int64_t now_ms, std::int64_t& max_timestamp_ms);
   Status check_open() const;
   Status sync_file(env::File& file);
   void note_synced();
+  Offset stable_end() const;
   Mark current_mark() const;
   Status write_mark(const Mark& mark);
   Status write_durable_mark(const Mark& mark);
@@ -160,6 +166,8 @@ class PartitionWriter {
   bool closed_ = false;
   Recovery recovery_;
   std::string frame_;                    ///< reused
+  std::string stamped_;                  ///< reused: a batch whose time the log sets
+  std::string scratch_;                  ///< reused: a batch decompressed
 };
 
 struct RepairOptions {

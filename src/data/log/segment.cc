@@ -129,6 +129,22 @@ Result<std::optional<FrameHeader>> SegmentCursor::peek_header() {
   return parse_frame_header({bytes, n}, log_, expected_);
 }
 
+Result<std::optional<FrameHead>> SegmentCursor::peek_head() {
+  char bytes[FrameHead::kBytes];
+  SUPYO_ASSIGN(const std::size_t n, file_->read_at(position_, bytes));
+  const auto header = parse_frame_header({bytes, n}, log_, expected_);
+  if (!header) return std::nullopt;
+  FrameHead head{.frame = *header, .batch = {}};
+  if (header->kind != static_cast<std::uint8_t>(FrameKind::kKafka)) return head;
+  KafkaBatchHeader batch;
+  // Only the head was read: that the rest is not there is no problem of it.
+  if (n < sizeof bytes) return std::nullopt;
+  (void)parse_kafka_header({bytes + sizeof(FrameHeader), KafkaBatchHeader::kBytes}, batch);
+  if (batch.base_offset != header->base_offset || static_cast<std::int64_t>(batch.last_offset_delta) + 1 != header->count) return std::nullopt;
+  head.batch = batch;
+  return head;
+}
+
 void SegmentCursor::skip(const FrameHeader& header) {
   position_ += header.length;
   expected_ = Offset(header.base_offset + header.count);

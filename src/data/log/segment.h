@@ -53,6 +53,8 @@ class SegmentCursor {
   Result<bool> seek(Offset offset);
   /// The head at the cursor, without its checksum; null at the end or when it is invalid. Does not move.
   Result<std::optional<FrameHeader>> peek_header();
+  /// The same, with the head of a Kafka batch.
+  Result<std::optional<FrameHead>> peek_head();
   /// Behind the frame whose head peek_header() gave.
   void skip(const FrameHeader& header);
 

@@ -26,8 +26,9 @@ supyo_layer(engine/job ${CORE} ${DATA} sql/syntax sql/catalog sql/expr sql/plan 
 supyo_layer(judge/slo ${CORE} data/types)
 supyo_layer(lab/workload ${CORE} data/types data/formats)
 supyo_layer(lab/fault ${CORE} data/log)
+supyo_layer(lab/stack ${CORE})
 supyo_layer(lab/scenario ${CORE} ${DATA} engine/job ${CONNECT} judge/slo lab/workload lab/fault)
 supyo_layer(lab/report ${CORE} judge/slo lab/scenario)
 supyo_layer(serve/http ${CORE} ${DATA} engine/runtime engine/job judge/slo lab/scenario lab/report)
 supyo_layer(cli ${CORE} ${DATA} sql/syntax sql/catalog sql/expr sql/plan engine/dataflow engine/operators engine/runtime engine/job ${CONNECT}
-            judge/slo lab/workload lab/fault lab/scenario lab/report serve/http)
+            judge/slo lab/workload lab/fault lab/stack lab/scenario lab/report serve/http)

@@ -16,6 +16,8 @@ supyo_libraries(data/formats simdjson::simdjson ${CMAKE_DL_LIBS})
 supyo_libraries(cli simdjson::simdjson)
 supyo_libraries(sql/expr re2 OpenSSL::Crypto)
 supyo_libraries(judge/slo yaml-cpp)
+supyo_libraries(lab/stack OpenSSL::Crypto nlohmann_json::nlohmann_json)
+supyo_embed(lab/stack deploy/kafka/pom.xml deploy/kafka/SHA256SUMS deploy/kafka/jmx.yml)
 supyo_libraries(lab/scenario yaml-cpp nlohmann_json::nlohmann_json)
 supyo_libraries(data/iceberg ZLIB::ZLIB)
 

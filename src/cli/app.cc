@@ -126,6 +126,7 @@ int run_command_line(int argc, char** argv) {
   add_gen(app, context, result);
   add_slo(app, context, result);
   add_lab(app, context, result);
+  add_stack(app, context, result);
   add_bench(app, context, result);
   add_completion(app, result);
   try {

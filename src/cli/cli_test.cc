@@ -59,7 +59,7 @@ TEST(Usage, HelpVersionAndMistakes) {
   EXPECT_EQ(run({"--version"}).out, "supyo " SUPYO_VERSION "\n");
   EXPECT_THAT(run({"--licenses"}).out, HasSubstr("Apache License"));
   EXPECT_EQ(run({}).status, kUsage);
-  for (const char* command : {"run", "sql", "explain", "late", "job", "log", "gen", "slo", "lab", "bench"}) {
+  for (const char* command : {"run", "sql", "explain", "late", "job", "log", "gen", "slo", "lab", "bench", "stack"}) {
     const Ran help = run({command, "--help"});
     EXPECT_EQ(help.status, kFine) << command;
     EXPECT_THAT(help.out, HasSubstr("supyo ")) << command;

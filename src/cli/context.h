@@ -61,6 +61,7 @@ void add_log(CLI::App& app, Context& context, int& result);
 void add_gen(CLI::App& app, Context& context, int& result);
 void add_slo(CLI::App& app, Context& context, int& result);
 void add_lab(CLI::App& app, Context& context, int& result);
+void add_stack(CLI::App& app, Context& context, int& result);
 void add_bench(CLI::App& app, Context& context, int& result);
 void add_late(CLI::App& app, Context& context, int& result);
 

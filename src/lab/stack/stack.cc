@@ -1,0 +1,96 @@
+#include "lab/stack/stack.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "core/env/processes.h"
+#include "lab/stack/fetch.h"
+
+namespace supyo::stack {
+namespace {
+
+constexpr std::array<std::string_view, 3> kNames{"kafka", "kafka3", "prometheus"};
+constexpr std::uint16_t kPrometheusPort = 9090, kSupyoPort = 8081;
+
+}  // namespace
+
+std::vector<std::string_view> stack_names() { return {kNames.begin(), kNames.end()}; }
+
+Status check_name(std::string_view name) {
+  if (std::ranges::find(kNames, name) != kNames.end()) return ok();
+  return fail(ErrorCode::kUsage, fmt::format("there is no stack '{}'", name), fmt::format("there are {}", fmt::join(kNames, ", ")));
+}
+
+Service prometheus_service(const StackOptions& options, const std::string& program, const std::string& stack_directory, const std::string& targets) {
+  const auto port = static_cast<std::uint16_t>(kPrometheusPort + options.port_offset);
+  const std::string address = fmt::format("127.0.0.1:{}", port), directory = env::join_path(stack_directory, "prometheus");
+  Service service{.name = "prometheus"};
+  service.files["prometheus.yml"] = fmt::format(
+      "global: {{scrape_interval: 2s, evaluation_interval: 2s}}\n"
+      "scrape_configs:\n"
+      "- job_name: kafka\n"
+      "  file_sd_configs: [{{files: ['{}/*.json'], refresh_interval: 2s}}]\n"
+      "- job_name: supyo\n"
+      "  static_configs: [{{targets: ['127.0.0.1:{}']}}]\n",
+      targets, kSupyoPort);
+  service.command = {program,
+                     "--config.file=" + env::join_path(directory, "prometheus.yml"),
+                     "--storage.tsdb.path=" + env::join_path(directory, "data"),
+                     "--storage.tsdb.retention.time=7d",
+                     "--web.listen-address=" + address,
+                     "--web.external-url=http://" + address,
+                     "--log.level=warn"};
+  service.ports = {{"http", port}};
+  service.ready = {.kind = Probe::Kind::kHttp, .address = {.port = port}, .path = "/-/ready"};
+  return service;
+}
+
+Status Stack::up(const std::string& name, const UpHooks& hooks) {
+  SUPYO_TRY(check_name(name));
+  Supervisor supervised = supervisor(name);
+  if (name == "prometheus") {
+    const auto program = env_.processes->find("prometheus");
+    if (!program)
+      return fail(ErrorCode::kProgramMissing, "there is no prometheus in PATH", "Debian, as root: apt-get install -y --no-install-recommends prometheus");
+    SUPYO_TRY(env_.files.create_directories(targets_directory()));
+    return supervised.up({prometheus_service(options_, *program, supervised.directory(), targets_directory())}, hooks);
+  }
+  SUPYO_ASSIGN(const std::string java, find_java(env_, options_.java_home, hooks));
+  SUPYO_ASSIGN(const std::string jars, kafka_jars(env_, options_.downloads, hooks));
+  SUPYO_TRY(supervised.up(kafka_services(name, options_, java, jars, supervised.directory()), hooks));
+  return publish_targets(name, supervised);
+}
+
+/// What Prometheus shall scrape of this stack: it looks by itself. Source: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
+Status Stack::publish_targets(const std::string& name, const Supervisor& supervised) const {
+  SUPYO_ASSIGN(const std::vector<ServiceStatus> services, supervised.status());
+  nlohmann::json groups = nlohmann::json::array();
+  for (const ServiceStatus& service : services)
+    for (const Port& port : service.ports)
+      if (port.name == "jmx") groups.push_back({{"targets", {fmt::format("127.0.0.1:{}", port.number)}}, {"labels", {{"stack", name}, {"broker", service.name}}}});
+  SUPYO_TRY(env_.files.create_directories(targets_directory()));
+  return env_.files.write_atomically(env::join_path(targets_directory(), name + ".json"), groups.dump() + "\n");
+}
+
+Result<std::vector<ServiceStatus>> Stack::status(const std::string& name) const {
+  SUPYO_TRY(check_name(name));
+  return supervisor(name).status();
+}
+
+Status Stack::down(const std::string& name, bool remove_data, const UpHooks& hooks) {
+  SUPYO_TRY(check_name(name));
+  SUPYO_TRY(supervisor(name).down(remove_data, hooks));
+  const std::string targets = env::join_path(targets_directory(), name + ".json");
+  SUPYO_ASSIGN(const bool published, env_.files.exists(targets));
+  if (published) SUPYO_TRY(env_.files.remove(targets));
+  if (!remove_data) return ok();
+  // Directories that nothing is in any more go as well; those that hold something of another stack stay.
+  (void)env_.files.remove(targets_directory());
+  (void)env_.files.remove(options_.directory);
+  return ok();
+}
+
+}  // namespace supyo::stack

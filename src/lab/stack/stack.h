@@ -1,0 +1,56 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lab/stack/supervisor.h"
+
+namespace supyo::stack {
+
+struct StackOptions {
+  std::string directory = {};                  ///< of all stacks: data, logs, process files; absolute
+  std::string downloads = {};                  ///< fetched programs, kept; absolute
+  std::string java_home = {};                  ///< empty: java of PATH
+  std::uint16_t port_offset = 0;               ///< added to every port
+  std::map<std::string, std::string> broker_config = {};   ///< on top of the brokers' own: --config
+};
+
+/// Names that there are.
+std::vector<std::string_view> stack_names();
+/// kUsage, naming those that there are.
+Status check_name(std::string_view name);
+
+/// What a Kafka stack consists of: `kafka` (one node, broker and controller in one) or `kafka3` (one controller, three brokers, replication 3, min ISR 2).
+/// Every broker carries the JMX exporter. `stack_directory` is where the services' directories will be; `jars` holds Kafka's.
+/// Ports without offset: kafka 9092 (JMX exporter 7071, controller 9193); kafka3 19092 to 19094 (7072 to 7074, controller 19190).
+std::vector<Service> kafka_services(std::string_view name, const StackOptions& options, const std::string& java, const std::string& jars, const std::string& stack_directory);
+
+/// Prometheus on port 9090, scraping what `targets`/*.json name (file_sd) and a `supyo run --serve` on its default port.
+Service prometheus_service(const StackOptions& options, const std::string& program, const std::string& stack_directory, const std::string& targets);
+
+/// The local stack without containers: real servers as processes of this machine, loopback only. They go on when the command ends; `down` stops them.
+/// One thread. Needs a real environment.
+class Stack {
+ public:
+  Stack(const env::Env& env, StackOptions options) : env_(env), options_(std::move(options)) {}
+
+  /// Fetches what is missing, starts what does not run, waits until it answers. On an error or a stop, what this call started of that stack is stopped again.
+  /// Errors: those of kafka_jars, find_java and Supervisor::up; kUsage.
+  Status up(const std::string& name, const UpHooks& hooks);
+  /// In order of start; empty when nothing of it was started.
+  Result<std::vector<ServiceStatus>> status(const std::string& name) const;
+  /// Errors: those of Supervisor::down.
+  Status down(const std::string& name, bool remove_data, const UpHooks& hooks);
+
+ private:
+  Supervisor supervisor(const std::string& name) const { return {env_, name, env::join_path(options_.directory, name)}; }
+  Status publish_targets(const std::string& name, const Supervisor& supervisor) const;
+  std::string targets_directory() const { return env::join_path(options_.directory, "targets"); }
+
+  env::Env env_;
+  StackOptions options_;
+};
+
+}  // namespace supyo::stack

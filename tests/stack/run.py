@@ -1,0 +1,182 @@
+"""The local stack for real: `supyo stack` with Kafka's own servers. Needs java 17, mvn and kcat (and prometheus for its part); takes some minutes.
+
+run.py [kafka] [kafka3] [prometheus] [interrupt]     SUPYO names the binary, SUPYO_DOWNLOADS where fetched jars are kept
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+SUPYO = os.path.abspath(os.environ.get("SUPYO", "build/release/supyo"))
+OFFSET = 12000   # away from a Kafka that somebody runs
+passed = failed = 0
+
+
+def check(what, ok, detail=""):
+    global passed, failed
+    passed, failed = passed + bool(ok), failed + (not ok)
+    print(f"{'ok    ' if ok else 'FAILED'}  {what}{'  ' + str(detail) if detail != '' else ''}", flush=True)
+
+
+class Stack:
+    def __init__(self, directory):
+        self.directory = directory
+        self.downloads = os.environ.get("SUPYO_DOWNLOADS", os.path.abspath("build/stack-downloads"))
+
+    def run(self, *args):
+        begin = time.monotonic()
+        more = ["--downloads", self.downloads, "--port-offset", str(OFFSET)] if args[0] == "up" else []
+        done = subprocess.run([SUPYO, "stack", *args, "--dir", self.directory, *more], capture_output=True, text=True)
+        done.seconds = time.monotonic() - begin
+        return done
+
+    def services(self):
+        return {s["service"]: s for s in map(json.loads, self.run("status", "--json").stdout.splitlines())}
+
+
+def port_is_free(port):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
+def alive(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def get(port, path):
+    return urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10).read().decode()
+
+
+def kcat(port, *args, text=None):
+    return subprocess.run(["kcat", "-b", f"127.0.0.1:{port}", *args], input=text, capture_output=True, text=True, timeout=60)
+
+
+def create_topic(stack, port, topic, factor):
+    subprocess.run(["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{stack.downloads}/kafka-4.1.1/*", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server",
+                    f"127.0.0.1:{port}", "--create", "--topic", topic, "--replication-factor", str(factor)], check=True, capture_output=True, timeout=60)
+
+
+def gone(what, stack, name, services):
+    ports = [p for s in services.values() for p in s["ports"].values()]
+    check(f"{what}: no process, port or file is left", not any(alive(s["pid"]) for s in services.values()) and all(map(port_is_free, ports)) and not os.path.exists(stack.directory))
+
+
+def kafka(stack):
+    up = stack.run("up", "kafka")
+    check("kafka: up", up.returncode == 0, f"{up.seconds:.1f} s  {up.stderr if up.returncode else ''}")
+    if up.returncode:
+        return
+    services = stack.services()
+    broker = services["broker"]
+    port = broker["ports"]["kafka"]
+    check("kafka: ready, memory", broker["state"] == "ready", f"{broker['resident_bytes'] >> 20} MB")
+    create_topic(stack, port, "t", 1)
+    check("kafka: kcat writes", kcat(port, "-P", "-t", "t", text="a\nb\nc\n").returncode == 0)
+    check("kafka: kcat reads", kcat(port, "-C", "-t", "t", "-e", "-q").stdout == "a\nb\nc\n")
+    check("kafka: JMX exporter", 'kafka_log_logendoffset{partition="0",topic="t"} 3.0' in get(broker["ports"]["jmx"], "/metrics").replace(",}", "}"))
+    again = stack.run("up", "kafka")
+    check("kafka: up again does nothing", again.returncode == 0 and stack.services()["broker"]["pid"] == broker["pid"], f"{again.seconds:.1f} s")
+    logs = stack.run("logs", "kafka", "--lines", "3")
+    check("kafka: logs", logs.stdout.count("\n") == 3)
+    os.kill(broker["pid"], signal.SIGKILL)
+    while alive(broker["pid"]):
+        time.sleep(0.01)
+    check("kafka: a killed broker is seen", stack.services()["broker"]["state"] == "ended")
+    check("kafka: up starts it again", stack.run("up", "kafka").returncode == 0)
+    check("kafka: the data are there", kcat(port, "-C", "-t", "t", "-e", "-q").stdout == "a\nb\nc\n")
+    down = stack.run("down", "kafka")
+    check("kafka: down", down.returncode == 0 and stack.services() == {} and os.path.exists(stack.directory), f"{down.seconds:.1f} s")
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", port))
+        holder.listen()
+        taken = stack.run("up", "kafka")
+        check("kafka: a taken port is named", taken.returncode == 1 and "SUPYO-1007" in taken.stderr and str(port) in taken.stderr)
+    back = stack.run("up", "kafka")
+    check("kafka: up with the data of before", back.returncode == 0 and kcat(port, "-C", "-t", "t", "-e", "-q").stdout == "a\nb\nc\n", f"{back.seconds:.1f} s")
+    services = stack.services()
+    check("kafka: down -v", stack.run("down", "kafka", "-v").returncode == 0)
+    gone("kafka", stack, "kafka", services)
+
+
+def kafka3(stack):
+    up = stack.run("up", "kafka3")
+    check("kafka3: up", up.returncode == 0, f"{up.seconds:.1f} s  {up.stderr if up.returncode else ''}")
+    if up.returncode:
+        return
+    services = stack.services()
+    check("kafka3: all four ready, memory", len(services) == 4 and all(s["state"] == "ready" for s in services.values()), ", ".join(f"{n} {s['resident_bytes'] >> 20} MB" for n, s in services.items()))
+    ports = [services[f"broker-{i}"]["ports"]["kafka"] for i in (1, 2, 3)]
+    create_topic(stack, ports[0], "t", 3)
+    check("kafka3: three replicas in sync", "isrs: 1,2,3" in ",".join(kcat(ports[0], "-L", "-t", "t").stdout.replace("isrs: 2,3,1", "isrs: 1,2,3").replace("isrs: 3,1,2", "isrs: 1,2,3").split("\n")))
+    check("kafka3: kcat writes with acks=all", kcat(ports[0], "-P", "-t", "t", "-X", "acks=all", text="a\n").returncode == 0)
+    os.kill(services["broker-3"]["pid"], signal.SIGSTOP)   # as a lab leaves it
+    down = stack.run("down", "kafka3", "-v")
+    stopped = [line.split(":")[0] for line in down.stderr.splitlines() if "stopped" in line]
+    check("kafka3: down, the controller last", down.returncode == 0 and stopped[-1:] == ["controller"] and len(stopped) == 4, f"{down.seconds:.1f} s")
+    gone("kafka3", stack, "kafka3", services)
+
+
+def prometheus(stack):
+    up = stack.run("up", "kafka", "prometheus")
+    check("prometheus: up beside kafka", up.returncode == 0, f"{up.seconds:.1f} s  {up.stderr if up.returncode else ''}")
+    if up.returncode:
+        return
+    services = stack.services()
+    port = services["prometheus"]["ports"]["http"]
+    query = "/api/v1/query?query=kafka_server_brokertopicmetrics_messagesin_total"
+    end = time.monotonic() + 60
+    while '"broker":"broker"' not in get(port, query) and time.monotonic() < end:
+        time.sleep(0.5)
+    check("prometheus: scrapes the JMX exporter", '"broker":"broker"' in get(port, query), f"{services['prometheus']['resident_bytes'] >> 20} MB")
+    check("prometheus: down -v", stack.run("down", "-v").returncode == 0)
+    gone("prometheus", stack, "prometheus", services)
+
+
+def interrupt(stack):
+    process = subprocess.Popen([SUPYO, "stack", "up", "kafka", "--dir", stack.directory, "--downloads", stack.downloads, "--port-offset", str(OFFSET)], stderr=subprocess.PIPE, text=True)
+    while "preparing" not in process.stderr.readline():
+        pass
+    while not os.path.exists(f"{stack.directory}/kafka/broker/process"):
+        time.sleep(0.02)
+    services = stack.services()
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    check("interrupt: Ctrl-C during up leaves no process", process.returncode == 1 and stack.services() == {} and not any(alive(s["pid"]) for s in services.values()))
+    stack.run("down", "kafka", "-v")
+    gone("interrupt", stack, "kafka", services)
+
+
+def main():
+    parts = {"kafka": kafka, "kafka3": kafka3, "prometheus": prometheus, "interrupt": interrupt}
+    for name in sys.argv[1:] or parts:
+        if name == "prometheus" and not shutil.which("prometheus"):
+            print("left out: prometheus is not installed")
+            continue
+        directory = tempfile.mkdtemp(prefix="supyo-stack-")
+        stack = Stack(directory)
+        try:
+            parts[name](stack)
+        finally:
+            stack.run("down", "-v")
+            shutil.rmtree(directory, ignore_errors=True)
+    print(f"stack: {passed} passed, {failed} failed")
+    sys.exit(failed != 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -33,6 +33,8 @@ Result<std::unique_ptr<PartitionWriter>> PartitionWriter::open(const env::Env& e
 }
 
 Status PartitionWriter::recover() {
+  SUPYO_ASSIGN(const bool exists, env_.files.exists(env::join_path(topic_.directory, "topic")));
+  if (!exists) return fail(ErrorCode::kUnknownTable, fmt::format("the topic '{}' was deleted", topic_.name));
   SUPYO_TRY(create_directories_durably(env_.files, directory_));
   auto locked = env_.files.lock(env::join_path(directory_, "lock"));
   if (!locked && locked.error().code == ErrorCode::kStateLocked) {

@@ -4,6 +4,7 @@ run.py [kafka] [kafka3] [prometheus] [interrupt]     SUPYO names the binary, SUP
 """
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -88,6 +89,9 @@ def kafka(stack):
     check("kafka: kcat writes", kcat(port, "-P", "-t", "t", text="a\nb\nc\n").returncode == 0)
     check("kafka: kcat reads", kcat(port, "-C", "-t", "t", "-e", "-q").stdout == "a\nb\nc\n")
     check("kafka: JMX exporter", 'kafka_log_logendoffset{partition="0",topic="t"} 3.0' in get(broker["ports"]["jmx"], "/metrics").replace(",}", "}"))
+    page = get(broker["ports"]["jmx"], "/metrics")
+    shown = set(re.findall(r"kafka_[a-z_]+", open("deploy/grafana/dashboards/kafka.json").read()))
+    check("kafka: the broker has what the dashboard shows", all(f"\n{name}{{" in page or f"\n{name} " in page for name in shown), [n for n in shown if n not in page] or "")
     again = stack.run("up", "kafka")
     check("kafka: up again does nothing", again.returncode == 0 and stack.services()["broker"]["pid"] == broker["pid"], f"{again.seconds:.1f} s")
     logs = stack.run("logs", "kafka", "--lines", "3")
@@ -143,8 +147,23 @@ def prometheus(stack):
     while '"broker":"broker"' not in get(port, query) and time.monotonic() < end:
         time.sleep(0.5)
     check("prometheus: scrapes the JMX exporter", '"broker":"broker"' in get(port, query), f"{services['prometheus']['resident_bytes'] >> 20} MB")
+    if shutil.which("promtool"):
+        for file in (f"{stack.directory}/prometheus/prometheus/prometheus.yml", "deploy/prometheus.yml"):
+            check(f"prometheus: promtool accepts {os.path.basename(os.path.dirname(file))}/prometheus.yml", subprocess.run(["promtool", "check", "config", file], capture_output=True).returncode == 0)
+        check("prometheus: promtool accepts the dashboard's queries", dashboard_queries())
     check("prometheus: down -v", stack.run("down", "-v").returncode == 0)
     gone("prometheus", stack, "prometheus", services)
+
+
+def dashboard_queries():
+    """Every query as a recording rule, its variables filled in: promtool knows PromQL."""
+    rules = [t["expr"].replace("$__rate_interval", "5s").replace("$topic", ".+") for p in json.load(open("deploy/grafana/dashboards/kafka.json"))["panels"] for t in p["targets"]]
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as f:
+        json.dump({"groups": [{"name": "dashboard", "rules": [{"record": f"panel:{i}", "expr": e} for i, e in enumerate(rules)]}]}, f)
+        f.flush()
+        done = subprocess.run(["promtool", "check", "rules", f.name], capture_output=True, text=True)
+    print(done.stderr, end="")
+    return done.returncode == 0
 
 
 def interrupt(stack):

@@ -2,13 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "cli/context.h"
+#include "cli/gen_serve.h"
+#include "cli/gen_target.h"
 #include "cli/signals.h"
 #include "core/base/duration.h"
-#include "core/base/hash.h"
-#include "data/log/partition_writer.h"
-#include "data/log/topic.h"
 #include "data/types/value.h"
 #include "lab/workload/generator.h"
 
@@ -17,117 +17,12 @@ namespace supyo::cli {
 namespace {
 
 struct GenOptions {
-  std::string domain, to = "-", disorder = "0s", truth, bound, start;
+  std::string domain, to = "-", disorder = "0s", truth, bound, start, ledger;
+  std::optional<std::string> serve;
   workload::GeneratorOptions generator;
   bool live = false;
   bool json = false;
 };
-
-/// Where records go.
-class Target {
- public:
-  virtual ~Target() = default;
-  virtual Status add(const workload::GeneratedRecord& record) = 0;
-  /// What was added is there for readers when it returns.
-  virtual Status flush() = 0;
-};
-
-class StandardOutput final : public Target {
- public:
-  Status add(const workload::GeneratedRecord& record) override {
-    lines_ += record.value;
-    lines_ += '\n';
-    return lines_.size() < kBlock ? ok() : flush();
-  }
-  Status flush() override {
-    write_out(lines_);
-    lines_.clear();
-    return ok();
-  }
-
- private:
-  static constexpr std::size_t kBlock = 64 << 10;
-  std::string lines_;
-};
-
-class PlainFile final : public Target {
- public:
-  explicit PlainFile(std::unique_ptr<env::File> file) : file_(std::move(file)) {}
-  Status add(const workload::GeneratedRecord& record) override {
-    lines_ += record.value;
-    lines_ += '\n';
-    return lines_.size() < kBlock ? ok() : write();
-  }
-  Status flush() override {
-    SUPYO_TRY(write());
-    return file_->sync();
-  }
-
- private:
-  static constexpr std::size_t kBlock = 1 << 20;
-  Status write() {
-    SUPYO_TRY(file_->write_at(written_, lines_));
-    written_ += lines_.size();
-    lines_.clear();
-    return ok();
-  }
-  std::unique_ptr<env::File> file_;
-  std::uint64_t written_ = 0;
-  std::string lines_;
-};
-
-/// Records of one key go to one partition, spread by the key's hash.
-class EmbeddedTopic final : public Target {
- public:
-  static Result<std::unique_ptr<Target>> open(const env::Env& env, const std::string& directory, const std::string& name) {
-    auto target = std::make_unique<EmbeddedTopic>();
-    SUPYO_ASSIGN(const log::Topic topic, log::open_or_create_topic(env, directory, name, {}));
-    for (std::int32_t p = 0; p < topic.config.partitions; ++p) {
-      SUPYO_ASSIGN(auto writer, log::PartitionWriter::open(env, topic, PartitionId(p)));
-      target->writers_.push_back(std::move(writer));
-    }
-    target->batches_.resize(target->writers_.size());
-    return target;
-  }
-  Status add(const workload::GeneratedRecord& record) override {
-    const std::uint32_t p = shard_of(hash_bytes(record.key), static_cast<std::uint32_t>(writers_.size()));
-    batches_[p].add(record.due_us, record.key, record.value);
-    return batches_[p].records() < kBatch ? ok() : append(p);
-  }
-  Status flush() override {
-    for (std::size_t p = 0; p < writers_.size(); ++p) {
-      SUPYO_TRY(append(p));
-      SUPYO_TRY(writers_[p]->flush());
-    }
-    return ok();
-  }
-
- private:
-  static constexpr std::size_t kBatch = 1000;
-  Status append(std::size_t p) {
-    if (batches_[p].empty()) return ok();
-    SUPYO_TRY(writers_[p]->append(batches_[p]));
-    batches_[p].clear();
-    return ok();
-  }
-  std::vector<std::unique_ptr<log::PartitionWriter>> writers_;
-  std::vector<log::RecordBatch> batches_;
-};
-
-Result<std::unique_ptr<Target>> open_target(Context& context, const std::string& to) {
-  if (to == "-") return std::make_unique<StandardOutput>();
-  if (to.starts_with("kafka://"))
-    return fail(ErrorCode::kUnsupported, "a Kafka cluster is not a target yet", "--to embedded:DIR/topic, a file, or - and pipe it into a client of the cluster");
-  if (to.starts_with("embedded:")) {
-    const std::string path = to.substr(9);
-    if (path.find('/') == std::string::npos || path.back() == '/')
-      return fail(ErrorCode::kUsage, fmt::format("'{}' names no topic", to), "--to embedded:DIR/topic, for example embedded:/tmp/log/events");
-    return EmbeddedTopic::open(context.env, env::parent_path(path), env::base_name(path));
-  }
-  SUPYO_ASSIGN(auto file, context.env.files.open(to, env::OpenMode::kCreateOrOpen));
-  SUPYO_TRY(file->truncate(0));
-  return std::make_unique<PlainFile>(std::move(file));
-}
 
 class Generation {
  public:
@@ -151,7 +46,11 @@ class Generation {
       }
       generator->track_truth(bound);
     }
-    SUPYO_ASSIGN(auto target, open_target(context_, options_.to));
+    std::unique_ptr<workload::Ledger> ledger;
+    if (!options_.ledger.empty()) {
+      SUPYO_ASSIGN(ledger, workload::Ledger::open(context_.env.files, options_.ledger));
+    }
+    SUPYO_ASSIGN(auto target, open_gen_target(context_, options_.to, ledger.get()));
     SUPYO_TRY(pump(*generator, *target));
     if (options_.truth.empty()) return ok();
     return context_.env.files.write_atomically(options_.truth, generator->truth());
@@ -160,7 +59,7 @@ class Generation {
   std::uint64_t records() const { return records_; }
 
  private:
-  Status pump(workload::Generator& generator, Target& target) {
+  Status pump(workload::Generator& generator, GenTarget& target) {
     workload::GeneratedRecord record;
     const TimeUs begin = context_.env.clock.monotonic_us();
     TimeUs shown = begin;
@@ -176,7 +75,7 @@ class Generation {
 
   /// Readers see what is due before we sleep. At high rates one flush covers what becomes due in a few milliseconds: a sync a record would keep the disk
   /// from everybody who commits on it.
-  Status wait_until(TimeUs due, Target& target) {
+  Status wait_until(TimeUs due, GenTarget& target) {
     const env::Clock& clock = context_.env.clock;
     if (clock.now_us() >= due) return ok();
     wait_for(flushed_us_ + kFlushInterval);
@@ -214,6 +113,13 @@ class Generation {
 };
 
 int run_gen(Context& context, const GenOptions& options) {
+  if (options.serve) {
+    const auto disorder = parse_duration(options.disorder);
+    if (!disorder) return report(disorder.error());
+    LiveGenerator::Spec spec{.domain = options.domain, .to = options.to, .options = options.generator, .ledger_file = options.ledger};
+    spec.options.disorder_us = *disorder;
+    return serve_generators(context, std::move(spec), *options.serve, options.json);
+  }
   Generation generation(context, options);
   const Status done = generation.run();
   if (!done) return report(done.error());
@@ -239,12 +145,20 @@ void add_gen(CLI::App& app, Context& context, int& result) {
   sub->add_flag("--resend", options->generator.resend, "the producer restarts now and then and sends its last events again");
   sub->add_option("--start", options->start, "event time of the first event: '2026-01-01 00:00:00'");
   sub->add_flag("--live", options->live, "from now on, each event when it is due, until --count or Ctrl-C");
+  sub->add_option("--payload", options->generator.payload_bytes, "large events: so many bytes more in each, in a field \"payload\"");
   sub->add_option("--to", options->to, "- (standard output), a file, or embedded:DIR/topic");
   sub->add_option("--truth", options->truth, "write the results that the example pipeline must give to this file");
   sub->add_option("--bound", options->bound, "watermark bound of that pipeline; by default --disorder");
+  sub->add_option("--ledger", options->ledger, "write to this file what became of every record: acknowledged, failed, unknown (topics)");
+  CLI::Option* serve = sub->add_option("--serve", options->serve, "[ADDR:]PORT: generate when told over HTTP: GET /start/{tps}, /stop, /status, POST /v1/generators; 8081 without a port");
+  serve->expected(0, 1);
   sub->add_flag("--json", options->json, "what was done as one JSON document");
-  sub->footer("Example:\n  supyo gen product --count 3 --seed 7\n  supyo gen product --tps 2000 --count 10000 --disorder 1s --to embedded:/tmp/supyo-log/events");
-  sub->callback([options, &context, &result] { result = run_gen(context, *options); });
+  sub->footer("Example:\n  supyo gen product --count 3 --seed 7\n  supyo gen product --tps 2000 --count 10000 --disorder 1s --to embedded:/tmp/supyo-log/events\n"
+              "  supyo gen product --serve 8090 --payload 1000 --to embedded:/tmp/supyo-log/events    (then: curl localhost:8090/start/2000)");
+  sub->callback([options, serve, &context, &result] {
+    if (serve->count() > 0 && !options->serve) options->serve.emplace();
+    result = run_gen(context, *options);
+  });
 }
 
 }  // namespace supyo::cli

@@ -2,9 +2,26 @@
 
 #include <fmt/format.h>
 
+#include "core/base/check.h"
+#include "core/base/hash.h"
 #include "lab/workload/product.h"
 
 namespace supyo::workload {
+
+constexpr std::uint32_t kPayloadBytesMax = 1'000'000;
+
+void append_payload(std::string& object, std::uint64_t seed, std::uint64_t id, std::uint32_t bytes) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  SUPYO_CHECK(object.ends_with('}'));
+  object.pop_back();
+  object += ",\"payload\":\"";
+  std::uint64_t state = hash_u64(seed) ^ id;
+  for (std::uint32_t i = 0; i < bytes;) {
+    state = hash_u64(state + 0x9e3779b97f4a7c15ULL);
+    for (std::uint32_t k = 0; k < 10 && i < bytes; ++k, ++i) object += kAlphabet[state >> (6 * k) & 63];
+  }
+  object += "\"}";
+}
 
 std::vector<std::string_view> domains() { return {"product"}; }
 
@@ -19,6 +36,7 @@ Result<std::unique_ptr<Generator>> make_generator(std::string_view domain, const
   if (!(o.duplicates >= 0 && o.duplicates <= 1)) return bad("duplicates", "0 to 1");
   if (!(o.late >= 0 && o.late <= 1)) return bad("late", "0 to 1");
   if (o.disorder_us < 0 || o.disorder_us > kDay) return bad("disorder", "0s to 1d");
+  if (o.payload_bytes > kPayloadBytesMax) return bad("payload", "0 to 1,000,000 bytes");
   if (o.keys == 0 || o.keys > 999'999) return bad("keys", "1 to 999,999");
   return std::make_unique<ProductGenerator>(o);
 }

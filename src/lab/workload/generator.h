@@ -22,6 +22,7 @@ struct GeneratorOptions {
   bool resend = false;               ///< the producer restarts now and then and sends its last records again
   TimeUs start_us = 1'767'225'600'000'000;  ///< event time of the first change: 2026-01-01 00:00:00
   std::uint32_t keys = 1000;         ///< how many products (orders, ...) there are
+  std::uint32_t payload_bytes = 0;   ///< each record gets a field "payload" of so many characters that no codec makes smaller: large events
 };
 
 /// A record on its way to the log, in the order in which it is sent.
@@ -39,12 +40,17 @@ class Generator {
   virtual ~Generator() = default;
   /// The next record into `record` (its strings are used again); false at the end. Single-threaded.
   virtual bool next(GeneratedRecord& record) = 0;
+  /// From the next change on, `tps` changes a second, beginning at `from_us` or after the last change, whichever is later. The same records follow, at other times.
+  virtual void set_rate(double tps, TimeUs from_us) = 0;
   /// From now on the expected results are worked out as well, for a watermark `bound_us` behind the newest event of one partition.
   virtual void track_truth(DurationUs bound_us) = 0;
   /// The expected rows of the example pipeline for everything given out so far, one JSON object a line, in result order (key, event time).
   /// Needs track_truth() before the first next().
   virtual std::string truth() const = 0;
 };
+
+/// Puts `,"payload":"..."` of `bytes` characters before the closing bracket of a JSON object: the same for the same seed and id.
+void append_payload(std::string& object, std::uint64_t seed, std::uint64_t id, std::uint32_t bytes);
 
 /// Domains that there are: "product".
 std::vector<std::string_view> domains();

@@ -127,7 +127,8 @@ std::string ProductTruth::json_lines() const {
   return out;
 }
 
-ProductGenerator::ProductGenerator(const GeneratorOptions& options) : options_(options), state_(hash_u64(options.seed + 0x9e3779b97f4a7c15ULL)) {
+ProductGenerator::ProductGenerator(const GeneratorOptions& options)
+    : options_(options), state_(hash_u64(options.seed + 0x9e3779b97f4a7c15ULL)), rate_since_us_(options.start_us) {
   products_.resize(options_.keys);
   for (Product& p : products_) {
     p.price = static_cast<std::int64_t>(1000 + below(99'000)) / 10 * 10;
@@ -149,7 +150,14 @@ DurationUs ProductGenerator::delay() {
 }
 
 TimeUs ProductGenerator::event_time(std::uint64_t i) const {
-  return options_.start_us + static_cast<TimeUs>(static_cast<double>(i) * 1e6 / options_.tps);
+  return rate_since_us_ + static_cast<TimeUs>(static_cast<double>(i - rate_since_) * 1e6 / options_.tps);
+}
+
+void ProductGenerator::set_rate(double tps, TimeUs from_us) {
+  // Never before what was made: event times only go forward.
+  rate_since_us_ = made_ == 0 ? from_us : std::max(from_us, event_time(made_ - 1) + kMillisecond);
+  rate_since_ = made_;
+  options_.tps = tps;
 }
 
 void ProductGenerator::make_change() {
@@ -233,6 +241,7 @@ bool ProductGenerator::next(GeneratedRecord& record) {
   append_key(c->product, record.key);
   record.value.clear();
   append_json(*c, record.value);
+  if (options_.payload_bytes > 0) append_payload(record.value, options_.seed, c->event_id, options_.payload_bytes);
   return true;
 }
 

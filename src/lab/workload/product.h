@@ -56,6 +56,7 @@ class ProductGenerator final : public Generator {
  public:
   explicit ProductGenerator(const GeneratorOptions& options);
   bool next(GeneratedRecord& record) override;
+  void set_rate(double tps, TimeUs from_us) override;
   void track_truth(DurationUs bound_us) override { truth_ = std::make_unique<ProductTruth>(bound_us); }
   std::string truth() const override { return truth_ ? truth_->json_lines() : std::string(); }
   /// As next(), before it is made JSON.
@@ -81,6 +82,8 @@ class ProductGenerator final : public Generator {
 
   GeneratorOptions options_;
   std::uint64_t state_;
+  TimeUs rate_since_us_;            ///< event time of change `rate_since_`; those after it follow at options_.tps
+  std::uint64_t rate_since_ = 0;
   std::uint64_t made_ = 0, copies_ = 0, sent_ = 0;
   std::vector<Product> products_;
   std::priority_queue<ProductChange, std::vector<ProductChange>, Later> waiting_;

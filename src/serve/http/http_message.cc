@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace supyo::http {
 namespace {
@@ -10,9 +11,11 @@ namespace {
 std::string_view reason(int status) {
   switch (status) {
     case 200: return "OK";
+    case 201: return "Created";
     case 400: return "Bad Request";
     case 403: return "Forbidden";
     case 404: return "Not Found";
+    case 409: return "Conflict";
     case 405: return "Method Not Allowed";
     case 503: return "Service Unavailable";
     default: return "Error";
@@ -82,6 +85,18 @@ bool is_loopback_name(std::string_view host) {
   return host == "localhost" || host == "127.0.0.1" || host == "[::1]";
 }
 
+ParseState take_body(std::string_view bytes, Request& request) {
+  if (request.headers.contains("transfer-encoding")) return ParseState::kBad;
+  const std::string_view length = request.header("content-length");
+  if (length.empty()) return ParseState::kDone;
+  std::size_t size = 0;
+  const auto [stop, error] = std::from_chars(length.data(), length.data() + length.size(), size);
+  if (error != std::errc() || stop != length.data() + length.size() || size > kBodyBytesMax) return ParseState::kBad;
+  if (bytes.size() < size) return ParseState::kNeedMore;
+  request.body = bytes.substr(0, size);
+  return ParseState::kDone;
+}
+
 }  // namespace
 
 Response problem(int status, std::string_view what) { return {status, "text/plain; charset=utf-8", fmt::format("{}\n", what)}; }
@@ -108,7 +123,7 @@ ParseState parse_request(std::string_view bytes, Request& request) {
     }
     request.headers[name] = trim(line.substr(colon + 1));
   }
-  return ParseState::kDone;
+  return take_body(bytes.substr(end + 4), request);
 }
 
 std::string render_response(const Response& response, bool head_only) {

@@ -35,6 +35,18 @@ TEST(Message, Parses) {
   EXPECT_EQ(parse_request("GET /" + std::string(kHeadBytesMax, 'a'), r), ParseState::kBad);
 }
 
+TEST(Message, ABodyHasADeclaredAndBoundedLength) {
+  Request r;
+  const std::string head = "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: ";
+  EXPECT_EQ(parse_request(head + "5\r\n\r\nhel", r), ParseState::kNeedMore);
+  EXPECT_EQ(parse_request(head + "5\r\n\r\nhello and more", r), ParseState::kDone);
+  EXPECT_EQ(r.body, "hello");
+  EXPECT_EQ(parse_request(head + "0\r\n\r\n", r), ParseState::kDone);
+  EXPECT_EQ(r.body, "");
+  for (const char* bad : {"-1", "5x", "99999999999999999999999", "65537"}) EXPECT_EQ(parse_request(head + bad + "\r\n\r\nhello", r), ParseState::kBad) << bad;
+  EXPECT_EQ(parse_request("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", r), ParseState::kBad);
+}
+
 TEST(Message, AnyBytesAreSafe) {
   std::mt19937 random(5);
   const std::string good = "GET /v1/job HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -107,6 +119,20 @@ TEST(Server, AnswersAndRefuses) {
   const auto second = HttpServer::start(real.env(), {.port = port}, {});
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kAddressInUse);
+}
+
+TEST(Server, WritesOnlyWhereItIsTold) {
+  env::RealEnv real;
+  const auto echo = [](const Request& r) { return Response{201, "text/plain", r.method + " " + r.body}; };
+  auto server = HttpServer::start(real.env(), {.port = 0}, echo, {.writes = true});
+  ASSERT_TRUE(server) << server.error().to_string();
+  const std::string big(40'000, 'x');
+  const std::string answer = ask((*server)->port(), "POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40000\r\n\r\n" + big);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 201 Created\r\n"));
+  EXPECT_TRUE(answer.ends_with("POST " + big));
+  EXPECT_THAT(ask((*server)->port(), "DELETE /a HTTP/1.1\r\nHost: localhost\r\n\r\n"), HasSubstr("DELETE "));
+  EXPECT_THAT(ask((*server)->port(), "PUT /a HTTP/1.1\r\nHost: localhost\r\n\r\n"), StartsWith("HTTP/1.1 405"));
+  EXPECT_THAT(ask((*server)->port(), "POST /a HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n"), StartsWith("HTTP/1.1 403"));
 }
 
 TEST(Metrics, ArePrometheusText) {

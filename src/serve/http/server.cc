@@ -72,7 +72,7 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
 }
 
 struct HttpServer::Impl {
-  Impl(const env::Env& e, ListenAddress a, Handler h) : env(e), address(std::move(a)), handler(std::move(h)) {}
+  Impl(const env::Env& e, ListenAddress a, Handler h, ServerOptions o) : env(e), address(std::move(a)), handler(std::move(h)), options(o) {}
 
   Status listen();
   void serve();
@@ -85,6 +85,7 @@ struct HttpServer::Impl {
   env::Env env;
   ListenAddress address;
   Handler handler;
+  ServerOptions options;
   Descriptor listener;
   std::vector<Connection> connections;
   std::atomic<bool> stop{false};
@@ -175,7 +176,8 @@ void HttpServer::Impl::read(Connection& connection) {
 
 Response HttpServer::Impl::respond(const Request& request) const {
   if (is_foreign(request)) return problem(403, "this API is for this machine: Host must be localhost, and Origin the same");
-  if (request.method != "GET" && request.method != "HEAD") return problem(405, "this API only reads: GET or HEAD");
+  const bool reads = request.method == "GET" || request.method == "HEAD", writes = request.method == "POST" || request.method == "DELETE";
+  if (!reads && !(writes && options.writes)) return problem(405, options.writes ? "GET, HEAD, POST or DELETE" : "this API only reads: GET or HEAD");
   return handler(request);
 }
 
@@ -198,8 +200,8 @@ HttpServer::~HttpServer() {
   if (impl_->thread) impl_->thread->join();
 }
 
-Result<std::unique_ptr<HttpServer>> HttpServer::start(const env::Env& env, const ListenAddress& address, Handler handler) {
-  auto impl = std::make_unique<Impl>(env, address, std::move(handler));
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const env::Env& env, const ListenAddress& address, Handler handler, ServerOptions options) {
+  auto impl = std::make_unique<Impl>(env, address, std::move(handler), options);
   SUPYO_TRY(impl->listen());
   Impl* served = impl.get();
   impl->thread = env.threads->start("http", [served] { served->serve(); });

@@ -18,7 +18,12 @@ struct ListenAddress {
 /// that other machines can reach (put a reverse proxy with TLS and authentication before it).
 Result<ListenAddress> parse_listen_address(std::string_view text);
 
-/// A small read-only HTTP/1.1 server for this machine: GET and HEAD, one response a connection, bounded in everything (connections, bytes, time). Requests that
+/// What a server takes.
+struct ServerOptions {
+  bool writes = false;   ///< POST and DELETE too: they reach the handler
+};
+
+/// A small HTTP/1.1 server for this machine: GET and HEAD (and what ServerOptions adds), one response a connection, bounded in everything (connections, bytes, time). Requests that
 /// a page of another site could have made are refused (Host and Origin are checked).
 ///
 /// One thread of its own, which calls the handler: the handler is thread-safe towards whoever owns what it reads, and quick. Stops with its destructor.
@@ -26,7 +31,7 @@ class HttpServer {
  public:
   using Handler = std::function<Response(const Request&)>;
   /// Errors: kAddressInUse, kNotAllowed (a port below 1024 without the right), kIo.
-  static Result<std::unique_ptr<HttpServer>> start(const env::Env& env, const ListenAddress& address, Handler handler);
+  static Result<std::unique_ptr<HttpServer>> start(const env::Env& env, const ListenAddress& address, Handler handler, ServerOptions options = {});
   ~HttpServer();
 
   std::uint16_t port() const;

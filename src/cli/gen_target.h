@@ -1,0 +1,25 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "cli/context.h"
+#include "core/base/result.h"
+#include "lab/workload/generator.h"
+#include "lab/workload/ledger.h"
+
+namespace supyo::cli {
+
+/// Where generated records go. One thread.
+class GenTarget {
+ public:
+  virtual ~GenTarget() = default;
+  virtual Status add(const workload::GeneratedRecord& record) = 0;
+  /// What was added is there for readers when it returns.
+  virtual Status flush() = 0;
+};
+
+/// "-", a file, or embedded:DIR/topic. With a ledger, the outcome of every record goes there (topics only; else kUsage); after an error of add() or flush()
+/// the outcomes of what it touched are in the ledger, and the target is opened anew or goes on. The ledger outlives the target.
+Result<std::unique_ptr<GenTarget>> open_gen_target(const Context& context, const std::string& to, workload::Ledger* ledger = nullptr);
+
+}  // namespace supyo::cli

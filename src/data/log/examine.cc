@@ -17,6 +17,9 @@ class Examiner {
   Result<PartitionReport> run() {
     SUPYO_ASSIGN(const bool there, files_.exists(directory_));
     if (!there) return std::move(report_);
+    SUPYO_ASSIGN(const auto names, files_.list(directory_));
+    for (const std::string& name : names)
+      if (name.ends_with(".cleaned") || name.ends_with(".deleted")) report_.leftovers.push_back(name);
     SUPYO_ASSIGN(std::vector<Offset> bases, list_segments(files_, directory_));
     SUPYO_TRY(read_mark(!bases.empty()));
     if (report_.damage) return std::move(report_);
@@ -27,7 +30,11 @@ class Examiner {
     }
     report_.end = bases.empty() ? log_start : bases.front();
     if (report_.end > log_start) damaged(segment_path(log_start), 0, log_start, fmt::format("the records up to {} are missing", report_.end.value));
-    for (std::size_t i = 0; i < bases.size() && !report_.damage; ++i) SUPYO_TRY(segment(bases, i));
+    for (std::size_t i = 0; i < bases.size() && !report_.damage; ++i) {
+      // Compaction puts one segment in the place of several: the others are gone, or a crash left them. Never the last: that one is not compacted.
+      if (bases[i] < report_.end && i + 1 < bases.size()) report_.leftovers.push_back(segment_name(bases[i]));
+      else SUPYO_TRY(segment(bases, i));
+    }
     if (!report_.damage && report_.end < mark().durable_end)
       damaged(segment_path(report_.end), 0, report_.end, fmt::format("the records up to {} are missing", mark().durable_end.value));
     return std::move(report_);
@@ -85,7 +92,8 @@ class Examiner {
     report_.segments.push_back(info);
     report_.end = info.end;
     if (last) return tail(cursor);
-    if (info.end != bases[i + 1]) damaged(cursor.path(), info.bytes, info.end, invalid ? "the frame does not check" : fmt::format("the records up to {} are missing", bases[i + 1].value));
+    const Offset next = *std::find_if(bases.begin() + static_cast<std::ptrdiff_t>(i) + 1, bases.end() - 1, [&](Offset b) { return b >= info.end; });
+    if (info.end != next) damaged(cursor.path(), info.bytes, info.end, invalid ? "the frame does not check" : fmt::format("the records up to {} are missing", next.value));
     return ok();
   }
 

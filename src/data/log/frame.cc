@@ -221,6 +221,8 @@ TimeUs kafka_time_us(std::int64_t ms) {
   return std::clamp(ms, -kMost, kMost) * kMillisecond;
 }
 
+std::int64_t kafka_time_ms(TimeUs us) { return us >= 0 ? us / kMillisecond : (us + 1) / kMillisecond - 1; }
+
 std::size_t FrameView::records_below(Offset end) const {
   if (end_offset() <= end) return records_;
   const std::int64_t delta = std::max<std::int64_t>(0, end.value - header_.base_offset);

@@ -107,6 +107,7 @@ void encode_kafka_frame(std::string_view batch, const KafkaBatchHeader& header, 
 void encode_gap_frame(std::uint32_t count, const FrameStamp& stamp, std::string& out);
 /// Kafka's milliseconds as the log's microseconds; what does not fit becomes the nearest that does.
 TimeUs kafka_time_us(std::int64_t ms);
+std::int64_t kafka_time_ms(TimeUs us);   ///< rounded down
 
 /// A frame in a buffer that somebody else owns: contiguous columns, nothing copied. `first()` > 0 when the reader started inside the frame.
 /// A Kafka batch has columns only once KafkaColumns decoded it (PartitionReader::next() does); until then it has batch() and no records.

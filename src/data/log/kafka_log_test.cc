@@ -370,7 +370,7 @@ class Life {
 };
 
 TEST(KafkaLogModel, RandomLives) {
-  for (std::uint64_t seed = 1; seed <= 60 && !testing::Test::HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= 40 && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     Life(seed).run(150);
   }

@@ -8,12 +8,6 @@
 #include "data/log/examine.h"
 
 namespace supyo::log {
-namespace {
-
-std::int64_t kafka_time_ms(TimeUs us) { return us >= 0 ? us / kMillisecond : (us + 1) / kMillisecond - 1; }
-
-}  // namespace
-
 Result<KafkaReader> KafkaReader::open(env::Files& files, const Topic& topic, PartitionId partition) {
   SUPYO_ASSIGN(PartitionReader reader, PartitionReader::open(files, topic, partition, {.isolation = Isolation::kReadUncommitted}));
   return KafkaReader(std::move(reader));

@@ -77,6 +77,7 @@ Status PartitionWriter::recover() {
   }
   note_synced();
   SUPYO_TRY(recover_producers());
+  SUPYO_TRY(recover_cleaned());
   recovery_ = {.torn_bytes = found.torn_bytes, .leftover_files = found.leftovers.size(), .staged = staged_};
   return publish();
 }
@@ -150,7 +151,7 @@ Result<Offset> PartitionWriter::write_frame(std::uint32_t count) {
   FrameHeader header;
   std::memcpy(&header, frame_.data(), sizeof header);
   const bool full = active().bytes + frame_.size() > static_cast<std::uint64_t>(topic_.config.segment_bytes);
-  const bool old = active().first_timestamp_us != kTimeMax && header.max_timestamp_us - active().first_timestamp_us > topic_.config.segment_ms * kMillisecond;
+  const bool old = active().first_timestamp_us != kTimeMax && longer_than(active().first_timestamp_us, header.max_timestamp_us, topic_.config.segment_ms);
   if (active().end > active().base && (full || old)) SUPYO_TRY(roll());
   SUPYO_TRY(reserve(active().bytes + frame_.size()));
   SUPYO_TRY(file_->write_at(active().bytes, frame_));
@@ -312,58 +313,6 @@ std::uint64_t PartitionWriter::bytes() const {
   std::uint64_t total = 0;
   for (const SegmentInfo& s : segments_) total += s.bytes;
   return total;
-}
-
-Result<PartitionWriter::Retained> PartitionWriter::retain() {
-  SUPYO_TRY(check_open());
-  Retained done;
-  const TopicConfig& c = topic_.config;
-  const auto deletable = [&](const SegmentInfo& s) { return s.end <= mark_.committed_end && s.end > s.base; };
-  std::size_t expired = 0;
-  if (c.retention_ms >= 0) {
-    const TimeUs now = env_.clock.now_us();
-    while (expired < segments_.size() && deletable(segments_[expired]) && now - segments_[expired].max_timestamp_us > c.retention_ms * kMillisecond) ++expired;
-  }
-  if (expired == segments_.size()) SUPYO_TRY(roll());   // there is always one segment
-  SUPYO_TRY(delete_oldest(expired, done));
-
-  const std::uint64_t size = bytes();
-  if (c.retention_bytes < 0 || size < static_cast<std::uint64_t>(c.retention_bytes)) return done;
-  std::uint64_t over = size - static_cast<std::uint64_t>(c.retention_bytes);
-  std::size_t oversize = 0;
-  while (oversize + 1 < segments_.size() && deletable(segments_[oversize]) && segments_[oversize].bytes <= over) over -= segments_[oversize++].bytes;
-  SUPYO_TRY(delete_oldest(oversize, done));
-  return done;
-}
-
-Status PartitionWriter::delete_oldest(std::size_t count, Retained& done) {
-  if (count == 0) return ok();
-  SUPYO_CHECK_LT(count, segments_.size());
-  // The start first: records must be declared gone before they are.
-  Mark m = current_mark();
-  m.log_start = std::max(m.log_start, segments_[count].base);
-  SUPYO_TRY(write_durable_mark(m));
-  for (; count > 0; --count) {
-    SUPYO_TRY(env_.files.remove(segment_path(segments_.front().base)));
-    ++done.segments_deleted;
-    done.bytes_deleted += segments_.front().bytes;
-    segments_.erase(segments_.begin());
-  }
-  return env_.files.sync_directory(directory_);
-}
-
-Status PartitionWriter::delete_before(Offset offset) {
-  SUPYO_TRY(check_open());
-  if (offset <= mark_.log_start) return ok();
-  if (offset > mark_.committed_end)
-    return fail(ErrorCode::kOffsetOutOfRange, fmt::format("cannot delete up to offset {}: the log is committed up to {}", offset.value, mark_.committed_end.value));
-  Mark m = current_mark();
-  m.log_start = offset;
-  SUPYO_TRY(write_durable_mark(m));
-  std::size_t whole = 0;
-  while (whole + 1 < segments_.size() && segments_[whole].end <= offset) ++whole;
-  Retained done;
-  return delete_oldest(whole, done);
 }
 
 }  // namespace supyo::log

@@ -2,12 +2,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
 #include "core/env/env.h"
+#include "data/log/compaction.h"
 #include "data/log/examine.h"
 #include "data/log/frame.h"
 #include "data/log/mark.h"
@@ -107,8 +109,15 @@ class PartitionWriter {
     std::uint64_t bytes_deleted = 0;
   };
   /// Deletes old segments by the topic's retention.bytes and retention.ms, by Kafka's rules: by size the oldest while what is left stays >= the limit, never the
-  /// active one; by time those whose largest record timestamp is older, rolling first when that is all of them; never what is not committed.
+  /// active one (with a limit of 0 that, too); by time those whose largest record timestamp is older, rolling first when that is all of them; never what is
+  /// not committed, and nothing without `delete` in cleanup.policy. Also removes what was deleted file.delete.delay.ms ago.
   Result<Retained> retain();
+  /// What compaction has to do now; null when the topic is not compacted, or less than min.cleanable.dirty.ratio of it is new.
+  Result<std::optional<CompactionPlan>> plan_compaction();
+  /// Puts in place what run_compaction() made of a plan of this writer's. Segments that retention took meanwhile stay gone.
+  Status install_compaction(const CompactionResult& result);
+  /// All three steps at once. Null when there was nothing to do.
+  Result<std::optional<CompactionStats>> compact();
   /// Deletes the records below `offset` (Kafka's DeleteRecords): they are unreadable at once, their segments go when nothing else is in them.
   Status delete_before(Offset offset);
 
@@ -142,6 +151,10 @@ class PartitionWriter {
   Status open_active();
   Status truncate_to(Offset end);
   Status delete_oldest(std::size_t count, Retained& done);
+  Status retire(Offset base);
+  Status remove_retired(TimeUs now);
+  Status recover_cleaned();
+  Status install(const CleanedSegment& cleaned);
   std::string segment_path(Offset base) const;
   SegmentInfo& active() { return segments_.back(); }
 
@@ -159,6 +172,12 @@ class PartitionWriter {
   std::vector<StagedEpoch> staged_;
   ProducerStates producers_;
   std::map<Offset, Offset> ending_;      ///< ended transactions whose marker is not durable yet: begin -> marker
+  struct Retired {
+    std::string path;
+    TimeUs due_us = 0;
+  };
+  std::vector<Retired> retired_;         ///< deleted, and still on disk
+  Offset cleaned_to_;                    ///< compaction has been below it
   Offset next_;
   Offset synced_;
   Offset synced_base_;                   ///< segment and place where the synced records end

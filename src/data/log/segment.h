@@ -27,6 +27,7 @@ class FrameBuffer {
   static constexpr std::size_t kPadding = 64;
   char* reserve(std::size_t bytes);   ///< contents are lost when it grows
   char* data() { return reinterpret_cast<char*>(words_.get()); }
+  const char* data() const { return reinterpret_cast<const char*>(words_.get()); }
   std::size_t capacity() const { return capacity_; }
 
  private:
@@ -61,6 +62,11 @@ class SegmentCursor {
   /// Valid until the next call of next().
   const FrameView& frame() const { return frame_; }
   FrameView& frame() { return frame_; }
+  /// Of frame(), as they lie in the file. Valid as long as it.
+  std::string_view frame_bytes() const {
+    const auto end = static_cast<std::size_t>(position_ - buffer_from_);
+    return {buffer_.data() + end - frame_.header().length, frame_.header().length};
+  }
   std::uint64_t position() const { return position_; }
   Offset expected() const { return expected_; }
   Offset base() const { return base_; }

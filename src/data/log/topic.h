@@ -81,6 +81,9 @@ Status sweep_deleted_topics(env::Files& files, const std::string& log_directory)
 /// Names of the topics in a log directory, sorted; empty when the directory is absent.
 Result<std::vector<std::string>> list_topics(env::Files& files, const std::string& log_directory);
 
+/// Whether more than `ms` milliseconds lie between two times, whatever the times are: clients choose them.
+bool longer_than(TimeUs from, TimeUs to, std::int64_t ms);
+
 /// Creates `path` and its missing parents, each durable.
 Status create_directories_durably(env::Files& files, const std::string& path);
 

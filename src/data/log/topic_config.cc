@@ -81,6 +81,12 @@ Status set_policy(TopicConfig& c, std::string_view key, std::string_view value) 
 
 }  // namespace
 
+bool longer_than(TimeUs from, TimeUs to, std::int64_t ms) {
+  DurationUs span = 0;
+  if (__builtin_sub_overflow(to, from, &span)) return to > from;
+  return span > (ms > kTimeMax / kMillisecond ? kTimeMax : ms * kMillisecond);
+}
+
 std::span<const TopicSetting> topic_settings() {
   static const std::vector<TopicSetting> all = [] {
     std::vector<TopicSetting> v;

@@ -9,6 +9,7 @@
 #include "lab/report/report.h"
 #include "lab/scenario/bench.h"
 #include "lab/scenario/runner.h"
+#include "lab/scenario/topic/topic_lab.h"
 #include "lab/scenario/scenario.h"
 
 /// supyo lab list | show NAME | run NAME | report DIR
@@ -31,8 +32,20 @@ std::string scenario_path(const LabOptions& options) {
   return env::join_path(env::join_path(options.root, kFolder), options.name + ".yaml");
 }
 
-Result<scenario::Scenario> load(const Context& context, const LabOptions& options) {
-  auto loaded = scenario::load_scenario(context.env.files, scenario_path(options));
+/// A lab of either kind.
+using Lab = std::variant<scenario::Scenario, scenario::TopicScenario>;
+
+Result<Lab> load_either(const Context& context, const std::string& path) {
+  if (scenario::is_topic_scenario(context.env.files, path)) {
+    SUPYO_ASSIGN(auto topic, scenario::load_topic_scenario(context.env.files, path));
+    return Lab(std::move(topic));
+  }
+  SUPYO_ASSIGN(auto pipeline, scenario::load_scenario(context.env.files, path));
+  return Lab(std::move(pipeline));
+}
+
+Result<Lab> load(const Context& context, const LabOptions& options) {
+  auto loaded = load_either(context, scenario_path(options));
   if (loaded) return loaded;
   if (loaded.error().code != ErrorCode::kFileNotFound && loaded.error().code != ErrorCode::kNotFoundOnDisk) return loaded;
   std::string known;
@@ -58,32 +71,50 @@ int list(Context& context, const LabOptions& options) {
     one.name = name;
     const auto lab = load(context, one);
     if (!lab) return report_in(context, lab.error(), scenario_path(one));
-    if (options.json) {
-      write_out(fmt::format("{{\"lab\":{},\"title\":{},\"expect\":\"{}\"}}\n", json_string(name), json_string(lab->title), scenario::verdict_name(lab->expect)));
-    } else {
-      write_out(fmt::format("{:<28} {}\n", name, lab->title.empty() ? lab->hypothesis : lab->title));
-    }
+    std::visit([&](const auto& l) {
+      if (options.json) write_out(fmt::format("{{\"lab\":{},\"title\":{},\"expect\":\"{}\"}}\n", json_string(name), json_string(l.title), scenario::verdict_name(l.expect)));
+      else write_out(fmt::format("{:<28} {}\n", name, l.title.empty() ? l.hypothesis : l.title));
+    }, *lab);
   }
   return kFine;
+}
+
+std::string setup_text(const scenario::Scenario& lab) {
+  return fmt::format("pipeline    {}\nobjectives  {}\nworkload    {} at {} a second, seed {}\n", lab.pipeline, lab.objectives, lab.domain, lab.workload.tps, lab.workload.seed);
+}
+
+std::string setup_text(const scenario::TopicScenario& lab) {
+  std::string text = fmt::format("topic       retention.bytes {}, segment.bytes {}, checked every {}\nproducer    {} of {}, seed {}\n", lab.retention, lab.segment, lab.check, lab.rate, lab.record_size, lab.seed);
+  for (const scenario::GroupSpec& g : lab.groups)
+    text += fmt::format("group       {}: prefetch {}, commits every {}, reset {}\n", g.name, g.prefetch, g.commit, scenario::reset_name(g.reset));
+  return text;
+}
+
+std::string fault_text(const scenario::Injection& i) { return fmt::format(", delay at {} of {}", i.point, i.delay); }
+std::string fault_text(const scenario::TopicFault& f) {
+  using Kind = scenario::TopicFault::Kind;
+  return f.kind == Kind::kSlowHandler ? fmt::format(", the handler of {} takes {}", f.group, f.rate)
+         : f.kind == Kind::kStop      ? fmt::format(", {} is stopped", f.group)
+                                      : fmt::format(", records are deleted up to {} past the committed position of {}", f.past, f.group);
 }
 
 int show(Context& context, const LabOptions& options) {
   const auto lab = load(context, options);
   if (!lab) return report_in(context, lab.error(), scenario_path(options));
-  std::string text = fmt::format("{}: {}\n\nhypothesis  {}\npipeline    {}\nobjectives  {}\nworkload    {} at {} a second, seed {}\nknobs\n", lab->lab, lab->title, lab->hypothesis, lab->pipeline,
-                                 lab->objectives, lab->domain, lab->workload.tps, lab->workload.seed);
-  for (const auto& [name, knob] : lab->knobs) {
-    text += fmt::format("  {:<18} {}", name, knob.text);
-    for (std::size_t i = 0; i < knob.values.size(); ++i) text += (i == 0 ? "   (try " : ", ") + knob.values[i];
-    text += knob.values.empty() ? "\n" : ")\n";
-  }
-  text += "phases\n";
-  for (const scenario::Phase& phase : lab->phases)
-    text += fmt::format("  {:<18} {}{}\n", phase.name, format_duration(phase.length_us), phase.inject ? fmt::format(", delay at {} of {}", phase.inject->point, phase.inject->delay) : "");
-  text += "predicts\n";
-  for (const scenario::Prediction& prediction : lab->predict) text += fmt::format("  {:<18} {} within {:.0f} %\n", prediction.measure, prediction.formula.text(), prediction.within * 100);
-  if (lab->verdict) text += fmt::format("verdict\n  {}\n", lab->verdict->text());
-  write_out(text + fmt::format("expected    {}\n", scenario::verdict_name(lab->expect)));
+  std::visit([](const auto& l) {
+    std::string text = fmt::format("{}: {}\n\nhypothesis  {}\n{}knobs\n", l.lab, l.title, l.hypothesis, setup_text(l));
+    for (const auto& [name, knob] : l.knobs) {
+      text += fmt::format("  {:<18} {}", name, knob.text);
+      for (std::size_t i = 0; i < knob.values.size(); ++i) text += (i == 0 ? "   (try " : ", ") + knob.values[i];
+      text += knob.values.empty() ? "\n" : ")\n";
+    }
+    text += "phases\n";
+    for (const auto& phase : l.phases) text += fmt::format("  {:<18} {}{}\n", phase.name, format_duration(phase.length_us), phase.inject ? fault_text(*phase.inject) : "");
+    text += "predicts\n";
+    for (const scenario::Prediction& prediction : l.predict) text += fmt::format("  {:<18} {} within {:.0f} %\n", prediction.measure, prediction.formula.text(), prediction.within * 100);
+    if (l.verdict) text += fmt::format("verdict\n  {}\n", l.verdict->text());
+    write_out(text + fmt::format("expected    {}\n", scenario::verdict_name(l.expect)));
+  }, *lab);
   return kFine;
 }
 
@@ -116,12 +147,10 @@ class LabRun {
     if (options_.clock != "virtual" && options_.clock != "real") return report(Error{ErrorCode::kUsage, fmt::format("there is no clock {}", options_.clock), "--clock virtual or real"});
     auto lab = load(context_, options_);
     if (!lab) return report_in(context_, lab.error(), scenario_path(options_));
-    if (options_.seed) lab->workload.seed = *options_.seed;
     for (const std::string& knob : options_.knobs) {
-      if (const Status set = scenario::set_knob(*lab, knob); !set) return report(set.error());
+      if (const Status set = std::visit([&](auto& l) { return scenario::set_knob(l, knob); }, *lab); !set) return report(set.error());
     }
-    const auto bench = scenario::make_embedded_bench();
-    const auto result = scenario::run_scenario(context_.env, *lab, *bench, run_options());
+    const auto result = std::visit([&](auto& l) { return run(l); }, *lab);
     if (shown_) write_error("\r\x1b[K");
     if (!result) return report_in(context_, result.error(), scenario_path(options_));
     if (const Status written = write_files(context_, *result, output_directory()); !written) return report(written.error());
@@ -130,6 +159,16 @@ class LabRun {
   }
 
  private:
+  Result<scenario::LabResult> run(scenario::Scenario& lab) {
+    if (options_.seed) lab.workload.seed = *options_.seed;
+    const auto bench = scenario::make_embedded_bench();
+    return scenario::run_scenario(context_.env, lab, *bench, run_options());
+  }
+  Result<scenario::LabResult> run(scenario::TopicScenario& lab) {
+    if (options_.seed) lab.seed = *options_.seed;
+    return scenario::run_topic_scenario(context_.env, lab, run_options());
+  }
+
   std::string output_directory() const { return options_.out.empty() ? env::join_path("lab-results", env::base_name(options_.name)) : options_.out; }
 
   scenario::RunOptions run_options() {

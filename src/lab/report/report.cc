@@ -56,10 +56,15 @@ class Page {
     out_ += fmt::format("<title>{}: {}</title>\n<style>{}</style>\n</head>\n<body>\n{}", escape(r_.lab), verdict_name(r_.verdict), kStyle, kPatterns);
     header();
     out_ += "<main>\n";
-    when();
-    charts();
-    waterfall();
-    decision();
+    if (topic()) {
+      who_lost();
+      declared_charts();
+    } else {
+      when();
+      charts();
+      waterfall();
+      decision();
+    }
     proof();
     configuration();
     out_ += "</main>\n";
@@ -76,7 +81,10 @@ class Page {
   std::string after_fault(double t) const { return std::isfinite(t) ? "+" + value_text(t - fault_.from_s, "s") : "never"; }
   std::string at(double t) const { return std::isfinite(t) ? fmt::format("after the fault began; {} on the charts", clock_text(t)) : "not once in this run"; }
 
+  bool topic() const { return r_.kind == "topic"; }
+
   std::string headline() const {
+    if (topic()) return r_.verdict == Verdict::kInvalid ? "This run proves nothing: a guard failed." : sentence(r_.why);
     if (r_.verdict == Verdict::kInvalid) return "This run proves nothing: a guard failed.";
     if (!std::isfinite(r_.t_breach_s)) return "The readers were not hurt: no objective broke.";
     if (!std::isfinite(r_.t_lag_alarm_s)) {
@@ -96,6 +104,7 @@ class Page {
     out_ += fmt::format("<div class=\"verdict {}\"><span class=\"word\">{}</span><p><strong>Hypothesis.</strong> {} <span class=\"soft\">{}{}</span></p></div>\n", style, verdict_name(r_.verdict), escape(r_.hypothesis),
                         escape(sentence(r_.why)), r_.verdict == r_.expected ? "" : fmt::format(" This file predicts {}.", verdict_name(r_.expected)));
     out_ += "<ul class=\"tiles\">\n";
+    if (topic()) return declared_tiles();
     tile("", "Latency spiked", after_fault(r_.t_spike_s), at(r_.t_spike_s));
     tile(std::isfinite(r_.t_breach_s) ? "bad" : "", "Objective broke", after_fault(r_.t_breach_s), at(r_.t_breach_s));
     tile("", "Lag would have called", after_fault(r_.t_lag_alarm_s), std::isfinite(r_.t_lag_alarm_s) ? at(r_.t_lag_alarm_s) : fmt::format("raw rule: never; Burrow: {}", std::isfinite(r_.t_burrow_s) ? after_fault(r_.t_burrow_s) : "never"));
@@ -109,6 +118,56 @@ class Page {
   }
   void tile(std::string_view style, std::string_view name, std::string_view big, std::string_view note) {
     out_ += fmt::format("<li class=\"{}\"><span class=\"name\">{}</span><span class=\"big\">{}</span><span class=\"note\">{}</span></li>\n", style, escape(name), escape(big), escape(note));
+  }
+
+  void declared_tiles() {
+    for (const scenario::Tile& t : r_.tiles) {
+      const scenario::Measure* m = r_.measure(t.measure);
+      tile("", t.name, m == nullptr ? "not measured" : value_text(m->value, m->unit), t.note);
+    }
+    out_ += "</ul>\n</header>\n";
+  }
+
+  /// Topic labs: when each group lost records, and what Burrow's rules said of it meanwhile.
+  void who_lost() {
+    const Arm& a = r_.fault;
+    Strip s{"strip", "What was lost, and what lag said", fmt::format("For each group, when records were lost and what Burrow's rules said, over {}.", value_text(axis_.end_s, "s")), {}};
+    std::vector<StripRow> truth, monitor;
+    for (const slo::Column& c : a.columns) {
+      if (c.name.starts_with("lost_")) {
+        truth.push_back({c.name.substr(5), segments(a.t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
+                           return i > 0 && c.values[i] > c.values[i - 1] ? std::pair<std::string, std::string>{"bad", "loses records"} : std::pair<std::string, std::string>{"ok", "loses nothing"};
+                         })});
+      }
+      if (c.name.starts_with("burrow_")) {
+        monitor.push_back({c.name.substr(7), segments(a.t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
+                             switch (static_cast<int>(c.values[i])) {
+                               case 0: return {"quiet", "OK"};
+                               case 1: return {"risk", "WARNING"};
+                               case 2: return {"bad", "STOP"};
+                               default: return {"bad", "STALL"};
+                             }
+                           })});
+      }
+    }
+    s.groups = {{"What the group lost", truth}, {"What Burrow's rules said of it", monitor}};
+    out_ += "<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">Who lost records, and who said so</h2>\n<figure>\n<figcaption><p>The shaded stretch is the fault.</p></figcaption>\n";
+    both([&](int width, std::string_view suffix) { return draw_strip(s, axis_, width, suffix); });
+    out_ += "</figure>\n</section>\n";
+  }
+
+  void declared_charts() {
+    static constexpr const char* kStyles[] = {"l-one", "l-two", "l-ghost", "l-p99"};
+    out_ += "<section aria-labelledby=\"h-series\">\n<h2 id=\"h-series\">What was measured, second by second</h2>\n";
+    for (const scenario::Plot& p : r_.plots) {
+      Chart c{p.id, p.title, p.note, p.unit, {}, {}};
+      for (const scenario::PlotLine& l : p.lines) {
+        const Arm* from = r_.arm(l.arm);
+        if (from != nullptr) c.lines.push_back({l.label, kStyles[std::min<std::size_t>(c.lines.size(), 3)], column(*from, l.series), l.band});
+      }
+      chart(c, p.note);
+    }
+    out_ += "</section>\n";
   }
 
   template <class Draw>
@@ -192,7 +251,7 @@ class Page {
 
   /// The same picture in numbers: the median and the largest value of each line in each phase.
   void numbers(const Chart& c) {
-    out_ += fmt::format("<table>\n<caption>Median and largest value by phase</caption>\n<thead><tr><th scope=\"col\">{}</th>", c.unit == "records" ? "Records" : "Seconds");
+    out_ += fmt::format("<table>\n<caption>Median and largest value by phase</caption>\n<thead><tr><th scope=\"col\">{}</th>", c.unit == "records" ? "Records" : c.unit == "B" ? "Bytes" : "Seconds");
     for (const auto& p : r_.phases) out_ += fmt::format("<th scope=\"col\" class=\"n\">{}</th>", escape(p.name));
     out_ += "</tr></thead>\n<tbody>\n";
     for (const Line& l : c.lines) {
@@ -206,7 +265,7 @@ class Page {
           continue;
         }
         std::sort(v.begin(), v.end());
-        const auto show = [&](double x) { return c.unit == "records" ? count_text(x) : fmt::format("{:.2f}", x); };
+        const auto show = [&](double x) { return c.unit == "records" || c.unit == "B" ? count_text(x) : fmt::format("{:.2f}", x); };
         out_ += fmt::format("<td class=\"n\">{} &middot; {}</td>", show(v[v.size() / 2]), show(v.back()));
       }
       out_ += "</tr>\n";
@@ -334,10 +393,14 @@ class Page {
     out_ += "<div class=\"cols\">\n<div>\n";
     std::map<std::string, std::string> objectives;
     for (const auto& o : r_.objectives) objectives[o.title] = o.sentence + " (" + o.role + ")";
-    pairs("Objectives", objectives);
+    if (!objectives.empty()) pairs("Objectives", objectives);
     pairs("Versions", r_.versions);
     std::map<std::string, std::string> counts;
-    for (const char* name : {"sent", "acked", "failed", "unknown", "applied", "distinct", "late", "dead", "epochs", "epochs_failed", "unfinished"}) {
+    std::vector<std::string> names{"sent", "acked", "failed", "unknown", "applied", "distinct", "late", "dead", "epochs", "epochs_failed", "unfinished"};
+    if (topic()) {
+      for (const auto& [name, value] : r_.fault.counts) if (!name.starts_with("t_first")) names.push_back(name);
+    }
+    for (const std::string& name : names) {
       const auto f = r_.fault.counts.find(name), c = r_.control.counts.find(name);
       if (f != r_.fault.counts.end() && c != r_.control.counts.end()) counts[name] = fmt::format("{}, control arm {}", count_text(f->second), count_text(c->second));
     }
@@ -363,9 +426,16 @@ std::string render_text(const LabResult& r) {
   const scenario::PhaseSpan& fault = *r.fault_phase();
   const auto after = [&](double t) { return std::isfinite(t) ? value_text(t - fault.from_s, "s") + " after the fault began" : std::string("never"); };
   std::string out = fmt::format("{}: {}\n  hypothesis: {}\n  why: {}\n\n", r.lab, verdict_name(r.verdict), r.hypothesis, r.why);
-  out += fmt::format("  latency spiked        {}\n  objective broke       {}\n  lag alarm             {}\n  Burrow's rules        {}\n", after(r.t_spike_s), after(r.t_breach_s), after(r.t_lag_alarm_s), after(r.t_burrow_s));
-  out += fmt::format("  lag                   {} (at most {} records, {} before the fault)\n  lag was blind for     {}\n", r.lag_changed ? "changed" : "did not change", count_text(value_of(r, "lag_committed_max")),
-                     count_text(value_of(r, "baseline_lag_max")), value_text(r.blind_s, "s"));
+  if (r.kind == "topic") {
+    for (const scenario::Tile& t : r.tiles) {
+      const scenario::Measure* m = r.measure(t.measure);
+      out += fmt::format("  {:<30} {}\n", t.name, m == nullptr ? "not measured" : value_text(m->value, m->unit));
+    }
+  } else {
+    out += fmt::format("  latency spiked        {}\n  objective broke       {}\n  lag alarm             {}\n  Burrow's rules        {}\n", after(r.t_spike_s), after(r.t_breach_s), after(r.t_lag_alarm_s), after(r.t_burrow_s));
+    out += fmt::format("  lag                   {} (at most {} records, {} before the fault)\n  lag was blind for     {}\n", r.lag_changed ? "changed" : "did not change", count_text(value_of(r, "lag_committed_max")),
+                       count_text(value_of(r, "baseline_lag_max")), value_text(r.blind_s, "s"));
+  }
   for (const auto& m : r.measures) {
     if (m.predicted) out += fmt::format("  {:<21} {} measured, {} predicted\n", m.name, value_text(m.value, m.unit), value_text(*m.predicted, m.unit));
   }

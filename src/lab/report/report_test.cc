@@ -105,6 +105,32 @@ TEST(Report, HoldsEverythingTheLabAsksFor) {
   EXPECT_NE(text.find("all 6 hold"), std::string::npos) << text;
 }
 
+TEST(Report, ATopicLabShowsWhatItDeclares) {
+  scenario::LabResult r = paper_result();
+  r.kind = "topic";
+  r.plots = {{"lost", "Records <lost>", "records", "Where the handler sees a gap.", {{"lost_slow", "slow & late group", "fault", false}, {"lost_slow", "without the fault", "control", false}}}};
+  r.tiles = {{"Lost", "lost_slow", "never handled"}, {"Nothing of the kind", "nobody_measured_this", ""}};
+  r.measures.push_back({"lost_slow", 1234, "records", {}, {}, {}});
+  for (scenario::Arm* a : {&r.fault, &r.control}) {
+    std::vector<double> lost, burrow;
+    for (std::size_t i = 0; i < a->t_s.size(); ++i) lost.push_back(a == &r.fault ? static_cast<double>(i) : 0), burrow.push_back(0);
+    a->columns.push_back({"lost_slow", "records", lost});
+    a->columns.push_back({"burrow_slow", "state", burrow});
+  }
+  const std::string page = render_html(r);
+  EXPECT_NE(page.find("Records &lt;lost&gt;"), std::string::npos);
+  EXPECT_NE(page.find("slow &amp; late group"), std::string::npos);
+  EXPECT_NE(page.find("1,234"), std::string::npos);
+  EXPECT_NE(page.find("not measured"), std::string::npos);
+  EXPECT_NE(page.find("loses records"), std::string::npos);
+  EXPECT_EQ(page.find("<lost>"), std::string::npos);
+  EXPECT_EQ(page.find("Consumer lag"), std::string::npos);   // that is the pipeline labs' page
+  EXPECT_NE(render_text(r).find("Lost"), std::string::npos);
+  const auto again = scenario::result_from_json(scenario::to_json(r));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(render_html(*again), page);
+}
+
 TEST(Report, TextFromOutsideIsEscaped) {
   scenario::LabResult r = paper_result();
   const std::string evil = "<script>alert(1)</script>\"'&";

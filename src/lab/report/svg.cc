@@ -160,6 +160,7 @@ std::string value_text(double value, std::string_view unit) {
     return s % 60 == 0 ? fmt::format("{} min", s / 60) : fmt::format("{} min {} s", s / 60, s % 60);
   }
   if (unit == "records") return count_text(value);
+  if (unit == "B") return value < 1024 * 1024 ? count_text(value) + " B" : trimmed(value / (1024 * 1024)) + " MiB";
   if (unit == "records/s") return count_text(value) + " /s";
   if (unit == "share") return fmt::format("{:.2f} %", value * 100);
   return fmt::format("{:g}", value);
@@ -179,7 +180,7 @@ std::vector<double> axis_ticks(double most, int ticks) {
 std::string draw_chart(const Chart& chart, const TimeAxis& axis, int width, std::string_view suffix) {
   const int height = width > 600 ? 210 : 190;
   const bool counts = chart.unit == "records";
-  const Frame f{counts ? 58.0 : 44.0, static_cast<double>(width - 10), kTop, static_cast<double>(height - kBottom), axis.end_s};
+  const Frame f{counts || chart.unit == "B" ? 62.0 : 44.0, static_cast<double>(width - 10), kTop, static_cast<double>(height - kBottom), axis.end_s};
   double most = 0;
   for (const Line& l : chart.lines) if (l.values != nullptr) for (const double v : *l.values) if (!std::isnan(v)) most = std::max(most, v);
   for (const Threshold& t : chart.thresholds) if (std::isfinite(t.value)) most = std::max(most, t.value * 1.04);
@@ -189,7 +190,7 @@ std::string draw_chart(const Chart& chart, const TimeAxis& axis, int width, std:
   const auto y = [&](double v) { return f.bottom - (f.bottom - f.top) * v / most; };
   for (const double v : axis_ticks(most, 4)) {
     out += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{1:.1f}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/><text class=\"tick\" x=\"{3:.1f}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n", f.left, f.right, y(v), f.left - 6,
-                       y(v) + 4, counts ? count_text(v) : fmt::format("{:g}{}", v, v == 0 ? "" : " s"));
+                       y(v) + 4, counts ? count_text(v) : chart.unit == "B" ? value_text(v, "B") : fmt::format("{:g}{}", v, v == 0 ? "" : " s"));
   }
   out += time_axis(f, axis, width);
   for (const Line& l : chart.lines) {

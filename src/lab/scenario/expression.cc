@@ -194,12 +194,19 @@ class Parser {
     while (stop < text_.size() && is_name_char(text_[stop])) ++stop;
     const std::string_view unit = text_.substr(at_, stop - at_);
     if (unit.empty()) return constant(v, {}, v == 0, c);
-    for (const auto& [name, factor] : {std::pair{"us", 1e-6}, {"ms", 1e-3}, {"s", 1.0}, {"m", 60.0}, {"min", 60.0}, {"h", 3600.0}, {"d", 86'400.0}}) {
-      if (unit != name) continue;
+    struct Named {
+      std::string_view name;
+      double factor;
+      Unit unit;
+    };
+    static constexpr Named kNamed[] = {{"us", 1e-6, kSeconds}, {"ms", 1e-3, kSeconds}, {"s", 1, kSeconds}, {"m", 60, kSeconds}, {"min", 60, kSeconds}, {"h", 3600, kSeconds},
+                                       {"d", 86'400, kSeconds}, {"rps", 1, kRate}, {"records", 1, kRecords}, {"B", 1, kBytes}, {"KiB", 1024, kBytes}, {"MiB", 1 << 20, kBytes}, {"GiB", 1 << 30, kBytes}};
+    for (const Named& known : kNamed) {
+      if (unit != known.name) continue;
       at_ = stop;
-      return constant(v * factor, kSeconds, false, c);
+      return constant(v * known.factor, known.unit, false, c);
     }
-    return at_column(column(), fmt::format("'{}' is not a unit", unit), "units: us, ms, s, m, h, d, %");
+    return at_column(column(), fmt::format("'{}' is not a unit", unit), "units: us, ms, s, m, h, d, rps (records a second), records, B, KiB, MiB, GiB, %");
   }
 
   std::string_view text_;
@@ -239,8 +246,8 @@ class Evaluator {
       case Op::kNot: return Value{Quantity::of(v[0].q.value == 0)};
       case Op::kNegate: return Value{{-v[0].q.value, v[0].q.unit, false}, v[0].any_unit};
       case Op::kAbs: return Value{{std::abs(v[0].q.value), v[0].q.unit, false}, v[0].any_unit};
-      case Op::kMul: return Value{{v[0].q.value * v[1].q.value, {v[0].q.unit.seconds + v[1].q.unit.seconds, v[0].q.unit.records + v[1].q.unit.records}, false}};
-      case Op::kDiv: return Value{{v[0].q.value / v[1].q.value, {v[0].q.unit.seconds - v[1].q.unit.seconds, v[0].q.unit.records - v[1].q.unit.records}, false}};
+      case Op::kMul: return Value{{v[0].q.value * v[1].q.value, {v[0].q.unit.seconds + v[1].q.unit.seconds, v[0].q.unit.records + v[1].q.unit.records, v[0].q.unit.bytes + v[1].q.unit.bytes}, false}};
+      case Op::kDiv: return Value{{v[0].q.value / v[1].q.value, {v[0].q.unit.seconds - v[1].q.unit.seconds, v[0].q.unit.records - v[1].q.unit.records, v[0].q.unit.bytes - v[1].q.unit.bytes}, false}};
       default: return same_unit(n, v);
     }
   }
@@ -286,13 +293,17 @@ std::string unit_name(Unit u) {
   if (u == kSeconds) return "s";
   if (u == kRecords) return "records";
   if (u == kRate) return "records/s";
-  return fmt::format("s^{} records^{}", u.seconds, u.records);
+  if (u == kBytes) return "B";
+  if (u == kRecordSize) return "B/record";
+  return fmt::format("s^{} records^{} B^{}", u.seconds, u.records, u.bytes);
 }
 
 Unit unit_named(std::string_view name) {
   if (name == "s") return kSeconds;
   if (name == "records") return kRecords;
   if (name == "records/s") return kRate;
+  if (name == "B") return kBytes;
+  if (name == "B/record") return kRecordSize;
   return kNumber;
 }
 

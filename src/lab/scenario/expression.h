@@ -10,18 +10,21 @@
 
 namespace supyo::scenario {
 
-/// A unit as powers of second and record: s = (1, 0), records = (0, 1), records/s = (-1, 1), a plain number (0, 0).
+/// A unit as powers of second, record and byte: s = (1, 0, 0), records/s = (-1, 1, 0), bytes a record = (0, -1, 1), a plain number (0, 0, 0).
 struct Unit {
   int seconds = 0;
   int records = 0;
+  int bytes = 0;
   bool operator==(const Unit&) const = default;
 };
 inline constexpr Unit kNumber{};
 inline constexpr Unit kSeconds{1, 0};
 inline constexpr Unit kRecords{0, 1};
 inline constexpr Unit kRate{-1, 1};
+inline constexpr Unit kBytes{0, 0, 1};
+inline constexpr Unit kRecordSize{0, -1, 1};
 std::string unit_name(Unit u);
-/// "s", "records", "records/s", "" or "share" and "state" (plain numbers).
+/// "s", "records", "records/s", "B", "B/record", "" or "share" and "state" (plain numbers).
 Unit unit_named(std::string_view name);
 
 /// A number with its unit, or a truth value.
@@ -33,7 +36,7 @@ struct Quantity {
 };
 
 /// The language of verdicts and predictions in scenario files:
-///   numbers `2`, `0.95`, `10%`; durations `60s`, `3m`; `inf`; names of measures; + - * /; < <= > >= == !=; and, or, not; max(a, b, ..), min(..), abs(x)
+///   numbers `2`, `0.95`, `10%`; durations `60s`, `3m`; rates `500rps`; sizes `64KiB`, `1GiB`; `inf`; names of measures; + - * /; < <= > >= == !=; and, or, not; max(a, b, ..), min(..), abs(x)
 /// Units are checked: adding or comparing seconds with records is an error (with the column), and so is a name that nothing measured.
 /// `inf` and a bare 0 take any unit. Comparing with a quantity that is not a number (NaN) is false, whichever way.
 class Expression {

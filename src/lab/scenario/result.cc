@@ -84,6 +84,29 @@ Arm read_arm(const Json& j) {
   return a;
 }
 
+void add_topic_parts(const LabResult& r, Json& j) {
+  j["arms"] = Json::array();
+  for (const Arm& a : r.arms) j["arms"].push_back(arm_json(a));
+  j["tiles"] = Json::array();
+  for (const Tile& t : r.tiles) j["tiles"].push_back({{"name", t.name}, {"measure", t.measure}, {"note", t.note}});
+  j["plots"] = Json::array();
+  for (const Plot& p : r.plots) {
+    Json lines = Json::array();
+    for (const PlotLine& l : p.lines) lines.push_back({{"series", l.series}, {"label", l.label}, {"arm", l.arm}, {"band", l.band}});
+    j["plots"].push_back({{"id", p.id}, {"title", p.title}, {"unit", p.unit}, {"note", p.note}, {"lines", std::move(lines)}});
+  }
+}
+
+void read_topic_parts(const Json& j, LabResult& r) {
+  for (const Json& a : j.at("arms")) r.arms.push_back(read_arm(a));
+  for (const Json& t : j.at("tiles")) r.tiles.push_back({t.at("name"), t.at("measure"), t.at("note")});
+  for (const Json& p : j.at("plots")) {
+    Plot plot{p.at("id"), p.at("title"), p.at("unit"), p.at("note"), {}};
+    for (const Json& l : p.at("lines")) plot.lines.push_back({l.at("series"), l.at("label"), l.at("arm"), l.at("band")});
+    r.plots.push_back(std::move(plot));
+  }
+}
+
 }  // namespace
 
 double Distribution::quantile(double q) const {
@@ -114,8 +137,16 @@ const PhaseSpan* LabResult::fault_phase() const {
   return nullptr;
 }
 
+const Arm* LabResult::arm(std::string_view name) const {
+  if (name == fault.name) return &fault;
+  if (name == control.name) return &control;
+  for (const Arm& a : arms) if (a.name == name) return &a;
+  return nullptr;
+}
+
 std::string to_json(const LabResult& r) {
   Json j;
+  j["kind"] = r.kind;
   j["lab"] = r.lab;
   j["title"] = r.title;
   j["seed"] = r.seed;
@@ -151,6 +182,7 @@ std::string to_json(const LabResult& r) {
   j["scenario"] = r.scenario_text;
   j["control"] = arm_json(r.control);
   j["fault"] = arm_json(r.fault);
+  if (r.kind == "topic") add_topic_parts(r, j);
   return j.dump();
 }
 
@@ -196,6 +228,8 @@ Result<LabResult> result_from_json(std::string_view text) {
     r.scenario_text = j.at("scenario");
     r.fault = read_arm(j.at("fault"));
     r.control = read_arm(j.at("control"));
+    r.kind = j.value("kind", "pipeline");
+    if (r.kind == "topic") read_topic_parts(j, r);
     return r;
   } catch (const std::exception& e) {
     return fail(ErrorCode::kBadConfigFile, fmt::format("not a lab's result.json: {}", e.what()), "run the lab again, with --out DIR");

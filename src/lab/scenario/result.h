@@ -71,6 +71,19 @@ struct Arm {
   const slo::Column* column(std::string_view name) const;
 };
 
+/// What a topic lab's report shows, as its file declares it.
+struct PlotLine {
+  std::string series, label, arm = "fault";
+  bool band = false;
+};
+struct Plot {
+  std::string id, title, unit, note;
+  std::vector<PlotLine> lines;
+};
+struct Tile {
+  std::string name, measure, note;
+};
+
 /// A lab's whole outcome: what was declared, what was recorded, and what follows. `result.json` is this, and the verdict can be worked out again from it.
 struct LabResult {
   std::string lab, title, hypothesis, mode = "embedded", clock = "virtual", formula, why, repeat;
@@ -82,6 +95,10 @@ struct LabResult {
   std::vector<PhaseSpan> phases;
   std::vector<ObjectiveInfo> objectives;
   Arm fault, control;
+  std::string kind = "pipeline";               ///< or "topic": which page shows it
+  std::vector<Arm> arms;                       ///< topic: further arms
+  std::vector<Plot> plots;                     ///< topic
+  std::vector<Tile> tiles;                     ///< topic
   double t_spike_s = 0, t_breach_s = 0, t_lag_alarm_s = 0, t_burrow_s = 0, blind_s = 0;
   bool lag_changed = false;
   double raw_threshold = 0, raw_hold_s = 0;    ///< of the raw lag rule, once its baseline is known
@@ -90,6 +107,8 @@ struct LabResult {
 
   const Measure* measure(std::string_view name) const;
   const PhaseSpan* fault_phase() const;
+  /// "fault", "control", or one of `arms`; null when there is none.
+  const Arm* arm(std::string_view name) const;
 };
 
 std::string to_json(const LabResult& result);

@@ -7,14 +7,15 @@
 #include <cmath>
 
 #include "core/base/duration.h"
+#include "lab/scenario/yaml_reader.h"
 
 namespace supyo::scenario {
 namespace {
 
 /// Reads one scenario's YAML; complaints carry the line.
-class Reader {
+class Reader : private YamlReader {
  public:
-  explicit Reader(std::string_view file) : file_(file) {}
+  using YamlReader::YamlReader;
 
   Result<Scenario> read(std::string_view text, const std::string* base_text) {
     try {
@@ -32,63 +33,12 @@ class Reader {
   }
 
  private:
-  std::unexpected<Error> complain(const YAML::Mark& m, std::string message, std::string hint = {}) const {
-    Error e{ErrorCode::kBadConfigFile, fmt::format("{}: {}", file_, message), std::move(hint)};
-    e.position = SourcePosition{m.line < 0 ? 1 : m.line + 1, m.column < 0 ? 1 : m.column + 1, 1};
-    return std::unexpected<Error>(std::move(e));
-  }
-  std::unexpected<Error> complain(const YAML::Node& n, std::string message, std::string hint = {}) const { return complain(n.Mark(), std::move(message), std::move(hint)); }
-
-  static YAML::Node merge(const YAML::Node& base, const YAML::Node& over) {
-    YAML::Node out = YAML::Clone(base);
-    for (const auto& e : over) {
-      const auto key = e.first.as<std::string>();
-      if (key == "knobs" && out["knobs"] && e.second.IsMap()) {
-        for (const auto& k : e.second) out["knobs"][k.first.as<std::string>()] = k.second;
-      } else {
-        out[key] = e.second;
-      }
-    }
-    return out;
-  }
-
-  Status allow(const YAML::Node& map, std::string_view where, std::initializer_list<std::string_view> keys) const {
-    if (!map.IsMap()) return complain(map, fmt::format("{} must be a mapping", where));
-    for (const auto& e : map) {
-      const auto key = e.first.as<std::string>();
-      if (std::find(keys.begin(), keys.end(), key) == keys.end()) return complain(e.first, fmt::format("unknown field '{}' in {}", key, where), fmt::format("known fields: {}", fmt::join(keys, ", ")));
-    }
-    return ok();
-  }
-  Result<std::string> text(const YAML::Node& map, const char* key) const {
-    const YAML::Node n = map[key];
-    if (!n) return complain(map, fmt::format("'{}' is missing", key));
-    if (!n.IsScalar()) return complain(n, fmt::format("'{}' must be a text", key));
-    return n.Scalar();
-  }
-  Result<DurationUs> duration(const YAML::Node& n) const {
-    if (!n.IsScalar()) return complain(n, "a duration is a number and a unit: 12m");
-    auto d = parse_duration(n.Scalar());
-    if (!d) return complain(n, d.error().message, d.error().hint);
-    return *d;
-  }
-  Result<double> number(const YAML::Node& n, double low, double high) const {
-    double v = 0;
-    if (!n.IsScalar() || !YAML::convert<double>::decode(n, v) || !(v >= low && v <= high)) return complain(n, fmt::format("a number from {:g} to {:g} is needed here", low, high));
-    return v;
-  }
-  Result<Expression> formula(const YAML::Node& n, std::string_view source) const {
-    auto e = Expression::parse(source);
-    if (!e) return complain(n, fmt::format("in the formula, column {}: {}", e.error().position->column, e.error().message), e.error().hint);
-    return e;
-  }
-
   Result<Scenario> scenario(const YAML::Node& root) {
     if (!root || !root.IsMap()) return complain(YAML::Mark(), "a scenario is a mapping that starts with 'lab: NAME'");
     SUPYO_TRY(allow(root, "a scenario", {"lab", "title", "extends", "expect", "hypothesis", "pipeline", "objectives", "result", "workload", "knobs", "settings", "lag_rules", "phases", "control", "guards",
                                          "predict", "verdict", "plots", "real"}));
     Scenario s;
-    s.file = std::string(file_);
+    s.file = std::string(file());
     SUPYO_ASSIGN(s.lab, text(root, "lab"));
     SUPYO_ASSIGN(s.hypothesis, text(root, "hypothesis"));
     SUPYO_ASSIGN(s.pipeline, text(root, "pipeline"));
@@ -99,48 +49,20 @@ class Reader {
     SUPYO_ASSIGN(s.result_table, text(result, "table"));
     SUPYO_ASSIGN(s.result_id, text(result, "id"));
     if (const YAML::Node n = root["title"]) s.title = n.Scalar();
-    if (const YAML::Node n = root["expect"]) {
-      const auto v = verdict_named(n.Scalar());
-      if (!v) return complain(n, fmt::format("'{}' is not a verdict", n.Scalar()), "CONFIRMED, REFUTED or INVALID");
-      s.expect = *v;
-    }
-    SUPYO_TRY(knobs(root, s));
+    SUPYO_TRY(expected(root, s.expect));
+    SUPYO_TRY(knobs(root, s.knobs));
     SUPYO_TRY(workload(root, s));
     SUPYO_TRY(settings(root, s));
     SUPYO_TRY(phases(root, s));
     SUPYO_TRY(lag_rules(root, s));
     SUPYO_TRY(guards(root, s));
-    SUPYO_TRY(formulas(root, s));
+    SUPYO_TRY(formulas(root, s.predict, s.verdict));
     if (const YAML::Node n = root["plots"]) for (const YAML::Node& p : n) s.plots.push_back(p.Scalar());
     if (const YAML::Node n = root["real"]) {
       SUPYO_TRY(allow(n, "real", {"window_scale"}));
       if (n["window_scale"]) { SUPYO_ASSIGN(s.real_scale, number(n["window_scale"], 1e-3, 1)); }
     }
     return s;
-  }
-
-  Status knobs(const YAML::Node& root, Scenario& s) {
-    const YAML::Node list = root["knobs"];
-    if (!list) return ok();
-    if (!list.IsMap()) return complain(list, "knobs must be a mapping");
-    for (const auto& e : list) {
-      Knob k;
-      YAML::Node value = e.second;
-      if (value.IsMap()) {
-        SUPYO_TRY(allow(value, "a knob", {"default", "values"}));
-        if (!value["default"]) return complain(value, "a knob needs 'default'");
-        if (value["values"]) for (const YAML::Node& v : value["values"]) k.values.push_back(v.Scalar());
-        k.text = value["default"].Scalar();
-      } else {
-        k.text = value.Scalar();
-      }
-      SUPYO_ASSIGN(const Expression x, formula(e.second, k.text));
-      auto q = x.evaluate([](std::string_view) { return std::nullopt; });
-      if (!q) return complain(e.second, "a knob is a number or a duration");
-      k.value = *q;
-      s.knobs[e.first.as<std::string>()] = std::move(k);
-    }
-    return ok();
   }
 
   Status workload(const YAML::Node& root, Scenario& s) {
@@ -226,44 +148,8 @@ class Reader {
         s.control[name] = e.second.Scalar();
       }
     }
-    const YAML::Node list = root["guards"];
-    if (!list || !list.IsSequence()) return complain(root, "'guards' is missing", "a lab without guards proves nothing");
-    for (const YAML::Node& n : list) {
-      bool found = false;
-      for (const Guard g : {Guard::kOfferedRate, Guard::kFaultSeen, Guard::kLedgerBalances, Guard::kControlClean, Guard::kRecorded, Guard::kDrained}) {
-        if (n.Scalar() != guard_name(g)) continue;
-        s.guards.push_back(g);
-        found = true;
-      }
-      if (!found) return complain(n, fmt::format("there is no guard '{}'", n.Scalar()), "offered_rate_within_2_percent, fault_seen_by_probe, ledger_balances, control_clean, versions_recorded, drained");
-    }
-    return ok();
+    return guard_list(root, s.guards);
   }
-
-  Status formulas(const YAML::Node& root, Scenario& s) {
-    if (const YAML::Node list = root["predict"]) {
-      if (!list.IsMap()) return complain(list, "predict must be a mapping");
-      for (const auto& e : list) {
-        SUPYO_TRY(allow(e.second, "a prediction", {"formula", "within"}));
-        Prediction p;
-        p.measure = e.first.as<std::string>();
-        SUPYO_ASSIGN(const std::string source, text(e.second, "formula"));
-        SUPYO_ASSIGN(p.formula, formula(e.second["formula"], source));
-        if (const YAML::Node within = e.second["within"]) {
-          SUPYO_ASSIGN(const Expression x, formula(within, within.Scalar()));
-          auto q = x.evaluate([](std::string_view) { return std::nullopt; });
-          if (!q || q->value <= 0) return complain(within, "'within' is a share above zero: 10%");
-          p.within = q->value;
-        }
-        s.predict.push_back(std::move(p));
-      }
-    }
-    SUPYO_ASSIGN(const std::string verdict, text(root, "verdict"));
-    SUPYO_ASSIGN(s.verdict, formula(root["verdict"], verdict));
-    return ok();
-  }
-
-  std::string_view file_;
 };
 
 }  // namespace
@@ -315,33 +201,43 @@ Result<Quantity> Scenario::knob_value(std::string_view expression) const {
 
 Result<Scenario> parse_scenario(std::string_view text, std::string_view file, const std::string* base_text) { return Reader(file).read(text, base_text); }
 
-Result<Scenario> load_scenario(env::Files& files, const std::string& path) {
+Result<std::string> read_scenario_text(env::Files& files, const std::string& path) {
   auto text = files.read_all(path);
-  if (!text) {
-    if (text.error().code != ErrorCode::kNotFoundOnDisk) return fail(text.error());
+  if (!text && text.error().code == ErrorCode::kNotFoundOnDisk)
     return fail(ErrorCode::kFileNotFound, fmt::format("there is no scenario {}", path), "supyo lab list shows those there are");
-  }
-  std::string extends;
-  try {
-    const YAML::Node root = YAML::Load(*text);
-    if (root.IsMap() && root["extends"]) extends = root["extends"].Scalar();
-  } catch (const YAML::Exception&) {
-    // parse_scenario says what is wrong, and where.
-  }
-  if (extends.empty()) return parse_scenario(*text, path);
-  SUPYO_ASSIGN(const std::string base, files.read_all(env::join_path(env::parent_path(path), extends)));
-  return parse_scenario(*text, path, &base);
+  return text;
 }
 
-Status set_knob(Scenario& scenario, std::string_view assignment) {
+Result<std::optional<std::string>> base_text(env::Files& files, const std::string& path, std::string_view text) {
+  std::string extends;
+  try {
+    const YAML::Node root = YAML::Load(std::string(text));
+    if (root.IsMap() && root["extends"]) extends = root["extends"].Scalar();
+  } catch (const YAML::Exception&) {
+    // Reading the scenario says what is wrong, and where.
+  }
+  if (extends.empty()) return std::nullopt;
+  SUPYO_ASSIGN(std::string base, files.read_all(env::join_path(env::parent_path(path), extends)));
+  return std::optional(std::move(base));
+}
+
+Result<Scenario> load_scenario(env::Files& files, const std::string& path) {
+  SUPYO_ASSIGN(const std::string text, read_scenario_text(files, path));
+  SUPYO_ASSIGN(const std::optional<std::string> base, base_text(files, path, text));
+  return parse_scenario(text, path, base ? &*base : nullptr);
+}
+
+Status set_knob(Scenario& scenario, std::string_view assignment) { return set_knob(scenario.knobs, scenario.lab, assignment); }
+
+Status set_knob(std::map<std::string, Knob, std::less<>>& knobs, std::string_view lab, std::string_view assignment) {
   const auto equals = assignment.find('=');
   if (equals == std::string_view::npos) return fail(ErrorCode::kBadOptionValue, fmt::format("'{}' is not knob=value", assignment), "--set commit_delay=2s");
   const auto name = assignment.substr(0, equals);
-  const auto it = scenario.knobs.find(name);
-  if (it == scenario.knobs.end()) {
+  const auto it = knobs.find(name);
+  if (it == knobs.end()) {
     std::vector<std::string> names;
-    for (const auto& [k, v] : scenario.knobs) names.push_back(k);
-    return fail(ErrorCode::kUnknownOption, fmt::format("{} has no knob '{}'", scenario.lab, name), fmt::format("knobs: {}", fmt::join(names, ", ")));
+    for (const auto& [k, v] : knobs) names.push_back(k);
+    return fail(ErrorCode::kUnknownOption, fmt::format("{} has no knob '{}'", lab, name), fmt::format("knobs: {}", fmt::join(names, ", ")));
   }
   const auto bad = [&] { return fail(ErrorCode::kBadOptionValue, fmt::format("'{}' is no value for the knob {}", assignment.substr(equals + 1), name), fmt::format("for example {}", it->second.text)); };
   const auto e = Expression::parse(assignment.substr(equals + 1));

@@ -89,6 +89,12 @@ Result<Scenario> load_scenario(env::Files& files, const std::string& path);
 Result<Scenario> parse_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr);
 /// `--set knob=value`. Errors: kUnknownOption (no such knob, with those there are), kBadOptionValue.
 Status set_knob(Scenario& scenario, std::string_view assignment);
+/// The same over any scenario's knobs.
+Status set_knob(std::map<std::string, Knob, std::less<>>& knobs, std::string_view lab, std::string_view assignment);
+/// The text of the file that `path` extends; nothing when it extends none.
+Result<std::optional<std::string>> base_text(env::Files& files, const std::string& path, std::string_view text);
+/// The text of a scenario file. kFileNotFound with what to do.
+Result<std::string> read_scenario_text(env::Files& files, const std::string& path);
 /// Names of the scenario files in `directory`, without ".yaml".
 Result<std::vector<std::string>> list_scenarios(env::Files& files, const std::string& directory);
 

@@ -1,0 +1,269 @@
+#include "lab/scenario/topic/topic_lab.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/base/duration.h"
+#include "core/env/sim/sim_env.h"
+#include "lab/scenario/lab_files.h"
+#include "lab/scenario/topic/topic_arm.h"
+
+namespace supyo::scenario {
+namespace {
+
+constexpr TimeUs kStart = 1'767'225'600 * kSecond;   // 2026-01-01, as the other labs' workloads
+
+Result<Arm> run_one(const env::Env& env, const TopicScenario& s, const std::string& name, const RunOptions& options) {
+  env::VirtualClock clock(kStart);
+  UnsyncedFiles files(env.files);
+  env::SeededRandom random(s.seed);
+  const env::Env virtual_env{clock, files, random, nullptr};
+  return run_topic_arm(virtual_env, clock, s, name, options);
+}
+
+void describe(const TopicScenario& s, const RunOptions& options, LabResult& r) {
+  r.kind = "topic";
+  r.lab = s.lab;
+  r.title = s.title;
+  r.hypothesis = s.hypothesis;
+  r.seed = s.seed;
+  r.expected = s.expect;
+  r.repeat = options.repeat;
+  r.plots = s.plots;
+  r.tiles = s.tiles;
+  double t = 0;
+  for (const TopicPhase& p : s.phases) {
+    const double length = static_cast<double>(p.length_us) / 1e6;
+    r.phases.push_back({p.name, t, t + length, p.inject.has_value()});
+    t += length;
+  }
+  auto& c = r.config;
+  c["topic"] = fmt::format("1 partition, retention.bytes {}, segment.bytes {}, checked every {}", s.retention, s.segment, s.check);
+  c["producer"] = fmt::format("{} of {}, linger {}, seed {}", s.rate, s.record_size, format_duration(s.linger_us), s.seed);
+  for (const GroupSpec& g : s.groups)
+    c["group " + g.name] = fmt::format("handler {}, prefetch {}, fetch {}, commit every {}, reset {}", g.rate.empty() ? "as they come" : g.rate, g.prefetch, g.fetch, g.commit, reset_name(g.reset));
+  for (const auto& [name, k] : s.knobs) c["knob " + name] = k.text;
+  const TopicPhase& fault = s.phases[s.fault_phase()];
+  const TopicFault& f = *fault.inject;
+  c["fault"] = f.kind == TopicFault::Kind::kSlowHandler ? fmt::format("the handler of {} takes {:g} records/s, phase {}", f.group, s.value(f.rate, kRate).value_or(0), fault.name)
+               : f.kind == TopicFault::Kind::kStop      ? fmt::format("{} is stopped, phase {}", f.group, fault.name)
+                                                        : fmt::format("DeleteRecords {} past the committed position of {}, phase {}", f.past, f.group, fault.name);
+  for (const auto& [arm, knobs] : s.arms) {
+    std::string text;
+    for (const auto& [k, v] : knobs) text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", k, v);
+    c["arm " + arm] = text;
+  }
+}
+
+class Evaluation {
+ public:
+  Evaluation(const TopicScenario& s, LabResult& r) : s_(s), r_(r), fault_(*r.fault_phase()) {}
+
+  Status run() {
+    r_.measures.clear();
+    r_.guards.clear();
+    for (const auto& [name, k] : s_.knobs) add(name, k.value.value, unit_name(k.value.unit));
+    SUPYO_TRY(settings());
+    arm_measures(r_.fault, "");
+    arm_measures(r_.control, "control_");
+    for (const Arm& a : r_.arms) arm_measures(a, a.name + "_");
+    SUPYO_TRY(predictions());
+    guards();
+    return verdict();
+  }
+
+ private:
+  void add(std::string name, double value, std::string unit) {
+    if (r_.measure(name) == nullptr) r_.measures.push_back({std::move(name), value, std::move(unit), {}, {}, {}});
+  }
+  double measured(const std::string& name) const {
+    const Measure* m = r_.measure(name);
+    return m == nullptr ? std::numeric_limits<double>::quiet_NaN() : m->value;
+  }
+  Expression::Lookup lookup() const {
+    return [this](std::string_view name) -> std::optional<Quantity> {
+      const Measure* m = r_.measure(name);
+      return m == nullptr ? std::nullopt : std::optional(Quantity{m->value, unit_named(m->unit), false});
+    };
+  }
+
+  Status settings() {
+    const auto put = [&](const char* name, const std::string& text, Unit unit) -> Status {
+      SUPYO_ASSIGN(const double v, s_.value(text, unit));
+      add(name, v, unit_name(unit));
+      return ok();
+    };
+    SUPYO_TRY(put("rate", s_.rate, kRate));
+    SUPYO_TRY(put("retention", s_.retention, kBytes));
+    SUPYO_TRY(put("segment", s_.segment, kBytes));
+    SUPYO_TRY(put("check", s_.check, kSeconds));
+    add("record_size", r_.fault.counts.at("record_bytes"), "B/record");   // as the log stores it, not as it was declared
+    add("fault_seconds", fault_.to_s - fault_.from_s, "s");
+    return ok();
+  }
+
+  /// The value of a column at the last sample not after `t`.
+  static double at(const Arm& a, const std::string& name, double t) {
+    const slo::Column* c = a.column(name);
+    double v = std::numeric_limits<double>::quiet_NaN();
+    for (std::size_t i = 0; c != nullptr && i < a.t_s.size() && a.t_s[i] <= t; ++i) v = c->values[i];
+    return v;
+  }
+
+  void arm_measures(const Arm& a, const std::string& prefix) {
+    for (const auto& [name, v] : a.counts) {
+      if (name == "record_bytes") continue;
+      add(prefix + name, v, name.starts_with("t_first") ? "s" : name.starts_with("resets") || name.starts_with("errors") ? "" : "records");
+    }
+    const double half = (fault_.from_s + fault_.to_s) / 2;
+    const double offered = at(a, "offered", fault_.to_s) - at(a, "offered", half);
+    for (const GroupSpec& g : s_.groups) {
+      const auto put = [&](const char* name, double v, const char* unit) { add(fmt::format("{}{}_{}", prefix, name, g.name), v, unit); };
+      const auto column = [&](const char* name, double t) { return at(a, fmt::format("{}_{}", name, g.name), t); };
+      put("loss_share", (column("lost", fault_.to_s) - column("lost", half)) / offered, "share");
+      put("fault_rate", (column("applied", fault_.to_s) - column("applied", half)) / (fault_.to_s - half), "records/s");
+      put("lost_in_fault", column("lost", fault_.to_s), "records");
+      put("lag_committed_end", column("lag_committed", fault_.to_s), "records");
+      put("unseen", at(a, "end", fault_.to_s) - column("applied", fault_.to_s) - column("lag_committed", fault_.to_s), "records");
+      const slo::Column* lag = a.column("lag_committed_" + g.name);
+      const slo::Column* burrow = a.column("burrow_" + g.name);
+      double most = 0, bad = 0;
+      for (std::size_t i = 0; i < a.t_s.size(); ++i) {
+        if (a.t_s[i] <= fault_.from_s || a.t_s[i] > fault_.to_s) continue;
+        most = std::max(most, lag->values[i]);
+        bad += burrow->values[i] != 0 ? 1 : 0;
+      }
+      put("lag_committed_max", most, "records");
+      put("burrow_bad_s", bad, "s");
+    }
+  }
+
+  Status predictions() {
+    for (const Prediction& p : s_.predict) {
+      SUPYO_ASSIGN(const Quantity q, p.formula.evaluate(lookup()));
+      const auto it = std::ranges::find(r_.measures, p.measure, &Measure::name);
+      if (it == r_.measures.end()) return fail(ErrorCode::kBadConfigFile, fmt::format("{} predicts '{}', which nothing measures", s_.file, p.measure));
+      if (!(unit_named(it->unit) == q.unit) && q.value != 0)
+        return fail(ErrorCode::kBadConfigFile, fmt::format("{} predicts '{}' in {}, it is measured in {}", s_.file, p.measure, unit_name(q.unit), it->unit));
+      it->predicted = q.value;
+      it->low = q.value - std::abs(q.value) * p.within;
+      it->high = q.value + std::abs(q.value) * p.within;
+    }
+    return ok();
+  }
+
+  void guards() {
+    for (const Guard g : s_.guards) {
+      auto [holds, why] = check(g);
+      r_.guards.push_back({std::string(guard_id(g)), std::string(guard_name(g)), holds, std::move(why)});
+    }
+  }
+
+  std::pair<bool, std::string> check(Guard g) const {
+    switch (g) {
+      case Guard::kOfferedRate: {
+        const double from = std::max(r_.phases.front().from_s, fault_.from_s - 60), to = fault_.from_s;
+        const double rate = (at(r_.fault, "offered", to) - at(r_.fault, "offered", std::max(from, r_.fault.t_s.empty() ? 0 : r_.fault.t_s.front()))) / (to - std::max(from, 1.0));
+        return {std::abs(rate / measured("rate") - 1) <= 0.02, fmt::format("{:.0f} records/s offered before the fault, {:.0f} declared", rate, measured("rate"))};
+      }
+      case Guard::kFaultSeen: return fault_seen();
+      case Guard::kLedgerBalances: {
+        for (const Arm* a : all()) {
+          const auto& c = a->counts;
+          if (c.at("acked") + c.at("unknown") + c.at("failed") != c.at("sent"))
+            return {false, fmt::format("{}: {:.0f} acked, {:.0f} unknown, {:.0f} failed, {:.0f} sent", a->name, c.at("acked"), c.at("unknown"), c.at("failed"), c.at("sent"))};
+        }
+        return {true, fmt::format("{:.0f} sent = acknowledged + failed + unknown, in every arm", r_.fault.counts.at("sent"))};
+      }
+      case Guard::kControlClean: {
+        for (const GroupSpec& group : s_.groups) {
+          const double lost = r_.control.counts.at("lost_" + group.name);
+          if (lost != 0) return {false, fmt::format("without the fault, {} lost {:.0f} records", group.name, lost)};
+        }
+        return {true, "without the fault no group lost anything"};
+      }
+      case Guard::kRecorded: return {!r_.versions.empty() && !r_.config.empty(), "versions, settings and seed are in the result"};
+      case Guard::kDrained: {
+        for (const Arm* a : all()) if (!a->drained) return {false, fmt::format("the groups of the arm {} did not reach the end", a->name)};
+        return {true, "every group reached the end of the log, or stopped with its error"};
+      }
+    }
+    return {false, "?"};
+  }
+
+  /// The fault by what it did, not by what was ordered: what the group applied, or where the log began.
+  std::pair<bool, std::string> fault_seen() const {
+    const TopicFault& f = *s_.phases[s_.fault_phase()].inject;
+    if (f.kind == TopicFault::Kind::kDeleteRecords) {
+      const double before = at(r_.fault, "log_start", fault_.from_s - 1), after = at(r_.fault, "log_start", fault_.from_s + 1);
+      return {after > before, fmt::format("the log began at {:.0f}, and at {:.0f} once records were deleted", before, after)};
+    }
+    const auto wanted = f.kind == TopicFault::Kind::kStop ? Result<double>(0.0) : s_.value(f.rate, kRate);
+    const double applied = measured("fault_rate_" + f.group), offered = measured("rate");
+    // A handler that is quicker than the producer is no fault: it would take less than it can.
+    const bool holds = wanted && *wanted < offered && std::abs(applied - *wanted) <= std::max(1.0, 0.05 * *wanted);
+    return {holds, fmt::format("{} applied {:.0f} records/s in the second half of the fault, {:.0f} ordered, {:.0f} offered", f.group, applied, wanted.value_or(0), offered)};
+  }
+
+  std::vector<const Arm*> all() const {
+    std::vector<const Arm*> out{&r_.fault, &r_.control};
+    for (const Arm& a : r_.arms) out.push_back(&a);
+    return out;
+  }
+
+  Status verdict() {
+    r_.formula = s_.verdict->text();
+    SUPYO_ASSIGN(const bool holds, s_.verdict->decide(lookup()));
+    for (const GuardResult& g : r_.guards) {
+      if (g.ok) continue;
+      r_.verdict = Verdict::kInvalid;
+      r_.why = fmt::format("{} {}: {}", g.id, g.name, g.why);
+      return ok();
+    }
+    for (const Measure& m : r_.measures) {
+      if (!m.predicted || (m.value >= *m.low && m.value <= *m.high)) continue;
+      r_.verdict = Verdict::kRefuted;
+      r_.why = fmt::format("{} is {}, predicted {:.4g} to {:.4g} {}", m.name, std::isfinite(m.value) ? fmt::format("{:.4g}", m.value) : std::isnan(m.value) ? "not measured" : "never", *m.low, *m.high, m.unit);
+      return ok();
+    }
+    r_.verdict = holds ? Verdict::kConfirmed : Verdict::kRefuted;
+    r_.why = holds ? "the formula and every prediction hold" : "the formula does not hold";
+    return ok();
+  }
+
+  const TopicScenario& s_;
+  LabResult& r_;
+  const PhaseSpan fault_;
+};
+
+}  // namespace
+
+Status evaluate_topic(const TopicScenario& scenario, LabResult& result) { return Evaluation(scenario, result).run(); }
+
+Result<LabResult> run_topic_scenario(const env::Env& env, const TopicScenario& scenario, const RunOptions& options) {
+  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
+  if (options.real_clock) return fail(ErrorCode::kUnsupported, fmt::format("{} has no run in real time on the embedded log", scenario.lab), "--clock virtual");
+  LabResult r;
+  describe(scenario, options, r);
+  SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(env.files.create_directories(options.directory));
+  SUPYO_ASSIGN(r.fault, run_one(env, scenario, "fault", options));
+  for (const auto& [name, knobs] : scenario.arms) {
+    TopicScenario changed = scenario;
+    for (const auto& [knob, value] : knobs) SUPYO_TRY(set_knob(changed, fmt::format("{}={}", knob, value)));
+    SUPYO_ASSIGN(Arm arm, run_one(env, changed, name, options));
+    // The arms are big on disk; one at a time is enough.
+    SUPYO_TRY(env.files.remove_all(env::join_path(options.directory, name)));
+    if (name == "control") r.control = std::move(arm);
+    else r.arms.push_back(std::move(arm));
+  }
+  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+  r.versions = {{"supyo", SUPYO_VERSION}};
+  SUPYO_TRY(evaluate_topic(scenario, r));
+  return r;
+}
+
+}  // namespace supyo::scenario

@@ -1,0 +1,250 @@
+#include "lab/scenario/topic/topic_scenario.h"
+
+#include <set>
+
+#include "lab/scenario/yaml_reader.h"
+
+namespace supyo::scenario {
+namespace {
+
+std::string without_dollar(std::string s) {
+  if (s.starts_with("$")) s.erase(0, 1);
+  return s;
+}
+
+class TopicReader : private YamlReader {
+ public:
+  using YamlReader::YamlReader;
+
+  Result<TopicScenario> read(std::string_view text, const std::string* base_text) {
+    try {
+      YAML::Node root = YAML::Load(std::string(text));
+      if (base_text != nullptr) {
+        const YAML::Node merged = merge(YAML::Load(*base_text), root);
+        root.reset(merged);
+      }
+      return scenario(root);
+    } catch (const YAML::ParserException& e) {
+      return complain(e.mark, "not YAML: " + e.msg);
+    } catch (const YAML::Exception& e) {
+      return complain(e.mark, e.what());
+    }
+  }
+
+ private:
+  Result<TopicScenario> scenario(const YAML::Node& root) {
+    SUPYO_TRY(allow(root, "a topic scenario",
+                    {"lab", "kind", "title", "extends", "expect", "hypothesis", "topic", "workload", "groups", "knobs", "phases", "arms", "guards", "predict", "verdict", "tiles", "plots"}));
+    TopicScenario s;
+    s.file = std::string(file());
+    SUPYO_ASSIGN(s.lab, YamlReader::text(root, "lab"));
+    SUPYO_ASSIGN(s.hypothesis, YamlReader::text(root, "hypothesis"));
+    if (const YAML::Node n = root["title"]) s.title = n.Scalar();
+    SUPYO_TRY(expected(root, s.expect));
+    SUPYO_TRY(knobs(root, s.knobs));
+    SUPYO_TRY(topic(root, s));
+    SUPYO_TRY(groups(root, s));
+    SUPYO_TRY(phases(root, s));
+    SUPYO_TRY(arms(root, s));
+    SUPYO_TRY(guard_list(root, s.guards));
+    SUPYO_TRY(formulas(root, s.predict, s.verdict));
+    SUPYO_TRY(page(root, s));
+    return s;
+  }
+
+  /// An expression over the knobs, checked to have the unit.
+  Status quantity(const YAML::Node& map, const char* key, Unit unit, const TopicScenario& s, std::string& into, const char* otherwise = nullptr) const {
+    const YAML::Node n = map[key];
+    if (!n) {
+      if (otherwise == nullptr) return complain(map, fmt::format("'{}' is missing", key));
+      into = otherwise;
+      return ok();
+    }
+    into = without_dollar(n.Scalar());
+    if (into.empty()) return ok();
+    const auto v = s.value(into, unit);
+    if (!v) return complain(n, fmt::format("'{}': {}", key, v.error().message), v.error().hint);
+    if (*v < 0) return complain(n, fmt::format("'{}' must not be negative", key));
+    return ok();
+  }
+
+  Status topic(const YAML::Node& root, TopicScenario& s) const {
+    const YAML::Node t = root["topic"];
+    if (!t) return complain(root, "'topic' is missing", "topic: {retention: 10MiB, segment: 1MiB, check: 1s}");
+    SUPYO_TRY(allow(t, "topic", {"retention", "segment", "check"}));
+    SUPYO_TRY(quantity(t, "retention", kBytes, s, s.retention));
+    SUPYO_TRY(quantity(t, "segment", kBytes, s, s.segment));
+    SUPYO_TRY(quantity(t, "check", kSeconds, s, s.check));
+    const YAML::Node w = root["workload"];
+    if (!w) return complain(root, "'workload' is missing", "workload: {rate: 2000rps, record: 1KiB, seed: 1}");
+    SUPYO_TRY(allow(w, "workload", {"rate", "record", "seed", "linger"}));
+    SUPYO_TRY(quantity(w, "rate", kRate, s, s.rate));
+    SUPYO_TRY(quantity(w, "record", kBytes, s, s.record_size));
+    if (w["seed"]) { SUPYO_ASSIGN(const double seed, number(w["seed"], 0, 9e15)); s.seed = static_cast<std::uint64_t>(seed); }
+    if (w["linger"]) { SUPYO_ASSIGN(s.linger_us, duration(w["linger"])); }
+    if (s.linger_us <= 0) return complain(w, "linger must be above zero");
+    return ok();
+  }
+
+  Status groups(const YAML::Node& root, TopicScenario& s) const {
+    const YAML::Node list = root["groups"];
+    if (!list || !list.IsSequence() || list.size() == 0) return complain(root, "'groups' is missing", "groups: [{name: slow, prefetch: 1MiB, commit: 1s, reset: earliest}]");
+    std::set<std::string> names;
+    for (const YAML::Node& n : list) {
+      SUPYO_TRY(allow(n, "a group", {"name", "rate", "prefetch", "fetch", "commit", "reset"}));
+      GroupSpec g;
+      SUPYO_ASSIGN(g.name, YamlReader::text(n, "name"));
+      if (!names.insert(g.name).second) return complain(n, fmt::format("there are two groups '{}'", g.name));
+      SUPYO_TRY(quantity(n, "rate", kRate, s, g.rate, ""));
+      SUPYO_TRY(quantity(n, "prefetch", kBytes, s, g.prefetch, "1MiB"));
+      SUPYO_TRY(quantity(n, "fetch", kBytes, s, g.fetch, "64KiB"));
+      SUPYO_TRY(quantity(n, "commit", kSeconds, s, g.commit, "1s"));
+      if (const YAML::Node r = n["reset"]) {
+        if (r.Scalar() == "earliest") g.reset = Reset::kEarliest;
+        else if (r.Scalar() == "latest") g.reset = Reset::kLatest;
+        else if (r.Scalar() == "error") g.reset = Reset::kError;
+        else return complain(r, fmt::format("there is no reset '{}'", r.Scalar()), "earliest, latest or error");
+      }
+      s.groups.push_back(std::move(g));
+    }
+    return ok();
+  }
+
+  Status phases(const YAML::Node& root, TopicScenario& s) const {
+    const YAML::Node list = root["phases"];
+    if (!list || !list.IsSequence() || list.size() == 0) return complain(root, "'phases' is missing");
+    std::size_t faults = 0;
+    for (const YAML::Node& n : list) {
+      SUPYO_TRY(allow(n, "a phase", {"name", "for", "inject"}));
+      TopicPhase p;
+      SUPYO_ASSIGN(p.name, YamlReader::text(n, "name"));
+      if (!n["for"]) return complain(n, "a phase needs 'for'");
+      SUPYO_ASSIGN(p.length_us, duration(n["for"]));
+      if (p.length_us < kSecond) return complain(n["for"], "a phase lasts a second or more");
+      if (const YAML::Node i = n["inject"]) {
+        SUPYO_TRY(inject(i, s, p));
+        ++faults;
+      }
+      s.phases.push_back(std::move(p));
+    }
+    if (faults != 1 || s.phases[0].inject) return complain(list, "one phase, and not the first, injects the fault");
+    return ok();
+  }
+
+  Status inject(const YAML::Node& n, const TopicScenario& s, TopicPhase& p) const {
+    SUPYO_TRY(allow(n, "inject", {"group", "rate", "stop", "delete_past_committed"}));
+    TopicFault f;
+    SUPYO_ASSIGN(f.group, YamlReader::text(n, "group"));
+    if (std::ranges::find(s.groups, f.group, &GroupSpec::name) == s.groups.end()) return complain(n["group"], fmt::format("there is no group '{}'", f.group));
+    if (n["stop"]) {
+      f.kind = TopicFault::Kind::kStop;
+    } else if (n["delete_past_committed"]) {
+      f.kind = TopicFault::Kind::kDeleteRecords;
+      SUPYO_TRY(quantity(n, "delete_past_committed", kRecords, s, f.past));
+    } else {
+      SUPYO_TRY(quantity(n, "rate", kRate, s, f.rate));
+    }
+    p.inject = std::move(f);
+    return ok();
+  }
+
+  Status arms(const YAML::Node& root, TopicScenario& s) const {
+    const YAML::Node map = root["arms"];
+    if (!map || !map.IsMap() || !map["control"]) return complain(root, "'arms' with 'control' is missing", "arms: {control: {slow_rate: 4000rps}}");
+    for (const auto& arm : map) {
+      const auto name = arm.first.as<std::string>();
+      if (name == "fault") return complain(arm.first, "the arm 'fault' is the file's own knobs");
+      TopicScenario trial = s;
+      for (const auto& k : arm.second) {
+        const auto knob = k.first.as<std::string>();
+        const Status set = set_knob(trial, fmt::format("{}={}", knob, k.second.Scalar()));
+        if (!set) return complain(k.first, set.error().message, set.error().hint);
+        s.arms[name][knob] = k.second.Scalar();
+      }
+    }
+    return ok();
+  }
+
+  Status page(const YAML::Node& root, TopicScenario& s) const {
+    for (const YAML::Node& n : root["tiles"]) {
+      SUPYO_TRY(allow(n, "a tile", {"name", "measure", "note"}));
+      SUPYO_ASSIGN(const std::string name, YamlReader::text(n, "name"));
+      SUPYO_ASSIGN(const std::string measure, YamlReader::text(n, "measure"));
+      s.tiles.push_back({name, measure, n["note"] ? n["note"].Scalar() : ""});
+    }
+    for (const YAML::Node& n : root["plots"]) {
+      SUPYO_TRY(allow(n, "a plot", {"id", "title", "unit", "note", "lines"}));
+      Plot p;
+      SUPYO_ASSIGN(p.id, YamlReader::text(n, "id"));
+      SUPYO_ASSIGN(p.title, YamlReader::text(n, "title"));
+      SUPYO_ASSIGN(p.unit, YamlReader::text(n, "unit"));
+      if (n["note"]) p.note = n["note"].Scalar();
+      for (const YAML::Node& l : n["lines"]) {
+        SUPYO_TRY(allow(l, "a line", {"series", "label", "arm", "band"}));
+        PlotLine line;
+        SUPYO_ASSIGN(line.series, YamlReader::text(l, "series"));
+        SUPYO_ASSIGN(line.label, YamlReader::text(l, "label"));
+        if (l["arm"]) line.arm = l["arm"].Scalar();
+        if (line.arm != "fault" && !s.arms.contains(line.arm)) return complain(l["arm"], fmt::format("there is no arm '{}'", line.arm));
+        line.band = l["band"] && l["band"].Scalar() == "true";
+        p.lines.push_back(std::move(line));
+      }
+      s.plots.push_back(std::move(p));
+    }
+    return ok();
+  }
+};
+
+}  // namespace
+
+std::string_view reset_name(Reset r) {
+  switch (r) {
+    case Reset::kEarliest: return "earliest";
+    case Reset::kLatest: return "latest";
+    case Reset::kError: return "error";
+  }
+  return "?";
+}
+
+std::size_t TopicScenario::fault_phase() const {
+  const auto it = std::ranges::find_if(phases, [](const TopicPhase& p) { return p.inject.has_value(); });
+  return static_cast<std::size_t>(it - phases.begin());
+}
+
+Result<double> TopicScenario::value(std::string_view expression, Unit unit) const {
+  SUPYO_ASSIGN(const Expression e, Expression::parse(expression));
+  SUPYO_ASSIGN(const Quantity q, e.evaluate([&](std::string_view name) -> std::optional<Quantity> {
+    const auto it = knobs.find(name);
+    return it == knobs.end() ? std::nullopt : std::optional(it->second.value);
+  }));
+  if (!(q.unit == unit) && q.value != 0)
+    return fail(ErrorCode::kBadConfigFile, fmt::format("{} is in {}, it must be in {}", expression, unit_name(q.unit), unit_name(unit)));
+  return q.value;
+}
+
+bool is_topic_scenario(env::Files& files, const std::string& path) {
+  const auto says_so = [](const std::string& text) {
+    try {
+      const YAML::Node root = YAML::Load(text);
+      return root.IsMap() && root["kind"] && root["kind"].Scalar() == "topic";
+    } catch (const YAML::Exception&) {
+      return false;
+    }
+  };
+  const auto text = files.read_all(path);
+  if (!text) return false;
+  const auto base = base_text(files, path, *text);
+  return says_so(*text) || (base && *base && says_so(**base));
+}
+
+Result<TopicScenario> parse_topic_scenario(std::string_view text, std::string_view file, const std::string* base) { return TopicReader(file).read(text, base); }
+
+Result<TopicScenario> load_topic_scenario(env::Files& files, const std::string& path) {
+  SUPYO_ASSIGN(const std::string text, read_scenario_text(files, path));
+  SUPYO_ASSIGN(const std::optional<std::string> base, base_text(files, path, text));
+  return parse_topic_scenario(text, path, base ? &*base : nullptr);
+}
+
+Status set_knob(TopicScenario& scenario, std::string_view assignment) { return set_knob(scenario.knobs, scenario.lab, assignment); }
+
+}  // namespace supyo::scenario

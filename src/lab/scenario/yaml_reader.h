@@ -1,0 +1,154 @@
+#pragma once
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/duration.h"
+#include "core/base/result.h"
+#include "lab/scenario/scenario.h"
+
+namespace supyo::scenario {
+
+/// What the readers of scenario files share: complaints with line and column, and the parts that every kind of scenario has. May throw YAML::Exception
+/// where a node is not what it should be: its user catches that, once.
+class YamlReader {
+ public:
+  explicit YamlReader(std::string_view file) : file_(file) {}
+
+ protected:
+  std::string_view file() const { return file_; }
+  std::unexpected<Error> complain(const YAML::Mark& m, std::string message, std::string hint = {}) const {
+    Error e{ErrorCode::kBadConfigFile, fmt::format("{}: {}", file_, message), std::move(hint)};
+    e.position = SourcePosition{m.line < 0 ? 1 : m.line + 1, m.column < 0 ? 1 : m.column + 1, 1};
+    return std::unexpected<Error>(std::move(e));
+  }
+  std::unexpected<Error> complain(const YAML::Node& n, std::string message, std::string hint = {}) const { return complain(n.Mark(), std::move(message), std::move(hint)); }
+
+  static YAML::Node merge(const YAML::Node& base, const YAML::Node& over) {
+    YAML::Node out = YAML::Clone(base);
+    for (const auto& e : over) {
+      const auto key = e.first.as<std::string>();
+      if (key == "knobs" && out["knobs"] && e.second.IsMap()) {
+        for (const auto& k : e.second) out["knobs"][k.first.as<std::string>()] = k.second;
+      } else {
+        out[key] = e.second;
+      }
+    }
+    return out;
+  }
+
+  Status allow(const YAML::Node& map, std::string_view where, std::initializer_list<std::string_view> keys) const {
+    if (!map.IsMap()) return complain(map, fmt::format("{} must be a mapping", where));
+    for (const auto& e : map) {
+      const auto key = e.first.as<std::string>();
+      if (std::find(keys.begin(), keys.end(), key) == keys.end()) return complain(e.first, fmt::format("unknown field '{}' in {}", key, where), fmt::format("known fields: {}", fmt::join(keys, ", ")));
+    }
+    return ok();
+  }
+  Result<std::string> text(const YAML::Node& map, const char* key) const {
+    const YAML::Node n = map[key];
+    if (!n) return complain(map, fmt::format("'{}' is missing", key));
+    if (!n.IsScalar()) return complain(n, fmt::format("'{}' must be a text", key));
+    return n.Scalar();
+  }
+  Result<DurationUs> duration(const YAML::Node& n) const {
+    if (!n.IsScalar()) return complain(n, "a duration is a number and a unit: 12m");
+    auto d = parse_duration(n.Scalar());
+    if (!d) return complain(n, d.error().message, d.error().hint);
+    return *d;
+  }
+  Result<double> number(const YAML::Node& n, double low, double high) const {
+    double v = 0;
+    if (!n.IsScalar() || !YAML::convert<double>::decode(n, v) || !(v >= low && v <= high)) return complain(n, fmt::format("a number from {:g} to {:g} is needed here", low, high));
+    return v;
+  }
+  Result<Expression> formula(const YAML::Node& n, std::string_view source) const {
+    auto e = Expression::parse(source);
+    if (!e) return complain(n, fmt::format("in the formula, column {}: {}", e.error().position->column, e.error().message), e.error().hint);
+    return e;
+  }
+
+  Status knobs(const YAML::Node& root, std::map<std::string, Knob, std::less<>>& into) const {
+    const YAML::Node list = root["knobs"];
+    if (!list) return ok();
+    if (!list.IsMap()) return complain(list, "knobs must be a mapping");
+    for (const auto& e : list) {
+      Knob k;
+      YAML::Node value = e.second;
+      if (value.IsMap()) {
+        SUPYO_TRY(allow(value, "a knob", {"default", "values"}));
+        if (!value["default"]) return complain(value, "a knob needs 'default'");
+        if (value["values"]) for (const YAML::Node& v : value["values"]) k.values.push_back(v.Scalar());
+        k.text = value["default"].Scalar();
+      } else {
+        k.text = value.Scalar();
+      }
+      SUPYO_ASSIGN(const Expression x, formula(e.second, k.text));
+      auto q = x.evaluate([](std::string_view) { return std::nullopt; });
+      if (!q) return complain(e.second, "a knob is a number or a duration");
+      k.value = *q;
+      into[e.first.as<std::string>()] = std::move(k);
+    }
+    return ok();
+  }
+
+  Status expected(const YAML::Node& root, Verdict& into) const {
+    if (const YAML::Node n = root["expect"]) {
+      const auto v = verdict_named(n.Scalar());
+      if (!v) return complain(n, fmt::format("'{}' is not a verdict", n.Scalar()), "CONFIRMED, REFUTED or INVALID");
+      into = *v;
+    }
+    return ok();
+  }
+
+  Status guard_list(const YAML::Node& root, std::vector<Guard>& into) const {
+    const YAML::Node list = root["guards"];
+    if (!list || !list.IsSequence()) return complain(root, "'guards' is missing", "a lab without guards proves nothing");
+    for (const YAML::Node& n : list) {
+      bool found = false;
+      for (const Guard g : {Guard::kOfferedRate, Guard::kFaultSeen, Guard::kLedgerBalances, Guard::kControlClean, Guard::kRecorded, Guard::kDrained}) {
+        if (n.Scalar() != guard_name(g)) continue;
+        into.push_back(g);
+        found = true;
+      }
+      if (!found) return complain(n, fmt::format("there is no guard '{}'", n.Scalar()), "offered_rate_within_2_percent, fault_seen_by_probe, ledger_balances, control_clean, versions_recorded, drained");
+    }
+    return ok();
+  }
+
+  Status formulas(const YAML::Node& root, std::vector<Prediction>& predict, std::optional<Expression>& verdict_formula) const {
+    if (const YAML::Node list = root["predict"]) {
+      if (!list.IsMap()) return complain(list, "predict must be a mapping");
+      for (const auto& e : list) {
+        SUPYO_TRY(allow(e.second, "a prediction", {"formula", "within"}));
+        Prediction p;
+        p.measure = e.first.as<std::string>();
+        SUPYO_ASSIGN(const std::string source, text(e.second, "formula"));
+        SUPYO_ASSIGN(p.formula, formula(e.second["formula"], source));
+        if (const YAML::Node within = e.second["within"]) {
+          SUPYO_ASSIGN(const Expression x, formula(within, within.Scalar()));
+          auto q = x.evaluate([](std::string_view) { return std::nullopt; });
+          if (!q || q->value <= 0) return complain(within, "'within' is a share above zero: 10%");
+          p.within = q->value;
+        }
+        predict.push_back(std::move(p));
+      }
+    }
+    SUPYO_ASSIGN(const std::string verdict, text(root, "verdict"));
+    SUPYO_ASSIGN(verdict_formula, formula(root["verdict"], verdict));
+    return ok();
+  }
+
+ private:
+  std::string_view file_;
+};
+
+}  // namespace supyo::scenario

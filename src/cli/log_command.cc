@@ -218,6 +218,7 @@ Status repair_topic(const env::Env& env, const std::string& log_directory, const
     if (r.damage) line += fmt::format("was damaged ({} at byte {}: {}), cut {} bytes", r.damage->path, r.damage->position, r.damage->why, r.bytes_cut);
     else line += "was not damaged";
     if (r.records_abandoned > 0) line += fmt::format(", took back {} staged records", r.records_abandoned);
+    if (r.transactions_aborted > 0) line += fmt::format(", aborted {} open Kafka transactions", r.transactions_aborted);
     io.out(fmt::format("{}; it ends at offset {}\n", line, r.end.value));
   }
   return ok();

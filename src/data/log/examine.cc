@@ -130,6 +130,7 @@ class Examiner {
   void note(const FrameHeader& h, SegmentInfo& info) {
     ++report_.frames;
     if (h.kind == static_cast<std::uint8_t>(FrameKind::kGap)) return;
+    if (h.kind == static_cast<std::uint8_t>(FrameKind::kKafka) && !report_.first_kafka) report_.first_kafka = info.base;
     if (info.first_timestamp_us == kTimeMax) info.first_timestamp_us = h.max_timestamp_us;
     info.max_timestamp_us = std::max(info.max_timestamp_us, h.max_timestamp_us);
     const Offset begin(h.base_offset);

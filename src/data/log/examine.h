@@ -42,6 +42,7 @@ struct PartitionReport {
   std::vector<StagedEpoch> staged;
   Offset end;                             ///< behind the last good record
   std::uint64_t frames = 0;
+  std::optional<Offset> first_kafka;      ///< segment that holds the first Kafka batch
   std::uint64_t torn_bytes = 0;           ///< written behind `end` and never acknowledged: what a crash leaves
   std::optional<Damage> damage;
   std::vector<std::string> leftovers;     ///< names of files that a crash left and nobody needs

@@ -188,6 +188,71 @@ TEST_F(KafkaLogTest, TheLastStableOffsetWaitsForTransactions) {
   EXPECT_EQ(w->end_transaction(2, 0, {.commit = true, .coordinator_epoch = 3}).value().outcome, KafkaOutcome::kFencedEpoch);
 }
 
+TEST_F(KafkaLogTest, AFetchNeverGivesOutWhatAJobTookBack) {
+  const Topic t = topic();
+  auto w = writer(t);
+  RecordBatch b;
+  b.add(1, "kept");
+  ASSERT_TRUE(w->append(b));
+  b.clear();
+  b.add(1, "taken back");
+  ASSERT_TRUE(w->append(b, {7, Epoch(1)}));
+  ASSERT_TRUE(w->flush());
+  auto r = reader(t);
+  std::string bytes;
+  EXPECT_EQ(r.fetch(Offset(0), {.max_bytes = 1}, bytes).value().next, Offset(1));   // the next one is read, and waits
+  bytes.clear();
+  EXPECT_EQ(r.fetch(Offset(1), {.max_bytes = 1, .at_least_one = false}, bytes).value().next, Offset(1));
+  EXPECT_EQ(w->append_kafka(make_batch({{"k", "v"}})).error().code, ErrorCode::kSinkOfOtherJob);
+  ASSERT_TRUE(w->abandon_after({7, Epoch(0)}));
+  ASSERT_TRUE(w->append_kafka(make_batch({{"k", "instead"}})));
+  ASSERT_TRUE(w->flush());
+  EXPECT_THAT(values(fetch_all(r, Offset(1), Isolation::kReadUncommitted)), ElementsAre("instead"));
+}
+
+TEST_F(KafkaLogTest, ARepairThatCutsAMarkerReopensItsTransaction) {
+  const Topic t = topic();
+  auto w = writer(t);
+  ASSERT_TRUE(w->append_kafka(make_batch({{"k", "plain"}})));
+  ASSERT_TRUE(w->append_kafka(make_batch({{"k", "in doubt"}}, {.id = 1, .epoch = 0, .sequence = 0, .transactional = true})));
+  ASSERT_TRUE(w->end_transaction(1, 0, {.commit = true}));
+  ASSERT_TRUE(w->flush());
+  EXPECT_EQ(w->committed_end(), Offset(3));
+  const std::uint64_t end = w->segments().back().bytes;
+  w.reset();
+  auto file = sim_.files().open("log/t/0/00000000000000000000.seg", env::OpenMode::kReadWrite).value();
+  ASSERT_TRUE(file->write_at(end - 30, "damaged"));
+  EXPECT_EQ(PartitionWriter::open(sim_.env(), t, PartitionId(0)).error().code, ErrorCode::kDamaged);
+  ASSERT_TRUE(repair_partition(sim_.env(), t, PartitionId(0)));
+  w = writer(t);
+  EXPECT_EQ(w->next_offset(), Offset(2));
+  EXPECT_EQ(w->committed_end(), Offset(1));
+  EXPECT_THAT(values(read_rows(sim_.files(), t, Isolation::kReadCommitted)), ElementsAre("plain"));
+  w.reset();
+  EXPECT_EQ(repair_partition(sim_.env(), t, PartitionId(0), {.abandon_staged = true}).value().transactions_aborted, 1U);
+  EXPECT_EQ(writer(t)->committed_end(), Offset(3));
+  EXPECT_THAT(values(read_rows(sim_.files(), t, Isolation::kReadCommitted)), ElementsAre("plain"));
+}
+
+TEST_F(KafkaLogTest, AReaderLooksAtEachHeadOnce) {
+  const Topic t = topic();
+  auto w = writer(t);
+  constexpr std::int32_t kTransactions = 400;
+  for (std::int32_t i = 0; i < kTransactions; ++i) {
+    ASSERT_TRUE(w->append_kafka(make_batch({{"k", "plain"}})));
+    ASSERT_TRUE(w->append_kafka(make_batch({{"k", "t"}}, {.id = 1, .epoch = 0, .sequence = i, .transactional = true})));
+    ASSERT_TRUE(w->end_transaction(1, 0, {.commit = i % 2 == 0}));
+  }
+  ASSERT_TRUE(w->flush());
+  std::uint64_t reads = 0;
+  sim_.files().set_fault_hook([&](const env::FileOperation& op) -> std::optional<env::SimFault> {
+    reads += op.kind == env::FileOperationKind::kRead;
+    return std::nullopt;
+  });
+  EXPECT_EQ(read_rows(sim_.files(), t, Isolation::kReadCommitted).size(), kTransactions * 3U / 2);
+  EXPECT_LT(reads, 6U * kTransactions);   // three frames each
+}
+
 /// What was appended, in order; everything else follows from it.
 struct Event {
   std::int64_t base = 0;

@@ -136,7 +136,7 @@ Result<KafkaAppend> PartitionWriter::end_transaction(std::int64_t producer_id, s
 }
 
 /// The newest snapshot that checks, and the frames behind it.
-Status PartitionWriter::recover_producers() {
+Status PartitionWriter::recover_producers(std::optional<Offset> first_kafka) {
   producers_.clear();
   SUPYO_ASSIGN(const std::vector<Offset> snapshots, list_producer_snapshots(env_.files, directory_));
   Offset from = segments_.front().base;
@@ -154,8 +154,9 @@ Status PartitionWriter::recover_producers() {
     // One that lies ahead would be believed once the log has grown beyond it again, with other records.
     if (*at > next_) SUPYO_TRY(env_.files.remove(env::join_path(directory_, producer_snapshot_name(*at))));
   }
+  if (!first_kafka) return ok();
   for (const SegmentInfo& s : segments_)
-    if (s.end > from) SUPYO_TRY(scan_producers(s, from));
+    if (s.end > from && s.base >= *first_kafka) SUPYO_TRY(scan_producers(s, from));
   return ok();
 }
 

@@ -76,7 +76,13 @@ Status PartitionWriter::recover() {
     SUPYO_TRY(sync_file(*file_));
   }
   note_synced();
-  SUPYO_TRY(recover_producers());
+  SUPYO_TRY(recover_producers(found.first_kafka));
+  // Only where a repair cut a transaction's marker off, or guessed a lost mark: what it ended is open again, and cannot be final.
+  if (staged_.empty() && stable_end() < mark_.committed_end) {
+    Mark m = mark_;
+    m.committed_end = stable_end();
+    SUPYO_TRY(write_durable_mark(m));
+  }
   SUPYO_TRY(recover_cleaned());
   recovery_ = {.torn_bytes = found.torn_bytes, .leftover_files = found.leftovers.size(), .staged = staged_};
   return publish();

@@ -134,7 +134,7 @@ class PartitionWriter {
  private:
   PartitionWriter(const env::Env& env, const Topic& topic, PartitionId partition);
   Status recover();
-  Status recover_producers();
+  Status recover_producers(std::optional<Offset> first_kafka);
   Status scan_producers(const SegmentInfo& segment, Offset from);
   Status write_producer_snapshot();
   Result<Offset> write_frame(std::uint32_t count);
@@ -190,13 +190,14 @@ class PartitionWriter {
 };
 
 struct RepairOptions {
-  bool abandon_staged = false;           ///< also take back prepared epochs whose job will not come back
+  bool abandon_staged = false;           ///< also take back prepared epochs whose job will not come back, and abort open Kafka transactions
 };
 /// Cuts a damaged partition where the damage begins, and rebuilds its mark. What lies below stays; what lies above is lost.
 struct Repair {
   std::optional<Damage> damage;          ///< what was found; null when nothing was damaged
   std::uint64_t bytes_cut = 0;
   std::uint64_t records_abandoned = 0;   ///< staged ones, with abandon_staged
+  std::uint64_t transactions_aborted = 0;   ///< of Kafka producers, with abandon_staged
   Offset end;                            ///< of the log afterwards
 };
 /// kStateLocked while a writer has the partition.

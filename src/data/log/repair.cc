@@ -33,7 +33,7 @@ Result<Repair> cut_damage(const env::Env& env, const Topic& topic, PartitionId p
   const std::string directory = topic.partition_directory(partition);
   SUPYO_ASSIGN(const auto lock, env.files.lock(env::join_path(directory, "lock")));
   SUPYO_ASSIGN(PartitionReport found, examine_partition(env.files, topic, partition, Depth::kAll));
-  Repair repair{.damage = found.damage, .bytes_cut = 0, .records_abandoned = 0, .end = found.end};
+  Repair repair{.damage = found.damage, .bytes_cut = 0, .records_abandoned = 0, .transactions_aborted = 0, .end = found.end};
   if (found.damage && !found.mark) {
     SUPYO_ASSIGN(found, rebuild_mark(env, topic, partition));
     repair.end = found.end;
@@ -76,6 +76,19 @@ Result<Repair> cut_damage(const env::Env& env, const Topic& topic, PartitionId p
 
 }  // namespace
 
+namespace {
+
+Result<std::uint64_t> abort_open(PartitionWriter& writer) {
+  std::vector<std::pair<std::int64_t, ProducerEntry>> open;
+  for (const auto& p : writer.producers().producers())
+    if (p.second.transaction_begin) open.push_back(p);
+  for (const auto& [id, p] : open) SUPYO_TRY(writer.end_transaction(id, p.epoch, {.commit = false, .coordinator_epoch = p.coordinator_epoch}));
+  SUPYO_TRY(writer.flush());
+  return open.size();
+}
+
+}  // namespace
+
 Result<Repair> repair_partition(const env::Env& env, const Topic& topic, PartitionId partition, RepairOptions options) {
   SUPYO_ASSIGN(const bool there, env.files.exists(topic.partition_directory(partition)));
   if (!there) return Repair{};
@@ -83,6 +96,7 @@ Result<Repair> repair_partition(const env::Env& env, const Topic& topic, Partiti
   if (options.abandon_staged) {
     SUPYO_ASSIGN(const auto writer, PartitionWriter::open(env, topic, partition));
     SUPYO_ASSIGN(repair.records_abandoned, writer->abandon_all());
+    SUPYO_ASSIGN(repair.transactions_aborted, abort_open(*writer));
     repair.end = writer->next_offset();
   }
   return repair;

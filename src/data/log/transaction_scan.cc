@@ -6,25 +6,44 @@ namespace supyo::log {
 
 void TransactionScan::forget() {
   markers_.clear();
+  count_ = 0;
   cursor_.reset();
   from_ = to_ = Offset();
 }
 
 Result<std::optional<bool>> TransactionScan::aborted(std::int64_t producer, Offset at, Offset end) {
+  // On foot within a segment, so that each head is looked at once; a jump would begin at the segment's start again.
+  for (bool moved = true; moved && at > to_ && cursor_;) {
+    const Offset base = cursor_->base();
+    SUPYO_ASSIGN(moved, step(at));
+    moved = moved && cursor_ && cursor_->base() == base;
+  }
   if (at < from_ || at > to_) {
     forget();
     from_ = to_ = at;
   }
   from_ = at;
+  prune();
   while (true) {
     if (const auto known = markers_.find(producer); known != markers_.end()) {
-      while (!known->second.empty() && known->second.front().at <= at) known->second.pop_front();
+      for (; !known->second.empty() && known->second.front().at <= at; --count_) known->second.pop_front();
       if (!known->second.empty()) return !known->second.front().commit;
       markers_.erase(known);
     }
     SUPYO_ASSIGN(const bool moved, step(end));
     if (!moved) return std::nullopt;
   }
+}
+
+/// Markers of producers that are not asked for are forgotten once they lie behind, now and then.
+void TransactionScan::prune() {
+  constexpr std::size_t kMany = 4096;
+  if (count_ < kMany || count_ < 2 * pruned_count_) return;
+  for (auto it = markers_.begin(); it != markers_.end();) {
+    for (; !it->second.empty() && it->second.front().at <= from_; --count_) it->second.pop_front();
+    it = it->second.empty() ? markers_.erase(it) : std::next(it);
+  }
+  pruned_count_ = count_;
 }
 
 /// Looks at one more frame. False at `end`, or where no frame is.
@@ -55,8 +74,10 @@ Result<bool> TransactionScan::step(Offset end) {
     }
     SUPYO_ASSIGN(const auto found, cursor_->next());   // with its checksum: much depends on it
     if (found != SegmentCursor::Found::kFrame) return false;
-    if (const auto marker = parse_kafka_marker(cursor_->frame().batch(), *head->batch))
+    if (const auto marker = parse_kafka_marker(cursor_->frame().batch(), *head->batch)) {
       markers_[head->batch->producer_id].push_back({Offset(head->batch->base_offset), marker->commit});
+      ++count_;
+    }
     to_ = cursor_->expected();
     return true;
   }

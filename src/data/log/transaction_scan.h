@@ -28,6 +28,7 @@ class TransactionScan {
     bool commit = false;
   };
   Result<bool> step(Offset end);
+  void prune();
 
   env::Files* files_;
   std::string directory_;
@@ -36,6 +37,8 @@ class TransactionScan {
   Offset from_;      ///< markers in [from_, to_) are known
   Offset to_;
   std::map<std::int64_t, std::deque<Marker>> markers_;
+  std::size_t count_ = 0;          ///< of all markers
+  std::size_t pruned_count_ = 0;   ///< what prune() left
 };
 
 }  // namespace supyo::log

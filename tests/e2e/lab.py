@@ -21,6 +21,10 @@ def main():
     for variant, verdict in (("lag-blind-sink-refuted", "REFUTED"), ("lag-blind-sink-invalid", "INVALID")):
         status, result, _ = run(variant)
         assert (status, result["verdict"]) == (0, verdict), (variant, status, result["verdict"], result["why"])
+    for lab in ("retention-cliff", "silent-skip", "retention-sizing"):
+        for variant, verdict in (("", "CONFIRMED"), ("-refuted", "REFUTED"), ("-invalid", "INVALID")):
+            status, result, _ = run(lab + variant)
+            assert (status, result["verdict"]) == (0, verdict), (lab + variant, status, result["verdict"], result["why"])
     status, result, _ = run("lag-blind-sink", "--clock", "real")
     assert (status, result["verdict"]) == (0, "CONFIRMED"), result["why"]
 

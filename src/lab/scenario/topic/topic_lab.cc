@@ -70,6 +70,8 @@ class Evaluation {
     arm_measures(r_.fault, "");
     arm_measures(r_.control, "control_");
     for (const Arm& a : r_.arms) arm_measures(a, a.name + "_");
+    SUPYO_TRY(knobs_of_arms());
+    SUPYO_TRY(derived());
     SUPYO_TRY(predictions());
     guards();
     return verdict();
@@ -105,6 +107,26 @@ class Evaluation {
     return ok();
   }
 
+  Status knobs_of_arms() {
+    for (const auto& [arm, knobs] : s_.arms) {
+      TopicScenario changed = s_;
+      for (const auto& [knob, text] : knobs) {
+        SUPYO_TRY(set_knob(changed, fmt::format("{}={}", knob, text)));
+        const Quantity& q = changed.knobs.find(knob)->second.value;
+        add(fmt::format("{}_{}", arm, knob), q.value, unit_name(q.unit));
+      }
+    }
+    return ok();
+  }
+
+  Status derived() {
+    for (const auto& [name, formula] : s_.derive) {
+      SUPYO_ASSIGN(const Quantity q, formula.evaluate(lookup()));
+      add(name, q.value, q.unit == kNumber ? "" : unit_name(q.unit));
+    }
+    return ok();
+  }
+
   /// The value of a column at the last sample not after `t`.
   static double at(const Arm& a, const std::string& name, double t) {
     const slo::Column* c = a.column(name);
@@ -118,6 +140,7 @@ class Evaluation {
       if (name == "record_bytes") continue;
       add(prefix + name, v, name.starts_with("t_first") ? "s" : name.starts_with("resets") || name.starts_with("errors") ? "" : "records");
     }
+    if (const slo::Column* bytes = a.column("bytes"); bytes != nullptr && !bytes->values.empty()) add(prefix + "bytes_max", *std::ranges::max_element(bytes->values), "B");
     const double half = (fault_.from_s + fault_.to_s) / 2;
     const double offered = at(a, "offered", fault_.to_s) - at(a, "offered", half);
     for (const GroupSpec& g : s_.groups) {
@@ -130,12 +153,14 @@ class Evaluation {
       put("unseen", at(a, "end", fault_.to_s) - column("applied", fault_.to_s) - column("lag_committed", fault_.to_s), "records");
       const slo::Column* lag = a.column("lag_committed_" + g.name);
       const slo::Column* burrow = a.column("burrow_" + g.name);
-      double most = 0, bad = 0;
+      double most = 0, bad = 0, calm = std::numeric_limits<double>::infinity();
       for (std::size_t i = 0; i < a.t_s.size(); ++i) {
         if (a.t_s[i] <= fault_.from_s || a.t_s[i] > fault_.to_s) continue;
         most = std::max(most, lag->values[i]);
         bad += burrow->values[i] != 0 ? 1 : 0;
+        if (burrow->values[i] == 0 && std::isinf(calm)) calm = a.t_s[i] - fault_.from_s;
       }
+      put("burrow_ok_after", calm, "s");
       put("lag_committed_max", most, "records");
       put("burrow_bad_s", bad, "s");
     }

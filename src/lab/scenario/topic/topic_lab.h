@@ -13,7 +13,8 @@ Result<LabResult> run_topic_scenario(const env::Env& env, const TopicScenario& s
 /// retention, segment, check; sent, acked; fault_seconds; and per group G: every count of the arm, loss_share_G (of what was offered in the second half of the
 /// fault), lag_committed_max_G (in the fault), lag_committed_end_G (at its end), lost_in_fault_G, unseen_G (what G had not applied at the fault's end, beyond its
 /// committed lag), fault_rate_G (records a second that it applied in the second half of the fault), burrow_bad_s_G (seconds of the fault in which Burrow's
-/// rules did not say OK).
+/// rules did not say OK), burrow_ok_after_G (seconds from the fault's start until they said OK; infinity: never). Also bytes_max (of the log), ARM_knob of an arm's
+/// own knobs, and what the file derives.
 Status evaluate_topic(const TopicScenario& scenario, LabResult& result);
 
 }  // namespace supyo::scenario

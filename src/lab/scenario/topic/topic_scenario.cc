@@ -34,7 +34,7 @@ class TopicReader : private YamlReader {
  private:
   Result<TopicScenario> scenario(const YAML::Node& root) {
     SUPYO_TRY(allow(root, "a topic scenario",
-                    {"lab", "kind", "title", "extends", "expect", "hypothesis", "topic", "workload", "groups", "knobs", "phases", "arms", "guards", "predict", "verdict", "tiles", "plots"}));
+                    {"lab", "kind", "title", "extends", "expect", "hypothesis", "topic", "workload", "groups", "knobs", "phases", "arms", "derive", "guards", "predict", "verdict", "tiles", "plots"}));
     TopicScenario s;
     s.file = std::string(file());
     SUPYO_ASSIGN(s.lab, YamlReader::text(root, "lab"));
@@ -46,6 +46,10 @@ class TopicReader : private YamlReader {
     SUPYO_TRY(groups(root, s));
     SUPYO_TRY(phases(root, s));
     SUPYO_TRY(arms(root, s));
+    for (const auto& e : root["derive"]) {
+      SUPYO_ASSIGN(Expression x, formula(e.second, e.second.Scalar()));
+      s.derive.emplace_back(e.first.as<std::string>(), std::move(x));
+    }
     SUPYO_TRY(guard_list(root, s.guards));
     SUPYO_TRY(formulas(root, s.predict, s.verdict));
     SUPYO_TRY(page(root, s));

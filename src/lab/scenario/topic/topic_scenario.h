@@ -55,6 +55,8 @@ struct TopicScenario {
   std::vector<TopicPhase> phases;
   /// Further runs with other knobs, beside "fault" (the file's own knobs): "control" must be among them. Measures of the others carry their name in front.
   std::map<std::string, std::map<std::string, std::string>> arms;
+  /// Measures worked out from others, in the file's order: a name and its formula.
+  std::vector<std::pair<std::string, Expression>> derive;
   std::vector<Guard> guards;
   std::vector<Prediction> predict;
   std::optional<Expression> verdict;

@@ -154,7 +154,8 @@ TEST(TopicScenarioFile, SaysWhatIsWrongAndWhere) {
 
 TEST(TopicScenarioFile, EveryFileOfTheRepositoryLoads) {
   env::RealEnv real;
-  for (const char* name : {"retention-cliff", "retention-cliff-refuted", "retention-cliff-invalid"}) {
+  for (const char* name : {"retention-cliff", "retention-cliff-refuted", "retention-cliff-invalid", "retention-sizing", "retention-sizing-refuted", "retention-sizing-invalid", "silent-skip",
+                           "silent-skip-refuted", "silent-skip-invalid"}) {
     const std::string path = fmt::format("{}/scenarios/{}.yaml", SUPYO_SOURCE_DIR, name);
     EXPECT_TRUE(is_topic_scenario(real.env().files, path));
     const auto s = load_topic_scenario(real.env().files, path);

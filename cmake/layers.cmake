@@ -1,7 +1,8 @@
 # The house: which room may include which. Order is the data path. `tests/tidy` reads every #include against this table.
 set(CORE core/base core/env core/obs core/config)
 set(DATA data/types data/formats data/log data/state data/iceberg)
-set(CONNECT connect/generator connect/file connect/console connect/stream connect/iceberg)
+set(CONNECT_ROOMS connect/generator connect/file connect/console connect/stream connect/iceberg)
+set(CONNECT ${CONNECT_ROOMS} connect/kafka)
 
 supyo_layer(core/base)
 supyo_layer(core/env core/base)
@@ -19,9 +20,10 @@ supyo_layer(sql/plan ${CORE} data/types sql/syntax sql/catalog sql/expr)
 supyo_layer(engine/dataflow ${CORE} data/types data/state)
 supyo_layer(engine/operators ${CORE} data/types data/state sql/expr engine/dataflow)
 supyo_layer(engine/runtime ${CORE} data/types data/state engine/dataflow)
-foreach(room ${CONNECT})
+foreach(room ${CONNECT_ROOMS})
   supyo_layer(${room} ${CORE} ${DATA} sql/catalog engine/dataflow)
 endforeach()
+supyo_layer(connect/kafka ${CORE} ${DATA} sql/catalog engine/dataflow connect/stream)   # shares its options
 supyo_layer(engine/job ${CORE} ${DATA} sql/syntax sql/catalog sql/expr sql/plan engine/dataflow engine/operators engine/runtime ${CONNECT})
 supyo_layer(judge/slo ${CORE} data/types)
 supyo_layer(lab/workload ${CORE} data/types data/formats)

@@ -9,6 +9,7 @@ find_package(ZLIB REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(SNAPPY REQUIRED IMPORTED_TARGET snappy)
+include(cmake/librdkafka.cmake)
 
 supyo_libraries(core/env Threads::Threads)
 supyo_libraries(data/log ZLIB::ZLIB PkgConfig::ZSTD PkgConfig::LZ4 PkgConfig::SNAPPY)
@@ -20,6 +21,7 @@ supyo_libraries(lab/stack OpenSSL::Crypto nlohmann_json::nlohmann_json yaml-cpp)
 supyo_embed(lab/stack deploy/kafka/pom.xml deploy/kafka/SHA256SUMS deploy/kafka/jmx.yml)
 supyo_libraries(lab/scenario yaml-cpp nlohmann_json::nlohmann_json)
 supyo_libraries(data/iceberg ZLIB::ZLIB)
+supyo_libraries(connect/kafka supyo_rdkafka re2)
 
 # Shared modules that are loaded on first use (so that start-up and memory stay free of them). The loader finds them through the
 # run path of the executables: their own directory, ../lib beside it (installed), the build directory (tests).

@@ -35,3 +35,5 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$want" ]; then
   build/venv/bin/pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
   echo "$want" >"$stamp"
 fi
+
+scripts/librdkafka.sh

@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,12 +9,13 @@
 #include "core/base/strong.h"
 #include "data/formats/format.h"
 #include "data/log/partition_reader.h"
+#include "data/types/changelog.h"
 #include "sql/catalog/connector.h"
 
 namespace supyo::connect {
 
 /// What the METADATA columns of a stream table can be.
-enum class StreamMetadata : std::uint8_t { kTimestamp, kPartition, kOffset, kTopic };
+enum class StreamMetadata : std::uint8_t { kTimestamp, kPartition, kOffset, kTopic, kTimestampType, kLeaderEpoch };
 
 /// A column of the table that is not in the record's value.
 struct MetadataColumn {
@@ -30,9 +32,14 @@ struct StreamBound {
 };
 
 struct StreamLocation {
-  std::string log_directory;
-  std::string topic;
+  std::string log_directory;         ///< embedded log; empty: a broker
+  std::string servers;               ///< brokers
+  std::string topic;                 ///< the one topic; of several, the first; empty with a pattern
+  std::vector<std::string> topics;   ///< brokers only, as topic_pattern: several in one table
+  std::string topic_pattern;
 };
+/// 'properties.*' of a broker's client, without the prefix, by Java's names; those that have a field of their own included.
+using ClientProperties = std::map<std::string, std::string>;
 
 struct StreamSourceConfig {
   StreamLocation where;
@@ -48,7 +55,16 @@ struct StreamSourceConfig {
   std::vector<std::size_t> value_positions;   ///< where each goes in the batch
   std::vector<MetadataColumn> metadata;
   std::size_t width = 0;           ///< columns of a batch
+  // Brokers only.
+  ClientProperties properties;
+  DurationUs discovery_interval_us = 0;       ///< 0 = partitions are found at the start only
+  formats::FormatOptions key_format;
+  Schema key_schema;               ///< columns that are in the record's key (value.fields-include = EXCEPT_KEY); often empty
+  std::vector<std::size_t> key_columns;       ///< of key_schema, those to decode
+  std::vector<std::size_t> key_positions;     ///< where each goes in the batch
 };
+
+enum class SinkPartitioner : std::uint8_t { kDefault, kFixed, kRoundRobin };
 
 struct StreamSinkConfig {
   StreamLocation where;
@@ -62,7 +78,24 @@ struct StreamSinkConfig {
   formats::FormatOptions key_format;
   Schema key_schema;               ///< empty: no key
   std::vector<std::size_t> key_positions;
+  // Brokers only.
+  ClientProperties properties;
+  DeliveryGuarantee guarantee = DeliveryGuarantee::kExactlyOnce;
+  std::string transactional_id_prefix;
+  SinkPartitioner partitioner = SinkPartitioner::kDefault;
+  bool upsert = false;             ///< 'upsert-kafka': a deleted row is a record without value
 };
+
+/// Both for the embedded log and for brokers: which, says `where.log_directory`. What only brokers have is refused for the embedded log.
+/// A setting of a broker's client that a table may name as 'properties.NAME'. None of them loads code, runs a command, reads a file or turns a check
+/// of TLS off; there are no others.
+struct ClientProperty {
+  std::string_view name;     ///< as Java's clients call it
+  std::string_view client;   ///< as librdkafka does; empty: accepted, without effect here
+  enum class Side : std::uint8_t { kBoth, kSource, kSink } side = Side::kBoth;
+  std::string_view help;
+};
+std::span<const ClientProperty> client_property_list();
 
 Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& request);
 Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request);

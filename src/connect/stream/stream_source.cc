@@ -245,6 +245,8 @@ class StreamReader final : public dataflow::SourceReader {
         case StreamMetadata::kPartition: column.append_integer(s.partition.value); break;
         case StreamMetadata::kOffset: column.append_integer(offset_of(runs, row).value); break;
         case StreamMetadata::kTopic: column.append_text(config_.where.topic); break;
+        case StreamMetadata::kTimestampType: column.append_text("CreateTime"); break;
+        case StreamMetadata::kLeaderEpoch: column.append_null(); break;   // refused by the options
       }
     }
     return column.finish();

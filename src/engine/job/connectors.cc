@@ -3,6 +3,7 @@
 #include "connect/file/file.h"
 #include "connect/generator/generator.h"
 #include "connect/iceberg/iceberg.h"
+#include "connect/kafka/kafka.h"
 #include "connect/stream/stream.h"
 #include "data/formats/format.h"
 
@@ -36,8 +37,9 @@ const std::map<std::string, Connector>& connectors() {
             [](K r, C c) -> SinkResult { return connect::make_file_sink(r, c.env); }});
     add(m, {connect::print_descriptor(), nullptr, [](K r, C c) -> SinkResult { return connect::make_print_sink(r, c.print); }});
     add(m, {connect::blackhole_descriptor(), nullptr, [](K r, C) -> SinkResult { return connect::make_blackhole_sink(r); }});
-    add(m, {connect::stream_descriptor(), [](S r, C c) -> SourceResult { return connect::make_stream_source(r, c.env); },
-            [](K r, C c) -> SinkResult { return connect::make_stream_sink(r, c.env); }});
+    add(m, {connect::stream_descriptor(),
+            [](S r, C c) -> SourceResult { return connect::is_embedded_log(r.table.options) ? connect::make_stream_source(r, c.env) : connect::make_kafka_source(r, c.env); },
+            [](K r, C c) -> SinkResult { return connect::is_embedded_log(r.table.options) ? connect::make_stream_sink(r, c.env) : connect::make_kafka_sink(r, c.env); }});
     add(m, {connect::iceberg_descriptor(), [](S r, C c) -> SourceResult { return connect::make_iceberg_source(r, c.env); },
             [](K r, C c) -> SinkResult { return connect::make_iceberg_sink(r, c.env); }});
     return m;

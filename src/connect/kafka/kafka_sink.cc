@@ -1,0 +1,311 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+
+#include "connect/kafka/client.h"
+#include "connect/kafka/epoch_sender.h"
+#include "connect/kafka/kafka.h"
+#include "connect/stream/stream_options.h"
+#include "core/base/bytes.h"
+
+namespace supyo::connect {
+namespace {
+
+using namespace kafka;   // the room's own
+using dataflow::CommitOutcome;
+using dataflow::Poll;
+
+constexpr DurationUs kPollInterval = kMillisecond;
+constexpr int kOpenTimeoutMs = 30'000;
+
+/// Rows as records: encoded key and value, and the timestamp.
+class RecordEncoder {
+ public:
+  static Result<RecordEncoder> make(const StreamSinkConfig& config) {
+    RecordEncoder e(config);
+    SUPYO_ASSIGN(e.value_, formats::make_encoder(config.format, config.value_schema));
+    if (!config.key_positions.empty()) {
+      SUPYO_ASSIGN(e.key_, formats::make_encoder(config.key_format, config.key_schema));
+    }
+    return e;
+  }
+
+  /// Calls `put(key, value, timestamp_ms)` with optional views for each row that makes a record.
+  template <class Put>
+  Status each(const Batch& batch, TimeUs now, Put put) {
+    const Batch values = project(batch, config_->value_positions);
+    const Batch keys = project(batch, config_->key_positions);
+    for (std::size_t row = 0; row < batch.rows; ++row) {
+      const RowKind kind = batch.kind(row);
+      if (config_->upsert && kind == RowKind::kUpdateBefore) continue;   // the row after it has the same key
+      std::optional<std::string_view> key, value;
+      if (key_) {
+        key_text_.clear();
+        key_->encode(keys, row, key_text_);
+        key = key_text_;
+      }
+      if (!(config_->upsert && kind == RowKind::kDelete)) {
+        value_text_.clear();
+        value_->encode(values, row, value_text_);
+        value = value_text_;
+      }
+      SUPYO_TRY(put(key, value, timestamp(batch, row, now) / kMillisecond));
+    }
+    return ok();
+  }
+
+ private:
+  explicit RecordEncoder(const StreamSinkConfig& config) : config_(&config) {}
+  static Batch project(const Batch& batch, const std::vector<std::size_t>& positions) {
+    Batch out;
+    out.rows = batch.rows;
+    for (const std::size_t p : positions) out.columns.push_back(batch.columns[p]);
+    return out;
+  }
+  TimeUs timestamp(const Batch& batch, std::size_t row, TimeUs now) const {
+    if (!config_->timestamp_position) return now;
+    const Column& column = *batch.columns[*config_->timestamp_position];
+    return column.is_null(row) ? now : column.integer(row);
+  }
+
+  const StreamSinkConfig* config_;
+  std::unique_ptr<formats::Encoder> value_, key_;
+  std::string key_text_, value_text_;
+};
+
+// ---- exactly once ----
+
+class StagingWriter final : public dataflow::SinkWriter {
+ public:
+  StagingWriter(RecordEncoder encoder, const env::Env& env, std::uint32_t shard, std::shared_ptr<EpochSender> sender)
+      : encoder_(std::move(encoder)), env_(env), shard_(shard), sender_(std::move(sender)) {}
+
+  Status write(const BatchPtr& batch, Epoch) override {
+    if (staged_.empty()) StagedRecords::begin(staged_, shard_);
+    ByteWriter w(staged_);
+    return encoder_.each(*batch, env_.clock.now_us(), [&](const auto& key, const auto& value, std::int64_t timestamp_ms) -> Status {
+      w.u8(static_cast<std::uint8_t>((key ? StagedRecords::kHasKey : 0) | (value ? StagedRecords::kHasValue : 0)));
+      w.i64(timestamp_ms);
+      if (key) w.text(*key);
+      if (value) w.text(*value);
+      return ok();
+    });
+  }
+
+  Status begin_prepare(Epoch) override {
+    prepared_ = std::move(staged_);
+    staged_.clear();
+    return ok();
+  }
+
+  Result<dataflow::PolledPrepare> poll_prepare(Epoch) override {
+    SUPYO_ASSIGN(const bool ready, sender_->ready());
+    if (!ready) return dataflow::PolledPrepare{.done = false, .handle = {}, .poll = Poll::waiting_until(env_.clock.now_us() + kPollInterval)};
+    return dataflow::PolledPrepare{.done = true, .handle = std::exchange(prepared_, {}), .poll = Poll::more()};
+  }
+
+ private:
+  RecordEncoder encoder_;
+  env::Env env_;
+  std::uint32_t shard_;
+  std::shared_ptr<EpochSender> sender_;
+  std::string staged_, prepared_;
+};
+
+class StagingCommitter final : public dataflow::SinkCommitter {
+ public:
+  StagingCommitter(const dataflow::SinkOpen& open, std::shared_ptr<EpochSender> sender) : env_(open.env), faults_(open.faults), sender_(std::move(sender)) {}
+
+  Result<dataflow::PolledCommit> poll_commit(Epoch e, const std::vector<dataflow::CommitHandle>& handles) override {
+    const TimeUs now = env_.clock.now_us();
+    if (!delayed_until_) {
+      const FaultDecision fault = faults_.at("kafka.commit.before", now);
+      if (fault.fail) return fail(ErrorCode::kOutsideUnavailable, fmt::format("the commit of epoch {} failed by a fault point", e.value));
+      delayed_until_ = now + fault.delay_us;
+    }
+    if (now < *delayed_until_) return dataflow::PolledCommit{.outcome = CommitOutcome::kPending, .poll = Poll::waiting_until(*delayed_until_)};
+    SUPYO_ASSIGN(const CommitOutcome outcome, sender_->send(e, handles));
+    if (outcome != CommitOutcome::kPending) delayed_until_.reset();
+    return dataflow::PolledCommit{.outcome = outcome, .poll = Poll::waiting_until(now + kPollInterval)};
+  }
+  Status abandon_after(Epoch last) override {
+    sender_->recovered(last);   // what lies beyond is only in handles that nobody has any more
+    return ok();
+  }
+
+ private:
+  env::Env env_;
+  const FaultPoints& faults_;
+  std::shared_ptr<EpochSender> sender_;
+  std::optional<TimeUs> delayed_until_;
+};
+
+// ---- at least once ----
+
+/// One idempotent producer of all shards.
+struct SharedProducer {
+  explicit SharedProducer(const std::string& table) : listener(table) {}
+  ~SharedProducer() {
+    if (client) (void)rd_kafka_flush(client.get(), 1000);
+  }
+  struct Deliveries : Listener {
+    using Listener::Listener;
+    std::mutex mutex;
+    std::string failure;
+  } listener;
+  Owned<rd_kafka_t> client;
+  Owned<rd_kafka_topic_t> topic;
+  std::int32_t partitions = 1;
+
+  static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* m, void* opaque) {
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      auto* d = static_cast<Deliveries*>(static_cast<Listener*>(opaque));
+      const std::lock_guard lock(d->mutex);
+      d->failure = rd_kafka_err2str(m->err);
+    }
+    static_cast<std::atomic<std::uint64_t>*>(m->_private)->fetch_add(1, std::memory_order_relaxed);
+  }
+  Status check(std::string_view topic_name) {
+    const std::lock_guard lock(listener.mutex);
+    if (listener.failure.empty()) return ok();
+    return unavailable(fmt::format("topic '{}': a record was not delivered", topic_name), listener.failure, listener);
+  }
+};
+
+class DirectWriter final : public dataflow::SinkWriter {
+ public:
+  DirectWriter(const StreamSinkConfig& config, RecordEncoder encoder, const env::Env& env, std::uint32_t shard, std::shared_ptr<SharedProducer> producer)
+      : config_(config), encoder_(std::move(encoder)), env_(env), shard_(shard), producer_(std::move(producer)) {}
+  ~DirectWriter() override {
+    // Reports name the counters below.
+    if (outstanding()) (void)rd_kafka_purge(producer_->client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    while (outstanding()) (void)rd_kafka_poll(producer_->client.get(), 10);
+  }
+
+  Status write(const BatchPtr& batch, Epoch epoch) override {
+    SUPYO_TRY(producer_->check(config_.where.topic));
+    Count& count = counts_[static_cast<std::size_t>(epoch.value) & 1];
+    const Status done = encoder_.each(*batch, env_.clock.now_us(), [&](const auto& key, const auto& value, std::int64_t timestamp_ms) { return put(count, key, value, timestamp_ms); });
+    (void)rd_kafka_poll(producer_->client.get(), 0);
+    return done;
+  }
+  Status begin_prepare(Epoch e) override {
+    preparing_ = static_cast<std::size_t>(e.value) & 1;
+    return ok();
+  }
+  Result<dataflow::PolledPrepare> poll_prepare(Epoch) override {
+    (void)rd_kafka_poll(producer_->client.get(), 0);
+    SUPYO_TRY(producer_->check(config_.where.topic));
+    Count& count = counts_[preparing_];
+    if (count.reported.load(std::memory_order_relaxed) < count.sent) return dataflow::PolledPrepare{.done = false, .handle = {}, .poll = Poll::waiting_until(env_.clock.now_us() + kPollInterval)};
+    const bool wrote = count.sent > 0;
+    count.sent = 0;
+    count.reported.store(0, std::memory_order_relaxed);
+    return dataflow::PolledPrepare{.done = true, .handle = wrote ? "delivered" : "", .poll = Poll::more()};
+  }
+
+ private:
+  struct Count {
+    std::uint64_t sent = 0;
+    std::atomic<std::uint64_t> reported = 0;
+  };
+  bool outstanding() const {
+    return std::ranges::any_of(counts_, [](const Count& c) { return c.reported.load(std::memory_order_relaxed) < c.sent; });
+  }
+
+  Status put(Count& count, const std::optional<std::string_view>& key, const std::optional<std::string_view>& value, std::int64_t timestamp_ms) {
+    std::int32_t partition = RD_KAFKA_PARTITION_UA;
+    if (config_.partitioner == SinkPartitioner::kFixed) partition = static_cast<std::int32_t>(shard_) % producer_->partitions;
+    if (config_.partitioner == SinkPartitioner::kRoundRobin) partition = next_partition_ = (next_partition_ + 1) % producer_->partitions;
+    const OutgoingRecord record{.partition = partition, .key = key, .value = value, .timestamp_ms = timestamp_ms, .opaque = &count.reported};
+    while (true) {
+      const auto e = produce(producer_->client.get(), producer_->topic.get(), record);
+      if (e == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+      if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL) return unavailable(fmt::format("topic '{}': sending a record", config_.where.topic), rd_kafka_err2str(e), producer_->listener);
+      (void)rd_kafka_poll(producer_->client.get(), 10);   // backpressure: what is queued is tried for message.timeout.ms at most
+      SUPYO_TRY(producer_->check(config_.where.topic));
+    }
+    ++count.sent;
+    return ok();
+  }
+
+  const StreamSinkConfig& config_;
+  RecordEncoder encoder_;
+  env::Env env_;
+  std::uint32_t shard_;
+  std::shared_ptr<SharedProducer> producer_;
+  std::array<Count, 2> counts_;   // of even and of odd epochs: the one being filled and the one being prepared
+  std::size_t preparing_ = 0;
+  std::int32_t next_partition_ = -1;
+};
+
+/// Everything was delivered before the epoch was final.
+class DirectCommitter final : public dataflow::SinkCommitter {
+ public:
+  explicit DirectCommitter(std::shared_ptr<SharedProducer> producer) : producer_(std::move(producer)) {}
+  Result<dataflow::PolledCommit> poll_commit(Epoch, const std::vector<dataflow::CommitHandle>&) override { return dataflow::PolledCommit{.outcome = CommitOutcome::kVisibleNow, .poll = Poll::more()}; }
+
+ private:
+  std::shared_ptr<SharedProducer> producer_;   // for the writers, which come and go before it
+};
+
+class KafkaSink final : public dataflow::Sink {
+ public:
+  explicit KafkaSink(StreamSinkConfig config) : config_(std::move(config)) {}
+  std::string_view name() const override { return config_.table; }
+  DeliveryGuarantee guarantee() const override { return config_.guarantee; }
+
+  Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override {
+    if (open.env.threads == nullptr) return fail(ErrorCode::kUnsupported, fmt::format("table '{}': brokers are outside of the simulation", config_.table));
+    if (config_.guarantee != DeliveryGuarantee::kExactlyOnce) return open_direct();
+    auto sender = std::make_shared<EpochSender>(SenderConfig{.sink = config_, .transactional_id = fmt::format("{}-{}-{}", config_.transactional_id_prefix, open.job.job_id, open.job.sink_id),
+                                                             .epochs_group = fmt::format("supyo-epochs-{}-{}", open.job.job_id, open.job.sink_id), .job_id = open.job.job_id, .last_final = open.last_final},
+                                                open.env);
+    sender_ = sender;
+    return std::make_unique<StagingCommitter>(open, std::move(sender));
+  }
+
+  Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {
+    SUPYO_ASSIGN(RecordEncoder encoder, RecordEncoder::make(config_));
+    if (config_.guarantee == DeliveryGuarantee::kExactlyOnce) {
+      auto sender = sender_.lock();
+      if (!sender) return fail(ErrorCode::kInternal, fmt::format("sink '{}': a writer was opened without a committer", config_.table));
+      return std::make_unique<StagingWriter>(std::move(encoder), open.env, shard, std::move(sender));
+    }
+    auto producer = producer_.lock();
+    if (!producer) return fail(ErrorCode::kInternal, fmt::format("sink '{}': a writer was opened without a committer", config_.table));
+    return std::make_unique<DirectWriter>(config_, std::move(encoder), open.env, shard, std::move(producer));
+  }
+
+ private:
+  Result<std::unique_ptr<dataflow::SinkCommitter>> open_direct() {
+    auto producer = std::make_shared<SharedProducer>(config_.table);
+    SUPYO_ASSIGN(producer->client, make_client({.producer = true, .table = config_.table, .servers = config_.where.servers, .properties = config_.properties, .fixed = {},
+                                                .listener = &producer->listener, .on_delivery = SharedProducer::on_delivery}));
+    SUPYO_ASSIGN(producer->partitions, partition_count(producer->client.get(), config_.where.topic, kOpenTimeoutMs, producer->listener));
+    producer->topic.reset(rd_kafka_topic_new(producer->client.get(), config_.where.topic.c_str(), nullptr));
+    producer_ = producer;
+    return std::make_unique<DirectCommitter>(std::move(producer));
+  }
+
+  StreamSinkConfig config_;
+  std::weak_ptr<EpochSender> sender_;        // owned by the committer and the writers: gone when the job's attempt ends
+  std::weak_ptr<SharedProducer> producer_;
+};
+
+Result<std::shared_ptr<dataflow::Sink>> checked(StreamSinkConfig config) {
+  SUPYO_TRY(RecordEncoder::make(config));   // checked before the job starts
+  return std::make_shared<KafkaSink>(std::move(config));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<dataflow::Sink>> make_kafka_sink(const catalog::SinkRequest& request, const env::Env& env) {
+  (void)env;
+  SUPYO_ASSIGN(StreamSinkConfig config, stream_sink_config(request));
+  return checked(std::move(config));
+}
+
+}  // namespace supyo::connect

@@ -1,0 +1,48 @@
+#include "connect/stream/stream_options.h"
+
+namespace supyo::connect {
+namespace {
+
+using Side = ClientProperty::Side;
+
+// Names on the left as Java's clients have them (librdkafka's own where Java has none), so that a table for Flink reads the same here.
+constexpr ClientProperty kProperties[] = {
+    {"metadata.max.age.ms", "metadata.max.age.ms", Side::kBoth, "broker: how old metadata may get"},
+    {"reconnect.backoff.ms", "reconnect.backoff.ms", Side::kBoth, "broker: first wait before connecting again"},
+    {"reconnect.backoff.max.ms", "reconnect.backoff.max.ms", Side::kBoth, "broker: longest wait before connecting again"},
+    {"retry.backoff.ms", "retry.backoff.ms", Side::kBoth, "broker: wait before a request is sent again"},
+    {"request.timeout.ms", "socket.timeout.ms", Side::kBoth, "broker: how long an answer may take"},
+    {"receive.buffer.bytes", "socket.receive.buffer.bytes", Side::kBoth, "broker: of the socket"},
+    {"send.buffer.bytes", "socket.send.buffer.bytes", Side::kBoth, "broker: of the socket"},
+    {"security.protocol", "security.protocol", Side::kBoth, "broker: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; certificates are always checked"},
+    {"sasl.mechanism", "sasl.mechanism", Side::kBoth, "broker: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"},
+    {"sasl.username", "sasl.username", Side::kBoth, "broker: who logs in"},
+    {"sasl.password", "sasl.password", Side::kBoth, "broker: with what; write ${VAR} rather than the secret itself"},
+    {"ssl.ca.pem", "ssl.ca.pem", Side::kBoth, "broker: the certificate authority's certificate as text; the system's unless given"},
+    {"client.rack", "client.rack", Side::kSource, "broker: reads from the nearest replica"},
+    {"fetch.min.bytes", "fetch.min.bytes", Side::kSource, "broker: a fetch waits for that much"},
+    {"fetch.max.wait.ms", "fetch.wait.max.ms", Side::kSource, "broker: and no longer than this"},
+    {"fetch.max.bytes", "fetch.max.bytes", Side::kSource, "broker: the most that one fetch gives"},
+    {"max.partition.fetch.bytes", "fetch.message.max.bytes", Side::kSource, "broker: and that it gives of one partition"},
+    {"queued.max.messages.kbytes", "queued.max.messages.kbytes", Side::kSource, "broker: what a shard fetches ahead, in KiB (16384 unless given: retention may not overtake what is here already, and hides loss)"},
+    {"queued.min.messages", "queued.min.messages", Side::kSource, "broker: records of a partition that are fetched ahead"},
+    {"check.crcs", "check.crcs", Side::kSource, "broker: whether checksums of records are compared (true unless given)"},
+    {"max.poll.records", "", Side::kSource, "accepted; the job's batch size counts"},
+    {"session.timeout.ms", "", Side::kSource, "accepted; partitions are dealt out by the job, not by the group"},
+    {"heartbeat.interval.ms", "", Side::kSource, "accepted, as session.timeout.ms"},
+    {"enable.auto.commit", "", Side::kSource, "accepted; offsets are committed with the epochs"},
+    {"acks", "acks", Side::kSink, "broker: all unless given; exactly-once needs all"},
+    {"compression.type", "compression.type", Side::kSink, "broker: none, gzip, snappy, lz4 or zstd"},
+    {"linger.ms", "linger.ms", Side::kSink, "broker: how long a record waits for others (5 unless given)"},
+    {"batch.size", "batch.size", Side::kSink, "broker: bytes of a batch of records"},
+    {"max.request.size", "message.max.bytes", Side::kSink, "broker: the largest request"},
+    {"buffer.memory", "", Side::kSink, "accepted; an epoch's records are kept until it is committed"},
+    {"delivery.timeout.ms", "message.timeout.ms", Side::kSink, "broker: how long a record is tried (120000 unless given); at-least-once only"},
+    {"max.in.flight.requests.per.connection", "max.in.flight.requests.per.connection", Side::kSink, "broker: at most 5"},
+};
+
+}  // namespace
+
+std::span<const ClientProperty> client_property_list() { return kProperties; }
+
+}  // namespace supyo::connect

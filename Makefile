@@ -23,6 +23,10 @@ demo: build ## the lab and the flights pipeline, end to end, with what happened 
 test: ## everything that needs no server: sanitizer build, unit, SQL, simulation sample, end to end, report in a browser
 	@scripts/test.sh
 
+.PHONY: test-kafka
+test-kafka: build ## source and sink against a real Kafka broker (fetches it; needs Maven and a JVM); ROUNDS=300 for more kills
+	@scripts/test_kafka.sh
+
 .PHONY: test-long
 test-long: build ## the long campaigns: 2,000 simulated seeds, 200 rounds of kill -9 per job
 	@scripts/test_long.sh

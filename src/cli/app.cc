@@ -9,6 +9,7 @@
 
 #include "cli/context.h"
 #include "cli/signals.h"
+#include "connect/kafka/kafka.h"
 #include "core/env/real/real_env.h"
 #include "sql/syntax/diagnostic.h"
 
@@ -113,7 +114,7 @@ int run_command_line(int argc, char** argv) {
   int result = kFine;
 
   CLI::App app{std::string(kAbout), "supyo"};
-  app.set_version_flag("--version", "supyo " SUPYO_VERSION, "print the version");
+  app.set_version_flag("--version", "supyo " SUPYO_VERSION "\n" + connect::kafka_client_version(), "print the version, and that of the Kafka client");
   bool licenses = false;
   app.add_flag("--licenses", licenses, "print the licences of Supyo and of the libraries in it");
   app.require_subcommand(0, 1);

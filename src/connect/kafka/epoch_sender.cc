@@ -90,6 +90,9 @@ void EpochSender::run() {
 
 Status EpochSender::work() {
   SUPYO_TRY(open());
+  if (committed_ && *committed_ > config_.last_final)
+    return fail(ErrorCode::kStateOfOtherJob, fmt::format("topic '{}' holds epoch {} of this job, whose state ends with epoch {}", config_.sink.where.topic, committed_->value, config_.last_final.value),
+                "the state directory is an older copy: going on from it would leave out or repeat rows; use the newer one, or begin with a new directory");
   bool numbered = committed_.has_value();
   while (!stopped()) {
     const Job* job = nullptr;
@@ -274,7 +277,7 @@ EpochSender::Step EpochSender::end_transaction(Status& error) {
     ClientError failure(rd_kafka_commit_transaction(producer_.get(), kCallMs));
     if (!failure) return Step::kDone;
     if (!rd_kafka_error_is_retriable(failure.get())) return after_failure(std::move(failure), "committing", true, error);
-    if (const std::string fatal = listener_.fatal(); !fatal.empty()) return Step::kOpenAgain;
+    if (char why[256]; rd_kafka_fatal_error(producer_.get(), why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) return Step::kOpenAgain;
   }
   return Step::kStopped;
 }

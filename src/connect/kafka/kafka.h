@@ -25,6 +25,11 @@ Result<std::shared_ptr<dataflow::Source>> make_kafka_source(const catalog::Sourc
 /// an outcome that is not known is looked up (docs/design/kafka-sink.md). At least once: sent as they come, acknowledged before the epoch is final.
 Result<std::shared_ptr<dataflow::Sink>> make_kafka_sink(const catalog::SinkRequest& request, const env::Env& env);
 
+/// 'connector' = 'upsert-kafka', a sink only so far: the last record of a key wins. The primary key is the record's key; a deleted row is a record without
+/// value. Guarantees as above.
+catalog::ConnectorDescriptor upsert_kafka_descriptor();
+Result<std::shared_ptr<dataflow::Sink>> make_upsert_kafka_sink(const catalog::SinkRequest& request, const env::Env& env);
+
 /// "librdkafka 2.12.1", and what an older one lacks.
 std::string kafka_client_version();
 /// What Supyo sets of the client's settings, whatever the table says or unless it says otherwise; in order of name.

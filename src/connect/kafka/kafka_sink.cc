@@ -7,6 +7,7 @@
 #include "connect/kafka/client.h"
 #include "connect/kafka/epoch_sender.h"
 #include "connect/kafka/kafka.h"
+#include "connect/stream/stream.h"
 #include "connect/stream/stream_options.h"
 #include "core/base/bytes.h"
 
@@ -305,6 +306,36 @@ Result<std::shared_ptr<dataflow::Sink>> checked(StreamSinkConfig config) {
 Result<std::shared_ptr<dataflow::Sink>> make_kafka_sink(const catalog::SinkRequest& request, const env::Env& env) {
   (void)env;
   SUPYO_ASSIGN(StreamSinkConfig config, stream_sink_config(request));
+  return checked(std::move(config));
+}
+
+catalog::ConnectorDescriptor upsert_kafka_descriptor() {
+  catalog::ConnectorDescriptor d;
+  d.name = "upsert-kafka";
+  constexpr std::string_view kNotOfASink[] = {"topic-pattern", "key.fields", "sink.partitions", "sink.retention", "properties.group.id", "properties.auto.offset.reset", "properties.isolation.level"};
+  for (catalog::OptionSpec& o : stream_descriptor().options) {
+    if (o.key.starts_with("scan.") || std::ranges::find(kNotOfASink, o.key) != std::end(kNotOfASink)) continue;
+    o.required = o.key == "topic" || o.key == "properties.bootstrap.servers" || o.key == "key.format" || o.key == "value.format";
+    d.options.push_back(std::move(o));
+  }
+  d.sink = d.needs_format = true;
+  d.accepts = ChangelogMode::kUpsert;
+  d.guarantee = DeliveryGuarantee::kExactlyOnce;
+  d.metadata = {{"timestamp", Type::timestamp_ltz(3).not_null()}};
+  d.help = "a topic in which the last record of a key wins: sink on brokers";
+  return d;
+}
+
+Result<std::shared_ptr<dataflow::Sink>> make_upsert_kafka_sink(const catalog::SinkRequest& request, const env::Env& env) {
+  (void)env;
+  if (is_embedded_log(request.table.options))
+    return fail(ErrorCode::kUnsupported, fmt::format("table '{}': 'upsert-kafka' on an embedded log", request.table.path.name), "it writes to brokers");
+  catalog::SinkRequest with_key = request;
+  with_key.table.options["key.fields"] = fmt::format("{}", fmt::join(request.table.primary_key, ";"));
+  if (request.table.primary_key.empty())
+    return fail(ErrorCode::kInvalidQuery, fmt::format("table '{}': 'upsert-kafka' needs a primary key", request.table.path.name), "PRIMARY KEY (..) NOT ENFORCED");
+  SUPYO_ASSIGN(StreamSinkConfig config, stream_sink_config(with_key));
+  config.upsert = true;
   return checked(std::move(config));
 }
 

@@ -114,7 +114,7 @@ int run_command_line(int argc, char** argv) {
   int result = kFine;
 
   CLI::App app{std::string(kAbout), "supyo"};
-  app.set_version_flag("--version", "supyo " SUPYO_VERSION "\n" + connect::kafka_client_version(), "print the version, and that of the Kafka client");
+  app.set_version_flag("--version", "", "print the version, and that of the Kafka client");
   bool licenses = false;
   app.add_flag("--licenses", licenses, "print the licences of Supyo and of the libraries in it");
   app.require_subcommand(0, 1);
@@ -133,7 +133,7 @@ int run_command_line(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForVersion&) {
-    write_out("supyo " SUPYO_VERSION "\n");
+    write_out("supyo " SUPYO_VERSION "\n" + connect::kafka_client_version() + "\n");
     return kFine;
   } catch (const CLI::Success&) {
     write_out(app.help());  // of the command that was chosen

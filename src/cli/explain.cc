@@ -5,6 +5,8 @@
 
 #include "cli/context.h"
 #include "cli/drive.h"
+#include "connect/kafka/kafka.h"
+#include "connect/stream/stream.h"
 #include "sql/plan/physical.h"
 
 /// supyo explain FILE.sql
@@ -16,6 +18,29 @@ struct ExplainOptions {
   std::vector<std::string> settings, variables;
   bool json = false;
 };
+
+/// How the Kafka client is set where a table is on brokers: librdkafka's own defaults would lose, repeat or hide records.
+std::string kafka_settings(const plan::PhysicalPlan& plan) {
+  const auto on_brokers = [](const catalog::TableDefinition& t) {
+    const auto it = t.options.find("connector");
+    return it != t.options.end() && it->second.ends_with("kafka") && !connect::is_embedded_log(t.options);
+  };
+  bool source = false, sink = false;
+  for (const plan::PhysicalNode& n : plan.nodes) {
+    if (const auto* scan = n.as<plan::Scan>()) source = source || on_brokers(scan->table);
+    if (const auto* s = n.as<plan::Sink>()) sink = sink || (s->table && on_brokers(*s->table));
+  }
+  std::string text;
+  const auto add = [&](std::string_view what, const auto& settings) {
+    text += fmt::format("  {}:", what);
+    for (const auto& [name, value] : settings) text += fmt::format(" {}={}", name, value);
+    text += '\n';
+  };
+  if (source || sink) text += fmt::format("\nKafka client, {}; set unless the table says otherwise:\n", connect::kafka_client_version());
+  if (source) add("source", connect::kafka_source_settings());
+  if (sink) add("sink", connect::kafka_sink_settings());
+  return text;
+}
 
 int run_explain(Context& context, const ExplainOptions& options) {
   int result = kFine;
@@ -39,6 +64,7 @@ int run_explain(Context& context, const ExplainOptions& options) {
   if (!plan) return report(plan.error(), script->text, script->name);
   std::string text = mode == "json" ? plan::explain_json(*plan) : mode == "changelog" ? plan::explain_changelog(*plan) : plan::explain_text(*plan);
   if (text.empty() || text.back() != '\n') text += '\n';
+  if (mode == "plan") text += kafka_settings(*plan);
   write_out(text);
   return kFine;
 }

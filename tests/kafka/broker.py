@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+DEPLOY = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "deploy/kafka")   # what the stack runs
 CACHE = os.path.join(os.environ.get("SUPYO_DEPS") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "supyo"), "kafka-4.1.1")
 PORT = int(os.environ.get("SUPYO_KAFKA_PORT", "19592"))
 ADDRESS = f"127.0.0.1:{PORT}"
@@ -49,7 +49,7 @@ rootLogger.appenderRef.c.ref=C
 
 def fetch_jars():
     lib = os.path.join(CACHE, "lib")
-    sums = os.path.join(HERE, "SHA256SUMS")
+    sums = os.path.join(DEPLOY, "SHA256SUMS")
 
     def good():
         return os.path.isdir(lib) and subprocess.run(["sha256sum", "--quiet", "-c", sums], cwd=lib, capture_output=True).returncode == 0
@@ -58,7 +58,7 @@ def fetch_jars():
         return
     print("kafka: fetching the broker's jars (once)", flush=True)
     os.makedirs(CACHE, exist_ok=True)
-    subprocess.run(["mvn", "-B", "-q", "-f", os.path.join(HERE, "pom.xml"), "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
+    subprocess.run(["mvn", "-B", "-q", "-f", os.path.join(DEPLOY, "pom.xml"), "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
                     "-DincludeScope=runtime", f"-DoutputDirectory={lib}"], check=True)
     if not good():
         sys.exit("kafka: the jars do not have the pinned checksums")

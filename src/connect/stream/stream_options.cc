@@ -116,15 +116,20 @@ const catalog::ColumnDefinition& definition(const catalog::TableDefinition& tabl
   return *std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& c) { return c.name == name; });
 }
 
-formats::FormatOptions key_format(const catalog::Options& options, const formats::FormatOptions& value) {
-  const std::string name = get(options, "key.format");
-  if (name.empty()) return value;
-  formats::FormatOptions key{.name = name, .options = {}};
-  const std::string prefix = fmt::format("key.{}.", name);
+/// 'PART.format' with its options, 'PART.json.x'; `otherwise` when there is none.
+formats::FormatOptions format_of_part(const catalog::Options& options, std::string_view part, formats::FormatOptions otherwise) {
+  const std::string name = get(options, fmt::format("{}.format", part));
+  if (name.empty()) return otherwise;
+  formats::FormatOptions format{.name = name, .options = {}};
+  const std::string prefix = fmt::format("{}.{}.", part, name);
   for (const auto& [k, v] : options)
-    if (k.starts_with(prefix)) key.options.emplace_back(k.substr(prefix.size()), v);
-  return key;
+    if (k.starts_with(prefix)) format.options.emplace_back(k.substr(prefix.size()), v);
+  return format;
 }
+formats::FormatOptions value_format(const catalog::Options& options) {
+  return options.contains("format") ? formats::format_of(options) : format_of_part(options, "value", {});
+}
+formats::FormatOptions key_format(const catalog::Options& options, const formats::FormatOptions& value) { return format_of_part(options, "key", value); }
 
 /// The key's columns; with 'value.fields-include' = 'EXCEPT_KEY' the value does not hold them.
 struct KeyColumns {
@@ -191,7 +196,9 @@ catalog::ConnectorDescriptor stream_descriptor() {
       {.key = "scan.bounded.mode", .kind = K::kEnum, .default_value = "unbounded", .allowed = {"unbounded", "latest-offset", "group-offsets", "timestamp", "specific-offsets"}, .help = "where the job stops reading; latest-offset is the end when it starts"},
       {.key = "scan.bounded.timestamp-millis", .kind = K::kInteger, .help = "for scan.bounded.mode = timestamp"},
       {.key = "scan.bounded.specific-offsets", .help = "for scan.bounded.mode = specific-offsets"},
-      {.key = "value.format", .help = "same as 'format'"},
+      {.key = "value.format", .help = "same as 'format'; its options begin with 'value.', then"},
+      {.key = "value.json.*", .help = "the value's format's own options, with 'value.format'"},
+      {.key = "value.csv.*", .help = "the value's format's own options, with 'value.format'"},
       {.key = "scan.topic-partition-discovery.interval", .kind = K::kDuration, .help = "broker: how often new partitions and topics are looked for (5 min unless given; 0 = at the start only). Found ones are read from their start: the job goes back to its last epoch to take them in"},
       {.key = "value.fields-include", .kind = K::kEnum, .default_value = "ALL", .allowed = {"ALL", "EXCEPT_KEY"}, .help = "whether the record's value holds the key's columns, too"},
       {.key = "key.fields", .help = "columns (separated by ;) that make the record's key: equal keys go to one partition"},
@@ -230,7 +237,7 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
   SUPYO_ASSIGN(c.start_without_group_offset, bound(table.options, "startup", reset.empty() && embedded ? "earliest" : reset));
   if (c.stop.kind == StreamBound::Kind::kGroup && c.group.empty())
     return fail(ErrorCode::kMissingOption, "'scan.bounded.mode' = 'group-offsets' needs the option 'properties.group.id'");
-  c.format = formats::format_of(table.options);
+  c.format = value_format(table.options);
   c.properties = client_properties(table.options);
   c.discovery_interval_us = table.options.contains("scan.topic-partition-discovery.interval") ? catalog::option_duration(table.options, stream_descriptor(), "scan.topic-partition-discovery.interval") : kDiscoveryInterval;
   const Schema schema = table.schema();
@@ -277,7 +284,7 @@ Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request)
   if (table.options.contains("sink.retention")) c.retention_us = catalog::option_duration(table.options, stream_descriptor(), "sink.retention");
   if (c.where.topics.size() != 1)
     return fail(ErrorCode::kUnsupported, fmt::format("table '{}' is no sink: it names {}", table.path.name, c.where.topics.empty() ? "a pattern of topics" : "several topics"), "a sink writes one topic");
-  c.format = formats::format_of(table.options);
+  c.format = value_format(table.options);
   c.properties = client_properties(table.options);
   const std::string guarantee = get(table.options, "sink.delivery-guarantee");
   c.guarantee = guarantee == "exactly-once" ? DeliveryGuarantee::kExactlyOnce : DeliveryGuarantee::kAtLeastOnce;

@@ -19,7 +19,7 @@ using dataflow::CommitOutcome;
 using dataflow::Poll;
 
 constexpr DurationUs kPollInterval = kMillisecond;
-constexpr int kOpenTimeoutMs = 30'000;
+constexpr int kOpenTimeoutMs = 10'000;
 
 /// Rows as records: encoded key and value, and the timestamp.
 class RecordEncoder {
@@ -259,7 +259,7 @@ class KafkaSink final : public dataflow::Sink {
   DeliveryGuarantee guarantee() const override { return config_.guarantee; }
 
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override {
-    if (open.env.threads == nullptr) return fail(ErrorCode::kUnsupported, fmt::format("table '{}': brokers are outside of the simulation", config_.table));
+    if (open.env.threads == nullptr) return fail(ErrorCode::kUnsupported, fmt::format("table '{}': brokers do not live in virtual time", config_.table));
     if (config_.guarantee != DeliveryGuarantee::kExactlyOnce) return open_direct();
     auto sender = std::make_shared<EpochSender>(SenderConfig{.sink = config_, .transactional_id = fmt::format("{}-{}-{}", config_.transactional_id_prefix, open.job.job_id, open.job.sink_id),
                                                              .epochs_group = fmt::format("supyo-epochs-{}-{}", open.job.job_id, open.job.sink_id), .job_id = open.job.job_id, .last_final = open.last_final},

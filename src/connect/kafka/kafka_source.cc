@@ -17,7 +17,7 @@ namespace {
 using namespace kafka;   // the room's own
 using dataflow::Poll;
 
-constexpr int kOpenTimeoutMs = 30'000;                  // brokers that do not answer when a job starts
+constexpr int kOpenTimeoutMs = 10'000;                  // brokers that do not answer when a job starts: then the restart strategy decides
 constexpr DurationUs kPollInterval = kMillisecond;      // how often an empty queue is looked at
 constexpr DurationUs kGroupCommitInterval = 500 * kMillisecond;   // for monitoring
 constexpr DurationUs kProbeInterval = 5 * kSecond;      // of brokers said to be down
@@ -414,6 +414,7 @@ class KafkaSource final : public dataflow::Source {
   }
 
   Result<std::unique_ptr<dataflow::SourceReader>> open(std::vector<dataflow::Split> splits, const env::Env& env) override {
+    if (env.threads == nullptr) return fail(ErrorCode::kUnsupported, fmt::format("table '{}': brokers do not live in virtual time", config_.table), "copy the topic into an embedded log");
     SUPYO_ASSIGN(RecordDecoder decoder, RecordDecoder::make(config_));
     auto reader = std::make_unique<KafkaReader>(config_, env, std::move(decoder), known_);
     // Shards are opened one after the other; the first has the first split of a resumed job, which has a position.

@@ -6,6 +6,7 @@
 
 #include "core/base/crc32c.h"
 #include "core/env/real/real_env.h"
+#include "data/log/kafka_reader.h"
 #include "data/log/partition_reader.h"
 #include "data/log/partition_writer.h"
 
@@ -116,6 +117,82 @@ void append_log(benchmark::State& state) {
   report(state, rows, rows * value.size());
 }
 BENCHMARK(append_log);
+
+std::string kafka_batch(std::size_t records, std::size_t bytes, KafkaCompression codec) {
+  KafkaBatchBuilder b;
+  b.begin({.attributes = static_cast<std::int16_t>(codec), .base_timestamp_ms = 1});
+  std::string value;
+  for (std::size_t i = 0; value.size() < bytes; ++i) value += bid(i * 7919);
+  value.resize(bytes);
+  for (std::size_t i = 0; i < records; ++i) b.add(static_cast<std::int32_t>(i), 1, std::nullopt, value);
+  std::string out;
+  (void)b.finish(out);
+  return out;
+}
+
+/// A client's batch of 16 records of 1 KiB: checked, stored, without syncs. The second argument is the compression.
+void append_kafka(benchmark::State& state) {
+  Written& w = written();
+  const Topic topic = open_or_create_topic(w.real.env(), w.directory, "produced", {.retention_bytes = 256 << 20}).value();
+  auto writer = PartitionWriter::open(w.real.env(), topic, PartitionId(0)).value();
+  const std::string batch = kafka_batch(16, 1024, static_cast<KafkaCompression>(state.range(0)));
+  std::uint64_t batches = 0;
+  for (auto _ : state) {
+    (void)writer->append_kafka(batch).value();
+    if (++batches % 4096 != 0) continue;
+    state.PauseTiming();
+    (void)writer->flush();
+    (void)writer->retain();
+    state.ResumeTiming();
+  }
+  report(state, batches * 16, batches * 16 * 1024);
+}
+BENCHMARK(append_kafka)->Arg(0)->Arg(3)->Arg(4);
+
+/// The same batches handed out again, in answers of 1 MiB.
+void fetch_kafka(benchmark::State& state) {
+  Written& w = written();
+  const Topic topic = open_or_create_topic(w.real.env(), w.directory, "fetched", {}).value();
+  auto writer = PartitionWriter::open(w.real.env(), topic, PartitionId(0)).value();
+  const std::string batch = kafka_batch(16, 1024, KafkaCompression::kNone);
+  while (writer->next_offset().value < 100'000) (void)writer->append_kafka(batch).value();
+  (void)writer->flush();
+  const Isolation isolation = state.range(0) == 0 ? Isolation::kReadUncommitted : Isolation::kReadCommitted;
+  std::uint64_t records = 0;
+  std::string answer;
+  for (auto _ : state) {
+    auto reader = KafkaReader::open(w.real.env().files, topic, PartitionId(0)).value();
+    for (Offset at; at < writer->next_offset();) {
+      answer.clear();
+      at = reader.fetch(at, {.isolation = isolation}, answer).value().next;
+    }
+    records += static_cast<std::uint64_t>(writer->next_offset().value);
+  }
+  report(state, records, records * 1024);
+}
+BENCHMARK(fetch_kafka)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+
+/// What clients wrote, as rows for a job.
+void read_kafka_rows(benchmark::State& state) {
+  Written& w = written();
+  const Topic topic = open_or_create_topic(w.real.env(), w.directory, "rows", {}).value();
+  auto writer = PartitionWriter::open(w.real.env(), topic, PartitionId(0)).value();
+  const std::string batch = kafka_batch(100, 160, static_cast<KafkaCompression>(state.range(0)));
+  while (writer->next_offset().value < 500'000) (void)writer->append_kafka(batch).value();
+  (void)writer->flush();
+  std::uint64_t rows = 0;
+  std::uint64_t sum = 0;
+  for (auto _ : state) {
+    auto reader = PartitionReader::open(w.real.env().files, topic, PartitionId(0)).value();
+    while (const FrameView* f = reader.next().value()) {
+      for (std::size_t i = 0; i < f->count(); ++i) sum += f->value(i).size();
+      rows += f->count();
+    }
+  }
+  benchmark::DoNotOptimize(sum);
+  report(state, rows, rows * 160);
+}
+BENCHMARK(read_kafka_rows)->Arg(0)->Arg(3)->Unit(benchmark::kMillisecond);
 
 /// What an epoch costs the sink: append, sync, mark, and the synced commit mark.
 void epoch(benchmark::State& state) {

@@ -257,6 +257,14 @@ TEST_F(InFolder, BenchMeasuresBesideItsBaselinesAndLeavesNothing) {
   EXPECT_EQ(run({"bench", "latency", "--for", "soon"}).status, kFailed);
 }
 
+TEST_F(InFolder, GenNamesTargetsThatMakeNoSense) {
+  for (const char* target : {"kafka://", "kafka://host:9092", "kafka:///t", "kafka://host:9092/", "kafka://h:1/a/b", "embedded:x", "embedded:x/"})
+    EXPECT_EQ(run({"gen", "product", "--count", "1", "--to", target}).status, kUsage) << target;
+  EXPECT_EQ(run({"gen", "product", "--count", "1", "--to", path("f"), "--property", "acks=1"}).status, kUsage);
+  EXPECT_EQ(run({"gen", "product", "--count", "1", "--to", path("f"), "--ledger", path("l")}).status, kUsage);
+  EXPECT_EQ(run({"gen", "product", "--serve", "0", "--to", path("f")}).status, kUsage);
+}
+
 TEST(Bench, BidsHaveSevenFields) {
   std::string bids;
   append_bid(bids, 0);

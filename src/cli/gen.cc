@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "cli/context.h"
+#include "cli/drive.h"
 #include "cli/gen_serve.h"
 #include "cli/gen_target.h"
 #include "cli/signals.h"
@@ -19,6 +20,7 @@ namespace {
 struct GenOptions {
   std::string domain, to = "-", disorder = "0s", truth, bound, start, ledger;
   std::optional<std::string> serve;
+  std::vector<std::string> properties;
   workload::GeneratorOptions generator;
   bool live = false;
   bool json = false;
@@ -46,11 +48,12 @@ class Generation {
       }
       generator->track_truth(bound);
     }
+    SUPYO_ASSIGN(const auto properties, parse_assignments(options_.properties, "--property"));
     std::unique_ptr<workload::Ledger> ledger;
     if (!options_.ledger.empty()) {
       SUPYO_ASSIGN(ledger, workload::Ledger::open(context_.env.files, options_.ledger));
     }
-    SUPYO_ASSIGN(auto target, open_gen_target(context_, options_.to, ledger.get()));
+    SUPYO_ASSIGN(auto target, open_gen_target(context_, options_.to, ledger.get(), properties));
     SUPYO_TRY(pump(*generator, *target));
     if (options_.truth.empty()) return ok();
     return context_.env.files.write_atomically(options_.truth, generator->truth());
@@ -70,7 +73,7 @@ class Generation {
       if (++records_ % 4096 == 0) progress(begin, shown);
     }
     if (shown != begin) write_error("\r\x1b[K");
-    return target.flush();
+    return target.finish();
   }
 
   /// Readers see what is due before we sleep. At high rates one flush covers what becomes due in a few milliseconds: a sync a record would keep the disk
@@ -118,6 +121,9 @@ int run_gen(Context& context, const GenOptions& options) {
     if (!disorder) return report(disorder.error());
     LiveGenerator::Spec spec{.domain = options.domain, .to = options.to, .options = options.generator, .ledger_file = options.ledger};
     spec.options.disorder_us = *disorder;
+    auto properties = parse_assignments(options.properties, "--property");
+    if (!properties) return report(properties.error());
+    spec.properties = std::move(*properties);
     return serve_generators(context, std::move(spec), *options.serve, options.json);
   }
   Generation generation(context, options);
@@ -146,7 +152,8 @@ void add_gen(CLI::App& app, Context& context, int& result) {
   sub->add_option("--start", options->start, "event time of the first event: '2026-01-01 00:00:00'");
   sub->add_flag("--live", options->live, "from now on, each event when it is due, until --count or Ctrl-C");
   sub->add_option("--payload", options->generator.payload_bytes, "large events: so many bytes more in each, in a field \"payload\"");
-  sub->add_option("--to", options->to, "- (standard output), a file, or embedded:DIR/topic");
+  sub->add_option("--to", options->to, "- (standard output), a file, embedded:DIR/topic, or kafka://host:port/topic");
+  sub->add_option("--property", options->properties, "K=V: of the Kafka client, by Java's names: acks=1")->allow_extra_args(false);
   sub->add_option("--truth", options->truth, "write the results that the example pipeline must give to this file");
   sub->add_option("--bound", options->bound, "watermark bound of that pipeline; by default --disorder");
   sub->add_option("--ledger", options->ledger, "write to this file what became of every record: acknowledged, failed, unknown (topics)");

@@ -71,7 +71,7 @@ Result<std::unique_ptr<LiveGenerator>> LiveGenerator::start(const Context& conte
   live->tps_ = live->spec_.options.tps;
   SUPYO_ASSIGN(live->generator_, workload::make_generator(live->spec_.domain, live->spec_.options));
   SUPYO_ASSIGN(live->ledger_, workload::Ledger::open(context.env.files, live->spec_.ledger_file));
-  SUPYO_ASSIGN(live->target_, open_gen_target(context, live->spec_.to, live->ledger_.get()));
+  SUPYO_ASSIGN(live->target_, open_gen_target(context, live->spec_.to, live->ledger_.get(), live->spec_.properties));
   live->thread_ = context.env.threads->start("generator", [g = live.get()] { g->work(); });
   return live;
 }
@@ -95,7 +95,7 @@ void LiveGenerator::stop() {
 void LiveGenerator::work() {
   while (!ended_.load()) {
     if (!wanted_.load()) {
-      if (!idle_.load() && target_) settle(target_->flush());
+      if (!idle_.load() && target_) settle(target_->finish());
       idle_ = true;
       context_.env.threads->idle(kPause);
       continue;
@@ -110,7 +110,7 @@ void LiveGenerator::work() {
     if (!have_record_) break;
     send_what_is_due();
   }
-  if (target_) settle(target_->flush());
+  if (target_) settle(target_->finish());
   finished_ = true;
 }
 
@@ -119,7 +119,7 @@ void LiveGenerator::send_what_is_due() {
   if (now < record_.due_us) return wait_for_due();
   behind_us_ = now - record_.due_us;
   if (!target_) {
-    auto opened = open_gen_target(context_, spec_.to, ledger_.get());
+    auto opened = open_gen_target(context_, spec_.to, ledger_.get(), spec_.properties);
     if (!opened) return settle(fail(opened.error()));
     target_ = std::move(*opened);
   }
@@ -149,7 +149,7 @@ void LiveGenerator::settle(const Status& done) {
     const std::lock_guard lock(error_mutex_);
     last_error_ = done.error().to_string();
   }
-  if (target_) (void)target_->flush();   // the outcomes of what is still in it; its error is the same one
+  if (target_) (void)target_->finish();   // the outcomes of what is still in it; its error is the same one
   target_.reset();
   for (DurationUs waited = 0; waited < kRetry && !ended_.load(); waited += kPause) context_.env.threads->idle(kPause);
 }
@@ -170,7 +170,8 @@ std::string LiveGenerator::status_json(const std::string& id) const {
 }
 
 std::string GeneratorService::default_topic() const { return env::base_name(defaults_.to); }
-std::string GeneratorService::target_of(const std::string& topic) const { return "embedded:" + env::join_path(env::parent_path(defaults_.to.substr(std::string_view("embedded:").size())), topic); }
+/// "embedded:log/a" and "kafka://host:port/a": what is after the last '/' is the topic.
+std::string GeneratorService::target_of(const std::string& topic) const { return env::join_path(env::parent_path(defaults_.to), topic); }
 
 http::Response GeneratorService::handle(const http::Request& request) {
   constexpr std::string_view kStart = "/start/", kGenerators = "/v1/generators";
@@ -271,8 +272,8 @@ workload::Ledger::Counts GeneratorService::totals() const {
 int serve_generators(const Context& context, LiveGenerator::Spec defaults, const std::string& listen, bool json_output) {
   const auto address = http::parse_listen_address(listen);
   if (!address) return report(address.error());
-  if (!defaults.to.starts_with("embedded:") || env::base_name(defaults.to).empty() || defaults.to.find('/') == std::string::npos)
-    return report(Error{ErrorCode::kUsage, "--serve needs a topic to write to", "--to embedded:DIR/topic"});
+  if (!(defaults.to.starts_with("embedded:") || defaults.to.starts_with("kafka://")) || defaults.to.ends_with('/') || defaults.to.find('/') == std::string::npos)
+    return report(Error{ErrorCode::kUsage, "--serve needs a topic to write to", "--to embedded:DIR/topic or --to kafka://host:port/topic"});
   const std::string topic = defaults.to;
   GeneratorService service(context, std::move(defaults));
   const auto server = http::HttpServer::start(context.env, *address, [&](const http::Request& request) { return service.handle(request); }, {.writes = true});

@@ -22,6 +22,7 @@ class LiveGenerator {
     std::string domain, to;
     workload::GeneratorOptions options;
     std::string ledger_file = {};
+    connect::ClientProperties properties = {};
   };
   /// Opens the target, so that what is wrong with it is told to whoever asked. Errors: those of open_gen_target and make_generator.
   static Result<std::unique_ptr<LiveGenerator>> start(const Context& context, Spec spec);

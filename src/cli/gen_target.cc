@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <tuple>
 #include <vector>
 
+#include "connect/kafka/record_producer.h"
 #include "core/base/hash.h"
 #include "data/log/partition_writer.h"
 #include "data/log/topic.h"
@@ -92,7 +95,7 @@ class EmbeddedTopic final : public GenTarget {
     std::vector<std::uint64_t> batch_ids = {}, appended_ids = {};   ///< not handed over yet; in the log, not acknowledged
   };
 
-  Status note(workload::Outcome outcome, const Partition& p, std::vector<std::uint64_t>& ids, const Error* why = nullptr) {
+  Status note(workload::Outcome outcome, const Partition& p, std::vector<std::uint64_t>& ids, std::string_view why = {}) {
     const Status done = ledger_ == nullptr ? ok() : ledger_->record(outcome, p.number, ids, why);
     ids.clear();
     return done;
@@ -103,7 +106,7 @@ class EmbeddedTopic final : public GenTarget {
     p.batch.clear();
     if (!appended) {
       // By the writer's contract nothing of it was appended.
-      SUPYO_TRY(note(workload::Outcome::kFailed, p, p.batch_ids, &appended.error()));
+      SUPYO_TRY(note(workload::Outcome::kFailed, p, p.batch_ids, error_name(appended.error().code)));
       return fail(appended.error());
     }
     p.appended_ids.insert(p.appended_ids.end(), p.batch_ids.begin(), p.batch_ids.end());
@@ -113,7 +116,7 @@ class EmbeddedTopic final : public GenTarget {
   Status sync(Partition& p) {
     const Status done = p.writer->flush();
     if (done) return note(workload::Outcome::kAcknowledged, p, p.appended_ids);
-    SUPYO_TRY(note(workload::Outcome::kUnknown, p, p.appended_ids, &done.error()));
+    SUPYO_TRY(note(workload::Outcome::kUnknown, p, p.appended_ids, error_name(done.error().code)));
     return done;
   }
 
@@ -121,11 +124,69 @@ class EmbeddedTopic final : public GenTarget {
   std::vector<Partition> partitions_;
 };
 
+/// Records of one key go to one partition, as Java's clients choose it. A record that the cluster refuses is in the ledger, and no error here: the next one may be
+/// taken. Without a ledger it is an error.
+class KafkaTopic final : public GenTarget {
+ public:
+  static Result<std::unique_ptr<GenTarget>> open(const std::string& url, const connect::ClientProperties& properties, workload::Ledger* ledger) {
+    const std::string_view rest = std::string_view(url).substr(std::string_view("kafka://").size());
+    const std::size_t slash = rest.find('/');
+    if (slash == std::string_view::npos || slash == 0 || slash + 1 == rest.size() || rest.find('/', slash + 1) != std::string_view::npos)
+      return fail(ErrorCode::kUsage, fmt::format("'{}' names no topic of a cluster", url), "--to kafka://host:port/topic, for example kafka://127.0.0.1:9092/events");
+    auto target = std::make_unique<KafkaTopic>();
+    target->ledger_ = ledger;
+    SUPYO_ASSIGN(target->producer_, connect::RecordProducer::open({.servers = std::string(rest.substr(0, slash)), .topic = std::string(rest.substr(slash + 1)), .properties = properties}));
+    return target;
+  }
+  Status add(const workload::GeneratedRecord& record) override {
+    while (true) {
+      SUPYO_ASSIGN(const bool taken, producer_->send(record.id, record.key, record.value, record.due_us));
+      if (taken) break;
+      SUPYO_TRY(take(kWait));   // its queue is full: the cluster decides how fast it goes
+    }
+    return ++unasked_ % kAskEvery == 0 ? take(0) : ok();
+  }
+  /// Live generators call this often; it takes what has come. The end waits for all, in finish().
+  Status flush() override { return take(0); }
+  /// Waits as long as answers come; what is not answered then is given up, and has its outcome by that.
+  Status finish() override {
+    DurationUs silent = 0;
+    while (const std::size_t before = producer_->in_flight()) {
+      if (silent >= kSilenceMax) producer_->give_up();
+      SUPYO_TRY(take(kWait));
+      silent = producer_->in_flight() < before ? 0 : silent + kWait;
+    }
+    return ok();
+  }
+
+ private:
+  static constexpr DurationUs kWait = 100 * kMillisecond, kSilenceMax = 5 * kSecond;
+  static constexpr std::uint64_t kAskEvery = 256;
+
+  Status take(DurationUs wait_us) {
+    std::map<std::tuple<workload::Outcome, std::int32_t, std::string>, std::vector<std::uint64_t>> by_outcome;
+    for (connect::RecordReport& r : producer_->reports(wait_us)) {
+      using From = connect::RecordReport::Outcome;
+      const auto outcome = r.outcome == From::kAcknowledged ? workload::Outcome::kAcknowledged : r.outcome == From::kFailed ? workload::Outcome::kFailed : workload::Outcome::kUnknown;
+      if (ledger_ == nullptr && outcome != workload::Outcome::kAcknowledged)
+        return fail(ErrorCode::kOutsideUnavailable, fmt::format("the cluster did not take record {}: {}", r.id, r.why), "with --ledger FILE such records are counted, and the generator goes on");
+      by_outcome[{outcome, r.partition, std::move(r.why)}].push_back(r.id);
+    }
+    if (ledger_ == nullptr) return ok();
+    for (const auto& [key, ids] : by_outcome) SUPYO_TRY(ledger_->record(std::get<0>(key), std::get<1>(key), ids, std::get<2>(key)));
+    return ok();
+  }
+
+  workload::Ledger* ledger_ = nullptr;
+  std::unique_ptr<connect::RecordProducer> producer_;
+  std::uint64_t unasked_ = 0;
+};
+
 }  // namespace
 
-Result<std::unique_ptr<GenTarget>> open_gen_target(const Context& context, const std::string& to, workload::Ledger* ledger) {
-  if (to.starts_with("kafka://"))
-    return fail(ErrorCode::kUnsupported, "a Kafka cluster is not a target yet", "--to embedded:DIR/topic, a file, or - and pipe it into a client of the cluster");
+Result<std::unique_ptr<GenTarget>> open_gen_target(const Context& context, const std::string& to, workload::Ledger* ledger, const connect::ClientProperties& properties) {
+  if (to.starts_with("kafka://")) return KafkaTopic::open(to, properties, ledger);
+  if (!properties.empty()) return fail(ErrorCode::kUsage, fmt::format("'{}' is no Kafka cluster, so --property means nothing", to), "--to kafka://host:port/topic");
   if (to.starts_with("embedded:")) {
     const std::string path = to.substr(9);
     if (path.find('/') == std::string::npos || path.back() == '/')

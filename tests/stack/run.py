@@ -1,6 +1,6 @@
 """The local stack for real: `supyo stack` with Kafka's own servers. Needs java 17, mvn and kcat (and prometheus for its part); takes some minutes.
 
-run.py [kafka] [kafka3] [prometheus] [interrupt]     SUPYO names the binary, SUPYO_DOWNLOADS where fetched jars are kept
+run.py [kafka] [kafka3] [gen] [prometheus] [interrupt]     SUPYO names the binary, SUPYO_DOWNLOADS where fetched jars are kept
 """
 import json
 import os
@@ -66,9 +66,9 @@ def kcat(port, *args, text=None):
     return subprocess.run(["kcat", "-b", f"127.0.0.1:{port}", *args], input=text, capture_output=True, text=True, timeout=60)
 
 
-def create_topic(stack, port, topic, factor):
+def create_topic(stack, port, topic, factor, *config):
     subprocess.run(["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{stack.downloads}/kafka-4.1.1/*", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server",
-                    f"127.0.0.1:{port}", "--create", "--topic", topic, "--replication-factor", str(factor)], check=True, capture_output=True, timeout=60)
+                    f"127.0.0.1:{port}", "--create", "--topic", topic, "--replication-factor", str(factor), *config], check=True, capture_output=True, timeout=60)
 
 
 def gone(what, stack, name, services):
@@ -135,6 +135,63 @@ def kafka3(stack):
     gone("kafka3", stack, "kafka3", services)
 
 
+def ids_of(ledger, outcome):
+    ids = set()
+    for line in map(json.loads, open(ledger)):
+        if line["outcome"] == outcome:
+            for first, last in line["ids"]:
+                ids.update(range(first, last + 1))
+    return ids
+
+
+def gen(stack):
+    """The generator's ledger against what is in the topic, through a broker that is killed."""
+    if stack.run("up", "kafka").returncode:
+        return check("gen: up", False)
+    broker = stack.services()["broker"]
+    port, ledger = broker["ports"]["kafka"], f"{stack.directory}/ledger"
+    create_topic(stack, port, "events", 1, "--config", "retention.ms=-1")   # the events are of January: older than seven days
+    target = f"kafka://127.0.0.1:{port}/events"
+    begin = time.monotonic()
+    done = subprocess.run([SUPYO, "gen", "product", "--count", "100000", "--payload", "1000", "--to", target, "--ledger", ledger], capture_output=True, text=True)
+    seconds = time.monotonic() - begin
+    stored = [json.loads(line)["event_id"] for line in kcat(port, "-C", "-t", "events", "-e", "-q").stdout.splitlines()]
+    check("gen: 100,000 large events acknowledged", done.returncode == 0 and len(ids_of(ledger, "acknowledged")) == 100_000, f"{100_000 / seconds:,.0f}/s")
+    check("gen: each is in the topic once", sorted(stored) == list(range(1, 100_001)), f"{len(stored):,} records, {len(set(stored)):,} of them different")
+
+    create_topic(stack, port, "killed", 1)
+    serve = subprocess.Popen([SUPYO, "gen", "product", "--serve", "0", "--payload", "1000", "--ledger", ledger, "--property", "acks=1", "--property", "delivery.timeout.ms=3000",
+                              "--to", f"kafka://127.0.0.1:{port}/killed"], stderr=subprocess.PIPE, text=True)
+    http = int(serve.stderr.readline().split(": ")[0].rsplit(":", 1)[1])
+
+    def state():
+        return json.loads(get(http, "/status"))["generators"][0]
+
+    get(http, "/start/3000")
+    while state()["acknowledged"] < 3000:
+        time.sleep(0.05)
+    os.kill(broker["pid"], signal.SIGKILL)
+    end = time.monotonic() + 30
+    while state()["failed"] + state()["unknown"] == 0 and time.monotonic() < end:
+        time.sleep(0.1)
+    check("gen: without a broker records fail or are unknown", state()["failed"] + state()["unknown"] > 0, state()["why"])
+    stack.run("up", "kafka")
+    before = state()["acknowledged"]
+    end = time.monotonic() + 30
+    while state()["acknowledged"] < before + 3000 and time.monotonic() < end:
+        time.sleep(0.1)
+    get(http, "/stop")
+    last = state()
+    serve.send_signal(signal.SIGINT)
+    serve.communicate(timeout=60)
+    check("gen: goes on when the broker is back", last["acknowledged"] >= before + 3000 and last["in_flight"] == 0)
+    stored = {json.loads(line)["event_id"] for line in kcat(port, "-C", "-t", "killed", "-e", "-q").stdout.splitlines()}
+    acknowledged, failed, unknown = (ids_of(ledger, o) for o in ("acknowledged", "failed", "unknown"))
+    check("gen: every record has one outcome", len(acknowledged) + len(failed) + len(unknown) == max(acknowledged | failed | unknown) == last["acknowledged"] + last["failed"] + last["unknown"])
+    check("gen: nothing that failed is in the topic", not failed & stored)
+    check("gen: what is in the topic was acknowledged or is unknown", stored <= acknowledged | unknown, f"acknowledged {len(acknowledged):,}, failed {len(failed):,}, unknown {len(unknown):,}, of those stored {len(unknown & stored):,}; acknowledged and lost {len(acknowledged - stored):,}")
+
+
 def prometheus(stack):
     up = stack.run("up", "kafka", "prometheus")
     check("prometheus: up beside kafka", up.returncode == 0, f"{up.seconds:.1f} s  {up.stderr if up.returncode else ''}")
@@ -181,7 +238,7 @@ def interrupt(stack):
 
 
 def main():
-    parts = {"kafka": kafka, "kafka3": kafka3, "prometheus": prometheus, "interrupt": interrupt}
+    parts = {"kafka": kafka, "kafka3": kafka3, "gen": gen, "prometheus": prometheus, "interrupt": interrupt}
     for name in sys.argv[1:] or parts:
         if name == "prometheus" and not shutil.which("prometheus"):
             print("left out: prometheus is not installed")

@@ -37,15 +37,14 @@ Result<std::unique_ptr<Ledger>> Ledger::open(env::Files& files, const std::strin
   return ledger;
 }
 
-Status Ledger::record(Outcome outcome, std::int32_t partition, std::span<const std::uint64_t> ids, const Error* why) {
+Status Ledger::record(Outcome outcome, std::int32_t partition, std::span<const std::uint64_t> ids, std::string_view why) {
   if (ids.empty()) return ok();
   const std::lock_guard lock(mutex_);
   (outcome == Outcome::kAcknowledged ? counts_.acknowledged : outcome == Outcome::kFailed ? counts_.failed : counts_.unknown) += ids.size();
-  const std::string reason = why == nullptr ? std::string() : std::string(error_name(why->code));
-  if (why != nullptr) counts_.why[reason] += ids.size();
+  if (!why.empty()) counts_.why[std::string(why)] += ids.size();
   if (file_ == nullptr) return ok();
   const std::string line = fmt::format("{{\"partition\":{},\"outcome\":\"{}\",\"count\":{},\"ids\":{}{}}}\n", partition, outcome_name(outcome), ids.size(), id_ranges(ids),
-                                       why == nullptr ? "" : fmt::format(",\"why\":\"{}\"", reason));
+                                       why.empty() ? "" : fmt::format(",\"why\":\"{}\"", why));
   SUPYO_TRY(file_->write_at(written_, line));
   written_ += line.size();
   return ok();

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "core/base/result.h"
 #include "core/env/env.h"
@@ -33,8 +34,8 @@ class Ledger {
   /// `path` empty: only counts. An old file is replaced. Errors: kIo, kNotFoundOnDisk.
   static Result<std::unique_ptr<Ledger>> open(env::Files& files, const std::string& path);
 
-  /// `why` is null for kAcknowledged. The error is the file's, after the counting.
-  Status record(Outcome outcome, std::int32_t partition, std::span<const std::uint64_t> ids, const Error* why = nullptr);
+  /// `why`: the error's name, empty for kAcknowledged. The error that it returns is the file's, after the counting.
+  Status record(Outcome outcome, std::int32_t partition, std::span<const std::uint64_t> ids, std::string_view why = {});
   Counts counts() const;
 
  private:

@@ -13,12 +13,11 @@ TEST(Ledger, CountsAndNamesEveryRecordOnce) {
   ASSERT_TRUE(sim.files().create_directories("d"));
   auto ledger = Ledger::open(sim.files(), "d/ledger");
   ASSERT_TRUE(ledger) << ledger.error().to_string();
-  const Error full{ErrorCode::kDiskFull, "no space", ""}, sync{ErrorCode::kSyncFailed, "sync", ""};
   const std::vector<std::uint64_t> acknowledged{3, 1, 2, 7, 7}, failed{8}, unknown{9, 10};
   ASSERT_TRUE((*ledger)->record(Outcome::kAcknowledged, 0, acknowledged));
-  ASSERT_TRUE((*ledger)->record(Outcome::kFailed, 1, failed, &full));
-  ASSERT_TRUE((*ledger)->record(Outcome::kUnknown, 1, unknown, &sync));
-  ASSERT_TRUE((*ledger)->record(Outcome::kUnknown, 1, {}, &sync));
+  ASSERT_TRUE((*ledger)->record(Outcome::kFailed, 1, failed, "DISK_FULL"));
+  ASSERT_TRUE((*ledger)->record(Outcome::kUnknown, 1, unknown, "SYNC_FAILED"));
+  ASSERT_TRUE((*ledger)->record(Outcome::kUnknown, 1, {}, "SYNC_FAILED"));
   const Ledger::Counts counts = (*ledger)->counts();
   EXPECT_EQ(counts.acknowledged, 5U);
   EXPECT_EQ(counts.failed, 1U);
@@ -28,7 +27,7 @@ TEST(Ledger, CountsAndNamesEveryRecordOnce) {
             "{\"partition\":0,\"outcome\":\"acknowledged\",\"count\":5,\"ids\":[[1,3],[7,7]]}\n"
             "{\"partition\":1,\"outcome\":\"failed\",\"count\":1,\"ids\":[[8,8]],\"why\":\"DISK_FULL\"}\n"
             "{\"partition\":1,\"outcome\":\"unknown\",\"count\":2,\"ids\":[[9,10]],\"why\":\"SYNC_FAILED\"}\n");
-  EXPECT_TRUE((*Ledger::open(sim.files(), ""))->record(Outcome::kFailed, 0, failed, &full));
+  EXPECT_TRUE((*Ledger::open(sim.files(), ""))->record(Outcome::kFailed, 0, failed, "DISK_FULL"));
 }
 
 TEST(Payload, HasItsLengthAndIsTheSameAgain) {

@@ -135,7 +135,7 @@ class KafkaTopic final : public GenTarget {
       return fail(ErrorCode::kUsage, fmt::format("'{}' names no topic of a cluster", url), "--to kafka://host:port/topic, for example kafka://127.0.0.1:9092/events");
     auto target = std::make_unique<KafkaTopic>();
     target->ledger_ = ledger;
-    SUPYO_ASSIGN(target->producer_, connect::RecordProducer::open({.servers = std::string(rest.substr(0, slash)), .topic = std::string(rest.substr(slash + 1)), .properties = properties}));
+    SUPYO_ASSIGN(target->producer_, connect::RecordProducer::open({.servers = std::string(rest.substr(0, slash)), .topic = std::string(rest.substr(slash + 1)), .create_topic = true, .properties = properties}));
     return target;
   }
   Status add(const workload::GeneratedRecord& record) override {

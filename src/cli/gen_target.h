@@ -21,7 +21,8 @@ class GenTarget {
   virtual Status finish() { return flush(); }
 };
 
-/// "-", a file, embedded:DIR/topic or kafka://host:port/topic (`properties` are its client's). With a ledger, the outcome of every record goes there (topics only; else kUsage); after an error of add() or flush()
+/// "-", a file, embedded:DIR/topic or kafka://host:port/topic (`properties` are its client's). A topic that is not there is
+/// created. With a ledger, the outcome of every record goes there (topics only; else kUsage); after an error of add() or flush()
 /// the outcomes of what it touched are in the ledger, and the target is opened anew or goes on. The ledger outlives the target.
 Result<std::unique_ptr<GenTarget>> open_gen_target(const Context& context, const std::string& to, workload::Ledger* ledger = nullptr, const connect::ClientProperties& properties = {});
 

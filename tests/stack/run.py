@@ -159,7 +159,6 @@ def gen(stack):
     check("gen: 100,000 large events acknowledged", done.returncode == 0 and len(ids_of(ledger, "acknowledged")) == 100_000, f"{100_000 / seconds:,.0f}/s")
     check("gen: each is in the topic once", sorted(stored) == list(range(1, 100_001)), f"{len(stored):,} records, {len(set(stored)):,} of them different")
 
-    create_topic(stack, port, "killed", 1)
     serve = subprocess.Popen([SUPYO, "gen", "product", "--serve", "0", "--payload", "1000", "--ledger", ledger, "--property", "acks=1", "--property", "delivery.timeout.ms=3000",
                               "--to", f"kafka://127.0.0.1:{port}/killed"], stderr=subprocess.PIPE, text=True)
     http = int(serve.stderr.readline().split(": ")[0].rsplit(":", 1)[1])

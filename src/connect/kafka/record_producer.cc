@@ -41,6 +41,26 @@ Status check_properties(const ClientProperties& properties) {
   return ok();
 }
 
+/// Returns when the brokers have created it, or somebody else has meanwhile.
+Status create_topic(rd_kafka_t* client, const std::string& topic, const Listener& listener) {
+  constexpr int kBrokerDefault = -1;
+  char why[256];
+  rd_kafka_NewTopic_t* wanted = rd_kafka_NewTopic_new(topic.c_str(), kBrokerDefault, kBrokerDefault, why, sizeof why);
+  if (wanted == nullptr) return fail(ErrorCode::kBadOptionValue, fmt::format("'{}' cannot be a topic: {}", topic, why), "letters, digits, '.', '_' and '-'");
+  const Owned<rd_kafka_queue_t> answers(rd_kafka_queue_new(client));
+  rd_kafka_CreateTopics(client, &wanted, 1, nullptr, answers.get());
+  rd_kafka_NewTopic_destroy(wanted);
+  const std::unique_ptr<rd_kafka_event_t, decltype(&rd_kafka_event_destroy)> event(rd_kafka_queue_poll(answers.get(), kOpenTimeoutMs), rd_kafka_event_destroy);
+  const std::string what = fmt::format("creating topic '{}'", topic);
+  if (event == nullptr) return unavailable(what, "no answer", listener);
+  if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return unavailable(what, rd_kafka_event_error_string(event.get()), listener);
+  std::size_t count = 0;
+  const rd_kafka_topic_result_t** results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+  if (count == 1 && rd_kafka_topic_result_error(results[0]) != RD_KAFKA_RESP_ERR_NO_ERROR && rd_kafka_topic_result_error(results[0]) != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+    return unavailable(what, rd_kafka_topic_result_error_string(results[0]), listener);
+  return ok();
+}
+
 class ClientProducer final : public RecordProducer {
  public:
   explicit ClientProducer(const std::string& topic) : listener_(topic) {}
@@ -51,7 +71,9 @@ class ClientProducer final : public RecordProducer {
     const bool all = acks == options.properties.end() || acks->second == "all" || acks->second == "-1";
     SUPYO_ASSIGN(client_, make_client({.producer = true, .table = options.topic, .servers = options.servers, .properties = options.properties,
                                        .fixed = {{"enable.idempotence", all ? "true" : "false"}}, .listener = &listener_, .on_delivery = on_delivery}));
-    SUPYO_ASSIGN([[maybe_unused]] const std::int32_t partitions, partition_count(client_.get(), options.topic, kOpenTimeoutMs, listener_));
+    const auto partitions = partition_count(client_.get(), options.topic, kOpenTimeoutMs, listener_);
+    if (!partitions && partitions.error().code == ErrorCode::kUnknownTable && options.create_topic) SUPYO_TRY(create_topic(client_.get(), options.topic, listener_));
+    else if (!partitions) return fail(partitions.error());
     topic_.reset(rd_kafka_topic_new(client_.get(), options.topic.c_str(), nullptr));
     return ok();
   }

@@ -27,6 +27,7 @@ struct RecordReport {
 struct RecordProducerOptions {
   std::string servers;                  ///< "127.0.0.1:9092"
   std::string topic;
+  bool create_topic = false;            ///< when there is none: with the brokers' default partitions and replicas
   ClientProperties properties = {};     ///< by Java's names, as 'properties.*' of a sink; others: kUnknownOption
 };
 
@@ -34,7 +35,7 @@ struct RecordProducerOptions {
 /// Idempotent with acks=all (so that a retry neither repeats nor reorders), not with less. One thread; the client has threads of its own.
 class RecordProducer {
  public:
-  /// Waits up to half a minute for the brokers. Errors: kUnknownTable (no such topic), kOutsideUnavailable, kBadOptionValue, kUnknownOption.
+  /// Waits up to half a minute for the brokers. Errors: kUnknownTable (no such topic), kOutsideUnavailable (nobody answers, or the topic cannot be created), kBadOptionValue, kUnknownOption.
   static Result<std::unique_ptr<RecordProducer>> open(const RecordProducerOptions& options);
   virtual ~RecordProducer() = default;
 

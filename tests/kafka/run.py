@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Supyo's Kafka source and sink against a real broker.
 
-run.py [--rounds 30] [--only NAME] [--seed N]     needs SUPYO (build/release/supyo), confluent-kafka (build/kafka-venv), a JVM, Maven
+run.py [--rounds 30] [--only NAME] [--seed N] [--plant]     needs SUPYO (build/release/supyo), confluent-kafka (build/kafka-venv), a JVM, Maven
 """
 import argparse
 import collections
@@ -292,13 +292,33 @@ def test_new_partitions(_):
     check(j.end() == 0, "stopped")
 
 
-WINDOWS = ("CREATE TABLE s ({columns}, WATERMARK FOR t AS t - INTERVAL '5' SECOND) WITH ({options});\n")
+def test_upsert(_):
+    create("up", 2)
+    create("up-out", 2)
+    write_job("up", table("s", "up", scan_startup_mode="earliest-offset")
+              + table("o", "up-out", "k STRING, n BIGINT, total BIGINT, PRIMARY KEY (k) NOT ENFORCED", connector="upsert-kafka", format=None, key_format="json", value_format="json")
+              + "INSERT INTO o SELECT k, COUNT(*), SUM(v) FROM s GROUP BY k;")
+    j = Job("up", f"{WORK}/up-state")
+    for part in range(4):
+        put("up", [event(i) for i in range(part * 500, part * 500 + 500)], partition_of=lambda e: e["id"] % 2)
+        time.sleep(0.3)
+    want = {f"k{k}": (len(range(k, 2000, 7)), 3 * sum(range(k, 2000, 7))) for k in range(7)}
+
+    def last():
+        found = {}
+        for _, _, key, value in read("up-out"):
+            r = json.loads(value)
+            check(json.loads(key) == {"k": r["k"]}, "the key is the primary key", key)
+            found[r["k"]] = (r["n"], r["total"])
+        return found
+    until("the last counts", lambda: last() == want)
+    check(j.end() == 0, "stopped")
 
 
-def exactly_once_job(inputs, rows_topic, counts_topic):
+def exactly_once_job(inputs, rows_topic, counts_topic, guarantee):
     columns = EVENT + ", WATERMARK FOR t AS t - INTERVAL '5' SECOND"
-    return (table("s", inputs, columns, scan_startup_mode="earliest-offset", properties_isolation_level="read_committed") + table("r", rows_topic, key_fields="k")
-            + table("c", counts_topic, "k STRING, w TIMESTAMP(3), n BIGINT, total BIGINT", key_fields="k")
+    return (table("s", inputs, columns, scan_startup_mode="earliest-offset", properties_isolation_level="read_committed") + table("r", rows_topic, key_fields="k", sink_delivery__guarantee=guarantee)
+            + table("c", counts_topic, "k STRING, w TIMESTAMP(3), n BIGINT, total BIGINT", key_fields="k", sink_delivery__guarantee=guarantee)
             + "EXECUTE STATEMENT SET BEGIN\nINSERT INTO r SELECT id, k, v, t FROM s;\n"
             "INSERT INTO c SELECT k, window_start, COUNT(*), SUM(v) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(t), INTERVAL '10' SECOND)) GROUP BY k, window_start, window_end;\nEND;\n")
 
@@ -308,7 +328,7 @@ def test_exactly_once(args):
     broker = args.broker
     for t in ("eo-in", "eo-rows", "eo-counts"):
         create(t, 3)
-    write_job("eo", exactly_once_job("eo-in", "eo-rows", "eo-counts"))
+    write_job("eo", exactly_once_job("eo-in", "eo-rows", "eo-counts", "at-least-once" if args.plant else "exactly-once"))
     state = f"{WORK}/eo-state"
     sent = 0
     kills = broker_kills = 0
@@ -365,6 +385,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--rounds", type=int, default=30)
     p.add_argument("--only", default="")
+    p.add_argument("--plant", action="store_true", help="run exactly_once with a sink that is not: it must fail")
     p.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     args = p.parse_args()
     print(f"seed {args.seed}")
@@ -375,7 +396,7 @@ def main():
     try:
         args.broker.start()
         for name, test in list(globals().items()):
-            if not name.startswith("test_") or args.only not in name:
+            if not name.startswith("test_") or ("exactly_once" if args.plant else args.only) not in name:
                 continue
             begin = time.monotonic()
             try:
@@ -388,7 +409,9 @@ def main():
                     traceback.print_exc()
     finally:
         args.broker.stop()
-    sys.exit(1 if failed else 0)
+    if args.plant:
+        print("the planted fault was found" if failed else "FAILED: the planted fault was NOT found")
+    sys.exit(1 if bool(failed) != args.plant else 0)
 
 
 if __name__ == "__main__":

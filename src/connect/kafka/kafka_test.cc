@@ -244,9 +244,11 @@ TEST_F(KafkaTest, ColumnsOfTheKey) {
 
 TEST_F(KafkaTest, NoTopicAndNoGroupAreErrors) {
   create("t", 1);
-  const auto no_topic = reader(table("nowhere"), {0});
-  ASSERT_FALSE(no_topic);
-  EXPECT_EQ(no_topic.error().code, ErrorCode::kUnknownTable);
+  if (rd_kafka_version() >= 0x020c0000) {   // the mock brokers of older ones create topics, whatever the client says
+    const auto no_topic = reader(table("nowhere"), {0});
+    ASSERT_FALSE(no_topic);
+    EXPECT_EQ(no_topic.error().code, ErrorCode::kUnknownTable);
+  }
   const auto no_group = reader(table("t", {{"scan.startup.mode", "group-offsets"}}), {0});
   ASSERT_FALSE(no_group);
   EXPECT_EQ(no_group.error().code, ErrorCode::kMissingOption);

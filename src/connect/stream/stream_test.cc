@@ -468,5 +468,26 @@ TEST_F(StreamTest, AFaultPointDelaysTheCommitWithoutBlocking) {
   EXPECT_EQ(j.committer->poll_commit(Epoch(1), handles)->outcome, CommitOutcome::kVisibleNow);
 }
 
+TEST_F(StreamTest, WhatOnlyBrokersHaveIsRefused) {
+  put(PartitionId(0), {R"({"id":1})"});
+  const auto refused = [&](const catalog::Options& more) {
+    const auto made = make_stream_source({.table = table(more), .columns = {0}, .base_directory = "data"}, sim_.env());
+    return made ? ErrorCode::kInternal : made.error().code;
+  };
+  EXPECT_EQ(refused({{"topic", "t;u"}}), ErrorCode::kUnsupported);
+  EXPECT_EQ(refused({{"topic", ""}, {"topic-pattern", "t.*"}}), ErrorCode::kUnsupported);
+  EXPECT_EQ(refused({{"topic", ""}}), ErrorCode::kMissingOption);
+  EXPECT_EQ(refused({{"topic-pattern", "t.*"}}), ErrorCode::kMissingOption);   // one of the two
+  EXPECT_EQ(refused({{"key.fields", "name"}, {"value.fields-include", "EXCEPT_KEY"}}), ErrorCode::kUnsupported);
+  EXPECT_EQ(refused({{"key.fields", "nobody"}}), ErrorCode::kUnknownColumn);
+  // Formats by part: the value's options begin with 'value.' then.
+  catalog::TableDefinition t = table({{"value.format", "json"}, {"value.json.ignore-parse-errors", "true"}});
+  t.options.erase("format");
+  const auto config = stream_source_config({.table = t, .columns = {0}, .base_directory = "data"});
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->format.name, "json");
+  EXPECT_EQ(config->format.options.size(), 1U);
+}
+
 }  // namespace
 }  // namespace supyo::connect

@@ -393,23 +393,28 @@ TEST_F(CompactionLife, RandomLives) {
   }
 }
 
-/// The nth file operation of a compaction fails, for every n; then the machine crashes.
+/// The nth file operation of a compaction fails, for every n; then the machine crashes, and forgets by the seed what was not synced.
 TEST(CompactionCrash, NoRecordAndNoProducerIsLostAtAnyPoint) {
-  for (const env::SimFault fault : {env::SimFault::kPowerOff, env::SimFault::kIo}) {
+  struct Way {
+    env::SimFault fault;
+    std::uint64_t seed;
+  };
+  for (const auto& [fault, seed] : {Way{env::SimFault::kPowerOff, 1}, Way{env::SimFault::kPowerOff, 2}, Way{env::SimFault::kPowerOff, 3}, Way{env::SimFault::kPowerOff, 4}, Way{env::SimFault::kIo, 5}}) {
     for (std::uint64_t n = 1;; ++n) {
-      env::SimEnv sim(n);
+      env::SimEnv sim(n * 10 + seed);
       TopicConfig config = compacted();
       config.file_delete_delay_ms = n % 2 == 0 ? 0 : 1000;
       const Topic topic = create_topic(sim.env(), "log", "t", config).value();
       auto w = PartitionWriter::open(sim.env(), topic, PartitionId(0)).value();
       std::map<std::string, std::string> last;
-      for (int i = 0; i < 30; ++i) {
+      for (int i = 0; i < 18; ++i) {
         const std::string key = fmt::format("k{}", i % 7);
         const bool transactional = i % 3 == 0;
         const bool commit = i % 2 == 0;
         const Producer p = transactional ? Producer{.id = 1, .epoch = 0, .sequence = i / 3, .transactional = true} : Producer{};
         ASSERT_TRUE(w->append_kafka(make_batch({{key, fmt::format("v{}", i) + std::string(static_cast<std::size_t>(300 * (i % 4)), 'x')}}, p)));
         if (transactional) ASSERT_TRUE(w->end_transaction(1, 0, {.commit = commit}));
+        if (i % 4 == 3) ASSERT_TRUE(w->roll());   // small segments: several become one
         if (!transactional || commit) last[key] = fmt::format("v{}", i);
       }
       ASSERT_TRUE(w->roll());
@@ -426,7 +431,7 @@ TEST(CompactionCrash, NoRecordAndNoProducerIsLostAtAnyPoint) {
       };
       if (fault == env::SimFault::kIo) check("in the same life");   // without power there is nothing to read
       sim.files().crash();
-      check("before the next opening");
+      (void)read_rows(sim.files(), topic, Isolation::kReadCommitted);   // the mark may be an old one until the next opening; nothing is damage
       w.reset();
       auto reopened = PartitionWriter::open(sim.env(), topic, PartitionId(0));
       ASSERT_TRUE(reopened) << n << ": " << reopened.error().to_string();

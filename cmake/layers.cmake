@@ -31,6 +31,7 @@ supyo_layer(lab/fault ${CORE} data/log)
 supyo_layer(lab/stack ${CORE})
 supyo_layer(lab/scenario ${CORE} ${DATA} engine/job ${CONNECT} judge/slo lab/workload lab/fault)
 supyo_layer(lab/report ${CORE} judge/slo lab/scenario)
+supyo_layer(serve/broker ${CORE} data/types data/log)
 supyo_layer(serve/http ${CORE} ${DATA} engine/runtime engine/job judge/slo lab/scenario lab/report)
 supyo_layer(cli ${CORE} ${DATA} sql/syntax sql/catalog sql/expr sql/plan engine/dataflow engine/operators engine/runtime engine/job ${CONNECT}
-            judge/slo lab/workload lab/fault lab/stack lab/scenario lab/report serve/http)
+            judge/slo lab/workload lab/fault lab/stack lab/scenario lab/report serve/broker serve/http)

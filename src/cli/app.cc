@@ -124,6 +124,7 @@ int run_command_line(int argc, char** argv) {
   add_late(app, context, result);
   add_job(app, context, result);
   add_log(app, context, result);
+  add_broker(app, context, result);
   add_gen(app, context, result);
   add_slo(app, context, result);
   add_lab(app, context, result);

@@ -58,6 +58,7 @@ void add_sql(CLI::App& app, Context& context, int& result);
 void add_explain(CLI::App& app, Context& context, int& result);
 void add_job(CLI::App& app, Context& context, int& result);
 void add_log(CLI::App& app, Context& context, int& result);
+void add_broker(CLI::App& app, Context& context, int& result);
 void add_gen(CLI::App& app, Context& context, int& result);
 void add_slo(CLI::App& app, Context& context, int& result);
 void add_lab(CLI::App& app, Context& context, int& result);

@@ -123,31 +123,47 @@ Result<SegmentCursor::Found> SegmentCursor::next(std::uint64_t limit) {
   }
 }
 
+/// What lies at the cursor, at least a head of it if the file has that. `fresh`: as it is in the file now.
+Result<std::string_view> SegmentCursor::head_bytes(bool fresh) {
+  constexpr std::size_t kWindow = 16 << 10;
+  const bool inside = position_ >= heads_from_ && position_ + FrameHead::kBytes <= heads_from_ + heads_.size();
+  if (fresh || !inside) {
+    heads_.resize(last_hop_ > 0 && last_hop_ < kWindow / 8 ? kWindow : FrameHead::kBytes);
+    heads_from_ = position_;
+    SUPYO_ASSIGN(const std::size_t n, file_->read_at(position_, heads_));
+    heads_.resize(n);
+  }
+  return std::string_view(heads_).substr(static_cast<std::size_t>(position_ - heads_from_));
+}
+
 Result<std::optional<FrameHeader>> SegmentCursor::peek_header() {
-  char bytes[sizeof(FrameHeader)];
-  SUPYO_ASSIGN(const std::size_t n, file_->read_at(position_, bytes));
-  return parse_frame_header({bytes, n}, log_, expected_);
+  SUPYO_ASSIGN(const auto head, peek_head());
+  if (!head) return std::nullopt;
+  return head->frame;
 }
 
 Result<std::optional<FrameHead>> SegmentCursor::peek_head() {
-  char bytes[FrameHead::kBytes];
-  SUPYO_ASSIGN(const std::size_t n, file_->read_at(position_, bytes));
-  const auto header = parse_frame_header({bytes, n}, log_, expected_);
-  if (!header) return std::nullopt;
-  FrameHead head{.frame = *header, .batch = {}};
-  if (header->kind != static_cast<std::uint8_t>(FrameKind::kKafka)) return head;
-  KafkaBatchHeader batch;
-  // Only the head was read: that the rest is not there is no problem of it.
-  if (n < sizeof bytes) return std::nullopt;
-  (void)parse_kafka_header({bytes + sizeof(FrameHeader), KafkaBatchHeader::kBytes}, batch);
-  if (batch.base_offset != header->base_offset || static_cast<std::int64_t>(batch.last_offset_delta) + 1 != header->count) return std::nullopt;
-  head.batch = batch;
-  return head;
+  for (const bool fresh : {false, true}) {   // what was read before may be older than what is there now
+    SUPYO_ASSIGN(const std::string_view bytes, head_bytes(fresh));
+    const auto header = parse_frame_header(bytes, log_, expected_);
+    if (!header) continue;
+    FrameHead head{.frame = *header, .batch = {}};
+    if (header->kind != static_cast<std::uint8_t>(FrameKind::kKafka)) return head;
+    if (bytes.size() < FrameHead::kBytes) continue;
+    KafkaBatchHeader batch;
+    // Only the head was read: that the rest is not there is no problem of it.
+    (void)parse_kafka_header(bytes.substr(sizeof(FrameHeader), KafkaBatchHeader::kBytes), batch);
+    if (batch.base_offset != header->base_offset || static_cast<std::int64_t>(batch.last_offset_delta) + 1 != header->count) continue;
+    head.batch = batch;
+    return head;
+  }
+  return std::nullopt;
 }
 
 void SegmentCursor::skip(const FrameHeader& header) {
   position_ += header.length;
   expected_ = Offset(header.base_offset + header.count);
+  last_hop_ = header.length;
 }
 
 Result<bool> SegmentCursor::seek(Offset offset) {

@@ -75,12 +75,17 @@ class SegmentCursor {
   /// Reads file bytes at `from` (for a search behind damage).
   Result<std::size_t> read_at(std::uint64_t from, std::span<char> out) const { return file_->read_at(from, out); }
   const LogIdentity& log() const { return log_; }
-  void forget_buffer() { buffered_ = 0; buffer_from_ = position_; }
+  void forget_buffer() {
+    buffered_ = 0;
+    buffer_from_ = position_;
+    heads_.clear();
+  }
 
  private:
   SegmentCursor(std::unique_ptr<env::File> file, std::string path, LogIdentity log, Offset base, std::size_t chunk)
       : file_(std::move(file)), path_(std::move(path)), log_(log), base_(base), expected_(base), chunk_(chunk) {}
   Status fill(std::size_t want, std::uint64_t limit);
+  Result<std::string_view> head_bytes(bool fresh);
   std::string_view buffered();
 
   std::unique_ptr<env::File> file_;
@@ -93,6 +98,9 @@ class SegmentCursor {
   FrameBuffer buffer_;
   std::uint64_t buffer_from_ = kSegmentHeaderBytes;  ///< file position of the buffer's first byte
   std::size_t buffered_ = 0;
+  std::string heads_;                 ///< file bytes from heads_from_ on, for hops over small frames: one read serves many heads
+  std::uint64_t heads_from_ = 0;
+  std::uint32_t last_hop_ = 0;        ///< length of the frame that was skipped last
   FrameView frame_;
 };
 

@@ -40,6 +40,8 @@ class Plain(threading.Thread):
             p.produce("plain", b"%d" % self.sent, partition=0, on_delivery=done(self.sent))
             self.sent += 1
             p.poll(0)
+            if self.sent % 50 == 0:
+                time.sleep(0.002)   # enough load to be killed under, little enough to be read back soon
             if self.sent - len(self.acked) > 2000:
                 p.poll(0.01)
         p.flush(60)
@@ -125,7 +127,12 @@ def main():
         plain.start()
         transactions.start()
         for _ in range(options.rounds):
-            time.sleep(rng.uniform(0.05, 0.5))
+            before, committed = len(plain.acked), len(transactions.committed)
+            for _ in deadline(30):   # killed while both work, not while they look for the broker
+                if len(plain.acked) > before + 100 and len(transactions.committed) > committed:
+                    break
+                time.sleep(0.005)
+            time.sleep(rng.uniform(0, 0.1))
             b.kill()
             b.start()
         plain.stopping = transactions.stopping = True

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -48,6 +49,14 @@ Result<broker::ServerOptions> server_options(const BrokerCommand& command) {
   return options;
 }
 
+/// A partition needs some files, a connection one: the usual 1,024 are soon gone.
+void allow_many_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;
+  files.rlim_cur = files.rlim_max;
+  [[maybe_unused]] const int done = ::setrlimit(RLIMIT_NOFILE, &files);   // refused: the limit stays what it was
+}
+
 int run_broker(Context& context, const BrokerCommand& command) {
   if (command.list_settings) {
     write_out(settings_text());
@@ -56,6 +65,7 @@ int run_broker(Context& context, const BrokerCommand& command) {
   if (command.data.empty()) return report(Error{ErrorCode::kUsage, "--data is required", "supyo broker --data DIR"});
   auto options = server_options(command);
   if (!options) return report(options.error());
+  allow_many_files();
   const TimeUs begin = context.env.clock.monotonic_us();
   auto server = broker::Server::open(context.env, std::move(*options));
   if (!server) return report(server.error());

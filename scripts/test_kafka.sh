@@ -19,3 +19,5 @@ if [ "$(cat build/kafka-venv/.stamp 2>/dev/null || true)" != "$client" ]; then
   build/kafka-venv/bin/pip install --quiet --disable-pip-version-check "$client"
   echo "$client" >build/kafka-venv/.stamp
 fi
+if [ -n "${BENCH:-}" ]; then exec build/kafka-venv/bin/python tests/kafka/bench.py; fi
+exec build/kafka-venv/bin/python tests/kafka/run.py --rounds "${ROUNDS:-30}" ${ONLY:+--only "$ONLY"}

@@ -98,9 +98,9 @@ def main():
     p.add_argument("--rate", type=int, default=1000)
     p.add_argument("--only", default="")
     args = p.parse_args()
+    broker = Broker(f"{run.WORK}-broker")   # waits until it is the only one on the machine
     shutil.rmtree(run.WORK, ignore_errors=True)
     os.makedirs(run.WORK)
-    broker = Broker(f"{run.WORK}/broker")
     try:
         broker.start()
         if args.only in ("", "speed"):

@@ -412,9 +412,9 @@ def main():
     p.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     args = p.parse_args()
     print(f"seed {args.seed}")
+    args.broker = Broker(f"{WORK}-broker")   # waits until it is the only one on the machine
     shutil.rmtree(WORK, ignore_errors=True)
     os.makedirs(WORK)
-    args.broker = Broker(f"{WORK}/broker")
     failed = 0
     try:
         args.broker.start()

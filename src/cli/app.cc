@@ -52,6 +52,8 @@ int usage_error(const CLI::ParseError& error, const CLI::App& app, int argc, cha
   message[0] = static_cast<char>(message[0] >= 'A' && message[0] <= 'Z' ? message[0] + 32 : message[0]);
   const std::vector<std::string> words = words_of(*command);
   const std::vector<std::string_view> candidates(words.begin(), words.end());
+  // A first word that is no command: say that, and not the parser's list of all that follows.
+  if (command == &app && argc > 1 && argv[1][0] != '-') message = fmt::format("there is no command {}", argv[1]);
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     // Only what the parser complained about.

@@ -124,6 +124,15 @@ TEST_F(InFolder, RunsAFile) {
   EXPECT_THAT(plan.out, HasSubstr("events"));
 }
 
+TEST(Usage, AWordThatIsNoCommandIsNamed) {
+  const Ran far = run({"frobnicate", "--data", "x"});
+  EXPECT_EQ(far.status, kUsage);
+  EXPECT_THAT(far.error, HasSubstr("there is no command frobnicate"));
+  EXPECT_THAT(far.error, HasSubstr("supyo --help"));
+  EXPECT_THAT(run({"brokr", "--data", "x"}).error, HasSubstr("did you mean broker?"));
+  EXPECT_THAT(run({"broker", "--data", "x", "--config", "foo=1"}).error, HasSubstr("--settings lists them"));
+}
+
 TEST(Reference, ConnectorsInDocsAreCurrent) {
   const std::string path = std::string(SUPYO_SOURCE_DIR) + "/docs/reference/connectors.md";
   const std::string now = catalog::connector_reference(job::connector_registry());

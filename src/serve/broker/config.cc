@@ -82,7 +82,7 @@ Status set_broker_setting(BrokerConfig& config, std::string_view key, std::strin
   for (const TopicDefault& d : kTopicDefaults)
     if (d.key == key) return log::set_topic_setting(config.topic, d.topic_key, value);
   const auto* setting = std::ranges::find(kSettings, key, &BrokerSetting::key);
-  if (setting == kSettings.end()) return fail(ErrorCode::kUnknownOption, fmt::format("the broker has no setting '{}'", key), fmt::format("did you mean {}?", nearest(key)));
+  if (setting == kSettings.end()) return fail(ErrorCode::kUnknownOption, fmt::format("the broker has no setting '{}'", key), nearest(key).empty() ? std::string("supyo broker --settings lists them") : fmt::format("did you mean {}?", nearest(key)));
   std::int64_t number = 0;
   if (value == "true" || value == "false") {
     number = value == "true" ? 1 : 0;

@@ -124,6 +124,13 @@ TEST_F(InFolder, RunsAFile) {
   EXPECT_THAT(plan.out, HasSubstr("events"));
 }
 
+TEST(Sql, AQueryThatFailsShowsNoEmptyResult) {
+  const Ran ran = run({"sql", "-e", "SELECT 1 / 0"});
+  EXPECT_EQ(ran.status, kFailed);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_THAT(ran.error, HasSubstr("division by zero"));
+}
+
 TEST(Usage, AWordThatIsNoCommandIsNamed) {
   const Ran far = run({"frobnicate", "--data", "x"});
   EXPECT_EQ(far.status, kUsage);

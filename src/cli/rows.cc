@@ -247,4 +247,12 @@ void RowPrinter::finish(DurationUs took_us) {
   write_out(out);
 }
 
+void RowPrinter::give_up() {
+  const std::lock_guard lock(mutex_);
+  if (!append_only_ || held_.empty()) return;
+  std::string out;
+  flush_held(out);
+  write_out(out);
+}
+
 }  // namespace supyo::cli

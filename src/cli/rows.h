@@ -36,6 +36,8 @@ class RowPrinter {
   void tick();
   /// Prints what is still held. `took_us` is shown beside the row count; below 0: no count at all.
   void finish(DurationUs took_us);
+  /// Instead of finish() after an error: rows that had come are shown, a result that is not whole is not, and nothing claims to be a count.
+  void give_up();
   std::uint64_t rows() const { return count_; }
 
  private:

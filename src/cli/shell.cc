@@ -95,8 +95,11 @@ Status Shell::run_job(const plan::Job& job) {
   drive_options.tick = [&] { printer.tick(); };
   SUPYO_ASSIGN(const auto runner, engine_->start(job, [&](const BatchPtr& batch) { return printer.add(*batch); }));
   const auto result = drive(context_, *runner, drive_options);
+  if (!result) {
+    printer.give_up();
+    return fail(result.error());
+  }
   printer.finish(context_.env.clock.monotonic_us() - begin);
-  if (!result) return fail(result.error());
   tell_what_is_missing(runner->stats());
   return ok();
 }

@@ -316,6 +316,47 @@ def test_upsert(_):
     check(j.end() == 0, "stopped")
 
 
+def test_upsert_source(_):
+    """A topic in which the last record of a key wins: counted, and taken back when the key is deleted."""
+    create("users", 2)
+    create("regions", 1)
+    write_job("upsert-source", table("s", "users", "id BIGINT, region STRING, PRIMARY KEY (id) NOT ENFORCED", connector="upsert-kafka", format=None, key_format="json", value_format="json")
+              + table("o", "regions", "region STRING, n BIGINT, PRIMARY KEY (region) NOT ENFORCED", connector="upsert-kafka", format=None, key_format="json", value_format="json")
+              + "INSERT INTO o SELECT region, COUNT(*) FROM s GROUP BY region;")
+    j = Job("upsert-source", f"{WORK}/upsert-source-state")
+    p = Producer({"bootstrap.servers": ADDRESS, "log_level": 0})
+    truth = {}
+    chance = random.Random(7)
+    for step in range(6):
+        for _ in range(300):
+            user = chance.randrange(60)
+            key = json.dumps({"id": user}).encode()
+            if chance.random() < 0.2:
+                truth.pop(user, None)
+                p.produce("users", None, key, partition=user % 2)
+            else:
+                truth[user] = f"r{chance.randrange(5)}"
+                p.produce("users", json.dumps({"id": user, "region": truth[user]}).encode(), key, partition=user % 2)
+        p.flush(30)
+        if step in (2, 4):
+            j.kill()
+            j = Job("upsert-source", f"{WORK}/upsert-source-state")
+        time.sleep(0.3)
+    want = {r: n for r, n in collections.Counter(truth.values()).items()}
+
+    def last():
+        found = {}
+        for _, _, key, value in read("regions"):
+            region = json.loads(key)["region"]
+            if value is None:
+                found.pop(region, None)
+            else:
+                found[region] = json.loads(value)["n"]
+        return found
+    until("the last counts", lambda: last() == want)
+    check(j.end() == 0, "stopped")
+
+
 class Feeder(threading.Thread):
     """Sends events all the time, so that a kill meets the job in the middle of an epoch."""
 

@@ -25,9 +25,10 @@ Result<std::shared_ptr<dataflow::Source>> make_kafka_source(const catalog::Sourc
 /// an outcome that is not known is looked up (docs/design/kafka-sink.md). At least once: sent as they come, acknowledged before the epoch is final.
 Result<std::shared_ptr<dataflow::Sink>> make_kafka_sink(const catalog::SinkRequest& request, const env::Env& env);
 
-/// 'connector' = 'upsert-kafka', a sink only so far: the last record of a key wins. The primary key is the record's key; a deleted row is a record without
-/// value. Guarantees as above.
+/// 'connector' = 'upsert-kafka': the last record of a key wins. The primary key is the record's key; a deleted row is a record without value.
+/// Source: read from the start; batches hold +U rows and, for records without value, -D rows with nothing but the key. Guarantees as above.
 catalog::ConnectorDescriptor upsert_kafka_descriptor();
+Result<std::shared_ptr<dataflow::Source>> make_upsert_kafka_source(const catalog::SourceRequest& request, const env::Env& env);
 Result<std::shared_ptr<dataflow::Sink>> make_upsert_kafka_sink(const catalog::SinkRequest& request, const env::Env& env);
 
 /// "librdkafka 2.12.1", and what an older one lacks.

@@ -40,14 +40,20 @@ class RecordEncoder {
     const Batch keys = project(batch, config_->key_positions);
     for (std::size_t row = 0; row < batch.rows; ++row) {
       const RowKind kind = batch.kind(row);
-      if (config_->upsert && kind == RowKind::kUpdateBefore) continue;   // the row after it has the same key
+      // What takes a row back deletes its key, unless the row that replaces it follows (a filter may have kept that one away).
+      const bool gone = config_->upsert && is_retraction(kind);
       std::optional<std::string_view> key, value;
       if (key_) {
         key_text_.clear();
         key_->encode(keys, row, key_text_);
         key = key_text_;
       }
-      if (!(config_->upsert && kind == RowKind::kDelete)) {
+      if (gone && row + 1 < batch.rows && batch.kind(row + 1) == RowKind::kUpdateAfter) {
+        next_key_text_.clear();
+        key_->encode(keys, row + 1, next_key_text_);
+        if (next_key_text_ == key_text_) continue;
+      }
+      if (!gone) {
         value_text_.clear();
         value_->encode(values, row, value_text_);
         value = value_text_;
@@ -73,7 +79,7 @@ class RecordEncoder {
 
   const StreamSinkConfig* config_;
   std::unique_ptr<formats::Encoder> value_, key_;
-  std::string key_text_, value_text_;
+  std::string key_text_, next_key_text_, value_text_;
 };
 
 // ---- exactly once ----
@@ -312,24 +318,27 @@ Result<std::shared_ptr<dataflow::Sink>> make_kafka_sink(const catalog::SinkReque
 catalog::ConnectorDescriptor upsert_kafka_descriptor() {
   catalog::ConnectorDescriptor d;
   d.name = "upsert-kafka";
-  constexpr std::string_view kNotOfASink[] = {"topic-pattern", "key.fields", "sink.partitions", "sink.retention", "properties.group.id", "properties.auto.offset.reset", "properties.isolation.level"};
+  constexpr std::string_view kNotByKey[] = {"topic-pattern", "key.fields", "sink.partitions", "sink.retention"};
   for (catalog::OptionSpec& o : stream_descriptor().options) {
-    if (o.key.starts_with("scan.") || std::ranges::find(kNotOfASink, o.key) != std::end(kNotOfASink)) continue;
+    if (o.key.starts_with("scan.startup.") || std::ranges::find(kNotByKey, o.key) != std::end(kNotByKey)) continue;
     o.required = o.key == "topic" || o.key == "properties.bootstrap.servers" || o.key == "key.format" || o.key == "value.format";
     d.options.push_back(std::move(o));
   }
-  d.sink = d.needs_format = true;
-  d.accepts = ChangelogMode::kUpsert;
+  using K = catalog::OptionSpec::Kind;
+  d.options.push_back({.key = "sink.buffer-flush.max-rows", .kind = K::kInteger, .help = "accepted; records are sent epoch by epoch"});
+  d.options.push_back({.key = "sink.buffer-flush.interval", .kind = K::kDuration, .help = "accepted; records are sent epoch by epoch"});
+  d.source = d.sink = d.needs_format = true;
+  d.produces = d.accepts = ChangelogMode::kUpsert;
   d.guarantee = DeliveryGuarantee::kExactlyOnce;
-  d.metadata = {{"timestamp", Type::timestamp_ltz(3).not_null()}};
-  d.help = "a topic in which the last record of a key wins: sink on brokers";
+  d.metadata = stream_descriptor().metadata;
+  d.help = "a topic in which the last record of a key wins, on brokers";
   return d;
 }
 
 Result<std::shared_ptr<dataflow::Sink>> make_upsert_kafka_sink(const catalog::SinkRequest& request, const env::Env& env) {
   (void)env;
   if (is_embedded_log(request.table.options))
-    return fail(ErrorCode::kUnsupported, fmt::format("table '{}': 'upsert-kafka' on an embedded log", request.table.path.name), "it writes to brokers");
+    return fail(ErrorCode::kUnsupported, fmt::format("table '{}': 'upsert-kafka' on an embedded log", request.table.path.name), "serve the log with `supyo broker --data DIR` and name its address");
   catalog::SinkRequest with_key = request;
   with_key.table.options["key.fields"] = fmt::format("{}", fmt::join(request.table.primary_key, ";"));
   if (request.table.primary_key.empty())

@@ -8,6 +8,7 @@
 #include "connect/kafka/client.h"
 #include "connect/kafka/kafka.h"
 #include "connect/kafka/record_decoder.h"
+#include "connect/stream/stream.h"
 #include "connect/stream/stream_options.h"
 #include "core/base/bytes.h"
 
@@ -431,15 +432,34 @@ class KafkaSource final : public dataflow::Source {
 
 }  // namespace
 
-Result<std::shared_ptr<dataflow::Source>> make_kafka_source(const catalog::SourceRequest& request, const env::Env& env) {
-  (void)env;
-  SUPYO_ASSIGN(StreamSourceConfig config, stream_source_config(request));
+namespace {
+
+Result<std::shared_ptr<dataflow::Source>> checked(StreamSourceConfig config) {
   SUPYO_TRY(RecordDecoder::make(config));   // checked before the job starts
   if (!config.where.topic_pattern.empty()) {
     const RE2 pattern(config.where.topic_pattern, RE2::Quiet);
     if (!pattern.ok()) return fail(ErrorCode::kBadOptionValue, fmt::format("table '{}': 'topic-pattern' is no regular expression: {}", config.table, pattern.error()));
   }
   return std::make_shared<KafkaSource>(std::move(config));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<dataflow::Source>> make_kafka_source(const catalog::SourceRequest& request, const env::Env& env) {
+  (void)env;
+  SUPYO_ASSIGN(StreamSourceConfig config, stream_source_config(request));
+  return checked(std::move(config));
+}
+
+Result<std::shared_ptr<dataflow::Source>> make_upsert_kafka_source(const catalog::SourceRequest& request, const env::Env& env) {
+  (void)env;
+  if (is_embedded_log(request.table.options))
+    return fail(ErrorCode::kUnsupported, fmt::format("table '{}': 'upsert-kafka' on an embedded log", request.table.path.name), "serve the log with `supyo broker --data DIR` and name its address");
+  catalog::SourceRequest from_start = request;
+  from_start.table.options["key.fields"] = fmt::format("{}", fmt::join(request.table.primary_key, ";"));
+  from_start.table.options["scan.startup.mode"] = "earliest-offset";
+  SUPYO_ASSIGN(StreamSourceConfig config, stream_source_config(from_start, true));
+  return checked(std::move(config));
 }
 
 }  // namespace supyo::connect

@@ -35,6 +35,7 @@ struct Collected : dataflow::SourceOutput {
     for (std::size_t row = 0; row < b.batch->rows; ++row) {
       std::string text;
       for (const auto& c : b.batch->columns) text += (text.empty() ? "" : "|") + value_at(*c, row).to_string();
+      if (b.batch->kind(row) != RowKind::kInsert) text = fmt::format("{} {}", row_kind_text(b.batch->kind(row)), text);
       rows.push_back(text);
       positions.push_back(b.position_of(row));
     }
@@ -242,6 +243,35 @@ TEST_F(KafkaTest, ColumnsOfTheKey) {
   EXPECT_EQ(out.dead_records.size(), 2U);
 }
 
+TEST_F(KafkaTest, AnUpsertTopicGivesUpdatesAndDeletesInOrder) {
+  create("t", 1);
+  put("t", 0, R"({"id":1,"name":"a"})", R"({"id":1})");
+  put("t", 0, std::nullopt, R"({"id":1})");
+  put("t", 0, R"({"id":1,"name":"b"})", R"({"id":1})");
+  put("t", 0, R"({"id":2,"name":"c"})");                       // no key
+  put("t", 0, "not json", R"({"id":3})");
+  put("t", 0, std::nullopt, "not json");
+  put("t", 0, std::nullopt, R"({"id":9})");
+  for (const std::string include : {"ALL", "EXCEPT_KEY"}) {
+    auto t = table("t", bounded());
+    t.options["connector"] = "upsert-kafka";
+    t.options["key.format"] = "json";
+    t.options["value.fields-include"] = include;
+    t.options.erase("scan.startup.mode");
+    t.primary_key = {"id"};
+    auto source = make_upsert_kafka_source({.table = t, .columns = {0, 1, 2}, .base_directory = {}}, real_.env());
+    ASSERT_TRUE(source) << source.error().to_string();
+    auto r = (*source)->open((*source)->splits().value(), real_.env());
+    ASSERT_TRUE(r) << r.error().to_string();
+    Collected out;
+    ASSERT_TRUE(drain(**r, out));
+    const std::string at = "1970-01-01 00:00:05.000";
+    EXPECT_THAT(out.rows, ElementsAre(HasSubstr("+U 1|a|" + at), HasSubstr("-D 1|NULL|" + at), HasSubstr("+U 1|b|"), HasSubstr("-D 9|NULL|"))) << include;
+    EXPECT_THAT(out.positions, ElementsAre("t/0@0", "t/0@1", "t/0@2", "t/0@6"));
+    EXPECT_THAT(out.dead_records, ElementsAre(HasSubstr("t/0@3: the record has no key"), HasSubstr("t/0@4"), HasSubstr("t/0@5")));
+  }
+}
+
 TEST_F(KafkaTest, NoTopicAndNoGroupAreErrors) {
   create("t", 1);
   if (rd_kafka_version() >= 0x020c0000) {   // the mock brokers of older ones create topics, whatever the client says
@@ -400,14 +430,16 @@ TEST_F(KafkaTest, UpsertsAreKeyedAndDeletesAreTombstones) {
   add(RowKind::kUpdateBefore, 1);
   add(RowKind::kUpdateAfter, 1);
   add(RowKind::kDelete, 1);
+  add(RowKind::kInsert, 2);
+  add(RowKind::kUpdateBefore, 2);   // what replaced it was filtered away
   ASSERT_TRUE(j.writer->write(b.finish(), Epoch(1)));
   ASSERT_TRUE(commit(j, Epoch(1), prepare(j, Epoch(1)).value()));
   Collected out;
   auto r = reader(table("out", bounded()), {0});
   ASSERT_TRUE(r);
   ASSERT_TRUE(drain(**r, out));
-  EXPECT_THAT(out.rows, ElementsAre("1", "1"));
-  EXPECT_THAT(out.dead_records, ElementsAre(HasSubstr("out/0@2: the record has no value")));
+  EXPECT_THAT(out.rows, ElementsAre("1", "1", "2"));
+  EXPECT_THAT(out.dead_records, ElementsAre(HasSubstr("out/0@2: the record has no value"), HasSubstr("out/0@4: the record has no value")));
 }
 
 TEST_F(KafkaTest, PinnedSettingsAreKnownToTheClient) {

@@ -79,44 +79,80 @@ void RecordDecoder::keep_common() {
 }
 
 Status RecordDecoder::decode(const Partition& from, std::span<const rd_kafka_message_t* const> records, TimeUs now_us, dataflow::SourceOutput& out) {
-  with_value_.clear();
-  for (const auto* m : records) {
-    if (m->payload != nullptr) {
-      with_value_.push_back(m);
-      continue;
+  // Runs of records with a value, and of those without one.
+  for (std::size_t i = 0; i < records.size();) {
+    const bool tombstones = records[i]->payload == nullptr;
+    run_.clear();
+    for (; i < records.size() && (records[i]->payload == nullptr) == tombstones; ++i) {
+      if (config_.upsert && records[i]->key == nullptr) SUPYO_TRY(dead(from, *records[i], "the record has no key", now_us, out));
+      else if (tombstones && !config_.upsert) SUPYO_TRY(dead(from, *records[i], "the record has no value (a tombstone)", now_us, out));
+      else run_.push_back(records[i]);
     }
-    SUPYO_TRY(out.dead({.split = from.index, .position = fmt::format("{}@{}", from.id, m->offset), .field = {}, .reason = "the record has no value (a tombstone)", .raw = {}, .produce_us = timestamp_of(m, now_us)}));
+    if (!run_.empty()) SUPYO_TRY(tombstones ? decode_deletes(from, now_us, out) : decode_values(from, now_us, out));
   }
-  if (with_value_.empty()) return ok();
+  return ok();
+}
+
+Status RecordDecoder::dead(const Partition& from, const rd_kafka_message_t& m, std::string reason, TimeUs now_us, dataflow::SourceOutput& out) {
+  return out.dead({.split = from.index, .position = fmt::format("{}@{}", from.id, m.offset), .field = {}, .reason = std::move(reason), .raw = {}, .produce_us = timestamp_of(&m, now_us)});
+}
+
+Status RecordDecoder::decode_values(const Partition& from, TimeUs now_us, dataflow::SourceOutput& out) {
   Part& value = value_.front();
-  SUPYO_TRY(decode_part(value, false, from, with_value_, out));
-  if (!key_.empty()) {
-    SUPYO_TRY(decode_part(key_.front(), true, from, with_value_, out));
+  SUPYO_TRY(decode_part(value, false, from, run_, out));
+  const bool with_key = !key_.empty() && !config_.key_in_value;
+  if (with_key) {
+    SUPYO_TRY(decode_part(key_.front(), true, from, run_, out));
     keep_common();
   }
   if (value.batch == nullptr) return ok();
-
-  auto offsets = std::make_shared<std::vector<std::int64_t>>();
-  offsets->reserve(value.good.size());
-  std::vector<TimeUs> produce;
-  produce.reserve(value.good.size());
-  for (std::size_t row = 0; row < value.good.size(); ++row) {
-    const auto* m = with_value_[value.good[row]];
-    with_value_[row] = m;   // from here on: the record of each row
-    offsets->push_back(m->offset);
-    produce.push_back(timestamp_of(m, now_us));
-  }
-  BatchPtr batch = value.batch;
-  if (!config_.metadata.empty() || !key_.empty()) {
-    auto whole = std::make_shared<Batch>();
-    whole->rows = batch->rows;
-    whole->columns.resize(config_.width);
-    for (std::size_t c = 0; c < batch->columns.size(); ++c) whole->columns[config_.value_positions[c]] = batch->columns[c];
+  if (config_.metadata.empty() && !with_key && !config_.upsert) return emit(std::move(value.batch), value.good, from, now_us, out);
+  auto whole = std::make_shared<Batch>();
+  whole->rows = value.batch->rows;
+  whole->columns.resize(config_.width);
+  for (std::size_t c = 0; c < value.batch->columns.size(); ++c) whole->columns[config_.value_positions[c]] = value.batch->columns[c];
+  if (with_key)
     for (std::size_t c = 0; c < config_.key_columns.size(); ++c) whole->columns[config_.key_positions[c]] = key_.front().batch->columns[c];
-    for (const MetadataColumn& m : config_.metadata) whole->columns[m.position] = metadata_column(m, from, std::span(with_value_).first(batch->rows));
-    batch = std::move(whole);
-  }
   value.batch.reset();
+  return add_metadata_and_emit(std::move(whole), RowKind::kUpdateAfter, value.good, from, now_us, out);
+}
+
+/// Rows that hold their key, and nulls.
+Status RecordDecoder::decode_deletes(const Partition& from, TimeUs now_us, dataflow::SourceOutput& out) {
+  Part& key = key_.front();
+  SUPYO_TRY(decode_part(key, true, from, run_, out));
+  if (key.batch == nullptr) return ok();
+  auto whole = std::make_shared<Batch>();
+  whole->rows = key.batch->rows;
+  whole->columns.resize(config_.width);
+  for (std::size_t c = 0; c < config_.value_columns.size(); ++c) {
+    ColumnBuilder nulls(config_.value_schema[config_.value_columns[c]].type, whole->rows);
+    for (std::size_t row = 0; row < whole->rows; ++row) nulls.append_null();
+    whole->columns[config_.value_positions[c]] = nulls.finish();
+  }
+  for (std::size_t c = 0; c < config_.key_columns.size(); ++c) whole->columns[config_.key_positions[c]] = key.batch->columns[c];
+  key.batch.reset();
+  return add_metadata_and_emit(std::move(whole), RowKind::kDelete, key.good, from, now_us, out);
+}
+
+Status RecordDecoder::add_metadata_and_emit(std::shared_ptr<Batch> batch, RowKind kind, const std::vector<std::uint32_t>& good, const Partition& from, TimeUs now_us, dataflow::SourceOutput& out) {
+  if (config_.upsert) batch->kinds.assign(batch->rows, kind);
+  rows_.clear();
+  for (const std::uint32_t record : good) rows_.push_back(run_[record]);
+  for (const MetadataColumn& m : config_.metadata) batch->columns[m.position] = metadata_column(m, from, rows_);
+  return emit(std::move(batch), good, from, now_us, out);
+}
+
+/// `good`: the record in run_ of each row.
+Status RecordDecoder::emit(BatchPtr batch, const std::vector<std::uint32_t>& good, const Partition& from, TimeUs now_us, dataflow::SourceOutput& out) {
+  auto offsets = std::make_shared<std::vector<std::int64_t>>();
+  offsets->reserve(good.size());
+  std::vector<TimeUs> produce;
+  produce.reserve(good.size());
+  for (const std::uint32_t record : good) {
+    offsets->push_back(run_[record]->offset);
+    produce.push_back(timestamp_of(run_[record], now_us));
+  }
   dataflow::SourceBatch b{.split = from.index, .batch = std::move(batch), .produce_us = std::move(produce)};
   b.position_of = [id = from.id, offsets = std::move(offsets)](std::size_t row) { return fmt::format("{}@{}", id, (*offsets)[row]); };
   return out.emit(std::move(b));

@@ -222,7 +222,7 @@ catalog::ConnectorDescriptor stream_descriptor() {
   return d;
 }
 
-Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& request) {
+Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& request, bool upsert) {
   const catalog::TableDefinition& table = request.table;
   StreamSourceConfig c;
   SUPYO_ASSIGN(c.where, location(table, request.base_directory));
@@ -244,13 +244,15 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
   SUPYO_ASSIGN(const KeyColumns key, key_columns(table, schema));
   if (key.except && embedded && !key.names.empty()) return fail(ErrorCode::kUnsupported, fmt::format("table '{}': the embedded log's source does not read keys", table.path.name), "use 'value.fields-include' = 'ALL'");
   c.key_format = key_format(table.options, c.format);
+  c.upsert = upsert;
+  c.key_in_value = !key.except;
   std::map<std::string, std::size_t> value_index, key_index;
   for (const auto& column : table.columns) {
     if (column.kind != catalog::ColumnDefinition::Kind::kPhysical) continue;
-    if (key.except && key.has(column.name)) {
+    if ((key.except || upsert) && key.has(column.name)) {
       key_index[column.name] = c.key_schema.size();
       c.key_schema.add(key.field(column.name), column.type);
-      continue;
+      if (key.except) continue;
     }
     value_index[column.name] = c.value_schema.size();
     c.value_schema.add(column.name, column.type);
@@ -261,10 +263,11 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
     if (const auto value = value_index.find(field.name); value != value_index.end()) {
       c.value_columns.push_back(value->second);
       c.value_positions.push_back(position);
-    } else if (const auto in_key = key_index.find(field.name); in_key != key_index.end()) {
+    }
+    if (const auto in_key = key_index.find(field.name); in_key != key_index.end()) {
       c.key_columns.push_back(in_key->second);
       c.key_positions.push_back(position);
-    } else {
+    } else if (!value_index.contains(field.name)) {
       SUPYO_ASSIGN(const StreamMetadata what, metadata_kind(definition(table, field.name)));
       if (what == StreamMetadata::kLeaderEpoch && embedded) return fail(ErrorCode::kUnsupported, fmt::format("column '{}': an embedded log has no leader epochs", field.name));
       c.metadata.push_back({position, what, field.type});

@@ -62,6 +62,8 @@ struct StreamSourceConfig {
   Schema key_schema;               ///< columns that are in the record's key (value.fields-include = EXCEPT_KEY); often empty
   std::vector<std::size_t> key_columns;       ///< of key_schema, those to decode
   std::vector<std::size_t> key_positions;     ///< where each goes in the batch
+  bool upsert = false;             ///< 'upsert-kafka': a record replaces the one before with its key; without a value it deletes it
+  bool key_in_value = false;       ///< the value holds the key's columns, too: only deletes need the key
 };
 
 enum class SinkPartitioner : std::uint8_t { kDefault, kFixed, kRoundRobin };
@@ -97,7 +99,8 @@ struct ClientProperty {
 };
 std::span<const ClientProperty> client_property_list();
 
-Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& request);
+/// `upsert`: 'upsert-kafka', whose 'key.fields' are the primary key.
+Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& request, bool upsert = false);
 Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request);
 
 /// "partition:0,offset:42;partition:1,offset:300", as Flink writes it.

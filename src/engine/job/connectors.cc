@@ -40,7 +40,7 @@ const std::map<std::string, Connector>& connectors() {
     add(m, {connect::stream_descriptor(),
             [](S r, C c) -> SourceResult { return connect::is_embedded_log(r.table.options) ? connect::make_stream_source(r, c.env) : connect::make_kafka_source(r, c.env); },
             [](K r, C c) -> SinkResult { return connect::is_embedded_log(r.table.options) ? connect::make_stream_sink(r, c.env) : connect::make_kafka_sink(r, c.env); }});
-    add(m, {connect::upsert_kafka_descriptor(), nullptr, [](K r, C c) -> SinkResult { return connect::make_upsert_kafka_sink(r, c.env); }});
+    add(m, {connect::upsert_kafka_descriptor(), [](S r, C c) -> SourceResult { return connect::make_upsert_kafka_source(r, c.env); }, [](K r, C c) -> SinkResult { return connect::make_upsert_kafka_sink(r, c.env); }});
     add(m, {connect::iceberg_descriptor(), [](S r, C c) -> SourceResult { return connect::make_iceberg_source(r, c.env); },
             [](K r, C c) -> SinkResult { return connect::make_iceberg_sink(r, c.env); }});
     return m;

@@ -7,6 +7,7 @@
 #include "engine/job/computed_source.h"
 #include "engine/job/not_null_sink.h"
 #include "engine/operators/calc.h"
+#include "engine/operators/changelog_normalize.h"
 #include "engine/operators/group_aggregate.h"
 #include "engine/operators/limit.h"
 #include "engine/operators/over_lag.h"
@@ -82,6 +83,10 @@ class Builder {
       SUPYO_ASSIGN(node.dead_sink, system_sink(s.table.path, "$dead", dataflow::dead_schema()));
     }
     return Kind(std::move(node));
+  }
+
+  Result<Kind> make(const plan::ChangelogNormalize& n) {
+    return op(ops::make_changelog_normalize({.input = input(), .keys = n.keys, .update_before = n.emit_update_before}));
   }
 
   Result<Kind> make(const plan::Calc& c) {

@@ -117,7 +117,7 @@ Status SourceTask::take_rows(SourceBatch raw) {
   return main_.rows(stamp(batch, split));
 }
 
-/// Rows with a null where none may be become dead records; the others stay. The row time may never be null.
+/// Rows with a null where none may be become dead records; the others stay. The row time may never be null. (A delete brings only its key.)
 Result<SourceBatch> SourceTask::without_nulls(SourceBatch batch) {
   const Batch& b = *batch.batch;
   const auto must = [&](std::size_t c) {
@@ -127,7 +127,7 @@ Result<SourceBatch> SourceTask::without_nulls(SourceBatch batch) {
   for (std::size_t c = 0; c < b.columns.size(); ++c) {
     if (!must(c) || !b.columns[c]->has_nulls()) continue;
     for (std::size_t row = 0; row < b.rows; ++row) {
-      if (!b.columns[c]->is_null(row) || (!bad.empty() && bad[row] != 0)) continue;
+      if (!b.columns[c]->is_null(row) || (!bad.empty() && bad[row] != 0) || b.kind(row) == RowKind::kDelete) continue;
       if (bad.empty()) bad.resize(b.rows);
       bad[row] = 1;
       SUPYO_TRY(null_record(batch, row, c));
@@ -162,12 +162,21 @@ std::shared_ptr<Batch> SourceTask::stamp(const SourceBatch& batch, SplitProgress
   std::span<const TimeUs> event = batch.produce_us;
   std::uint64_t behind = 0;
   if (source_.watermark) {
-    event = out->columns[source_.watermark->column]->values<TimeUs>();
+    const Column& time = *out->columns[source_.watermark->column];
+    event = time.values<TimeUs>();
+    const bool nulls = time.has_nulls();
+    if (nulls) {   // deletes that bring only their key: as old as when they were produced, and no watermark follows from them
+      own_event_us_.assign(event.begin(), event.end());
+      for (std::size_t i = 0; i < n; ++i)
+        if (time.is_null(i)) own_event_us_[i] = batch.produce_us[i];
+      event = own_event_us_;
+    }
     const bool edge = source_.watermark->edge;
     if (edge) out->edge_watermarks.resize(n);
     TimeUs w = split.watermark_us;
     for (std::size_t i = 0; i < n; ++i) {
       if (edge) out->edge_watermarks[i] = w;
+      if (nulls && time.is_null(i)) continue;
       behind += event[i] < w ? 1U : 0U;
       w = std::max(w, minus_bound(event[i], source_.watermark->bound_us));
     }

@@ -118,8 +118,11 @@ class Builder {
 
   void gather_scans(const LogicalPtr& node) {
     for (const LogicalPtr& input : node->inputs) gather_scans(input);
-    const auto* s = node->as<LogicalScan>();
-    if (s == nullptr) return;
+    const auto* found = node->as<LogicalScan>();
+    if (found == nullptr) return;
+    LogicalScan with_key = *found;
+    if (is_upsert(*found)) read_key(with_key);
+    const LogicalScan* s = &with_key;
     auto [it, fresh] = scans_.try_emplace(scan_key(*s), SharedScan{*s, {}});
     SharedScan& shared = it->second;
     const auto read = reads_.find(s->id);
@@ -137,6 +140,22 @@ class Builder {
     }
   }
 
+  /// Rows that replace each other by key are told apart by all of it, whatever the query reads.
+  static void read_key(LogicalScan& s) {
+    const Schema schema = s.table.schema();
+    std::vector<std::size_t> keys;
+    for (const std::string& name : s.table.primary_key) keys.push_back(*schema.find(name));
+    const std::vector<std::size_t> before = s.columns;
+    merge(s.columns, keys);
+    if (!s.row_time) return;
+    if (s.computed_row_time) {
+      s.computed_row_time = expr::remap_columns(s.computed_row_time, places(before, s.columns));
+      s.row_time->column = s.columns.size();
+    } else {
+      s.row_time->column = places({before[s.row_time->column]}, s.columns).front();
+    }
+  }
+
   static void merge(std::vector<std::size_t>& into, const std::vector<std::size_t>& more) {
     into.insert(into.end(), more.begin(), more.end());
     std::ranges::sort(into);
@@ -151,8 +170,11 @@ class Builder {
   Result<Built> scan(const LogicalScan& s) {
     const SharedScan& shared = scans_.at(scan_key(s));
     const LogicalScan& all = shared.scan;
+    const bool upsert = is_upsert(all);
+    if (upsert && all.table.primary_key.empty())
+      return fail(ErrorCode::kInvalidQuery, fmt::format("table `{}`: connector '{}' needs a primary key to read by", all.table.path.name, all.table.connector()), "PRIMARY KEY (..) NOT ENFORCED");
     PhysicalNode node;
-    Scan op{.table = all.table, .columns = all.columns, .computed_row_time = all.computed_row_time, .row_time = all.row_time, .not_null = {}};
+    Scan op{.table = all.table, .columns = all.columns, .computed_row_time = all.computed_row_time, .row_time = all.row_time, .not_null = {}, .upsert = upsert};
     const Schema schema = all.table.schema();
     for (const std::size_t c : all.columns) {
       node.output.add(schema[c].name, schema[c].type);
@@ -163,11 +185,24 @@ class Builder {
       op.not_null.push_back(false);
     }
     if (op.row_time) op.not_null[op.row_time->column] = true;
+    std::vector<std::size_t> keys;
+    for (const std::string& name : upsert ? all.table.primary_key : std::vector<std::string>()) keys.push_back(places({*schema.find(name)}, all.columns).front());
+    for (const std::size_t k : keys) op.not_null[k] = true;
     node.op = std::move(op);
     Built out{.node = 0, .map = places(s.columns, all.columns)};
     if (s.computed_row_time) out.map.push_back(all.columns.size());
     out.node = add(std::move(node));
+    if (upsert) {
+      PhysicalNode normalize = unary(ChangelogNormalize{.keys = keys}, out.node, plan_.nodes[out.node].output);
+      partition(normalize, keys);
+      out.node = add(std::move(normalize));
+    }
     return out;
+  }
+
+  bool is_upsert(const LogicalScan& s) const {
+    const catalog::ConnectorDescriptor* c = connectors_.find(s.table.connector());
+    return c != nullptr && c->produces == ChangelogMode::kUpsert;
   }
 
   // ---- operators
@@ -300,7 +335,7 @@ class Builder {
         return fail_at(call.position, ErrorCode::kUnsupported, fmt::format("{} over window_start, window_end or window_time is not supported", call.function),
                        "they are the same for all rows of the window: use them in SELECT beside the aggregate");
     }
-    SUPYO_ASSIGN(op.calls, calls_of(calls, *stripped.node, false));
+    SUPYO_ASSIGN(op.calls, calls_of(calls, *stripped.node, !plan_.nodes[input].changes.append_only()));
     for (std::size_t i = 0; i < a.calls.size(); ++i) output.add(node->columns[a.keys.size() + i].name, node->columns[a.keys.size() + i].type);
     for (std::size_t i = 0; i < a.keys.size(); ++i) {
       if (!is_mark(out.map[i])) continue;
@@ -320,6 +355,9 @@ class Builder {
 
   Result<Built> make(const LogicalPtr& node, const LogicalOver& o) {
     SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    if (!plan_.nodes[input].changes.append_only())
+      return fail(ErrorCode::kUnsupported, fmt::format("OVER over rows that are updated ({}) is not supported", plan_.nodes[input].changes.to_string()),
+                     "apply it to a table of inserts, before rows are aggregated or replaced by key");
     PhysicalNode made = unary(Over{o.keys, o.time_column, o.calls}, input, schema_of(*node));
     partition(made, o.keys);
     made.late_tables = node->input()->late_tables;

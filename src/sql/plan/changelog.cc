@@ -19,7 +19,8 @@ Status check_sink(const PhysicalPlan& plan, const SinkWish& wish) {
   const PhysicalNode& node = plan.nodes[wish.node];
   const Sink& sink = *node.as<Sink>();
   const ChangelogMode mode = node.changes.mode();
-  const bool fits = mode == ChangelogMode::kAppend || wish.accepts == ChangelogMode::kRetract || (mode == ChangelogMode::kUpsert && wish.accepts == ChangelogMode::kUpsert);
+  // A sink by key takes -U as well, as a delete: below a filter it may be all that comes of an update.
+  const bool fits = mode == ChangelogMode::kAppend || wish.accepts == ChangelogMode::kRetract || (wish.accepts == ChangelogMode::kUpsert && is_key(node.upsert_key, sink.primary_key));
   if (fits) return ok();
   const PhysicalNode* maker = updating_operator(plan.nodes, wish.node);
   const std::string name = sink.table ? sink.table->path.name : "the console";
@@ -59,6 +60,8 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
     in.update_before |= nodes[i].changes.update_before;
     in.remove |= nodes[i].changes.remove;
   }
+  if (const auto* s = node.as<Scan>()) return {.update = s->upsert, .update_before = false, .remove = s->upsert};
+  if (const auto* n = node.as<ChangelogNormalize>()) return {.update = true, .update_before = n->emit_update_before, .remove = true};
   if (const auto* g = node.as<GroupAggregate>()) {
     Changes out;
     out.update = !g->calls.empty();
@@ -77,6 +80,7 @@ std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, 
     return out;
   };
   if (const auto* g = node.as<GroupAggregate>()) return first(g->keys.size());
+  if (const auto* n = node.as<ChangelogNormalize>()) return n->keys;
   if (const auto* w = node.as<WindowAggregate>()) {
     std::vector<std::size_t> key = first(w->keys.size());
     for (std::size_t i = 0; i < w->window_columns.size(); ++i)
@@ -110,9 +114,10 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
   for (NodeIndex i = nodes.size(); i-- > 0;) {
     PhysicalNode& n = nodes[i];
     if (auto* g = std::get_if<GroupAggregate>(&n.op)) g->emit_update_before = before[i];
+    if (auto* c = std::get_if<ChangelogNormalize>(&n.op)) c->emit_update_before = before[i];
     const auto* calc = n.as<Calc>();
     // A filter must see -U, or a row that no longer passes would stay; an aggregation and a sort take rows back whole.
-    const bool needs = n.as<GroupAggregate>() || n.as<Sort>() || (calc != nullptr && calc->filter) || before[i];
+    const bool needs = n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Sort>() || (calc != nullptr && calc->filter) || before[i];
     for (const NodeIndex in : n.inputs) before[in] = before[in] || needs;
   }
   for (PhysicalNode& n : nodes) n.changes = changes_of(n, nodes);

@@ -61,6 +61,7 @@ struct Describe {
     if (!not_null.empty()) text += fmt::format(", not-null=[{}]", fmt::join(not_null, ", "));
     return text + ")";
   }
+  std::string operator()(const ChangelogNormalize& n) const { return fmt::format("ChangelogNormalize(key=[{}])", pick(in, n.keys)); }
   std::string operator()(const Calc& c) const {
     std::vector<std::string> items;
     for (std::size_t i = 0; i < c.projections.size(); ++i) {
@@ -106,6 +107,7 @@ struct Describe {
 };
 
 std::string state_of(const PhysicalNode& n) {
+  if (n.as<ChangelogNormalize>()) return "the last row of every key, until it is deleted";
   if (n.as<WindowAggregate>()) return "one accumulator per open window and key; freed when the watermark passes the window's end";
   if (const auto* g = n.as<GroupAggregate>()) return g->calls.empty() ? "every distinct row seen" : "one accumulator per key, for ever";
   if (const auto* o = n.as<Over>()) {

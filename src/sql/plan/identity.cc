@@ -40,10 +40,12 @@ struct Meaning {
   std::string operator()(const Scan& s) const {
     std::string text = fmt::format("scan {} {}", table_text(s.table), node.output.to_string());
     for (const bool b : s.not_null) text += b ? '!' : '?';
+    if (s.upsert) text += "upsert";
     if (s.computed_row_time) text += meaning_of(*s.computed_row_time);
     if (s.row_time) text += fmt::format("watermark {} {}", s.row_time->column, s.row_time->bound_us);
     return text;
   }
+  std::string operator()(const ChangelogNormalize& n) const { return fmt::format("normalize {}", list(n.keys)); }
   std::string operator()(const Calc& c) const {
     std::string text = "calc ";
     if (c.filter) text += meaning_of(*c.filter);

@@ -64,6 +64,13 @@ struct Scan {
   std::optional<RowTime> row_time;      ///< set when the table has a WATERMARK
   /// Per output column: a null makes the record dead (kNullInNotNull). Declared NOT NULL and read by the query, or the row time.
   std::vector<bool> not_null;
+  bool upsert = false;                  ///< the connector's rows replace each other by the primary key; a ChangelogNormalize follows
+};
+
+/// Makes a changelog that any operator takes out of rows that replace each other by key. Output: the input's columns.
+struct ChangelogNormalize {
+  std::vector<std::size_t> keys;
+  bool emit_update_before = true;       ///< as GroupAggregate's
 };
 
 /// Filter, then projection, in one pass. Edge watermarks and origins go with the rows.
@@ -159,7 +166,7 @@ struct Sink {
 };
 
 struct PhysicalNode {
-  std::variant<Scan, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, Union, Values, Limit, Sort, Sink> op;
+  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, Union, Values, Limit, Sort, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
   Schema output;                              ///< names are unique; empty for a Sink

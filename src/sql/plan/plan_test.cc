@@ -119,6 +119,30 @@ TEST_F(PlanTest, WindowThroughSubqueryViewAndAlias) {
   EXPECT_THAT(explain_text(p), Not(HasSubstr("WindowTableFunction")));
 }
 
+TEST_F(PlanTest, RowsThatReplaceEachOtherAreNormalizedByKey) {
+  ASSERT_TRUE(session_.run("CREATE TABLE users (name STRING, region STRING, at AS CAST(seen AS TIMESTAMP(3)), seen STRING, id BIGINT, PRIMARY KEY (id) NOT ENFORCED) WITH ('connector'='upserts');"
+                           "CREATE TABLE by_region (region STRING, n BIGINT, PRIMARY KEY (region) NOT ENFORCED) WITH ('connector'='keyed');"
+                           "CREATE TABLE copies (id BIGINT, name STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('connector'='keyed')"));
+  EXPECT_EQ(session_.explain("INSERT INTO by_region SELECT region, COUNT(*) FROM users GROUP BY region"),
+            R"(Sink(table=[default_catalog.default_database.by_region], fields=[region, n], changelogMode=[I,UA,D], guarantee=[effectively once])
++- Calc(select=[region, EXPR$1 AS n], changelogMode=[I,UA,D])
+   +- GroupAggregate(groupBy=[region], select=[COUNT(*) AS EXPR$1], changelogMode=[I,UA,D])
+         state: one accumulator per key, for ever
+      +- Exchange(distribution=[hash[region]])
+         +- Calc(select=[region], changelogMode=[I,UB,UA,D])
+            +- ChangelogNormalize(key=[id], changelogMode=[I,UB,UA,D])
+                  state: the last row of every key, until it is deleted
+               +- Exchange(distribution=[hash[id]])
+                  +- TableSourceScan(table=[default_catalog.default_database.users], fields=[region, id], not-null=[id], changelogMode=[I,UA,D])
+                        state: position per split
+)") << "the key is read though the query does not name it";
+  EXPECT_THAT(session_.explain("INSERT INTO copies SELECT id, name FROM users"), HasSubstr("ChangelogNormalize(key=[id], changelogMode=[I,UA,D])")) << "a sink by the same key needs no -U";
+  EXPECT_THAT(session_.explain("INSERT INTO copies SELECT id, name FROM users WHERE region = 'x'"), HasSubstr("ChangelogNormalize(key=[id], changelogMode=[I,UB,UA,D])"));
+  EXPECT_THAT(session_.explain("INSERT INTO appended SELECT id, id FROM users"), HasSubstr("takes only inserts"));
+  ASSERT_TRUE(session_.run("CREATE TABLE nokey (id BIGINT) WITH ('connector'='upserts')"));
+  EXPECT_THAT(session_.explain("SELECT * FROM nokey"), HasSubstr("needs a primary key"));
+}
+
 TEST_F(PlanTest, WindowWithoutFullGroupingIsAssignedThenGrouped) {
   const PhysicalPlan p = plan("SELECT window_end, COUNT(*) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY window_end");
   EXPECT_EQ(only<GroupAggregate>(p).changes.to_string(), "[I,UB,UA]");

@@ -12,7 +12,7 @@
 namespace supyo::plan {
 
 /// A session over made-up connectors: 'kafka' (source and append sink with metadata), 'stored' (bounded source, append sink), 'print' (takes all),
-/// 'keyed' (upsert sink), 'datagen' (source only).
+/// 'upserts' (upsert source), 'keyed' (upsert sink), 'datagen' (source only).
 inline const catalog::ConnectorRegistry& test_connectors() {
   static const catalog::ConnectorRegistry registry = [] {
     using catalog::OptionSpec;
@@ -32,6 +32,7 @@ inline const catalog::ConnectorRegistry& test_connectors() {
            .source = true, .metadata = {}, .help = {}});
     r.add({.name = "print", .options = {}, .sink = true, .accepts = ChangelogMode::kRetract, .sink_needs_primary_key_for_upsert = false,
            .guarantee = DeliveryGuarantee::kAtLeastOnce, .metadata = {}, .help = {}});
+    r.add({.name = "upserts", .options = {}, .source = true, .produces = ChangelogMode::kUpsert, .metadata = {}, .help = {}});
     r.add({.name = "keyed", .options = {}, .sink = true, .accepts = ChangelogMode::kUpsert, .guarantee = DeliveryGuarantee::kEffectivelyOnce, .metadata = {}, .help = {}});
     return r;
   }();

@@ -21,7 +21,7 @@ supyo_libraries(lab/stack OpenSSL::Crypto nlohmann_json::nlohmann_json yaml-cpp)
 supyo_embed(lab/stack deploy/kafka/pom.xml deploy/kafka/SHA256SUMS deploy/kafka/jmx.yml)
 supyo_libraries(lab/scenario yaml-cpp nlohmann_json::nlohmann_json)
 supyo_libraries(data/iceberg ZLIB::ZLIB)
-supyo_libraries(connect/kafka supyo_rdkafka re2)
+supyo_libraries(connect/kafka supyo_rdkafka re2 nlohmann_json::nlohmann_json)
 
 # Shared modules that are loaded on first use (so that start-up and memory stay free of them). The loader finds them through the
 # run path of the executables: their own directory, ../lib beside it (installed), the build directory (tests).

@@ -104,6 +104,9 @@ Result<Owned<rd_kafka_t>> make_client(const ClientRequest& r) {
   rd_kafka_conf_set_log_cb(conf.get(), log_callback);
   rd_kafka_conf_set_error_cb(conf.get(), error_callback);
   if (r.on_delivery != nullptr) rd_kafka_conf_set_dr_msg_cb(conf.get(), r.on_delivery);
+  if (r.on_rebalance != nullptr) rd_kafka_conf_set_rebalance_cb(conf.get(), r.on_rebalance);
+  if (r.on_commit != nullptr) rd_kafka_conf_set_offset_commit_cb(conf.get(), r.on_commit);
+  if (r.on_statistics != nullptr) rd_kafka_conf_set_stats_cb(conf.get(), r.on_statistics);
   char why[512];
   rd_kafka_t* client = rd_kafka_new(r.producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf.get(), why, sizeof why);
   if (client == nullptr) return fail(ErrorCode::kBadOptionValue, fmt::format("table '{}': the Kafka client does not start: {}", r.table, why));

@@ -34,6 +34,7 @@ using ClientError = Owned<rd_kafka_error_t>;   ///< null: no error
 class Listener {
  public:
   explicit Listener(std::string table) : table_(std::move(table)) {}
+  virtual ~Listener() = default;
   /// All brokers are out of reach, as the client last said; reset by up().
   bool down() const { return down_.load(std::memory_order_relaxed); }
   void up() { down_.store(false, std::memory_order_relaxed); }
@@ -43,7 +44,7 @@ class Listener {
   std::string fatal() const;
 
   // Called by the client.
-  void on_log(int level, const char* facility, const char* text);
+  virtual void on_log(int level, const char* facility, const char* text);
   void on_error(rd_kafka_t* client, int code, const char* reason);
 
  private:
@@ -69,6 +70,9 @@ struct ClientRequest {
   Settings fixed;
   Listener* listener = nullptr;                       ///< outlives the client
   void (*on_delivery)(rd_kafka_t*, const rd_kafka_message_t*, void*) = nullptr;
+  void (*on_rebalance)(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*, void*) = nullptr;
+  void (*on_commit)(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*, void*) = nullptr;
+  int (*on_statistics)(rd_kafka_t*, char*, std::size_t, void*) = nullptr;   ///< when statistics.interval.ms is set
 };
 Result<Owned<rd_kafka_t>> make_client(const ClientRequest& request);
 

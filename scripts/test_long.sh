@@ -9,3 +9,6 @@ ctest --test-dir build/dev --output-on-failure -j "$(nproc)" --timeout 7200
 build/venv/bin/python examples/flights/fetch.py build/flights
 build/venv/bin/python tests/e2e/flights.py --parallelism 1,2,3,4 --kills 200
 build/venv/bin/python tests/e2e/product.py --kills 200
+build/venv/bin/python tests/broker/kills.py --rounds 200
+build/venv/bin/python tests/broker/churn.py --members 24 --seconds 600 --every 5
+for seed in 1 2 3; do build/venv/bin/python tests/consistency/workload.py --seconds 300 --seed "$seed"; done

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/context.h"
+#include "cli/lab_cluster.h"
 #include "cli/signals.h"
 #include "core/base/duration.h"
 #include "lab/report/report.h"
@@ -19,9 +20,10 @@ namespace {
 constexpr std::string_view kFolder = "scenarios";
 
 struct LabOptions {
-  std::string name, on = "embedded", clock = "virtual", out, directory, root = ".";
+  std::string name, on = "embedded", bootstrap, clock = "virtual", out, directory, root = ".";
   std::optional<std::uint64_t> seed;
   std::vector<std::string> knobs;
+  bool lab_cluster = false;
   bool keep = false;
   bool json = false;
 };
@@ -35,9 +37,9 @@ std::string scenario_path(const LabOptions& options) {
 /// A lab of either kind.
 using Lab = std::variant<scenario::Scenario, scenario::TopicScenario>;
 
-Result<Lab> load_either(const Context& context, const std::string& path) {
+Result<Lab> load_either(const Context& context, const std::string& path, bool real) {
   if (scenario::is_topic_scenario(context.env.files, path)) {
-    SUPYO_ASSIGN(auto topic, scenario::load_topic_scenario(context.env.files, path));
+    SUPYO_ASSIGN(auto topic, scenario::load_topic_scenario(context.env.files, path, real));
     return Lab(std::move(topic));
   }
   SUPYO_ASSIGN(auto pipeline, scenario::load_scenario(context.env.files, path));
@@ -45,7 +47,7 @@ Result<Lab> load_either(const Context& context, const std::string& path) {
 }
 
 Result<Lab> load(const Context& context, const LabOptions& options) {
-  auto loaded = load_either(context, scenario_path(options));
+  auto loaded = load_either(context, scenario_path(options), options.on == "real");
   if (loaded) return loaded;
   if (loaded.error().code != ErrorCode::kFileNotFound && loaded.error().code != ErrorCode::kNotFoundOnDisk) return loaded;
   std::string known;
@@ -142,8 +144,9 @@ class LabRun {
   LabRun(Context& context, const LabOptions& options) : context_(context), options_(options) {}
 
   int operator()() {
-    if (options_.on != "embedded")
-      return report(Error{ErrorCode::kUnsupported, fmt::format("--on {} is not there yet", options_.on), "--on embedded runs the lab on Supyo's own engine and log"});
+    if (options_.on != "embedded" && options_.on != "real") return report(Error{ErrorCode::kUsage, fmt::format("there is no --on {}", options_.on), "--on embedded or --on real"});
+    if (options_.on == "embedded" && (!options_.bootstrap.empty() || options_.lab_cluster))
+      return report(Error{ErrorCode::kUsage, "--bootstrap and --lab-cluster are of a run on a real cluster", "--on real --bootstrap ADDRESS"});
     if (options_.clock != "virtual" && options_.clock != "real") return report(Error{ErrorCode::kUsage, fmt::format("there is no clock {}", options_.clock), "--clock virtual or real"});
     auto lab = load(context_, options_);
     if (!lab) return report_in(context_, lab.error(), scenario_path(options_));
@@ -160,13 +163,22 @@ class LabRun {
 
  private:
   Result<scenario::LabResult> run(scenario::Scenario& lab) {
+    if (options_.on == "real") return fail(ErrorCode::kUnsupported, fmt::format("{} has no run on a real cluster yet", lab.lab), "--on embedded runs it on Supyo's own engine and log");
     if (options_.seed) lab.workload.seed = *options_.seed;
     const auto bench = scenario::make_embedded_bench();
     return scenario::run_scenario(context_.env, lab, *bench, run_options());
   }
   Result<scenario::LabResult> run(scenario::TopicScenario& lab) {
     if (options_.seed) lab.seed = *options_.seed;
-    return scenario::run_topic_scenario(context_.env, lab, run_options());
+    scenario::RunOptions run = run_options();
+    if (options_.on != "real") return scenario::run_topic_scenario(context_.env, lab, run);
+    SUPYO_ASSIGN(LabCluster cluster, lab_cluster(context_, options_.bootstrap, options_.lab_cluster, {"kafka"}, run.directory));
+    run.cluster = cluster.cluster;
+    auto result = scenario::run_topic_scenario(context_.env, lab, run);
+    const bool own_data = cluster.child != nullptr;
+    cluster.child.reset();
+    if (own_data && !run.keep) SUPYO_TRY(context_.env.files.remove_all(run.directory));
+    return result;
   }
 
   std::string output_directory() const { return options_.out.empty() ? env::join_path("lab-results", env::base_name(options_.name)) : options_.out; }
@@ -178,6 +190,9 @@ class LabRun {
     run.directory = env::join_path(output_directory(), "data");
     run.keep = options_.keep;
     run.repeat = fmt::format("supyo lab run {}{}", options_.name, options_.clock == "virtual" ? "" : " --clock " + options_.clock);
+    if (options_.on == "real") run.repeat += " --on real";
+    if (!options_.bootstrap.empty()) run.repeat += " --bootstrap " + options_.bootstrap;
+    if (options_.lab_cluster) run.repeat += " --lab-cluster";
     if (options_.seed) run.repeat += fmt::format(" --seed {}", *options_.seed);
     for (const std::string& knob : options_.knobs) run.repeat += " --set " + knob;
     run.cancelled = stop_requested;
@@ -223,7 +238,9 @@ void add_lab(CLI::App& app, Context& context, int& result) {
   show_command->callback([options, &context, &result] { result = show(context, *options); });
   CLI::App* run_command = sub->add_subcommand("run", "run both arms and judge (status 3: another verdict than predicted, 4: INVALID)");
   run_command->add_option("NAME", options->name, "a lab, or a scenario file")->required();
-  run_command->add_option("--on", options->on, "embedded");
+  run_command->add_option("--on", options->on, "embedded (Supyo's own log), or real (a Kafka cluster, in real time)")->capture_default_str();
+  run_command->add_option("--bootstrap", options->bootstrap, "with --on real: the cluster's address, or embedded for a supyo broker of the lab's own; without it what supyo stack runs");
+  run_command->add_flag("--lab-cluster", options->lab_cluster, "that cluster is there for labs: topics may be made and records deleted");
   run_command->add_option("--clock", options->clock, "virtual (full windows, in seconds) or real (short)");
   run_command->add_option("--seed", options->seed, "seed of the workload");
   run_command->add_option("--set", options->knobs, "KNOB=VALUE")->allow_extra_args(false);

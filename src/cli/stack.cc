@@ -8,6 +8,7 @@
 #include "cli/context.h"
 #include "cli/drive.h"
 #include "cli/signals.h"
+#include "cli/stack_options.h"
 #include "lab/stack/stack.h"
 
 /// supyo stack: real servers as processes of this machine.
@@ -158,6 +159,8 @@ Result<int> logs(const Context& context, const StackCommand& command) {
 }
 
 }  // namespace
+
+Result<stack::StackOptions> user_stack(const Context& context) { return options_of(context, {}); }
 
 void add_stack(CLI::App& app, Context& context, int& result) {
   auto command = std::make_shared<StackCommand>();

@@ -98,7 +98,7 @@ class Page {
     std::string percent = latency_ == nullptr ? "95" : fmt::format("{:g}", latency_->target * 100);
     std::string lead = headline();
     if (const auto p = lead.find("95 %"); p != std::string::npos) lead.replace(p, 2, percent);
-    out_ += fmt::format("<header>\n<p class=\"kicker\">Supyo lab report &middot; {} &middot; {} time &middot; seed {}</p>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n", escape(r_.lab), escape(r_.clock), r_.seed,
+    out_ += fmt::format("<header>\n<p class=\"kicker\">Supyo lab report &middot; {} &middot; {}, {} time &middot; seed {}</p>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n", escape(r_.lab), r_.mode == "real" ? "on a real cluster" : "embedded", escape(r_.clock), r_.seed,
                         escape(r_.title.empty() ? r_.lab : r_.title), escape(lead));
     const char* style = r_.verdict == Verdict::kConfirmed ? "confirmed" : r_.verdict == Verdict::kRefuted ? "refuted" : "invalid";
     out_ += fmt::format("<div class=\"verdict {}\"><span class=\"word\">{}</span><p><strong>Hypothesis.</strong> {} <span class=\"soft\">{}{}</span></p></div>\n", style, verdict_name(r_.verdict), escape(r_.hypothesis),

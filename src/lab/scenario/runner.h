@@ -1,5 +1,7 @@
 #pragma once
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 
 #include "core/base/result.h"
@@ -10,8 +12,17 @@
 
 namespace supyo::scenario {
 
+/// A cluster that a lab may do to what it likes: topics and groups of its own come and go, records are deleted. Nobody but the user can say that of a cluster.
+struct RealCluster {
+  std::string servers;                   ///< "127.0.0.1:9092"
+  std::string name;                      ///< for the report: "Kafka 4.1.1 of supyo stack", "supyo broker"
+  std::string data;                      ///< data directory of its one broker, when that is on this machine: what it takes on disk is measured; empty: not known
+  std::map<std::string, std::string> versions = {};
+};
+
 struct RunOptions {
   bool real_clock = false;               ///< short, with the scenario's window scale
+  std::optional<RealCluster> cluster = {};   ///< set: on this cluster, in real time, with clients of Kafka; topic labs only
   std::string root = ".";                ///< the directory that the scenario's paths start from
   std::string directory;                 ///< for the arms' logs and tables; removed afterwards unless `keep`
   bool keep = false;

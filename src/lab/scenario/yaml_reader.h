@@ -38,6 +38,9 @@ class YamlReader {
       const auto key = e.first.as<std::string>();
       if (key == "knobs" && out["knobs"] && e.second.IsMap()) {
         for (const auto& k : e.second) out["knobs"][k.first.as<std::string>()] = k.second;
+      } else if (key == "real" && out["real"] && out["real"].IsMap() && e.second.IsMap()) {
+        const YAML::Node inner = merge(out["real"], e.second);
+        out["real"] = inner;
       } else {
         out[key] = e.second;
       }

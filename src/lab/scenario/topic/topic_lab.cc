@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 
 #include "core/base/duration.h"
 #include "core/env/sim/sim_env.h"
 #include "lab/scenario/lab_files.h"
+#include "lab/scenario/topic/live_arm.h"
 #include "lab/scenario/topic/topic_arm.h"
 
 namespace supyo::scenario {
@@ -268,13 +270,9 @@ class Evaluation {
 
 Status evaluate_topic(const TopicScenario& scenario, LabResult& result) { return Evaluation(scenario, result).run(); }
 
-Result<LabResult> run_topic_scenario(const env::Env& env, const TopicScenario& scenario, const RunOptions& options) {
-  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
-  if (options.real_clock) return fail(ErrorCode::kUnsupported, fmt::format("{} has no run in real time on the embedded log", scenario.lab), "--clock virtual");
-  LabResult r;
-  describe(scenario, options, r);
-  SUPYO_TRY(env.files.remove_all(options.directory));
-  SUPYO_TRY(env.files.create_directories(options.directory));
+namespace {
+
+Status run_virtual(const env::Env& env, const TopicScenario& scenario, const RunOptions& options, LabResult& r) {
   SUPYO_ASSIGN(r.fault, run_one(env, scenario, "fault", options));
   for (const auto& [name, knobs] : scenario.arms) {
     TopicScenario changed = scenario;
@@ -285,8 +283,80 @@ Result<LabResult> run_topic_scenario(const env::Env& env, const TopicScenario& s
     if (name == "control") r.control = std::move(arm);
     else r.arms.push_back(std::move(arm));
   }
-  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+  return ok();
+}
+
+/// The arms side by side, each in a topic of its own: real time is dear.
+class RealRun {
+ public:
+  RealRun(const env::Env& env, const TopicScenario& scenario, const RunOptions& options) : env_(env), options_(options) {
+    options_.cancelled = [this] { return failed_.load() || (asked_to_stop_ && asked_to_stop_()); };
+    options_.progress = [this](std::string_view arm, double share) {
+      if (arm != "fault" || !told_) return;   // all go at one pace
+      told_(arm, share);
+    };
+    asked_to_stop_ = options.cancelled;
+    told_ = options.progress;
+    arms_.push_back({"fault", scenario});
+    for (const auto& [name, knobs] : scenario.arms) arms_.push_back({name, scenario});
+  }
+
+  Status run(LabResult& r) {
+    for (One& one : arms_) {
+      const auto knobs = one.scenario.arms.find(one.name);
+      for (const auto& [knob, value] : knobs == one.scenario.arms.end() ? std::map<std::string, std::string>() : knobs->second) SUPYO_TRY(set_knob(one.scenario, fmt::format("{}={}", knob, value)));
+    }
+    SUPYO_TRY(check_cluster(*options_.cluster, arms_.front().scenario, r.config));
+    std::vector<std::unique_ptr<env::Thread>> threads;
+    for (One& one : arms_)
+      threads.push_back(env_.threads->start("lab-arm", [this, &one] {
+        one.result = run_live_arm(env_, *options_.cluster, one.scenario, one.name, options_);
+        if (!one.result) failed_.store(true);   // the others have nothing to be compared with
+      }));
+    threads.clear();   // waits
+    for (One& one : arms_)
+      if (!one.result && one.result.error().code != ErrorCode::kCancelled) return fail(std::move(one.result.error()));
+    for (One& one : arms_) {
+      SUPYO_TRY(one.result);
+      if (one.name == "fault") r.config.merge(one.result->config);
+      (one.name == "fault" ? r.fault : one.name == "control" ? r.control : r.arms.emplace_back()) = std::move(one.result->arm);
+    }
+    return ok();
+  }
+
+ private:
+  struct One {
+    std::string name;
+    TopicScenario scenario;
+    Result<LiveArm> result = fail(ErrorCode::kCancelled, "the arm did not run");
+  };
+  env::Env env_;
+  RunOptions options_;
+  std::function<bool()> asked_to_stop_;
+  std::function<void(std::string_view, double)> told_;
+  std::vector<One> arms_;
+  std::atomic<bool> failed_ = false;
+};
+
+}  // namespace
+
+Result<LabResult> run_topic_scenario(const env::Env& env, const TopicScenario& scenario, const RunOptions& options) {
+  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
+  if (options.real_clock && !options.cluster) return fail(ErrorCode::kUnsupported, fmt::format("{} has no run in real time on the embedded log", scenario.lab), "--on real, or --clock virtual");
+  LabResult r;
+  describe(scenario, options, r);
   r.versions = {{"supyo", SUPYO_VERSION}};
+  if (options.cluster) {
+    r.mode = "real";
+    r.clock = "real";
+    r.versions.insert(options.cluster->versions.begin(), options.cluster->versions.end());
+    SUPYO_TRY(RealRun(env, scenario, options).run(r));
+  } else {
+    SUPYO_TRY(env.files.remove_all(options.directory));
+    SUPYO_TRY(env.files.create_directories(options.directory));
+    SUPYO_TRY(run_virtual(env, scenario, options, r));
+    if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+  }
   SUPYO_TRY(evaluate_topic(scenario, r));
   return r;
 }

@@ -6,7 +6,8 @@
 
 namespace supyo::scenario {
 
-/// Runs the arms of a topic lab in virtual time, one after the other (their logs are big), and works out the verdict. Errors: as run_scenario.
+/// Runs the arms of a topic lab and works out the verdict: in virtual time on the embedded log, one after the other (their logs are big); with options.cluster in real time
+/// on that cluster, side by side. Errors: as run_scenario, and of a cluster those of check_cluster and run_live_arm.
 Result<LabResult> run_topic_scenario(const env::Env& env, const TopicScenario& scenario, const RunOptions& options);
 
 /// As evaluate(), of what a topic lab recorded. Measures that formulas may name (of the arm "fault"; ARM_name of another arm): the knobs; rate, record_size,

@@ -16,12 +16,18 @@ class TopicReader : private YamlReader {
  public:
   using YamlReader::YamlReader;
 
-  Result<TopicScenario> read(std::string_view text, const std::string* base_text) {
+  Result<TopicScenario> read(std::string_view text, const std::string* base_text, bool real) {
     try {
       YAML::Node root = YAML::Load(std::string(text));
       if (base_text != nullptr) {
         const YAML::Node merged = merge(YAML::Load(*base_text), root);
         root.reset(merged);
+      }
+      if (real) {
+        if (!root["real"] || !root["real"].IsMap())
+          return fail(ErrorCode::kUnsupported, fmt::format("{} says nothing of a run on a real cluster", file()), "without --on real it runs on the embedded log in virtual time; or give the file a part `real`: phases that a person can wait for");
+        const YAML::Node overlaid = merge(root, root["real"]);
+        root.reset(overlaid);
       }
       return scenario(root);
     } catch (const YAML::ParserException& e) {
@@ -34,7 +40,9 @@ class TopicReader : private YamlReader {
  private:
   Result<TopicScenario> scenario(const YAML::Node& root) {
     SUPYO_TRY(allow(root, "a topic scenario",
-                    {"lab", "kind", "title", "extends", "expect", "hypothesis", "topic", "workload", "groups", "knobs", "phases", "arms", "derive", "guards", "predict", "verdict", "tiles", "plots"}));
+                    {"lab", "kind", "title", "extends", "expect", "hypothesis", "topic", "workload", "groups", "knobs", "phases", "arms", "derive", "guards", "predict", "verdict", "tiles", "plots", "real"}));
+    if (const YAML::Node real = root["real"])
+      SUPYO_TRY(allow(real, "real", {"workload", "groups", "knobs", "phases", "arms", "derive", "predict", "verdict", "tiles", "plots"}));
     TopicScenario s;
     s.file = std::string(file());
     SUPYO_ASSIGN(s.lab, YamlReader::text(root, "lab"));
@@ -241,12 +249,12 @@ bool is_topic_scenario(env::Files& files, const std::string& path) {
   return says_so(*text) || (base && *base && says_so(**base));
 }
 
-Result<TopicScenario> parse_topic_scenario(std::string_view text, std::string_view file, const std::string* base) { return TopicReader(file).read(text, base); }
+Result<TopicScenario> parse_topic_scenario(std::string_view text, std::string_view file, const std::string* base, bool real) { return TopicReader(file).read(text, base, real); }
 
-Result<TopicScenario> load_topic_scenario(env::Files& files, const std::string& path) {
+Result<TopicScenario> load_topic_scenario(env::Files& files, const std::string& path, bool real) {
   SUPYO_ASSIGN(const std::string text, read_scenario_text(files, path));
   SUPYO_ASSIGN(const std::optional<std::string> base, base_text(files, path, text));
-  return parse_topic_scenario(text, path, base ? &*base : nullptr);
+  return parse_topic_scenario(text, path, base ? &*base : nullptr, real);
 }
 
 Status set_knob(TopicScenario& scenario, std::string_view assignment) { return set_knob(scenario.knobs, scenario.lab, assignment); }

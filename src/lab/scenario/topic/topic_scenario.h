@@ -70,9 +70,10 @@ struct TopicScenario {
 
 /// Whether the file, or the one that it extends, declares `kind: topic`. False for what cannot be read: loading it says why.
 bool is_topic_scenario(env::Files& files, const std::string& path);
-/// As parse_scenario and load_scenario, with `extends`.
-Result<TopicScenario> parse_topic_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr);
-Result<TopicScenario> load_topic_scenario(env::Files& files, const std::string& path);
+/// As parse_scenario and load_scenario, with `extends`. `real`: as it runs on a real cluster, with the file's part `real` laid over the rest as a file is over the one
+/// that it extends (kUnsupported when there is none).
+Result<TopicScenario> parse_topic_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr, bool real = false);
+Result<TopicScenario> load_topic_scenario(env::Files& files, const std::string& path, bool real = false);
 Status set_knob(TopicScenario& scenario, std::string_view assignment);
 
 }  // namespace supyo::scenario

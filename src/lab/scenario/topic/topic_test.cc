@@ -159,8 +159,37 @@ TEST(TopicScenarioFile, EveryFileOfTheRepositoryLoads) {
     const std::string path = fmt::format("{}/scenarios/{}.yaml", SUPYO_SOURCE_DIR, name);
     EXPECT_TRUE(is_topic_scenario(real.env().files, path));
     const auto s = load_topic_scenario(real.env().files, path);
-    EXPECT_TRUE(s) << s.error().to_string();
+    ASSERT_TRUE(s) << s.error().to_string();
+    const auto on_cluster = load_topic_scenario(real.env().files, path, true);
+    ASSERT_TRUE(on_cluster) << on_cluster.error().to_string();
+    const auto length = [](const TopicScenario& t) {
+      DurationUs sum = 0;
+      for (const TopicPhase& p : t.phases) sum += p.length_us;
+      return sum;
+    };
+    EXPECT_LE(length(*on_cluster), 2 * kMinute) << name;   // what a person waits for
+    EXPECT_EQ(on_cluster->expect, s->expect);
   }
+}
+
+TEST(TopicScenarioFile, APlantedVariantStaysPlantedOnARealCluster) {
+  env::RealEnv real;
+  const auto load = [&](const std::string& name) { return load_topic_scenario(real.env().files, fmt::format("{}/scenarios/{}.yaml", SUPYO_SOURCE_DIR, name), true).value(); };
+  EXPECT_EQ(load("retention-cliff-refuted").knobs.at("retention").text, "1GiB");
+  EXPECT_EQ(load("retention-cliff-invalid").knobs.at("slow_rate").text, "3000rps");
+  const TopicScenario sizing = load("retention-sizing"), longer = load("retention-sizing-refuted"), clean = load("retention-sizing-invalid");
+  EXPECT_GT(longer.phases[1].length_us, sizing.phases[1].length_us);
+  EXPECT_EQ(longer.knobs.at("outage").text, sizing.knobs.at("outage").text);
+  EXPECT_EQ(clean.arms.at("control").at("retention"), "10MiB");
+  EXPECT_EQ(load("silent-skip-refuted").groups[0].reset, Reset::kError);
+  EXPECT_NE(load("silent-skip-invalid").phases[1].inject->kind, TopicFault::Kind::kDeleteRecords);
+}
+
+TEST(TopicScenarioFile, WithoutAPartForRealClustersThereIsNoRunOnOne) {
+  const std::string base = repository_file("scenarios/retention-cliff.yaml");
+  const auto s = parse_topic_scenario(base.substr(0, base.find("\n# On a real cluster")) + base.substr(base.find("\ntiles:")), "x.yaml", nullptr, true);
+  ASSERT_FALSE(s);
+  EXPECT_EQ(s.error().code, ErrorCode::kUnsupported);
 }
 
 }  // namespace

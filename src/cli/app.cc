@@ -128,6 +128,8 @@ int run_command_line(int argc, char** argv) {
   add_log(app, context, result);
   add_broker(app, context, result);
   add_gen(app, context, result);
+  add_consume(app, context, result);
+  add_watch(app, context, result);
   add_slo(app, context, result);
   add_lab(app, context, result);
   add_stack(app, context, result);

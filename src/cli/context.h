@@ -59,6 +59,8 @@ void add_explain(CLI::App& app, Context& context, int& result);
 void add_job(CLI::App& app, Context& context, int& result);
 void add_log(CLI::App& app, Context& context, int& result);
 void add_broker(CLI::App& app, Context& context, int& result);
+void add_consume(CLI::App& app, Context& context, int& result);
+void add_watch(CLI::App& app, Context& context, int& result);
 void add_gen(CLI::App& app, Context& context, int& result);
 void add_slo(CLI::App& app, Context& context, int& result);
 void add_lab(CLI::App& app, Context& context, int& result);

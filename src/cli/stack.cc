@@ -40,6 +40,7 @@ Result<stack::StackOptions> options_of(const Context& context, const StackComman
   const auto absolute = [&](const std::string& path) { return path.starts_with('/') ? path : env::join_path(context.working_directory, path); };
   stack::StackOptions options;
   options.java_home = variable("JAVA_HOME");
+  SUPYO_ASSIGN(options.supyo, context.env.processes->own_program());
   options.port_offset = static_cast<std::uint16_t>(command.port_offset);
   SUPYO_ASSIGN(options.broker_config, parse_assignments(command.config, "--config"));
   if (!command.directory.empty()) {
@@ -102,7 +103,10 @@ Result<int> up(const Context& context, const StackCommand& command) {
   for (const std::string& name : command.names) SUPYO_TRY(stack::check_name(name));
   SUPYO_ASSIGN(stack::StackOptions options, options_of(context, command));
   stack::Stack stacks(context.env, std::move(options));
-  for (const std::string& name : command.names) SUPYO_TRY(stacks.up(name, hooks_of(command)));
+  // Prometheus last, whatever the order given: it watches the Kafka stacks that are there.
+  std::vector<std::string> names = command.names;
+  std::ranges::stable_partition(names, [](const std::string& name) { return name != "prometheus"; });
+  for (const std::string& name : names) SUPYO_TRY(stacks.up(name, hooks_of(command)));
   SUPYO_ASSIGN(const auto services, status_of(stacks, command.names));
   print(services, command.json);
   if (!command.json) write_error(fmt::format("stop with: supyo stack down {}{} (-v removes the data too)\n", fmt::join(command.names, " "), command.directory.empty() ? "" : " --dir " + command.directory));

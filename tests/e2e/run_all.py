@@ -9,6 +9,7 @@ CHECKS = [
     ("product: previous values exactly once, killed 10 times", ["tests/e2e/product.py", "--kills", "10", "--seed", "7"]),
     ("bad input: a numbered error with what to do, nothing lost", ["tests/e2e/bad_input.py"]),
     ("tools: bench latency and gen --serve leave nothing behind and lose nothing", ["tests/e2e/tools.py"]),
+    ("consume: losses counted exactly, kills cost what the commit order says; metrics of broker and groups", ["tests/e2e/consume.py"]),
     ("broker: kcat and librdkafka produce, consume, group, commit transactions, administer", ["tests/broker/clients.py"]),
     ("broker: killed 20 times under load, nothing acknowledged is lost", ["tests/broker/kills.py", "--rounds", "20", "--seed", "7"]),
     ("broker: members of a group come and go, no offset is lost and the group never hangs", ["tests/broker/churn.py", "--members", "8", "--partitions", "12", "--seconds", "20", "--every", "2"]),

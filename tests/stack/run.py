@@ -1,6 +1,6 @@
 """The local stack for real: `supyo stack` with Kafka's own servers. Needs java 17, mvn and kcat (and prometheus for its part); takes some minutes.
 
-run.py [kafka] [kafka3] [gen] [prometheus] [interrupt]     SUPYO names the binary, SUPYO_DOWNLOADS where fetched jars are kept
+run.py [kafka] [kafka3] [gen] [prometheus] [dashboard] [interrupt]     SUPYO names the binary, SUPYO_DOWNLOADS where fetched jars are kept
 """
 import json
 import os
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 
 SUPYO = os.path.abspath(os.environ.get("SUPYO", "build/release/supyo"))
@@ -211,15 +212,101 @@ def prometheus(stack):
     gone("prometheus", stack, "prometheus", services)
 
 
+DASHBOARDS = ("deploy/grafana/dashboards/kafka.json", "deploy/grafana/dashboards/broker.json")
+
+
+def filled(expr):
+    return expr.replace("$__rate_interval", "20s").replace("$topic", ".+")
+
+
 def dashboard_queries():
     """Every query as a recording rule, its variables filled in: promtool knows PromQL."""
-    rules = [t["expr"].replace("$__rate_interval", "5s").replace("$topic", ".+") for p in json.load(open("deploy/grafana/dashboards/kafka.json"))["panels"] for t in p["targets"]]
+    rules = [filled(t["expr"]) for d in DASHBOARDS for p in json.load(open(d))["panels"] for t in p["targets"]]
     with tempfile.NamedTemporaryFile("w", suffix=".yml") as f:
         json.dump({"groups": [{"name": "dashboard", "rules": [{"record": f"panel:{i}", "expr": e} for i, e in enumerate(rules)]}]}, f)
         f.flush()
         done = subprocess.run(["promtool", "check", "rules", f.name], capture_output=True, text=True)
     print(done.stderr, end="")
     return done.returncode == 0
+
+
+class Ports:
+    """Those that Prometheus scrapes of Supyo: as they are, without the stack's offset."""
+    run, broker, consume, gen = 8081, 8083, 8084, 8090
+
+
+def dashboard(stack):
+    """Document 002 by hand, and every panel of the dashboards asked of a Prometheus that scraped it: none may be empty but the one that must be."""
+    busy = [p for p in vars(Ports).values() if isinstance(p, int) and not port_is_free(p)]
+    if busy:
+        return check("dashboard: the ports that Prometheus scrapes are free", False, busy)
+    up = stack.run("up", "prometheus", "kafka")   # in any order
+    check("dashboard: up", up.returncode == 0 and set(stack.services()) == {"broker", "prometheus", "watch-kafka"}, up.stderr if up.returncode else "")
+    if up.returncode:
+        return
+    services = stack.services()
+    port, http = services["broker"]["ports"]["kafka"], services["prometheus"]["ports"]["http"]
+    watch = services["watch-kafka"]["ports"]["http"]
+    create_topic(stack, port, "events", 1, "--config", "retention.bytes=10485760", "--config", "segment.bytes=1048576")
+    started, own = [], tempfile.mkdtemp(prefix="supyo-dashboard-")
+
+    def start(*args):
+        started.append(subprocess.Popen([SUPYO, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
+        return started[-1]
+
+    def ask(query, **more):
+        return json.loads(get(http, "/api/v1/" + ("query_range" if more else "query") + "?" + urllib.parse.urlencode({"query": query, **more})))["data"]["result"]
+
+    def value(query):
+        found = ask(query)
+        return float(found[0]["value"][1]) if found else 0.0
+
+    try:
+        start("gen", "product", "--serve", Ports.gen, "--payload", 1000, "--to", f"kafka://127.0.0.1:{port}/events")
+        start("consume", "--bootstrap", f"127.0.0.1:{port}", "--topic", "events", "--group", "fast-consumer-group", "--json")
+        slow = start("consume", "--bootstrap", f"127.0.0.1:{port}", "--topic", "events", "--group", "slow-consumer-group", "--sleep", "2ms", "--serve", Ports.consume, "--json")
+        start("gen", "product", "--live", "--tps", 200, "--to", f"embedded:{own}/log/product-events")
+        while not os.path.exists(f"{own}/log/product-events/topic"):
+            time.sleep(0.05)
+        start("run", "examples/product/pipeline.sql", "--var", f"DATA={own}", "--slo", "examples/product/slo.yaml", "--serve", Ports.run)
+        start("broker", "--data", f"{own}/embedded", "--listen", "127.0.0.1:19900", "--serve", Ports.broker)
+        while port_is_free(19900) or port_is_free(Ports.gen):
+            time.sleep(0.05)
+        start("gen", "product", "--live", "--tps", 200, "--to", "kafka://127.0.0.1:19900/events")
+        start("consume", "--bootstrap", "127.0.0.1:19900", "--topic", "events", "--group", "readers", "--json")
+        get(Ports.gen, "/start/1500")
+        end = time.monotonic() + 180
+        lost = 'max(supyo_consumer_lost_records_total{consumergroup="slow-consumer-group"})'
+        while value(lost) < 20_000 and time.monotonic() < end:
+            time.sleep(1)
+        got = value(lost)
+        check("dashboard: the slow group loses, and Prometheus knows", got >= 20_000, f"{got:,.0f} records")
+        seen = value('max(supyo_consumergroup_lost_total{consumergroup="slow-consumer-group",instance="127.0.0.1:%d"})' % watch)
+        check("dashboard: seen from outside it is about as much", 0.5 * got < seen < 1.5 * got + 5000, f"{seen:,.0f} by its commits")
+        check("dashboard: the fast group loses nothing", value('max(supyo_consumergroup_lost_total{consumergroup="fast-consumer-group"})') == 0)
+        now = time.time()
+        for file in DASHBOARDS:
+            for panel in json.load(open(file))["panels"]:
+                for target in panel["targets"]:
+                    series = ask(filled(target["expr"]), start=now - 90, end=now, step=2)
+                    empty = "JMX exporter alone" in panel["title"]
+                    check(f"dashboard: {os.path.basename(file)} {panel['title']} {target['refId']}{' is empty' if empty else ''}", bool(series) != empty, f"{len(series)} series")
+        for name, page in (("watch", watch), ("broker", Ports.broker), ("consume", Ports.consume)):
+            text = get(page, "/metrics")
+            done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+            check(f"dashboard: promtool finds no fault in the page of {name}", done.returncode == 0, done.stderr)
+        slow.send_signal(signal.SIGINT)
+        last = json.loads(slow.communicate(timeout=20)[0].splitlines()[-1])
+        log_start = value('max(supyo_topic_partition_oldest_offset{topic="events",instance="127.0.0.1:%d"})' % watch)
+        check("dashboard: what the slow consumer handled and lost is all that came before its place", last["lost"] > 0 and abs(last["handled"] + last["lost"] - log_start) < 30_000, last)
+    finally:
+        for process in started:
+            process.send_signal(signal.SIGINT)
+        for process in started:
+            process.communicate(timeout=30)
+        shutil.rmtree(own, ignore_errors=True)
+    check("dashboard: down -v", stack.run("down", "-v").returncode == 0)
+    gone("dashboard", stack, "prometheus", services)
 
 
 def interrupt(stack):
@@ -237,9 +324,9 @@ def interrupt(stack):
 
 
 def main():
-    parts = {"kafka": kafka, "kafka3": kafka3, "gen": gen, "prometheus": prometheus, "interrupt": interrupt}
+    parts = {"kafka": kafka, "kafka3": kafka3, "gen": gen, "prometheus": prometheus, "dashboard": dashboard, "interrupt": interrupt}
     for name in sys.argv[1:] or parts:
-        if name == "prometheus" and not shutil.which("prometheus"):
+        if name in ("prometheus", "dashboard") and not shutil.which("prometheus"):
             print("left out: prometheus is not installed")
             continue
         directory = tempfile.mkdtemp(prefix="supyo-stack-")

@@ -107,16 +107,24 @@ TEST(Prometheus, ScrapesEveryBrokerAndSupyo) {
   for (const auto& job : YAML::Load(text_of(kDeploy / "prometheus.yml"))["scrape_configs"])
     for (const auto& group : job["static_configs"])
       for (const auto& target : group["targets"]) targets.insert(target.as<std::string>());
-  std::set<std::string> wanted{"127.0.0.1:8081"};
+  std::set<std::string> wanted;
+  for (const char* port : {"8081", "8082", "8083", "8084", "8085", "8090"}) wanted.insert(std::string("127.0.0.1:") + port);
   for (const char* stack : {"kafka", "kafka3"})
     for (const Service& service : kafka_services(stack, {}, "java", "jars", "dir"))
       for (const Port& port : service.ports)
         if (port.name == "jmx") wanted.insert("127.0.0.1:" + std::to_string(port.number));
   EXPECT_EQ(targets, wanted);
-  // What `supyo stack up prometheus` writes has the same two jobs.
+  // What `supyo stack up prometheus` writes has the same two jobs, and the same ports of Supyo.
   std::vector<std::string> jobs;
-  for (const auto& job : YAML::Load(prometheus_service({}, "prometheus", "dir", "dir/targets").files.at("prometheus.yml"))["scrape_configs"]) jobs.push_back(job["job_name"].as<std::string>());
+  std::set<std::string> supyo;
+  for (const auto& job : YAML::Load(prometheus_service({}, "prometheus", "dir", "dir/targets").files.at("prometheus.yml"))["scrape_configs"]) {
+    jobs.push_back(job["job_name"].as<std::string>());
+    for (const auto& group : job["static_configs"])
+      for (const auto& target : group["targets"]) supyo.insert(target.as<std::string>());
+  }
   EXPECT_THAT(jobs, testing::ElementsAre("kafka", "supyo"));
+  EXPECT_TRUE(std::ranges::includes(targets, supyo));
+  EXPECT_EQ(supyo.size(), 6U);
 }
 
 TEST(Prometheus, JmxRulesAreRegularExpressions) {
@@ -134,8 +142,13 @@ TEST(Grafana, ProvisioningPointsAtWhatIsThere) {
 
 /// Metrics that the JMX rules or Supyo's own page can give.
 bool is_known(const std::string& metric) {
-  static const std::string supyo = text_of(std::filesystem::path(SUPYO_SOURCE_DIR) / "src/serve/http/job_api.cc");
-  if (metric.starts_with("supyo_")) return supyo.find("\"" + metric + "\"") != std::string::npos;
+  static const std::string supyo = [] {
+    std::string all;
+    for (const char* file : {"serve/http/job_api.cc", "serve/watch/render.cc", "serve/broker/metrics.cc", "cli/broker.cc", "cli/consume.cc", "cli/gen_serve.cc"}) all += text_of(std::filesystem::path(SUPYO_SOURCE_DIR) / "src" / file);
+    return all;
+  }();
+  static const std::regex histogram("_(bucket|count|sum)$");
+  if (metric.starts_with("supyo_")) return supyo.find("\"" + metric + "\"") != std::string::npos || supyo.find("\"" + std::regex_replace(metric, histogram, "") + "\"") != std::string::npos;
   static const std::regex kafka("kafka_(server_brokertopicmetrics_[a-z]+_total|server_replicamanager_[a-z]+|log_(logendoffset|logstartoffset|size|numlogsegments)|controller_[a-z]+|network_request_total_time_ms)");
   return std::regex_match(metric, kafka);
 }

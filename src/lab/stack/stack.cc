@@ -13,7 +13,9 @@ namespace supyo::stack {
 namespace {
 
 constexpr std::array<std::string_view, 3> kNames{"kafka", "kafka3", "prometheus"};
-constexpr std::uint16_t kPrometheusPort = 9090, kSupyoPort = 8081;
+constexpr std::uint16_t kPrometheusPort = 9090, kKafkaPort = 9092;
+constexpr std::array<std::uint16_t, 4> kSupyoPorts{8081, 8083, 8084, 8090};   // supyo run, broker, consume and gen --serve: not of the stack, so without its offset
+constexpr std::uint16_t kWatchPort = 8082, kWatch3Port = 8085;
 
 }  // namespace
 
@@ -28,14 +30,17 @@ Service prometheus_service(const StackOptions& options, const std::string& progr
   const auto port = static_cast<std::uint16_t>(kPrometheusPort + options.port_offset);
   const std::string address = fmt::format("127.0.0.1:{}", port), directory = env::join_path(stack_directory, "prometheus");
   Service service{.name = "prometheus"};
+  std::string supyo;
+  for (const std::uint16_t p : {kWatchPort, kWatch3Port}) supyo += fmt::format("'127.0.0.1:{}', ", p + options.port_offset);
+  for (const std::uint16_t p : kSupyoPorts) supyo += fmt::format("'127.0.0.1:{}'{}", p, p == kSupyoPorts.back() ? "" : ", ");
   service.files["prometheus.yml"] = fmt::format(
       "global: {{scrape_interval: 2s, evaluation_interval: 2s}}\n"
       "scrape_configs:\n"
       "- job_name: kafka\n"
       "  file_sd_configs: [{{files: ['{}/*.json'], refresh_interval: 2s}}]\n"
       "- job_name: supyo\n"
-      "  static_configs: [{{targets: ['127.0.0.1:{}']}}]\n",
-      targets, kSupyoPort);
+      "  static_configs: [{{targets: [{}]}}]\n",
+      targets, supyo);
   service.command = {program,
                      "--config.file=" + env::join_path(directory, "prometheus.yml"),
                      "--storage.tsdb.path=" + env::join_path(directory, "data"),
@@ -48,6 +53,30 @@ Service prometheus_service(const StackOptions& options, const std::string& progr
   return service;
 }
 
+Service watch_service(std::string_view kafka, const std::string& servers, const StackOptions& options) {
+  const auto port = static_cast<std::uint16_t>((kafka == "kafka" ? kWatchPort : kWatch3Port) + options.port_offset);
+  const std::string address = fmt::format("127.0.0.1:{}", port);
+  return {.name = fmt::format("watch-{}", kafka),
+          .command = {options.supyo, "watch", "--bootstrap", servers, "--serve", address},
+          .ports = {{"http", port}},
+          .ready = {.kind = Probe::Kind::kHttp, .address = {.port = port}, .path = "/healthz"}};
+}
+
+/// Watchers of the Kafka stacks that were started and not taken down; of the single node when there is none: it may come later.
+Result<std::vector<Service>> Stack::watchers() const {
+  std::vector<Service> watchers;
+  for (const char* name : {"kafka", "kafka3"}) {
+    SUPYO_ASSIGN(const auto services, status(name));
+    std::string servers;
+    for (const ServiceStatus& service : services)
+      for (const Port& port : service.ports)
+        if (port.name == "kafka") servers += fmt::format("{}127.0.0.1:{}", servers.empty() ? "" : ",", port.number);
+    if (!servers.empty()) watchers.push_back(watch_service(name, servers, options_));
+  }
+  if (watchers.empty()) watchers.push_back(watch_service("kafka", fmt::format("127.0.0.1:{}", kKafkaPort + options_.port_offset), options_));
+  return watchers;
+}
+
 Status Stack::up(const std::string& name, const UpHooks& hooks) {
   SUPYO_TRY(check_name(name));
   Supervisor supervised = supervisor(name);
@@ -56,7 +85,12 @@ Status Stack::up(const std::string& name, const UpHooks& hooks) {
     if (!program)
       return fail(ErrorCode::kProgramMissing, "there is no prometheus in PATH", "Debian, as root: apt-get install -y --no-install-recommends prometheus");
     SUPYO_TRY(env_.files.create_directories(targets_directory()));
-    return supervised.up({prometheus_service(options_, *program, supervised.directory(), targets_directory())}, hooks);
+    std::vector<Service> services{prometheus_service(options_, *program, supervised.directory(), targets_directory())};
+    if (!options_.supyo.empty()) {
+      SUPYO_ASSIGN(auto watching, watchers());
+      std::ranges::move(watching, std::back_inserter(services));
+    }
+    return supervised.up(services, hooks);
   }
   SUPYO_ASSIGN(const std::string java, find_java(env_, options_.java_home, hooks));
   SUPYO_ASSIGN(const std::string jars, kafka_jars(env_, options_.downloads, hooks));

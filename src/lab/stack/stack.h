@@ -13,6 +13,7 @@ struct StackOptions {
   std::string directory = {};                  ///< of all stacks: data, logs, process files; absolute
   std::string downloads = {};                  ///< fetched programs, kept; absolute
   std::string java_home = {};                  ///< empty: java of PATH
+  std::string supyo = {};                      ///< this program: `prometheus` starts it to watch the groups of the Kafka stacks
   std::uint16_t port_offset = 0;               ///< added to every port
   std::map<std::string, std::string> broker_config = {};   ///< on top of the brokers' own: --config
 };
@@ -27,8 +28,11 @@ Status check_name(std::string_view name);
 /// Ports without offset: kafka 9092 (JMX exporter 7071, controller 9193); kafka3 19092 to 19094 (7072 to 7074, controller 19190).
 std::vector<Service> kafka_services(std::string_view name, const StackOptions& options, const std::string& java, const std::string& jars, const std::string& stack_directory);
 
-/// Prometheus on port 9090, scraping what `targets`/*.json name (file_sd) and a `supyo run --serve` on its default port.
+/// Prometheus on port 9090, scraping what `targets`/*.json name (file_sd), the watchers of groups, and what serves on Supyo's default ports.
 Service prometheus_service(const StackOptions& options, const std::string& program, const std::string& stack_directory, const std::string& targets);
+
+/// `supyo watch` of a Kafka stack, for Prometheus: a broker tells no group's lag. On port 8082 (kafka), 8085 (kafka3); it waits patiently for its brokers.
+Service watch_service(std::string_view kafka, const std::string& servers, const StackOptions& options);
 
 /// The local stack without containers: real servers as processes of this machine, loopback only. They go on when the command ends; `down` stops them.
 /// One thread. Needs a real environment.
@@ -46,6 +50,7 @@ class Stack {
 
  private:
   Supervisor supervisor(const std::string& name) const { return {env_, name, env::join_path(options_.directory, name)}; }
+  Result<std::vector<Service>> watchers() const;
   Status publish_targets(const std::string& name, const Supervisor& supervisor) const;
   std::string targets_directory() const { return env::join_path(options_.directory, "targets"); }
 

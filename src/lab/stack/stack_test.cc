@@ -291,6 +291,10 @@ TEST(StackNames, AreChecked) {
   const Service prometheus = prometheus_service({.port_offset = 5}, "prometheus", "dir", "targets");
   EXPECT_THAT(prometheus.files.at("prometheus.yml"), AllOf(HasSubstr("files: ['targets/*.json']"), HasSubstr("127.0.0.1:8081")));
   EXPECT_EQ(prometheus.ready.address.port, 9095);
+  const Service watch = watch_service("kafka", "127.0.0.1:9097", {.supyo = "/bin/supyo", .port_offset = 5});
+  EXPECT_THAT(watch.command, testing::ElementsAre("/bin/supyo", "watch", "--bootstrap", "127.0.0.1:9097", "--serve", "127.0.0.1:8087"));
+  EXPECT_THAT(prometheus.files.at("prometheus.yml"), HasSubstr("'127.0.0.1:8087'"));
+  EXPECT_EQ(watch.ready.address.port, 8087);
 }
 
 }  // namespace

@@ -57,4 +57,45 @@ const ApiVersions* find_api(std::int16_t api) {
   return found == kApis.end() ? nullptr : found;
 }
 
+std::string_view api_name(Api api) {
+  switch (api) {
+    case Api::kProduce: return "Produce";
+    case Api::kFetch: return "Fetch";
+    case Api::kListOffsets: return "ListOffsets";
+    case Api::kMetadata: return "Metadata";
+    case Api::kOffsetCommit: return "OffsetCommit";
+    case Api::kOffsetFetch: return "OffsetFetch";
+    case Api::kFindCoordinator: return "FindCoordinator";
+    case Api::kJoinGroup: return "JoinGroup";
+    case Api::kHeartbeat: return "Heartbeat";
+    case Api::kLeaveGroup: return "LeaveGroup";
+    case Api::kSyncGroup: return "SyncGroup";
+    case Api::kDescribeGroups: return "DescribeGroups";
+    case Api::kListGroups: return "ListGroups";
+    case Api::kSaslHandshake: return "SaslHandshake";
+    case Api::kApiVersions: return "ApiVersions";
+    case Api::kCreateTopics: return "CreateTopics";
+    case Api::kDeleteTopics: return "DeleteTopics";
+    case Api::kDeleteRecords: return "DeleteRecords";
+    case Api::kInitProducerId: return "InitProducerId";
+    case Api::kOffsetForLeaderEpoch: return "OffsetForLeaderEpoch";
+    case Api::kAddPartitionsToTxn: return "AddPartitionsToTxn";
+    case Api::kAddOffsetsToTxn: return "AddOffsetsToTxn";
+    case Api::kEndTxn: return "EndTxn";
+    case Api::kTxnOffsetCommit: return "TxnOffsetCommit";
+    case Api::kDescribeConfigs: return "DescribeConfigs";
+    case Api::kAlterConfigs: return "AlterConfigs";
+    case Api::kDescribeLogDirs: return "DescribeLogDirs";
+    case Api::kCreatePartitions: return "CreatePartitions";
+    case Api::kDeleteGroups: return "DeleteGroups";
+    case Api::kIncrementalAlterConfigs: return "IncrementalAlterConfigs";
+    case Api::kOffsetDelete: return "OffsetDelete";
+    case Api::kDescribeCluster: return "DescribeCluster";
+    case Api::kDescribeProducers: return "DescribeProducers";
+    case Api::kDescribeTransactions: return "DescribeTransactions";
+    case Api::kListTransactions: return "ListTransactions";
+  }
+  return "unknown";
+}
+
 }  // namespace supyo::broker

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 /// Which of Kafka's requests this broker answers, in which versions (kafka.apache.org/protocol; KIP-896 for the oldest that clients of 4.x still speak).
 namespace supyo::broker {
@@ -27,6 +28,9 @@ inline constexpr std::int16_t kNeverFlexible = 1000;
 std::span<const ApiVersions> supported_apis();
 /// Null when this broker does not answer it at all.
 const ApiVersions* find_api(std::int16_t api);
+
+/// Kafka's name of a request: "Produce".
+std::string_view api_name(Api api);
 
 /// Kafka's error codes, by the names of the protocol page.
 enum class Code : std::int16_t {

@@ -89,6 +89,7 @@ void Broker::serve_later(const RequestContext& from, Decoder& body, void (Broker
 
 void Broker::refuse(const RequestContext& from, std::string_view why) {
   ++counts_.refused;
+  metrics_.refused();
   log(fmt::format("connection of {} closed: {} (api {}, version {})", from.client_host, why, static_cast<int>(from.api), from.version));
   outbox_.close(from.connection);
 }
@@ -99,7 +100,7 @@ void Broker::fail_final(Error error) {
 
 void Broker::handle(std::uint64_t connection, std::uint64_t sequence, const std::string& client_host, std::string_view request) {
   ++counts_.requests;
-  RequestContext from{.connection = connection, .sequence = sequence, .client_host = client_host};
+  RequestContext from{.connection = connection, .sequence = sequence, .client_host = client_host, .received_us = env_.clock.monotonic_us()};
   Decoder head(request, 0, false);
   std::int16_t key = 0;
   head.field(key);
@@ -204,7 +205,10 @@ Status Broker::end_turn() {
   SUPYO_TRY(commit_offsets());
   SUPYO_TRY(transactions_->note_completed());
   if (final_) return fail(*final_);
-  for (auto& [to, bytes] : durable_answers_) outbox_.send(to.connection, to.sequence, std::move(bytes));
+  for (auto& [to, bytes] : durable_answers_) {
+    outbox_.send(to.connection, to.sequence, std::move(bytes));
+    metrics_.answered(to.api, env_.clock.monotonic_us() - to.received_us);
+  }
   durable_answers_.clear();
   wake_fetches(now);
   return final_ ? Status(fail(*final_)) : ok();

@@ -18,6 +18,7 @@
 #include "serve/broker/messages_data.h"
 #include "serve/broker/messages_group.h"
 #include "serve/broker/messages_transaction.h"
+#include "serve/broker/metrics.h"
 #include "serve/broker/request.h"
 #include "serve/broker/store.h"
 #include "serve/broker/transactions.h"
@@ -61,6 +62,15 @@ class Broker final : private GroupAnswers, private TransactionEffects {
   const BrokerCounts& counts() const { return counts_; }
   const BrokerConfig& config() const { return config_; }
   std::size_t topic_count() const { return store_.topics().size(); }
+  /// Any thread may read its text.
+  const BrokerMetrics& metrics() const { return metrics_; }
+  struct LiveGroup {
+    std::string name, state;
+    std::size_t members = 0;
+    std::int32_t generation = 0;
+  };
+  /// The groups that have members, or had some lately.
+  std::vector<LiveGroup> live_groups() const;
   /// Called with lines for the operator.
   std::function<void(std::string_view)> log = [](std::string_view) {};
 
@@ -100,7 +110,10 @@ class Broker final : private GroupAnswers, private TransactionEffects {
   template <class Request>
   void serve_later(const RequestContext& from, Decoder& body, void (Broker::*handler)(const RequestContext&, Request&));
   template <class Response>
-  void answer(const RequestContext& to, Response& response) { outbox_.send(to.connection, to.sequence, encode(to, response)); }
+  void answer(const RequestContext& to, Response& response) {
+    outbox_.send(to.connection, to.sequence, encode(to, response));
+    metrics_.answered(to.api, env_.clock.monotonic_us() - to.received_us);
+  }
   template <class Response>
   void answer_durably(const RequestContext& to, Response& response) { durable_answers_.emplace_back(to, encode(to, response)); }
   template <class Response>
@@ -190,6 +203,7 @@ class Broker final : private GroupAnswers, private TransactionEffects {
   std::unique_ptr<Cleaning> cleaning_;
   std::optional<Error> final_;
   BrokerCounts counts_;
+  BrokerMetrics metrics_;
 };
 
 template <class Response>

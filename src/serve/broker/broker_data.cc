@@ -134,6 +134,7 @@ ProduceResponse::Partition Broker::produce_partition(const ProduceRequest& reque
     store_.note_appended(*partition, records.size());
     counts_.records_in += static_cast<std::uint64_t>(header.record_count);
     counts_.bytes_in += records.size();
+    metrics_.produced(topic, static_cast<std::uint64_t>(header.record_count), records.size());
   }
   out.base_offset = appended->base.value;
   out.append_ms = appended->log_append_time_ms;
@@ -209,6 +210,8 @@ bool Broker::try_fetch(WaitingFetch& waiting, bool last) {
     return false;
   }
   counts_.bytes_out += bytes;
+  for (const auto& topic : response.topics)
+    for (const FetchResponse::Partition& p : topic.partitions) metrics_.fetched(topic.name, p.records);
   answer(waiting.from, response);
   return true;
 }

@@ -34,6 +34,12 @@ Group& Broker::group(const std::string& id) {
   return *g;
 }
 
+std::vector<Broker::LiveGroup> Broker::live_groups() const {
+  std::vector<LiveGroup> live;
+  for (const auto& [name, g] : groups_) live.push_back({name, group_state_name(g->state()), g->members().size(), g->generation()});
+  return live;
+}
+
 void Broker::joined(const RequestContext& to, JoinGroupResponse response) { answer(to, response); }
 void Broker::synced(const RequestContext& to, SyncGroupResponse response) { answer(to, response); }
 

@@ -372,6 +372,22 @@ TEST(Broker, CompactionKeepsTheLastOfEachKey) {
   EXPECT_EQ(left.back(), "19");
 }
 
+TEST(Broker, CountsWhatComesAndGoesByTopicAndRequest) {
+  Machine m;
+  ASSERT_TRUE(m.start());
+  m.create("t");
+  ASSERT_EQ(m.send("t", Machine::batch("one")), Code::kNone);
+  ASSERT_EQ(m.send("t", Machine::batch("two")), Code::kNone);
+  ASSERT_EQ(m.values("t").size(), 2U);
+  std::string text = m.broker->metrics().text();
+  for (const char* line : {"supyo_broker_records_in_total{topic=\"t\"} 2\n", "supyo_broker_records_out_total{topic=\"t\"} 2\n", "supyo_broker_request_seconds_count{api=\"Produce\"} 2\n",
+                           "supyo_broker_request_seconds_count{api=\"CreateTopics\"} 1\n", "supyo_broker_refused_requests_total 0\n"})
+    EXPECT_THAT(text, testing::HasSubstr(line));
+  BrokerMetrics many;
+  for (int i = 0; i < 10'000; ++i) many.produced("t" + std::to_string(i), 1, 10);   // a client that makes up names
+  EXPECT_THAT(many.text(), testing::HasSubstr("supyo_broker_records_in_total{topic=\"other\"} 9500\n"));
+}
+
 TEST(Broker, OneABroker) {
   Machine m;
   ASSERT_TRUE(m.start());

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/base/strong.h"
 #include "serve/broker/api.h"
 
 namespace supyo::broker {
@@ -15,6 +16,7 @@ struct RequestContext {
   std::int32_t correlation = 0;
   std::string client_id = {};
   std::string client_host = {};
+  TimeUs received_us = 0;          ///< monotonic
 };
 
 }  // namespace supyo::broker

@@ -63,6 +63,11 @@ Status Server::run() {
   return ok();
 }
 
+Server::Live Server::live() const {
+  const std::lock_guard lock(live_mutex_);
+  return live_;
+}
+
 void Server::accept(TimeUs now) {
   for (;;) {
     auto accepted = listener_->accept();
@@ -199,6 +204,11 @@ void Server::finish_turn(TimeUs now) {
   }
   if (now < idle_check_us_) return;
   idle_check_us_ = now + kSecond;
+  {
+    Live live{.connections = connections_.size(), .groups = broker_->live_groups()};
+    const std::lock_guard lock(live_mutex_);
+    live_ = std::move(live);
+  }
   const DurationUs idle = broker_->config().connections_idle_ms_max * kMillisecond;
   std::vector<std::uint64_t> old;
   for (const auto& [id, client] : connections_)

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -32,6 +33,12 @@ class Server final : private Outbox {
   const env::NetAddress& address() const { return listener_->address(); }
   Broker& broker() { return *broker_; }
   std::size_t connections() const { return connections_.size(); }
+  struct Live {
+    std::size_t connections = 0;
+    std::vector<Broker::LiveGroup> groups;
+  };
+  /// As of the last second. Any thread.
+  Live live() const;
   /// Serves until stop() or an error that is final.
   Status run();
   /// Ends run() soon. Any thread.
@@ -81,6 +88,8 @@ class Server final : private Outbox {
   std::uint64_t next_id_ = 1;
   std::size_t buffered_ = 0;             ///< bytes of unfinished requests and unread answers
   TimeUs idle_check_us_ = 0;
+  mutable std::mutex live_mutex_;
+  Live live_;
   std::string chunk_;                    ///< reused
   std::atomic<bool> stop_{false};
   std::unique_ptr<Broker> broker_;       ///< last: its Outbox is this

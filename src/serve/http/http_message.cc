@@ -129,8 +129,8 @@ ParseState parse_request(std::string_view bytes, Request& request) {
 std::string render_response(const Response& response, bool head_only) {
   std::string out = fmt::format(
       "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-      "Content-Security-Policy: default-src 'none'\r\n\r\n",
-      response.status, reason(response.status), response.type, response.body.size());
+      "Content-Security-Policy: {}\r\n\r\n",
+      response.status, reason(response.status), response.type, response.body.size(), response.policy.empty() ? "default-src 'none'" : response.policy);
   if (!head_only) out += response.body;
   return out;
 }

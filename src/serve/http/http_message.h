@@ -24,7 +24,8 @@ struct Request {
 struct Response {
   int status = 200;
   std::string type = "application/json";
-  std::string body;
+  std::string body = {};
+  std::string policy = {};   ///< Content-Security-Policy; empty: nothing may be loaded or run
 };
 /// A plain-text response that says what is wrong.
 Response problem(int status, std::string_view what);

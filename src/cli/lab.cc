@@ -10,6 +10,8 @@
 #include "lab/report/report.h"
 #include "lab/scenario/bench.h"
 #include "lab/scenario/runner.h"
+#include "lab/scenario/replica/frontier_lab.h"
+#include "lab/scenario/replica/replica_lab.h"
 #include "lab/scenario/topic/topic_lab.h"
 #include "lab/scenario/scenario.h"
 
@@ -34,13 +36,22 @@ std::string scenario_path(const LabOptions& options) {
   return env::join_path(env::join_path(options.root, kFolder), options.name + ".yaml");
 }
 
-/// A lab of either kind.
-using Lab = std::variant<scenario::Scenario, scenario::TopicScenario>;
+/// A lab of any kind.
+using Lab = std::variant<scenario::Scenario, scenario::TopicScenario, scenario::ReplicaScenario, scenario::FrontierScenario>;
 
 Result<Lab> load_either(const Context& context, const std::string& path, bool real) {
   if (scenario::is_topic_scenario(context.env.files, path)) {
     SUPYO_ASSIGN(auto topic, scenario::load_topic_scenario(context.env.files, path, real));
     return Lab(std::move(topic));
+  }
+  const std::string kind = scenario::scenario_kind(context.env.files, path);
+  if (kind == "frontier") {
+    SUPYO_ASSIGN(auto frontier, scenario::load_frontier_scenario(context.env.files, path));
+    return Lab(std::move(frontier));
+  }
+  if (kind == "replica") {
+    SUPYO_ASSIGN(auto replica, scenario::load_replica_scenario(context.env.files, path));
+    return Lab(std::move(replica));
   }
   SUPYO_ASSIGN(auto pipeline, scenario::load_scenario(context.env.files, path));
   return Lab(std::move(pipeline));
@@ -92,6 +103,34 @@ std::string setup_text(const scenario::TopicScenario& lab) {
   return text;
 }
 
+std::string setup_text(const scenario::ReplicaScenario& lab) {
+  const auto list = [](const std::map<std::string, std::string>& fields) {
+    std::string text;
+    for (const auto& [name, value] : fields) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
+    return text;
+  };
+  std::string text = fmt::format("cluster     {}\nproducer    {}, seed {}\ntrials      {}\n", list(lab.cluster), list(lab.workload), lab.seed, lab.trials);
+  for (const auto& [name, steps] : lab.faults) {
+    text += fmt::format("fault       {}:", name);
+    for (const scenario::ReplicaStep& s : steps) {
+      text += fmt::format(" at {} {}", s.at, scenario::step_name(s.kind));
+      for (const auto w : s.who) text += fmt::format(" {}", scenario::who_name(w));
+      text += ";";
+    }
+    text += steps.empty() ? " nothing\n" : "\n";
+  }
+  return text;
+}
+
+std::string setup_text(const scenario::FrontierScenario& lab) {
+  const auto list = [](const auto& pairs) {
+    std::string text;
+    for (const auto& [name, value] : pairs) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
+    return text;
+  };
+  return fmt::format("producer    {}, seed {}\nreplicas    {}\nacks        {}\nlinger      {}\ntrials      {}\n", list(lab.workload), lab.seed, list(lab.replicas), list(lab.acks), fmt::join(lab.linger, ", "), lab.trials);
+}
+
 std::string fault_text(const scenario::Injection& i) { return fmt::format(", delay at {} of {}", i.point, i.delay); }
 std::string fault_text(const scenario::TopicFault& f) {
   using Kind = scenario::TopicFault::Kind;
@@ -99,6 +138,16 @@ std::string fault_text(const scenario::TopicFault& f) {
          : f.kind == Kind::kStop      ? fmt::format(", {} is stopped", f.group)
                                       : fmt::format(", records are deleted up to {} past the committed position of {}", f.past, f.group);
 }
+
+template <class AnyLab>
+std::string phases_text(const AnyLab& lab) {
+  std::string text;
+  for (const auto& phase : lab.phases) text += fmt::format("  {:<18} {}{}\n", phase.name, format_duration(phase.length_us), phase.inject ? fault_text(*phase.inject) : "");
+  return text;
+}
+std::string phases_text(const scenario::ReplicaScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} {}: {}\n  {:<18} {}\n", "baseline", lab.phases.at("baseline"), "fault", lab.phases.at("fault"), lab.fault, "recovery", lab.phases.at("recovery")); }
+
+std::string phases_text(const scenario::FrontierScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} {}\n", "warm-up", lab.workload.at("warmup"), "run", lab.workload.at("for")); }
 
 int show(Context& context, const LabOptions& options) {
   const auto lab = load(context, options);
@@ -110,8 +159,7 @@ int show(Context& context, const LabOptions& options) {
       for (std::size_t i = 0; i < knob.values.size(); ++i) text += (i == 0 ? "   (try " : ", ") + knob.values[i];
       text += knob.values.empty() ? "\n" : ")\n";
     }
-    text += "phases\n";
-    for (const auto& phase : l.phases) text += fmt::format("  {:<18} {}{}\n", phase.name, format_duration(phase.length_us), phase.inject ? fault_text(*phase.inject) : "");
+    text += "phases\n" + phases_text(l);
     text += "predicts\n";
     for (const scenario::Prediction& prediction : l.predict) text += fmt::format("  {:<18} {} within {:.0f} %\n", prediction.measure, prediction.formula.text(), prediction.within * 100);
     if (l.verdict) text += fmt::format("verdict\n  {}\n", l.verdict->text());
@@ -179,6 +227,14 @@ class LabRun {
     cluster.child.reset();
     if (own_data && !run.keep) SUPYO_TRY(context_.env.files.remove_all(run.directory));
     return result;
+  }
+  Result<scenario::LabResult> run(scenario::ReplicaScenario& lab) {
+    if (options_.seed) lab.seed = *options_.seed;
+    return scenario::run_replica_scenario(context_.env, lab, run_options());
+  }
+  Result<scenario::LabResult> run(scenario::FrontierScenario& lab) {
+    if (options_.seed) lab.seed = *options_.seed;
+    return scenario::run_frontier_scenario(lab, run_options());
   }
 
   std::string output_directory() const { return options_.out.empty() ? env::join_path("lab-results", env::base_name(options_.name)) : options_.out; }

@@ -56,9 +56,11 @@ class Page {
     out_ += fmt::format("<title>{}: {}</title>\n<style>{}</style>\n</head>\n<body>\n{}", escape(r_.lab), verdict_name(r_.verdict), kStyle, kPatterns);
     header();
     out_ += "<main>\n";
-    if (topic()) {
-      who_lost();
-      declared_charts();
+    if (declared()) {
+      if (r_.kind == "topic") who_lost();
+      if (r_.kind == "replica") who_leads();
+      if (r_.kind == "frontier") frontier();
+      if (!r_.plots.empty()) declared_charts();
     } else {
       when();
       charts();
@@ -81,10 +83,11 @@ class Page {
   std::string after_fault(double t) const { return std::isfinite(t) ? "+" + value_text(t - fault_.from_s, "s") : "never"; }
   std::string at(double t) const { return std::isfinite(t) ? fmt::format("after the fault began; {} on the charts", clock_text(t)) : "not once in this run"; }
 
-  bool topic() const { return r_.kind == "topic"; }
+  /// The file says what the page shows.
+  bool declared() const { return r_.kind != "pipeline"; }
 
   std::string headline() const {
-    if (topic()) return r_.verdict == Verdict::kInvalid ? "This run proves nothing: a guard failed." : sentence(r_.why);
+    if (declared()) return r_.verdict == Verdict::kInvalid ? "This run proves nothing: a guard failed." : sentence(r_.why);
     if (r_.verdict == Verdict::kInvalid) return "This run proves nothing: a guard failed.";
     if (!std::isfinite(r_.t_breach_s)) return "The readers were not hurt: no objective broke.";
     if (!std::isfinite(r_.t_lag_alarm_s)) {
@@ -100,11 +103,12 @@ class Page {
     if (const auto p = lead.find("95 %"); p != std::string::npos) lead.replace(p, 2, percent);
     out_ += fmt::format("<header>\n<p class=\"kicker\">Supyo lab report &middot; {} &middot; {}, {} time &middot; seed {}</p>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n", escape(r_.lab), r_.mode == "real" ? "on a real cluster" : "embedded", escape(r_.clock), r_.seed,
                         escape(r_.title.empty() ? r_.lab : r_.title), escape(lead));
+    if (!r_.model.empty()) out_ += fmt::format("<p class=\"lead\"><strong>{}</strong></p>\n", escape(r_.model));
     const char* style = r_.verdict == Verdict::kConfirmed ? "confirmed" : r_.verdict == Verdict::kRefuted ? "refuted" : "invalid";
     out_ += fmt::format("<div class=\"verdict {}\"><span class=\"word\">{}</span><p><strong>Hypothesis.</strong> {} <span class=\"soft\">{}{}</span></p></div>\n", style, verdict_name(r_.verdict), escape(r_.hypothesis),
                         escape(sentence(r_.why)), r_.verdict == r_.expected ? "" : fmt::format(" This file predicts {}.", verdict_name(r_.expected)));
     out_ += "<ul class=\"tiles\">\n";
-    if (topic()) return declared_tiles();
+    if (declared()) return declared_tiles();
     tile("", "Latency spiked", after_fault(r_.t_spike_s), at(r_.t_spike_s));
     tile(std::isfinite(r_.t_breach_s) ? "bad" : "", "Objective broke", after_fault(r_.t_breach_s), at(r_.t_breach_s));
     tile("", "Lag would have called", after_fault(r_.t_lag_alarm_s), std::isfinite(r_.t_lag_alarm_s) ? at(r_.t_lag_alarm_s) : fmt::format("raw rule: never; Burrow: {}", std::isfinite(r_.t_burrow_s) ? after_fault(r_.t_burrow_s) : "never"));
@@ -154,6 +158,61 @@ class Page {
     out_ += "<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">Who lost records, and who said so</h2>\n<figure>\n<figcaption><p>The shaded stretch is the fault.</p></figcaption>\n";
     both([&](int width, std::string_view suffix) { return draw_strip(s, axis_, width, suffix); });
     out_ += "</figure>\n</section>\n";
+  }
+
+  /// Labs about replicas: who led in each arm, and whether anything was acknowledged.
+  void who_leads() {
+    Strip s{"strip", "Who led, and whether anything was acknowledged", fmt::format("For each arm, the leader and the acknowledgements, over {}.", value_text(axis_.end_s, "s")), {}};
+    std::vector<StripRow> leads, acks;
+    std::vector<const Arm*> arms{&r_.fault, &r_.control};
+    for (const Arm& a : r_.arms) arms.push_back(&a);
+    for (const Arm* a : arms) {
+      const auto* leader = column(*a, "leader");
+      const auto* rate = column(*a, "ack_rate");
+      if (leader == nullptr || rate == nullptr) continue;
+      leads.push_back({a->name, segments(a->t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
+                         const double l = (*leader)[i];
+                         if (std::isnan(l)) return {"unknown", "over"};
+                         return l == 0 ? std::pair<std::string, std::string>{"bad", "no leader"} : std::pair<std::string, std::string>{"ok", fmt::format("broker {:.0f}", l)};
+                       })});
+      acks.push_back({a->name, segments(a->t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
+                        const double n = (*rate)[i];
+                        if (std::isnan(n)) return {"unknown", "over"};
+                        return n > 0 ? std::pair<std::string, std::string>{"quiet", "acknowledges"} : std::pair<std::string, std::string>{"bad", "nothing"};
+                      })});
+    }
+    s.groups = {{"Who led, by arm (first trial)", leads}, {"Acknowledgements, by arm (first trial)", acks}};
+    out_ += "<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">Who led, and whether writers got through</h2>\n<figure>\n<figcaption><p>The shaded stretch is the fault of the first arm. What each arm orders is among the settings below.</p></figcaption>\n";
+    both([&](int width, std::string_view suffix) { return draw_strip(s, axis_, width, suffix); });
+    out_ += "</figure>\n</section>\n";
+  }
+
+  /// Labs about throughput against latency: one point for each setting, and the same in numbers.
+  void frontier() {
+    const Arm& a = r_.fault;
+    Scatter s{"frontier", "Throughput against latency", "For each setting, the mean throughput and the 99th percentile of the time until a record is acknowledged.", "records/s", "s", {}};
+    std::map<std::string, ScatterGroup> groups;
+    std::string rows;
+    for (const auto& [name, thr] : a.counts) {
+      if (!name.starts_with("thr_") || name.ends_with("_low") || name.ends_with("_high")) continue;
+      const std::string cell = name.substr(4);   // rf3_all_l100
+      const auto p99 = a.counts.find("p99_" + cell);
+      if (p99 == a.counts.end()) continue;
+      const auto first = cell.find('_'), second = cell.find("_l");
+      if (first == std::string::npos || second == std::string::npos) continue;
+      const std::string replicas = cell.substr(2, first - 2), acks = cell.substr(first + 1, second - first - 1), linger = cell.substr(second + 2);
+      const std::string group = fmt::format("acks={}, {} {}", acks, replicas, replicas == "1" ? "replica" : "replicas");
+      groups[group].label = group;
+      groups[group].points.push_back({thr, p99->second, linger + " ms"});
+      const auto bound = [&](const char* what, const char* side) { const auto it = a.counts.find(fmt::format("{}_{}_{}", what, cell, side)); return it == a.counts.end() ? std::nan("") : it->second; };
+      rows += fmt::format("<tr><th scope=\"row\">{}, linger {} ms</th><td class=\"n\">{}</td><td class=\"n\">{} to {}</td><td class=\"n\">{}</td><td class=\"n\">{} to {}</td></tr>\n", escape(group), escape(linger), count_text(thr), count_text(bound("thr", "low")),
+                          count_text(bound("thr", "high")), value_text(p99->second, "s"), value_text(bound("p99", "low"), "s"), value_text(bound("p99", "high"), "s"));
+    }
+    for (auto& [name, group] : groups) s.groups.push_back(std::move(group));
+    out_ += "<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">The frontier</h2>\n<figure>\n<figcaption><p>Right is more throughput, down is less waiting. Each point is a linger in milliseconds; both axes are logarithmic.</p></figcaption>\n";
+    both([&](int width, std::string_view suffix) { return draw_scatter(s, width, suffix); });
+    out_ += "<table>\n<caption>The same in numbers, with 95 % intervals</caption>\n<thead><tr><th scope=\"col\">Setting</th><th scope=\"col\" class=\"n\">Records a second</th><th scope=\"col\" class=\"n\">interval</th><th scope=\"col\" class=\"n\">p99 until acknowledged</th>"
+            "<th scope=\"col\" class=\"n\">interval</th></tr></thead>\n<tbody>\n" + rows + "</tbody>\n</table>\n</figure>\n</section>\n";
   }
 
   void declared_charts() {
@@ -251,7 +310,7 @@ class Page {
 
   /// The same picture in numbers: the median and the largest value of each line in each phase.
   void numbers(const Chart& c) {
-    out_ += fmt::format("<table>\n<caption>Median and largest value by phase</caption>\n<thead><tr><th scope=\"col\">{}</th>", c.unit == "records" ? "Records" : c.unit == "B" ? "Bytes" : "Seconds");
+    out_ += fmt::format("<table>\n<caption>Median and largest value by phase</caption>\n<thead><tr><th scope=\"col\">{}</th>", c.unit == "records" ? "Records" : c.unit == "B" ? "Bytes" : c.unit == "s" ? "Seconds" : escape(c.unit));
     for (const auto& p : r_.phases) out_ += fmt::format("<th scope=\"col\" class=\"n\">{}</th>", escape(p.name));
     out_ += "</tr></thead>\n<tbody>\n";
     for (const Line& l : c.lines) {
@@ -265,7 +324,7 @@ class Page {
           continue;
         }
         std::sort(v.begin(), v.end());
-        const auto show = [&](double x) { return c.unit == "records" || c.unit == "B" ? count_text(x) : fmt::format("{:.2f}", x); };
+        const auto show = [&](double x) { return c.unit != "s" ? count_text(x) : fmt::format("{:.2f}", x); };
         out_ += fmt::format("<td class=\"n\">{} &middot; {}</td>", show(v[v.size() / 2]), show(v.back()));
       }
       out_ += "</tr>\n";
@@ -397,7 +456,8 @@ class Page {
     pairs("Versions", r_.versions);
     std::map<std::string, std::string> counts;
     std::vector<std::string> names{"sent", "acked", "failed", "unknown", "applied", "distinct", "late", "dead", "epochs", "epochs_failed", "unfinished"};
-    if (topic()) {
+    if (r_.kind == "replica") names.insert(names.end(), {"trials", "lost", "duplicates", "truncated"});
+    if (r_.kind == "topic") {
       for (const auto& [name, value] : r_.fault.counts) if (!name.starts_with("t_first")) names.push_back(name);
     }
     for (const std::string& name : names) {
@@ -426,7 +486,8 @@ std::string render_text(const LabResult& r) {
   const scenario::PhaseSpan& fault = *r.fault_phase();
   const auto after = [&](double t) { return std::isfinite(t) ? value_text(t - fault.from_s, "s") + " after the fault began" : std::string("never"); };
   std::string out = fmt::format("{}: {}\n  hypothesis: {}\n  why: {}\n\n", r.lab, verdict_name(r.verdict), r.hypothesis, r.why);
-  if (r.kind == "topic") {
+  if (!r.model.empty()) out += fmt::format("  {}\n\n", r.model);
+  if (r.kind != "pipeline") {
     for (const scenario::Tile& t : r.tiles) {
       const scenario::Measure* m = r.measure(t.measure);
       out += fmt::format("  {:<30} {}\n", t.name, m == nullptr ? "not measured" : value_text(m->value, m->unit));

@@ -179,7 +179,7 @@ std::vector<double> axis_ticks(double most, int ticks) {
 
 std::string draw_chart(const Chart& chart, const TimeAxis& axis, int width, std::string_view suffix) {
   const int height = width > 600 ? 210 : 190;
-  const bool counts = chart.unit == "records";
+  const bool counts = chart.unit != "s" && chart.unit != "B";
   const Frame f{counts || chart.unit == "B" ? 62.0 : 44.0, static_cast<double>(width - 10), kTop, static_cast<double>(height - kBottom), axis.end_s};
   double most = 0;
   for (const Line& l : chart.lines) if (l.values != nullptr) for (const double v : *l.values) if (!std::isnan(v)) most = std::max(most, v);
@@ -286,6 +286,70 @@ std::string draw_bars(std::string_view id, std::string_view title, std::string_v
   if (limit > 0) {
     out += fmt::format("<line class=\"limit\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/><text class=\"limit-label\" x=\"{3:.1f}\" y=\"12\" text-anchor=\"end\">{4}</text>\n", x(limit), top - 6, height - kBottom,
                        x(limit) - 5, escape(limit_label));
+  }
+  return out + "</svg>\n";
+}
+
+namespace {
+
+/// A logarithmic axis from a power of ten to a power of ten.
+struct LogAxis {
+  double low = 0, high = 1, from = 0, to = 1;
+  double at(double v) const { return from + (to - from) * (std::log10(v) - low) / (high - low); }
+};
+
+LogAxis log_axis(const Scatter& s, bool x, double from, double to) {
+  double least = 0, most = 0;
+  for (const ScatterGroup& g : s.groups) {
+    for (const ScatterPoint& p : g.points) {
+      const double v = x ? p.x : p.y;
+      if (!(v > 0) || !std::isfinite(v)) continue;
+      least = least == 0 ? v : std::min(least, v);
+      most = std::max(most, v);
+    }
+  }
+  if (least == 0) least = 1, most = 10;
+  const double low = std::floor(std::log10(least) + 1e-9);
+  return {low, std::max(std::ceil(std::log10(most) - 1e-9), low + 1), from, to};
+}
+
+/// A mark that differs by shape: circle, square, diamond, and the same hollow.
+std::string mark(std::size_t kind, double x, double y, std::string_view style) {
+  const char* hollow = kind >= 3 ? " hollow" : "";
+  switch (kind % 3) {
+    case 0: return fmt::format("<circle class=\"dot {}{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4.5\"/>", style, hollow, x, y);
+    case 1: return fmt::format("<rect class=\"dot {}{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"8\" height=\"8\"/>", style, hollow, x - 4, y - 4);
+    default: return fmt::format("<path class=\"dot {}{}\" d=\"M{:.1f} {:.1f}l5 5l-5 5l-5 -5Z\"/>", style, hollow, x, y - 5);
+  }
+}
+
+}  // namespace
+
+std::string draw_scatter(const Scatter& s, int width, std::string_view suffix) {
+  static constexpr const char* kStyles[] = {"l-one", "l-p95", "l-lag", "l-one", "l-p95", "l-lag"};
+  const int legend = 18 * static_cast<int>(s.groups.size()), height = 330 + legend;
+  const LogAxis x = log_axis(s, true, 58, width - 16), y = log_axis(s, false, height - legend - 34, 14);
+  std::string out = open(width, height, s.id, suffix, s.title, s.description);
+  for (double e = x.low; e <= x.high + 1e-9; e += 1) {
+    const double at = x.at(std::pow(10, e));
+    out += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\"/><text class=\"tick\" x=\"{0:.1f}\" y=\"{3:.1f}\" text-anchor=\"middle\">{4}</text>\n", at, y.to, y.from, y.from + 18, value_text(std::pow(10, e), s.x_unit));
+  }
+  for (double e = y.low; e <= y.high + 1e-9; e += 1) {
+    const double at = y.at(std::pow(10, e)), v = std::pow(10, e);
+    out += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{1:.1f}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/><text class=\"tick\" x=\"{3:.1f}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n", x.from, x.to, at, x.from - 6, at + 4,
+                       s.y_unit == "s" && v < 0.001 ? fmt::format("{:g} ms", v * 1000) : value_text(v, s.y_unit));
+  }
+  for (std::size_t g = 0; g < s.groups.size(); ++g) {
+    const char* style = kStyles[g % std::size(kStyles)];
+    std::string line, marks;
+    for (const ScatterPoint& p : s.groups[g].points) {
+      if (!(p.x > 0) || !(p.y > 0)) continue;
+      line += fmt::format("{}{:.1f} {:.1f}", line.empty() ? "M" : "L", x.at(p.x), y.at(p.y));
+      marks += mark(g, x.at(p.x), y.at(p.y), style) + fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x.at(p.x) + 7, y.at(p.y) + (g % 2 == 0 ? -5 : 13), escape(p.label));
+    }
+    if (!line.empty()) out += fmt::format("<path class=\"line thin {}\" d=\"{}\"/>\n{}", style, line, marks);
+    const double at = height - legend + 18 * static_cast<double>(g) + 8;
+    out += mark(g, x.from + 6, at, style) + fmt::format("<text class=\"row\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x.from + 18, at + 4, escape(s.groups[g].label));
   }
   return out + "</svg>\n";
 }

@@ -82,4 +82,19 @@ struct Bar {
 };
 std::string draw_bars(std::string_view id, std::string_view title, std::string_view description, const std::vector<Bar>& bars, double limit, std::string_view limit_label, int width, std::string_view suffix);
 
+/// Points on two logarithmic axes, each with a word beside it; the points of a group are joined in their order, and groups differ by mark and dash.
+struct ScatterPoint {
+  double x = 0, y = 0;
+  std::string label;
+};
+struct ScatterGroup {
+  std::string label;
+  std::vector<ScatterPoint> points;
+};
+struct Scatter {
+  std::string id, title, description, x_unit, y_unit;
+  std::vector<ScatterGroup> groups;
+};
+std::string draw_scatter(const Scatter& scatter, int width, std::string_view suffix);
+
 }  // namespace supyo::report

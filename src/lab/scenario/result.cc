@@ -84,7 +84,7 @@ Arm read_arm(const Json& j) {
   return a;
 }
 
-void add_topic_parts(const LabResult& r, Json& j) {
+void add_declared_parts(const LabResult& r, Json& j) {
   j["arms"] = Json::array();
   for (const Arm& a : r.arms) j["arms"].push_back(arm_json(a));
   j["tiles"] = Json::array();
@@ -97,7 +97,7 @@ void add_topic_parts(const LabResult& r, Json& j) {
   }
 }
 
-void read_topic_parts(const Json& j, LabResult& r) {
+void read_declared_parts(const Json& j, LabResult& r) {
   for (const Json& a : j.at("arms")) r.arms.push_back(read_arm(a));
   for (const Json& t : j.at("tiles")) r.tiles.push_back({t.at("name"), t.at("measure"), t.at("note")});
   for (const Json& p : j.at("plots")) {
@@ -151,6 +151,7 @@ std::string to_json(const LabResult& r) {
   j["title"] = r.title;
   j["seed"] = r.seed;
   j["mode"] = r.mode;
+  if (!r.model.empty()) j["model"] = r.model;
   j["clock"] = r.clock;
   j["window_scale"] = number(r.window_scale);
   j["verdict"] = verdict_name(r.verdict);
@@ -182,7 +183,7 @@ std::string to_json(const LabResult& r) {
   j["scenario"] = r.scenario_text;
   j["control"] = arm_json(r.control);
   j["fault"] = arm_json(r.fault);
-  if (r.kind == "topic") add_topic_parts(r, j);
+  if (r.kind != "pipeline") add_declared_parts(r, j);
   return j.dump();
 }
 
@@ -229,7 +230,8 @@ Result<LabResult> result_from_json(std::string_view text) {
     r.fault = read_arm(j.at("fault"));
     r.control = read_arm(j.at("control"));
     r.kind = j.value("kind", "pipeline");
-    if (r.kind == "topic") read_topic_parts(j, r);
+    r.model = j.value("model", "");
+    if (r.kind != "pipeline") read_declared_parts(j, r);
     return r;
   } catch (const std::exception& e) {
     return fail(ErrorCode::kBadConfigFile, fmt::format("not a lab's result.json: {}", e.what()), "run the lab again, with --out DIR");

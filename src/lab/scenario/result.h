@@ -95,10 +95,11 @@ struct LabResult {
   std::vector<PhaseSpan> phases;
   std::vector<ObjectiveInfo> objectives;
   Arm fault, control;
-  std::string kind = "pipeline";               ///< or "topic": which page shows it
-  std::vector<Arm> arms;                       ///< topic: further arms
-  std::vector<Plot> plots;                     ///< topic
-  std::vector<Tile> tiles;                     ///< topic
+  std::string kind = "pipeline";               ///< or "topic", "replica", "frontier": which page shows it
+  std::string model;                           ///< not empty: nothing of it was measured on a real system, and what it is instead
+  std::vector<Arm> arms;                       ///< all but pipeline: further arms
+  std::vector<Plot> plots;                     ///< all but pipeline
+  std::vector<Tile> tiles;                     ///< all but pipeline
   double t_spike_s = 0, t_breach_s = 0, t_lag_alarm_s = 0, t_burrow_s = 0, blind_s = 0;
   bool lag_changed = false;
   double raw_threshold = 0, raw_hold_s = 0;    ///< of the raw lag rule, once its baseline is known

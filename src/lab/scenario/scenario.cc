@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/base/duration.h"
 #include "lab/scenario/yaml_reader.h"
@@ -242,11 +243,31 @@ Status set_knob(std::map<std::string, Knob, std::less<>>& knobs, std::string_vie
   const auto bad = [&] { return fail(ErrorCode::kBadOptionValue, fmt::format("'{}' is no value for the knob {}", assignment.substr(equals + 1), name), fmt::format("for example {}", it->second.text)); };
   const auto e = Expression::parse(assignment.substr(equals + 1));
   if (!e) return bad();
-  const auto q = e->evaluate([](std::string_view) { return std::nullopt; });
-  if (!q || q->truth || !(q->unit == it->second.value.unit || q->value == 0) || q->value < 0) return bad();
+  const auto q = e->evaluate(knob_word);
+  const auto any_unit = [](double v) { return v == 0 || std::isinf(v); };
+  if (!q || q->truth || !(q->unit == it->second.value.unit || any_unit(q->value) || any_unit(it->second.value.value)) || q->value < 0) return bad();
+  if (!any_unit(q->value)) it->second.value.unit = q->unit;
   it->second.value.value = q->value;
   it->second.text = std::string(assignment.substr(equals + 1));
   return ok();
+}
+
+std::optional<Quantity> knob_word(std::string_view word) {
+  if (word == "all") return Quantity{std::numeric_limits<double>::infinity(), {}, false};
+  if (word == "on") return Quantity{1, {}, false};
+  if (word == "off") return Quantity{0, {}, false};
+  return std::nullopt;
+}
+
+Result<double> value_over(const std::map<std::string, Knob, std::less<>>& knobs, std::string_view expression, Unit unit) {
+  SUPYO_ASSIGN(const Expression e, Expression::parse(expression));
+  SUPYO_ASSIGN(const Quantity q, e.evaluate([&](std::string_view name) -> std::optional<Quantity> {
+    const auto it = knobs.find(name);
+    return it == knobs.end() ? knob_word(name) : std::optional(it->second.value);
+  }));
+  if (!(q.unit == unit) && q.value != 0 && !std::isinf(q.value))
+    return fail(ErrorCode::kBadConfigFile, fmt::format("{} is in {}, it must be in {}", expression, unit_name(q.unit), unit_name(unit)));
+  return q.value;
 }
 
 Result<std::vector<std::string>> list_scenarios(env::Files& files, const std::string& directory) {

@@ -87,6 +87,10 @@ struct Scenario {
 /// Errors: kBadConfigFile with line and column; a formula's column counts from where it starts.
 Result<Scenario> load_scenario(env::Files& files, const std::string& path);
 Result<Scenario> parse_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr);
+/// Words that a knob may be besides numbers: "all" (infinity: acks), "on" (1), "off" (0).
+std::optional<Quantity> knob_word(std::string_view word);
+/// An expression's value over the knobs, in the unit asked for (0 and infinity fit any). Errors: kBadConfigFile.
+Result<double> value_over(const std::map<std::string, Knob, std::less<>>& knobs, std::string_view expression, Unit unit);
 /// `--set knob=value`. Errors: kUnknownOption (no such knob, with those there are), kBadOptionValue.
 Status set_knob(Scenario& scenario, std::string_view assignment);
 /// The same over any scenario's knobs.

@@ -13,6 +13,7 @@
 
 #include "core/base/duration.h"
 #include "core/base/result.h"
+#include "lab/scenario/result.h"
 #include "lab/scenario/scenario.h"
 
 namespace supyo::scenario {
@@ -95,7 +96,7 @@ class YamlReader {
         k.text = value.Scalar();
       }
       SUPYO_ASSIGN(const Expression x, formula(e.second, k.text));
-      auto q = x.evaluate([](std::string_view) { return std::nullopt; });
+      auto q = x.evaluate(knob_word);
       if (!q) return complain(e.second, "a knob is a number or a duration");
       k.value = *q;
       into[e.first.as<std::string>()] = std::move(k);
@@ -147,6 +148,40 @@ class YamlReader {
     }
     SUPYO_ASSIGN(const std::string verdict, text(root, "verdict"));
     SUPYO_ASSIGN(verdict_formula, formula(root["verdict"], verdict));
+    return ok();
+  }
+
+  Status tiles(const YAML::Node& root, std::vector<Tile>& into) const {
+    for (const YAML::Node& n : root["tiles"]) {
+      SUPYO_TRY(allow(n, "a tile", {"name", "measure", "note"}));
+      SUPYO_ASSIGN(const std::string name, text(n, "name"));
+      SUPYO_ASSIGN(const std::string measure, text(n, "measure"));
+      into.push_back({name, measure, n["note"] ? n["note"].Scalar() : ""});
+    }
+    return ok();
+  }
+
+  template <class HasArm>
+  Status plots(const YAML::Node& root, std::vector<Plot>& into, HasArm has_arm) const {
+    for (const YAML::Node& n : root["plots"]) {
+      SUPYO_TRY(allow(n, "a plot", {"id", "title", "unit", "note", "lines"}));
+      Plot p;
+      SUPYO_ASSIGN(p.id, text(n, "id"));
+      SUPYO_ASSIGN(p.title, text(n, "title"));
+      SUPYO_ASSIGN(p.unit, text(n, "unit"));
+      if (n["note"]) p.note = n["note"].Scalar();
+      for (const YAML::Node& l : n["lines"]) {
+        SUPYO_TRY(allow(l, "a line", {"series", "label", "arm", "band"}));
+        PlotLine line;
+        SUPYO_ASSIGN(line.series, text(l, "series"));
+        SUPYO_ASSIGN(line.label, text(l, "label"));
+        if (l["arm"]) line.arm = l["arm"].Scalar();
+        if (!has_arm(line.arm)) return complain(l["arm"], fmt::format("there is no arm '{}'", line.arm));
+        line.band = l["band"] && l["band"].Scalar() == "true";
+        p.lines.push_back(std::move(line));
+      }
+      into.push_back(std::move(p));
+    }
     return ok();
   }
 

@@ -1,0 +1,18 @@
+#pragma once
+#include <span>
+
+namespace supyo::scenario {
+
+/// A mean with its 95 % interval by Student's t. Of one value the interval is unbounded; of none everything is NaN.
+struct MeanInterval {
+  double mean = 0, low = 0, high = 0;
+};
+MeanInterval mean_interval(std::span<const double> values);
+
+/// The 95 % interval (Clopper and Pearson) of the probability of something that happened `hits` times in `trials`.
+struct ShareInterval {
+  double low = 0, high = 1;
+};
+ShareInterval share_interval(int hits, int trials);
+
+}  // namespace supyo::scenario

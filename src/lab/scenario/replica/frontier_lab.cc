@@ -1,0 +1,375 @@
+#include "lab/scenario/replica/frontier_lab.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/base/duration.h"
+#include "core/env/sim/sim_env.h"
+#include "lab/scenario/intervals.h"
+#include "lab/scenario/replica/replica_lab.h"
+#include "lab/scenario/yaml_reader.h"
+
+namespace supyo::scenario {
+namespace {
+
+constexpr DurationUs kDrainMost = 10 * kSecond;
+constexpr double kFewestTrials = 5;
+struct Field {
+  const char* name;
+  Unit unit;
+  const char* otherwise;
+};
+constexpr std::array kWorkload{Field{"record", kBytes, "100B"}, Field{"outstanding", kNumber, "500"}, Field{"batch", kNumber, "1000"}, Field{"in_flight", kNumber, "5"}, Field{"warmup", kSeconds, "1s"}, Field{"for", kSeconds, "5s"}};
+
+class FrontierReader : private YamlReader {
+ public:
+  using YamlReader::YamlReader;
+
+  Result<FrontierScenario> read(std::string_view text, const std::string* base_text) {
+    try {
+      YAML::Node root = YAML::Load(std::string(text));
+      if (base_text != nullptr) {
+        const YAML::Node merged = merge(YAML::Load(*base_text), root);
+        root.reset(merged);
+      }
+      return scenario(root);
+    } catch (const YAML::ParserException& e) {
+      return complain(e.mark, "not YAML: " + e.msg);
+    } catch (const YAML::Exception& e) {
+      return complain(e.mark, e.what());
+    }
+  }
+
+ private:
+  Result<FrontierScenario> scenario(const YAML::Node& root) {
+    SUPYO_TRY(allow(root, "a frontier scenario", {"lab", "kind", "title", "extends", "expect", "hypothesis", "workload", "knobs", "replicas", "acks", "linger", "trials", "real", "derive", "guards", "predict", "verdict", "tiles"}));
+    FrontierScenario s;
+    s.file = std::string(file());
+    SUPYO_ASSIGN(s.lab, YamlReader::text(root, "lab"));
+    SUPYO_ASSIGN(s.hypothesis, YamlReader::text(root, "hypothesis"));
+    if (const YAML::Node n = root["title"]) s.title = n.Scalar();
+    SUPYO_TRY(expected(root, s.expect));
+    SUPYO_TRY(knobs(root, s.knobs));
+    SUPYO_TRY(workload(root, s));
+    s.trials = root["trials"] ? root["trials"].Scalar() : "5";
+    SUPYO_TRY(named(root, "replicas", s.replicas));
+    SUPYO_TRY(named(root, "acks", s.acks));
+    if (!root["linger"] || !root["linger"].IsSequence()) return complain(root, "'linger' is missing", "linger: [0ms, 5ms, 50ms, 100ms]");
+    for (const YAML::Node& n : root["linger"]) s.linger.push_back(n.Scalar());
+    for (const auto& e : root["real"]) {
+      FrontierScenario trial = s;
+      const Status set = set_knob(trial, fmt::format("{}={}", e.first.as<std::string>(), e.second.Scalar()));
+      if (!set) return complain(e.first, set.error().message, set.error().hint);
+      s.real[e.first.as<std::string>()] = e.second.Scalar();
+    }
+    for (const auto& e : root["derive"]) {
+      SUPYO_ASSIGN(Expression x, formula(e.second, e.second.Scalar()));
+      s.derive.emplace_back(e.first.as<std::string>(), std::move(x));
+    }
+    SUPYO_TRY(guard_list(root, s.guards));
+    if (std::ranges::find(s.guards, Guard::kOfferedRate) != s.guards.end()) return complain(root["guards"], "this kind of lab offers no rate: its producer waits for its acknowledgements");
+    SUPYO_TRY(formulas(root, s.predict, s.verdict));
+    SUPYO_TRY(tiles(root, s.tiles));
+    if (const auto cells = cells_of(s); !cells) return complain(root, cells.error().message, cells.error().hint);
+    return s;
+  }
+
+  Status workload(const YAML::Node& root, FrontierScenario& s) const {
+    const YAML::Node map = root["workload"];
+    if (!map || !map.IsMap()) return complain(root, "'workload' is missing", "workload: {record: 100B, outstanding: 500, for: 5s, seed: 1}");
+    SUPYO_TRY(allow(map, "workload", {"record", "outstanding", "batch", "in_flight", "warmup", "for", "seed"}));
+    for (const Field& f : kWorkload) {
+      const YAML::Node n = map[f.name];
+      s.workload[f.name] = n ? n.Scalar() : f.otherwise;
+      const auto v = value_over(s.knobs, s.workload[f.name], f.unit);
+      if (!v) return complain(n ? n : map, fmt::format("'{}': {}", f.name, v.error().message), v.error().hint);
+    }
+    if (map["seed"]) {
+      SUPYO_ASSIGN(const double n, number(map["seed"], 0, 9e15));
+      s.seed = static_cast<std::uint64_t>(n);
+    }
+    return ok();
+  }
+
+  Status named(const YAML::Node& root, const char* key, std::vector<std::pair<std::string, std::string>>& into) const {
+    const YAML::Node map = root[key];
+    if (!map || !map.IsMap() || map.size() == 0) return complain(root, fmt::format("'{}' is missing", key), fmt::format("{}: {{1: 1, {}}}", key, key[0] == 'a' ? "all: all" : "3: 3"));
+    for (const auto& e : map) into.emplace_back(e.first.as<std::string>(), e.second.Scalar());
+    return ok();
+  }
+};
+
+std::string acks_text(Acks a) { return a == Acks::kAll ? "all" : a == Acks::kLeader ? "1" : "0"; }
+
+void describe(const FrontierScenario& s, const std::vector<FrontierCell>& cells, const RunOptions& options, bool real, LabResult& r) {
+  r.kind = "frontier";
+  r.mode = real ? "real" : "embedded";
+  r.clock = real ? "real" : "virtual";
+  if (!real) r.model = kModelNote;
+  r.lab = s.lab;
+  r.title = s.title;
+  r.hypothesis = s.hypothesis;
+  r.seed = s.seed;
+  r.expected = s.expect;
+  r.repeat = options.repeat;
+  r.tiles = s.tiles;
+  const FrontierCell& c = cells.front();
+  r.phases = {{"run", 0, static_cast<double>(c.warmup_us + c.run_us) / 1e6, true}};
+  r.config["producer"] = fmt::format("{} records of {} B without an outcome at most, {} records in a batch at most, {} requests in flight, idempotent with acks=all", c.producer.outstanding, c.record_bytes, c.producer.batch_records, c.producer.in_flight);
+  r.config["trials"] = fmt::format("{} of {} after {}", c.trials, format_duration(c.run_us), format_duration(c.warmup_us));
+  r.config["fault"] = "none";
+  if (!real) r.config["declared costs"] = fmt::format("network {} one way and up to {} more, a request {}, a record {} us", format_duration(c.cluster.network_us), format_duration(c.cluster.jitter_us), format_duration(c.cluster.request_us), c.cluster.record_us);
+  for (const auto& [name, k] : s.knobs) r.config["knob " + name] = k.text;
+}
+
+class Evaluation {
+ public:
+  Evaluation(const FrontierScenario& s, LabResult& r) : s_(s), r_(r) {}
+
+  Status run() {
+    r_.measures.clear();
+    r_.guards.clear();
+    for (const auto& [name, k] : s_.knobs) add(name, k.value.value, unit_name(k.value.unit));
+    for (const auto& [name, v] : r_.fault.counts) add(name, v, name.starts_with("thr_") ? "records/s" : name.starts_with("p50_") || name.starts_with("p99_") ? "s" : name.starts_with("rho_") || name == "trials" ? "" : "records");
+    for (const auto& [name, formula] : s_.derive) {
+      SUPYO_ASSIGN(const Quantity q, formula.evaluate(lookup()));
+      add(name, q.value, q.unit == kNumber ? "" : unit_name(q.unit));
+    }
+    for (const Prediction& p : s_.predict) {
+      SUPYO_ASSIGN(const Quantity q, p.formula.evaluate(lookup()));
+      const auto it = std::ranges::find(r_.measures, p.measure, &Measure::name);
+      if (it == r_.measures.end()) return fail(ErrorCode::kBadConfigFile, fmt::format("{} predicts '{}', which nothing measures", s_.file, p.measure));
+      it->predicted = q.value;
+      it->low = q.value - std::abs(q.value) * p.within;
+      it->high = q.value + std::abs(q.value) * p.within;
+    }
+    for (const Guard g : s_.guards) {
+      auto [holds, why] = check(g);
+      r_.guards.push_back({std::string(guard_id(g)), std::string(guard_name(g)), holds, std::move(why)});
+    }
+    return verdict();
+  }
+
+ private:
+  void add(std::string name, double value, std::string unit) {
+    if (r_.measure(name) == nullptr) r_.measures.push_back({std::move(name), value, std::move(unit), {}, {}, {}});
+  }
+  Expression::Lookup lookup() const {
+    return [this](std::string_view name) -> std::optional<Quantity> {
+      if (const Measure* m = r_.measure(name)) return Quantity{m->value, unit_named(m->unit), false};
+      return knob_word(name);
+    };
+  }
+
+  std::pair<bool, std::string> check(Guard g) const {
+    const auto& c = r_.fault.counts;
+    switch (g) {
+      case Guard::kOfferedRate: return {false, "this lab offers no rate"};
+      case Guard::kFaultSeen: {
+        for (const auto& [label, expression] : s_.replicas) {
+          const double seen = c.at("in_sync_rf" + label);
+          if (fmt::format("{:g}", seen) != label) return {false, fmt::format("{:g} replicas were seen in sync where {} are claimed", seen, label)};
+        }
+        if (c.at("trials") < kFewestTrials) return {false, fmt::format("{:g} trials are too few for an interval, {:g} are needed", c.at("trials"), kFewestTrials)};
+        return {true, "as many replicas were in sync as each setting claims, in every trial"};
+      }
+      case Guard::kLedgerBalances:
+        return {c.at("acked") + c.at("failed") + c.at("unknown") == c.at("sent"), fmt::format("{:.0f} sent = {:.0f} acknowledged + {:.0f} failed + {:.0f} unknown", c.at("sent"), c.at("acked"), c.at("failed"), c.at("unknown"))};
+      case Guard::kControlClean: return {c.at("failed") + c.at("unknown") == 0, fmt::format("{:.0f} records failed or stayed unknown", c.at("failed") + c.at("unknown"))};
+      case Guard::kRecorded: return {!r_.versions.empty() && !r_.config.empty(), "versions, settings and seed are in the result"};
+      case Guard::kDrained: return {r_.fault.drained, "every record had an outcome at the end of its trial"};
+    }
+    return {false, "?"};
+  }
+
+  Status verdict() {
+    r_.formula = s_.verdict->text();
+    SUPYO_ASSIGN(const bool holds, s_.verdict->decide(lookup()));
+    for (const GuardResult& g : r_.guards) {
+      if (g.ok) continue;
+      r_.verdict = Verdict::kInvalid;
+      r_.why = fmt::format("{} {}: {}", g.id, g.name, g.why);
+      return ok();
+    }
+    r_.verdict = holds ? Verdict::kConfirmed : Verdict::kRefuted;
+    r_.why = holds ? "the formula and every prediction hold" : "the formula does not hold";
+    for (const Measure& m : r_.measures) {
+      if (!m.predicted || (m.value >= *m.low && m.value <= *m.high)) continue;
+      r_.verdict = Verdict::kRefuted;
+      r_.why = fmt::format("{} is {:.4g}, predicted {:.4g} to {:.4g} {}", m.name, m.value, *m.low, *m.high, m.unit);
+    }
+    return ok();
+  }
+
+  const FrontierScenario& s_;
+  LabResult& r_;
+};
+
+/// Everything that the points of all cells say, as counts of the one arm.
+void count_points(const std::vector<FrontierCell>& cells, const std::map<std::string, std::vector<FrontierPoint>>& points, Arm& arm) {
+  auto& c = arm.counts;
+  const auto interval = [&](const std::string& name, const std::vector<double>& v) {
+    const MeanInterval m = mean_interval(v);
+    c[name] = m.mean;
+    c[name + "_low"] = m.low;
+    c[name + "_high"] = m.high;
+  };
+  const auto each = [&](const std::string& cell, auto member) {
+    std::vector<double> v;
+    for (const FrontierPoint& p : points.at(cell)) v.push_back(member(p));
+    return v;
+  };
+  for (const FrontierCell& cell : cells) {
+    interval("thr_" + cell.name, each(cell.name, [](const FrontierPoint& p) { return p.throughput; }));
+    interval("p50_" + cell.name, each(cell.name, [](const FrontierPoint& p) { return p.p50_s; }));
+    interval("p99_" + cell.name, each(cell.name, [](const FrontierPoint& p) { return p.p99_s; }));
+    interval("batch_" + cell.name, each(cell.name, [](const FrontierPoint& p) { return p.acked / std::max(1.0, p.requests); }));
+    double& in_sync = c.try_emplace("in_sync_rf" + cell.replicas_label, 1e9).first->second;
+    for (const FrontierPoint& p : points.at(cell.name)) {
+      in_sync = std::min(in_sync, p.in_sync);
+      c["sent"] += p.sent;
+      c["acked"] += p.acked;
+      c["failed"] += p.failed;
+      c["unknown"] += p.unknown;
+    }
+    if (cell.acks_label != "all") continue;
+    const std::string tail = cell.name.substr(cell.name.rfind('_')), one = fmt::format("rf{}_1{}", cell.replicas_label, tail);
+    if (!points.contains(one)) continue;
+    std::vector<double> ratio;
+    for (std::size_t i = 0; i < points.at(one).size(); ++i) ratio.push_back(points.at(cell.name)[i].throughput / points.at(one)[i].throughput);
+    interval(fmt::format("rho_rf{}{}", cell.replicas_label, tail), ratio);
+  }
+  c["trials"] = cells.front().trials;
+  arm.columns = {{"cell", "number", {}}, {"trial", "number", {}}, {"throughput", "records/s", {}}, {"p50", "s", {}}, {"p99", "s", {}}, {"requests", "number", {}}};
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    for (std::size_t t = 0; t < points.at(cells[i].name).size(); ++t) {
+      const FrontierPoint& p = points.at(cells[i].name)[t];
+      arm.t_s.push_back(static_cast<double>(arm.t_s.size()));
+      const double row[] = {static_cast<double>(i), static_cast<double>(t), p.throughput, p.p50_s, p.p99_s, p.requests};
+      for (std::size_t k = 0; k < std::size(row); ++k) arm.columns[k].values.push_back(row[k]);
+    }
+  }
+}
+
+}  // namespace
+
+Result<FrontierScenario> parse_frontier_scenario(std::string_view text, std::string_view file, const std::string* base) { return FrontierReader(file).read(text, base); }
+
+Result<FrontierScenario> load_frontier_scenario(env::Files& files, const std::string& path) {
+  SUPYO_ASSIGN(const std::string text, read_scenario_text(files, path));
+  SUPYO_ASSIGN(const std::optional<std::string> base, base_text(files, path, text));
+  return parse_frontier_scenario(text, path, base ? &*base : nullptr);
+}
+
+Status set_knob(FrontierScenario& scenario, std::string_view assignment) { return set_knob(scenario.knobs, scenario.lab, assignment); }
+
+Result<std::vector<FrontierCell>> cells_of(const FrontierScenario& s) {
+  const auto number = [&](const std::string& text, Unit unit, double low, double high, std::string_view what) -> Result<double> {
+    SUPYO_ASSIGN(const double v, value_over(s.knobs, text, unit));
+    if (!(v >= low && v <= high)) return fail(ErrorCode::kBadConfigFile, fmt::format("{} is {:g}", what, v), fmt::format("from {:g} to {:g}", low, high));
+    return v;
+  };
+  FrontierCell base{.seed = s.seed};
+  SUPYO_ASSIGN(const double outstanding, number(s.workload.at("outstanding"), kNumber, 1, 1e6, "outstanding"));
+  SUPYO_ASSIGN(const double batch, number(s.workload.at("batch"), kNumber, 1, 1e6, "batch"));
+  SUPYO_ASSIGN(const double in_flight, number(s.workload.at("in_flight"), kNumber, 1, 1e6, "in_flight"));
+  SUPYO_ASSIGN(const double record, number(s.workload.at("record"), kBytes, 16, 1 << 20, "record"));
+  SUPYO_ASSIGN(const double warmup, number(s.workload.at("warmup"), kSeconds, 0.1, 600, "warmup"));
+  SUPYO_ASSIGN(const double run, number(s.workload.at("for"), kSeconds, 0.1, 600, "for"));
+  SUPYO_ASSIGN(const double trials, number(s.trials, kNumber, 1, 1000, "trials"));
+  base.producer = {.rate = 0, .outstanding = static_cast<std::int64_t>(outstanding), .batch_records = static_cast<std::int64_t>(batch), .in_flight = static_cast<int>(in_flight)};
+  base.record_bytes = static_cast<std::int64_t>(record);
+  base.warmup_us = std::llround(warmup * 1e6);
+  base.run_us = std::llround(run * 1e6);
+  base.trials = static_cast<int>(trials);
+  std::vector<FrontierCell> out;
+  for (const auto& [replicas_label, replicas_text] : s.replicas) {
+    SUPYO_ASSIGN(const double replicas, number(replicas_text, kNumber, 1, 9, "replicas"));
+    for (const auto& [acks_label, acks_expression] : s.acks) {
+      SUPYO_ASSIGN(const double acks, value_over(s.knobs, acks_expression, kNumber));
+      if (acks != 0 && acks != 1 && !std::isinf(acks)) return fail(ErrorCode::kBadConfigFile, fmt::format("acks {}", acks), "0, 1 or all");
+      for (const std::string& linger_text : s.linger) {
+        SUPYO_ASSIGN(const double linger, number(linger_text, kSeconds, 0, 60, "linger"));
+        FrontierCell cell = base;
+        cell.replicas_label = replicas_label;
+        cell.acks_label = acks_label;
+        cell.name = fmt::format("rf{}_{}_l{:g}", replicas_label, acks_label, linger * 1e3);
+        cell.cluster.replicas = static_cast<int>(replicas);
+        cell.cluster.min_isr = replicas >= 3 ? 2 : 1;
+        cell.producer.acks = acks == 0 ? Acks::kNone : acks == 1 ? Acks::kLeader : Acks::kAll;
+        cell.producer.linger_us = std::llround(linger * 1e6);
+        out.push_back(std::move(cell));
+      }
+    }
+  }
+  return out;
+}
+
+FrontierPoint run_model_point(const FrontierCell& cell, int trial) {
+  EventLoop loop;
+  std::uint64_t seed = cell.seed * 1'000'003 + static_cast<std::uint64_t>(trial);
+  for (const char c : cell.name) seed = seed * 31 + static_cast<std::uint64_t>(c);
+  env::SeededRandom random(seed);
+  ReplicaCluster cluster(loop, cell.cluster, random);
+  ModelProducer producer(loop, cluster, cell.producer);
+  loop.run_until(cell.warmup_us);
+  producer.reset_latencies();
+  const auto acked = producer.acked(), requests = producer.requests();
+  loop.run_until(cell.warmup_us + cell.run_us);
+  FrontierPoint p{.throughput = static_cast<double>(producer.acked() - acked) / (static_cast<double>(cell.run_us) / 1e6),
+                  .p50_s = static_cast<double>(producer.latency(0.5).value_or(0)) / 1e6,
+                  .p99_s = static_cast<double>(producer.latency(0.99).value_or(0)) / 1e6,
+                  .requests = static_cast<double>(producer.requests() - requests),
+                  .in_sync = static_cast<double>(cluster.isr().size())};
+  p.acked = static_cast<double>(producer.acked() - acked);
+  producer.finish();
+  loop.run_until(loop.now() + kDrainMost);
+  p.sent = static_cast<double>(producer.sent());
+  p.failed = static_cast<double>(producer.failed());
+  p.unknown = static_cast<double>(producer.unknown());
+  p.requests = p.requests * static_cast<double>(producer.acked()) / std::max(1.0, p.acked);   // of all that were acknowledged
+  p.acked = static_cast<double>(producer.acked());
+  return p;
+}
+
+Result<LabResult> run_frontier_trials(const FrontierScenario& scenario, const RunOptions& options, bool real, const FrontierRunner& run_point) {
+  FrontierScenario s = scenario;
+  if (real)
+    for (const auto& [knob, text] : s.real) SUPYO_TRY(set_knob(s, fmt::format("{}={}", knob, text)));
+  SUPYO_ASSIGN(const std::vector<FrontierCell> cells, cells_of(s));
+  LabResult r;
+  describe(s, cells, options, real, r);
+  std::map<std::string, std::vector<FrontierPoint>> points;
+  const double total = static_cast<double>(cells.size()) * cells.front().trials;
+  double done = 0;
+  // Trial by trial over all cells: what drifts with time falls on every cell alike.
+  for (int t = 0; t < cells.front().trials; ++t) {
+    for (const FrontierCell& cell : cells) {
+      if (options.cancelled && options.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+      SUPYO_ASSIGN(const FrontierPoint p, run_point(cell, t));
+      points[cell.name].push_back(p);
+      if (options.progress) options.progress(cell.name, ++done / total);
+    }
+  }
+  r.fault.name = "fault";
+  r.control.name = "control";
+  r.fault.drained = r.control.drained = true;
+  count_points(cells, points, r.fault);
+  r.fault.drained = r.fault.counts["acked"] + r.fault.counts["failed"] + r.fault.counts["unknown"] == r.fault.counts["sent"];
+  for (const char* name : {"sent", "acked", "failed", "unknown"}) r.control.counts[name] = 0;
+  r.versions = {{"supyo", SUPYO_VERSION}};
+  for (const FrontierCell& cell : cells) r.config["cell " + cell.name] = fmt::format("{} replicas, acks {}, linger {}", cell.cluster.replicas, acks_text(cell.producer.acks), format_duration(cell.producer.linger_us));
+  SUPYO_TRY(evaluate_frontier(s, r));
+  return r;
+}
+
+Result<LabResult> run_frontier_scenario(const FrontierScenario& scenario, const RunOptions& options) {
+  return run_frontier_trials(scenario, options, false, [](const FrontierCell& cell, int trial) -> Result<FrontierPoint> { return run_model_point(cell, trial); });
+}
+
+Status evaluate_frontier(const FrontierScenario& scenario, LabResult& result) { return Evaluation(scenario, result).run(); }
+
+}  // namespace supyo::scenario

@@ -1,0 +1,70 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/env/env.h"
+#include "lab/scenario/replica/replica_scenario.h"
+#include "lab/scenario/result.h"
+#include "lab/scenario/runner.h"
+
+/// Labs about what acknowledgements cost (`kind: frontier`): throughput and latency of a producer over acks, linger and replicas. The producer keeps a fixed number of records without an
+/// outcome, so its throughput is that number by the latency.
+namespace supyo::scenario {
+
+struct FrontierScenario {
+  std::string lab, title, hypothesis, file;
+  Verdict expect = Verdict::kConfirmed;
+  std::map<std::string, Knob, std::less<>> knobs;
+  std::map<std::string, std::string> workload;                     ///< expressions over the knobs, by field
+  std::uint64_t seed = 1;
+  std::string trials;
+  std::vector<std::pair<std::string, std::string>> replicas, acks; ///< what the report calls it, and the expression that is run
+  std::vector<std::string> linger;
+  std::map<std::string, std::string> real;                         ///< knobs for real brokers
+  std::vector<std::pair<std::string, Expression>> derive;
+  std::vector<Guard> guards;
+  std::vector<Prediction> predict;
+  std::optional<Expression> verdict;
+  std::vector<Tile> tiles;
+};
+
+/// One setting. `name` is "rf3_all_l100".
+struct FrontierCell {
+  std::string name = {}, replicas_label = {}, acks_label = {};
+  ReplicaSettings cluster = {};
+  ModelProducerOptions producer = {};
+  std::int64_t record_bytes = 100;
+  DurationUs warmup_us = 0, run_us = 0;
+  std::uint64_t seed = 1;
+  int trials = 1;
+};
+
+/// What one trial of a cell gave.
+struct FrontierPoint {
+  double throughput = 0;                       ///< acknowledged records a second
+  double p50_s = 0, p99_s = 0;                 ///< from given to acknowledged
+  double sent = 0, acked = 0, failed = 0, unknown = 0, requests = 0;
+  double in_sync = 0;                          ///< replicas, as an outsider saw them
+};
+using FrontierRunner = std::function<Result<FrontierPoint>(const FrontierCell& cell, int trial)>;
+
+Result<FrontierScenario> parse_frontier_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr);
+Result<FrontierScenario> load_frontier_scenario(env::Files& files, const std::string& path);
+Status set_knob(FrontierScenario& scenario, std::string_view assignment);
+Result<std::vector<FrontierCell>> cells_of(const FrontierScenario& scenario);
+
+/// One trial on the model, in virtual time.
+FrontierPoint run_model_point(const FrontierCell& cell, int trial);
+/// On the model. Errors: kBadConfigFile, kCancelled.
+Result<LabResult> run_frontier_scenario(const FrontierScenario& scenario, const RunOptions& options);
+Result<LabResult> run_frontier_trials(const FrontierScenario& scenario, const RunOptions& options, bool real, const FrontierRunner& run_point);
+
+/// As evaluate(). Measures: the knobs; of each cell thr_CELL (records/s), p50_CELL and p99_CELL (s), batch_CELL (records a request), each with _low and _high (95 %); rho_rfN_lL, the ratio of
+/// the throughputs with acks=all and acks=1, with _low and _high; trials; and what the file derives.
+Status evaluate_frontier(const FrontierScenario& scenario, LabResult& result);
+
+}  // namespace supyo::scenario

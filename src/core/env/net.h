@@ -36,6 +36,8 @@ class Connection {
     bool closed = false;
   };
   virtual Written write(std::string_view bytes) = 0;
+  /// When it is closed, the other side shall see a reset, as of a machine that lost its memory, and what was not sent yet is thrown away.
+  virtual void reset_when_closed() = 0;
   virtual const NetAddress& peer() const = 0;
 };
 

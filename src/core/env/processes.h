@@ -50,6 +50,7 @@ struct ProcessIdentity {
 struct ProcessUsage {
   std::uint64_t resident_bytes = 0;
   DurationUs cpu_us = 0;           ///< user + system; in steps of the kernel's tick (10 ms)
+  bool stopped = false;            ///< by kStop
 };
 
 /// How a program ended.

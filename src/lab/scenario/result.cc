@@ -94,6 +94,14 @@ void add_declared_parts(const LabResult& r, Json& j) {
     Json lines = Json::array();
     for (const PlotLine& l : p.lines) lines.push_back({{"series", l.series}, {"label", l.label}, {"arm", l.arm}, {"band", l.band}});
     j["plots"].push_back({{"id", p.id}, {"title", p.title}, {"unit", p.unit}, {"note", p.note}, {"lines", std::move(lines)}});
+    if (!p.x.empty()) j["plots"].back().update({{"x", p.x}, {"y", p.y}});
+  }
+  if (r.kind != "trials") return;
+  j["trials"] = Json::array();
+  for (const Trial& t : r.trials) {
+    Json values = Json::object();
+    for (const auto& [name, value] : t.values) values[name] = number(value);
+    j["trials"].push_back({{"arm", t.arm}, {"group", t.group}, {"t_s", number(t.t_s)}, {"values", std::move(values)}});
   }
 }
 
@@ -101,9 +109,17 @@ void read_declared_parts(const Json& j, LabResult& r) {
   for (const Json& a : j.at("arms")) r.arms.push_back(read_arm(a));
   for (const Json& t : j.at("tiles")) r.tiles.push_back({t.at("name"), t.at("measure"), t.at("note")});
   for (const Json& p : j.at("plots")) {
-    Plot plot{p.at("id"), p.at("title"), p.at("unit"), p.at("note"), {}};
+    Plot plot{p.at("id"), p.at("title"), p.at("unit"), p.at("note"), {}, {}, {}};
     for (const Json& l : p.at("lines")) plot.lines.push_back({l.at("series"), l.at("label"), l.at("arm"), l.at("band")});
+    plot.x = p.value("x", "");
+    plot.y = p.value("y", "");
     r.plots.push_back(std::move(plot));
+  }
+  if (r.kind != "trials") return;
+  for (const Json& t : j.at("trials")) {
+    Trial trial{t.at("arm"), t.at("group"), read(t.at("t_s"), 0), {}};
+    for (const auto& [name, value] : t.at("values").items()) trial.values[name] = read(value, kNaN);
+    r.trials.push_back(std::move(trial));
   }
 }
 

@@ -79,9 +79,17 @@ struct PlotLine {
 struct Plot {
   std::string id, title, unit, note;
   std::vector<PlotLine> lines;
+  std::string x = {}, y = {};                  ///< instead of lines: two values of the trials, one point a trial
 };
 struct Tile {
   std::string name, measure, note;
+};
+
+/// One of many like experiments: a kill, a pulse.
+struct Trial {
+  std::string arm, group;
+  double t_s = 0;                              ///< when the fault struck
+  std::map<std::string, double> values;
 };
 
 /// A lab's whole outcome: what was declared, what was recorded, and what follows. `result.json` is this, and the verdict can be worked out again from it.
@@ -95,11 +103,12 @@ struct LabResult {
   std::vector<PhaseSpan> phases;
   std::vector<ObjectiveInfo> objectives;
   Arm fault, control;
-  std::string kind = "pipeline";               ///< or "topic", "replica", "frontier": which page shows it
+  std::string kind = "pipeline";               ///< or "topic", "replica", "frontier", "trials": which page shows it
   std::string model;                           ///< not empty: nothing of it was measured on a real system, and what it is instead
   std::vector<Arm> arms;                       ///< all but pipeline: further arms
   std::vector<Plot> plots;                     ///< all but pipeline
   std::vector<Tile> tiles;                     ///< all but pipeline
+  std::vector<Trial> trials;                   ///< trials
   double t_spike_s = 0, t_breach_s = 0, t_lag_alarm_s = 0, t_burrow_s = 0, blind_s = 0;
   bool lag_changed = false;
   double raw_threshold = 0, raw_hold_s = 0;    ///< of the raw lag rule, once its baseline is known

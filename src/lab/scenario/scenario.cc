@@ -270,6 +270,22 @@ Result<double> value_over(const std::map<std::string, Knob, std::less<>>& knobs,
   return q.value;
 }
 
+std::string scenario_kind(env::Files& files, const std::string& path) {
+  const auto kind = [](const std::string& text) -> std::string {
+    try {
+      const YAML::Node root = YAML::Load(text);
+      return root.IsMap() && root["kind"] ? root["kind"].Scalar() : "";
+    } catch (const YAML::Exception&) {
+      return "";
+    }
+  };
+  const auto text = files.read_all(path);
+  if (!text) return "";
+  if (std::string own = kind(*text); !own.empty()) return own;
+  const auto base = base_text(files, path, *text);
+  return base && *base ? kind(**base) : "";
+}
+
 Result<std::vector<std::string>> list_scenarios(env::Files& files, const std::string& directory) {
   SUPYO_ASSIGN(const std::vector<std::string> names, files.list(directory));
   std::vector<std::string> out;

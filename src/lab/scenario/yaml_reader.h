@@ -104,6 +104,31 @@ class YamlReader {
     return ok();
   }
 
+  /// An expression over the knobs, as text (a `$` in front is dropped), checked to have the unit. `otherwise` when it is not there; without: it must be.
+  Status quantity(const YAML::Node& map, const char* key, Unit unit, const std::map<std::string, Knob, std::less<>>& knobs, std::string& into, const char* otherwise = nullptr) const {
+    const YAML::Node n = map[key];
+    if (!n) {
+      if (otherwise == nullptr) return complain(map, fmt::format("'{}' is missing", key));
+      into = otherwise;
+      return ok();
+    }
+    into = n.Scalar();
+    if (into.starts_with("$")) into.erase(0, 1);
+    if (into.empty()) return ok();
+    const auto v = value_over(knobs, into, unit);
+    if (!v) return complain(n, fmt::format("'{}': {}", key, v.error().message), v.error().hint);
+    if (*v < 0) return complain(n, fmt::format("'{}' must not be negative", key));
+    return ok();
+  }
+
+  Status derived(const YAML::Node& root, std::vector<std::pair<std::string, Expression>>& into) const {
+    for (const auto& e : root["derive"]) {
+      SUPYO_ASSIGN(Expression x, formula(e.second, e.second.Scalar()));
+      into.emplace_back(e.first.as<std::string>(), std::move(x));
+    }
+    return ok();
+  }
+
   Status expected(const YAML::Node& root, Verdict& into) const {
     if (const YAML::Node n = root["expect"]) {
       const auto v = verdict_named(n.Scalar());
@@ -164,12 +189,14 @@ class YamlReader {
   template <class HasArm>
   Status plots(const YAML::Node& root, std::vector<Plot>& into, HasArm has_arm) const {
     for (const YAML::Node& n : root["plots"]) {
-      SUPYO_TRY(allow(n, "a plot", {"id", "title", "unit", "note", "lines"}));
+      SUPYO_TRY(allow(n, "a plot", {"id", "title", "unit", "note", "lines", "x", "y"}));
       Plot p;
       SUPYO_ASSIGN(p.id, text(n, "id"));
       SUPYO_ASSIGN(p.title, text(n, "title"));
       SUPYO_ASSIGN(p.unit, text(n, "unit"));
       if (n["note"]) p.note = n["note"].Scalar();
+      if (n["x"]) { SUPYO_ASSIGN(p.x, text(n, "x")); }
+      if (n["y"]) { SUPYO_ASSIGN(p.y, text(n, "y")); }
       for (const YAML::Node& l : n["lines"]) {
         SUPYO_TRY(allow(l, "a line", {"series", "label", "arm", "band"}));
         PlotLine line;

@@ -94,6 +94,10 @@ class RealConnection final : public Connection {
       return {0, errno != EAGAIN && errno != EWOULDBLOCK};
     }
   }
+  void reset_when_closed() override {
+    const linger none{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+  }
   const NetAddress& peer() const override { return peer_; }
   int descriptor() const { return fd_.get(); }
 

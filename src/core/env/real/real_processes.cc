@@ -266,7 +266,8 @@ std::optional<ProcessUsage> RealProcesses::look(const ProcessIdentity& process) 
   const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   return ProcessUsage{
       .resident_bytes = blank == std::string::npos ? 0 : number(memory.substr(blank + 1)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)),
-      .cpu_us = static_cast<DurationUs>((number((*fields)[kUserTicks]) + number((*fields)[kSystemTicks])) * (kSecond / ticks_per_second))};
+      .cpu_us = static_cast<DurationUs>((number((*fields)[kUserTicks]) + number((*fields)[kSystemTicks])) * (kSecond / ticks_per_second)),
+      .stopped = (*fields)[kState] == "T"};
 }
 
 Result<bool> RealProcesses::signal(const ProcessIdentity& process, ProcessSignal signal) {

@@ -218,22 +218,6 @@ bool ReplicaPlan::kills_leader() const {
 
 Result<double> ReplicaScenario::value(std::string_view expression, Unit unit) const { return value_over(knobs, expression, unit); }
 
-std::string scenario_kind(env::Files& files, const std::string& path) {
-  const auto kind = [](const std::string& text) -> std::string {
-    try {
-      const YAML::Node root = YAML::Load(text);
-      return root.IsMap() && root["kind"] ? root["kind"].Scalar() : "";
-    } catch (const YAML::Exception&) {
-      return "";
-    }
-  };
-  const auto text = files.read_all(path);
-  if (!text) return "";
-  if (std::string own = kind(*text); !own.empty()) return own;
-  const auto base = base_text(files, path, *text);
-  return base && *base ? kind(**base) : "";
-}
-
 Result<ReplicaScenario> parse_replica_scenario(std::string_view text, std::string_view file, const std::string* base) { return ReplicaReader(file).read(text, base); }
 
 Result<ReplicaScenario> load_replica_scenario(env::Files& files, const std::string& path) {

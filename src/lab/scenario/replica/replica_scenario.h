@@ -74,8 +74,6 @@ struct ReplicaPlan {
   bool kills_leader() const;
 };
 
-/// `kind` of a file, or of the one that it extends; empty for what cannot be read or names none.
-std::string scenario_kind(env::Files& files, const std::string& path);
 Result<ReplicaScenario> parse_replica_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr);
 Result<ReplicaScenario> load_replica_scenario(env::Files& files, const std::string& path);
 Status set_knob(ReplicaScenario& scenario, std::string_view assignment);

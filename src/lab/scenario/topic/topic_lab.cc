@@ -10,6 +10,7 @@
 #include "core/base/duration.h"
 #include "core/env/sim/sim_env.h"
 #include "lab/scenario/lab_files.h"
+#include "lab/scenario/reckoning.h"
 #include "lab/scenario/topic/live_arm.h"
 #include "lab/scenario/topic/topic_arm.h"
 
@@ -73,25 +74,19 @@ class Evaluation {
     arm_measures(r_.control, "control_");
     for (const Arm& a : r_.arms) arm_measures(a, a.name + "_");
     SUPYO_TRY(knobs_of_arms());
-    SUPYO_TRY(derived());
-    SUPYO_TRY(predictions());
+    SUPYO_TRY(add_derived(s_.derive, r_));
+    SUPYO_TRY(apply_predictions(s_.predict, s_.file, r_));
     guards();
-    return verdict();
+    return decide_verdict(*s_.verdict, r_);
   }
 
  private:
   void add(std::string name, double value, std::string unit) {
-    if (r_.measure(name) == nullptr) r_.measures.push_back({std::move(name), value, std::move(unit), {}, {}, {}});
+    add_measure(r_, std::move(name), value, std::move(unit));
   }
   double measured(const std::string& name) const {
     const Measure* m = r_.measure(name);
     return m == nullptr ? std::numeric_limits<double>::quiet_NaN() : m->value;
-  }
-  Expression::Lookup lookup() const {
-    return [this](std::string_view name) -> std::optional<Quantity> {
-      const Measure* m = r_.measure(name);
-      return m == nullptr ? std::nullopt : std::optional(Quantity{m->value, unit_named(m->unit), false});
-    };
   }
 
   Status settings() {
@@ -117,14 +112,6 @@ class Evaluation {
         const Quantity& q = changed.knobs.find(knob)->second.value;
         add(fmt::format("{}_{}", arm, knob), q.value, unit_name(q.unit));
       }
-    }
-    return ok();
-  }
-
-  Status derived() {
-    for (const auto& [name, formula] : s_.derive) {
-      SUPYO_ASSIGN(const Quantity q, formula.evaluate(lookup()));
-      add(name, q.value, q.unit == kNumber ? "" : unit_name(q.unit));
     }
     return ok();
   }
@@ -166,20 +153,6 @@ class Evaluation {
       put("lag_committed_max", most, "records");
       put("burrow_bad_s", bad, "s");
     }
-  }
-
-  Status predictions() {
-    for (const Prediction& p : s_.predict) {
-      SUPYO_ASSIGN(const Quantity q, p.formula.evaluate(lookup()));
-      const auto it = std::ranges::find(r_.measures, p.measure, &Measure::name);
-      if (it == r_.measures.end()) return fail(ErrorCode::kBadConfigFile, fmt::format("{} predicts '{}', which nothing measures", s_.file, p.measure));
-      if (!(unit_named(it->unit) == q.unit) && q.value != 0)
-        return fail(ErrorCode::kBadConfigFile, fmt::format("{} predicts '{}' in {}, it is measured in {}", s_.file, p.measure, unit_name(q.unit), it->unit));
-      it->predicted = q.value;
-      it->low = q.value - std::abs(q.value) * p.within;
-      it->high = q.value + std::abs(q.value) * p.within;
-    }
-    return ok();
   }
 
   void guards() {
@@ -239,26 +212,6 @@ class Evaluation {
     std::vector<const Arm*> out{&r_.fault, &r_.control};
     for (const Arm& a : r_.arms) out.push_back(&a);
     return out;
-  }
-
-  Status verdict() {
-    r_.formula = s_.verdict->text();
-    SUPYO_ASSIGN(const bool holds, s_.verdict->decide(lookup()));
-    for (const GuardResult& g : r_.guards) {
-      if (g.ok) continue;
-      r_.verdict = Verdict::kInvalid;
-      r_.why = fmt::format("{} {}: {}", g.id, g.name, g.why);
-      return ok();
-    }
-    for (const Measure& m : r_.measures) {
-      if (!m.predicted || (m.value >= *m.low && m.value <= *m.high)) continue;
-      r_.verdict = Verdict::kRefuted;
-      r_.why = fmt::format("{} is {}, predicted {:.4g} to {:.4g} {}", m.name, std::isfinite(m.value) ? fmt::format("{:.4g}", m.value) : std::isnan(m.value) ? "not measured" : "never", *m.low, *m.high, m.unit);
-      return ok();
-    }
-    r_.verdict = holds ? Verdict::kConfirmed : Verdict::kRefuted;
-    r_.why = holds ? "the formula and every prediction hold" : "the formula does not hold";
-    return ok();
   }
 
   const TopicScenario& s_;

@@ -7,11 +7,6 @@
 namespace supyo::scenario {
 namespace {
 
-std::string without_dollar(std::string s) {
-  if (s.starts_with("$")) s.erase(0, 1);
-  return s;
-}
-
 class TopicReader : private YamlReader {
  public:
   using YamlReader::YamlReader;
@@ -54,44 +49,26 @@ class TopicReader : private YamlReader {
     SUPYO_TRY(groups(root, s));
     SUPYO_TRY(phases(root, s));
     SUPYO_TRY(arms(root, s));
-    for (const auto& e : root["derive"]) {
-      SUPYO_ASSIGN(Expression x, formula(e.second, e.second.Scalar()));
-      s.derive.emplace_back(e.first.as<std::string>(), std::move(x));
-    }
+    SUPYO_TRY(derived(root, s.derive));
     SUPYO_TRY(guard_list(root, s.guards));
     SUPYO_TRY(formulas(root, s.predict, s.verdict));
-    SUPYO_TRY(page(root, s));
+    SUPYO_TRY(tiles(root, s.tiles));
+    SUPYO_TRY(plots(root, s.plots, [&](const std::string& arm) { return arm == "fault" || s.arms.contains(arm); }));
     return s;
-  }
-
-  /// An expression over the knobs, checked to have the unit.
-  Status quantity(const YAML::Node& map, const char* key, Unit unit, const TopicScenario& s, std::string& into, const char* otherwise = nullptr) const {
-    const YAML::Node n = map[key];
-    if (!n) {
-      if (otherwise == nullptr) return complain(map, fmt::format("'{}' is missing", key));
-      into = otherwise;
-      return ok();
-    }
-    into = without_dollar(n.Scalar());
-    if (into.empty()) return ok();
-    const auto v = s.value(into, unit);
-    if (!v) return complain(n, fmt::format("'{}': {}", key, v.error().message), v.error().hint);
-    if (*v < 0) return complain(n, fmt::format("'{}' must not be negative", key));
-    return ok();
   }
 
   Status topic(const YAML::Node& root, TopicScenario& s) const {
     const YAML::Node t = root["topic"];
     if (!t) return complain(root, "'topic' is missing", "topic: {retention: 10MiB, segment: 1MiB, check: 1s}");
     SUPYO_TRY(allow(t, "topic", {"retention", "segment", "check"}));
-    SUPYO_TRY(quantity(t, "retention", kBytes, s, s.retention));
-    SUPYO_TRY(quantity(t, "segment", kBytes, s, s.segment));
-    SUPYO_TRY(quantity(t, "check", kSeconds, s, s.check));
+    SUPYO_TRY(quantity(t, "retention", kBytes, s.knobs, s.retention));
+    SUPYO_TRY(quantity(t, "segment", kBytes, s.knobs, s.segment));
+    SUPYO_TRY(quantity(t, "check", kSeconds, s.knobs, s.check));
     const YAML::Node w = root["workload"];
     if (!w) return complain(root, "'workload' is missing", "workload: {rate: 2000rps, record: 1KiB, seed: 1}");
     SUPYO_TRY(allow(w, "workload", {"rate", "record", "seed", "linger"}));
-    SUPYO_TRY(quantity(w, "rate", kRate, s, s.rate));
-    SUPYO_TRY(quantity(w, "record", kBytes, s, s.record_size));
+    SUPYO_TRY(quantity(w, "rate", kRate, s.knobs, s.rate));
+    SUPYO_TRY(quantity(w, "record", kBytes, s.knobs, s.record_size));
     if (w["seed"]) { SUPYO_ASSIGN(const double seed, number(w["seed"], 0, 9e15)); s.seed = static_cast<std::uint64_t>(seed); }
     if (w["linger"]) { SUPYO_ASSIGN(s.linger_us, duration(w["linger"])); }
     if (s.linger_us <= 0) return complain(w, "linger must be above zero");
@@ -107,10 +84,10 @@ class TopicReader : private YamlReader {
       GroupSpec g;
       SUPYO_ASSIGN(g.name, YamlReader::text(n, "name"));
       if (!names.insert(g.name).second) return complain(n, fmt::format("there are two groups '{}'", g.name));
-      SUPYO_TRY(quantity(n, "rate", kRate, s, g.rate, ""));
-      SUPYO_TRY(quantity(n, "prefetch", kBytes, s, g.prefetch, "1MiB"));
-      SUPYO_TRY(quantity(n, "fetch", kBytes, s, g.fetch, "64KiB"));
-      SUPYO_TRY(quantity(n, "commit", kSeconds, s, g.commit, "1s"));
+      SUPYO_TRY(quantity(n, "rate", kRate, s.knobs, g.rate, ""));
+      SUPYO_TRY(quantity(n, "prefetch", kBytes, s.knobs, g.prefetch, "1MiB"));
+      SUPYO_TRY(quantity(n, "fetch", kBytes, s.knobs, g.fetch, "64KiB"));
+      SUPYO_TRY(quantity(n, "commit", kSeconds, s.knobs, g.commit, "1s"));
       if (const YAML::Node r = n["reset"]) {
         if (r.Scalar() == "earliest") g.reset = Reset::kEarliest;
         else if (r.Scalar() == "latest") g.reset = Reset::kLatest;
@@ -152,9 +129,9 @@ class TopicReader : private YamlReader {
       f.kind = TopicFault::Kind::kStop;
     } else if (n["delete_past_committed"]) {
       f.kind = TopicFault::Kind::kDeleteRecords;
-      SUPYO_TRY(quantity(n, "delete_past_committed", kRecords, s, f.past));
+      SUPYO_TRY(quantity(n, "delete_past_committed", kRecords, s.knobs, f.past));
     } else {
-      SUPYO_TRY(quantity(n, "rate", kRate, s, f.rate));
+      SUPYO_TRY(quantity(n, "rate", kRate, s.knobs, f.rate));
     }
     p.inject = std::move(f);
     return ok();
@@ -176,35 +153,6 @@ class TopicReader : private YamlReader {
     }
     return ok();
   }
-
-  Status page(const YAML::Node& root, TopicScenario& s) const {
-    for (const YAML::Node& n : root["tiles"]) {
-      SUPYO_TRY(allow(n, "a tile", {"name", "measure", "note"}));
-      SUPYO_ASSIGN(const std::string name, YamlReader::text(n, "name"));
-      SUPYO_ASSIGN(const std::string measure, YamlReader::text(n, "measure"));
-      s.tiles.push_back({name, measure, n["note"] ? n["note"].Scalar() : ""});
-    }
-    for (const YAML::Node& n : root["plots"]) {
-      SUPYO_TRY(allow(n, "a plot", {"id", "title", "unit", "note", "lines"}));
-      Plot p;
-      SUPYO_ASSIGN(p.id, YamlReader::text(n, "id"));
-      SUPYO_ASSIGN(p.title, YamlReader::text(n, "title"));
-      SUPYO_ASSIGN(p.unit, YamlReader::text(n, "unit"));
-      if (n["note"]) p.note = n["note"].Scalar();
-      for (const YAML::Node& l : n["lines"]) {
-        SUPYO_TRY(allow(l, "a line", {"series", "label", "arm", "band"}));
-        PlotLine line;
-        SUPYO_ASSIGN(line.series, YamlReader::text(l, "series"));
-        SUPYO_ASSIGN(line.label, YamlReader::text(l, "label"));
-        if (l["arm"]) line.arm = l["arm"].Scalar();
-        if (line.arm != "fault" && !s.arms.contains(line.arm)) return complain(l["arm"], fmt::format("there is no arm '{}'", line.arm));
-        line.band = l["band"] && l["band"].Scalar() == "true";
-        p.lines.push_back(std::move(line));
-      }
-      s.plots.push_back(std::move(p));
-    }
-    return ok();
-  }
 };
 
 }  // namespace
@@ -223,31 +171,9 @@ std::size_t TopicScenario::fault_phase() const {
   return static_cast<std::size_t>(it - phases.begin());
 }
 
-Result<double> TopicScenario::value(std::string_view expression, Unit unit) const {
-  SUPYO_ASSIGN(const Expression e, Expression::parse(expression));
-  SUPYO_ASSIGN(const Quantity q, e.evaluate([&](std::string_view name) -> std::optional<Quantity> {
-    const auto it = knobs.find(name);
-    return it == knobs.end() ? std::nullopt : std::optional(it->second.value);
-  }));
-  if (!(q.unit == unit) && q.value != 0)
-    return fail(ErrorCode::kBadConfigFile, fmt::format("{} is in {}, it must be in {}", expression, unit_name(q.unit), unit_name(unit)));
-  return q.value;
-}
+Result<double> TopicScenario::value(std::string_view expression, Unit unit) const { return value_over(knobs, expression, unit); }
 
-bool is_topic_scenario(env::Files& files, const std::string& path) {
-  const auto says_so = [](const std::string& text) {
-    try {
-      const YAML::Node root = YAML::Load(text);
-      return root.IsMap() && root["kind"] && root["kind"].Scalar() == "topic";
-    } catch (const YAML::Exception&) {
-      return false;
-    }
-  };
-  const auto text = files.read_all(path);
-  if (!text) return false;
-  const auto base = base_text(files, path, *text);
-  return says_so(*text) || (base && *base && says_so(**base));
-}
+bool is_topic_scenario(env::Files& files, const std::string& path) { return scenario_kind(files, path) == "topic"; }
 
 Result<TopicScenario> parse_topic_scenario(std::string_view text, std::string_view file, const std::string* base, bool real) { return TopicReader(file).read(text, base, real); }
 

@@ -37,7 +37,7 @@ std::pair<const CLI::App*, std::string> chosen_command(const CLI::App& app) {
 /// Names of the commands below `command`, and of its options.
 std::vector<std::string> words_of(const CLI::App& command) {
   std::vector<std::string> words;
-  for (const CLI::App* sub : command.get_subcommands([](const CLI::App*) { return true; })) words.push_back(sub->get_name());
+  for (const CLI::App* sub : command.get_subcommands([](const CLI::App* s) { return !s->get_group().empty(); })) words.push_back(sub->get_name());   // not the hidden ones
   for (const CLI::Option* option : command.get_options()) {
     for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
     for (const std::string& name : option->get_snames()) words.push_back("-" + name);
@@ -72,7 +72,7 @@ std::string bash_completion(const CLI::App& app) {
     for (const std::string& word : words_of(command)) cases += word + " ";
     cases += "\" ;;\n";
   };
-  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App* s) { return !s->get_group().empty(); })) {
     for (const CLI::App* below : sub->get_subcommands([](const CLI::App*) { return true; })) add(*below, fmt::format("'{} {}'", sub->get_name(), below->get_name()));
     add(*sub, fmt::format("'{} '*|'{}'", sub->get_name(), sub->get_name()));
   }
@@ -132,6 +132,7 @@ int run_command_line(int argc, char** argv) {
   add_watch(app, context, result);
   add_slo(app, context, result);
   add_lab(app, context, result);
+  add_lab_worker(app, context, result);
   add_stack(app, context, result);
   add_bench(app, context, result);
   add_completion(app, result);

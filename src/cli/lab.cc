@@ -7,12 +7,15 @@
 #include "cli/lab_cluster.h"
 #include "cli/signals.h"
 #include "core/base/duration.h"
+#include "core/env/processes.h"
 #include "lab/report/report.h"
 #include "lab/scenario/bench.h"
 #include "lab/scenario/runner.h"
 #include "lab/scenario/replica/frontier_lab.h"
 #include "lab/scenario/replica/replica_lab.h"
 #include "lab/scenario/topic/topic_lab.h"
+#include "lab/scenario/trial/commit_lab.h"
+#include "lab/scenario/trial/publish_lab.h"
 #include "lab/scenario/scenario.h"
 
 /// supyo lab list | show NAME | run NAME | report DIR
@@ -37,7 +40,7 @@ std::string scenario_path(const LabOptions& options) {
 }
 
 /// A lab of any kind.
-using Lab = std::variant<scenario::Scenario, scenario::TopicScenario, scenario::ReplicaScenario, scenario::FrontierScenario>;
+using Lab = std::variant<scenario::Scenario, scenario::TopicScenario, scenario::ReplicaScenario, scenario::FrontierScenario, scenario::CommitScenario, scenario::PublishScenario>;
 
 Result<Lab> load_either(const Context& context, const std::string& path, bool real) {
   if (scenario::is_topic_scenario(context.env.files, path)) {
@@ -52,6 +55,14 @@ Result<Lab> load_either(const Context& context, const std::string& path, bool re
   if (kind == "replica") {
     SUPYO_ASSIGN(auto replica, scenario::load_replica_scenario(context.env.files, path));
     return Lab(std::move(replica));
+  }
+  if (kind == "commit") {
+    SUPYO_ASSIGN(auto commit, scenario::load_commit_scenario(context.env.files, path));
+    return Lab(std::move(commit));
+  }
+  if (kind == "publish") {
+    SUPYO_ASSIGN(auto publish, scenario::load_publish_scenario(context.env.files, path));
+    return Lab(std::move(publish));
   }
   SUPYO_ASSIGN(auto pipeline, scenario::load_scenario(context.env.files, path));
   return Lab(std::move(pipeline));
@@ -131,6 +142,21 @@ std::string setup_text(const scenario::FrontierScenario& lab) {
   return fmt::format("producer    {}, seed {}\nreplicas    {}\nacks        {}\nlinger      {}\ntrials      {}\n", list(lab.workload), lab.seed, list(lab.replicas), list(lab.acks), fmt::join(lab.linger, ", "), lab.trials);
 }
 
+std::string setup_text(const scenario::CommitScenario& lab) {
+  std::string text = fmt::format("producer    {} of {}, seed {}\nhandling    {} at most, batches of {}, commits every {}\n", lab.rate, lab.record_size, lab.seed, lab.handler, lab.batch, lab.interval);
+  for (const scenario::CommitGroup& g : lab.groups) text += fmt::format("consumer    {}: {}\n", g.name, scenario::commit_order_name(g.order));
+  return text;
+}
+
+std::string setup_text(const scenario::PublishScenario& lab) {
+  std::string text = fmt::format("producer    {} of {}, seed {}\n", lab.rate, lab.record_size, lab.seed);
+  for (const scenario::PublishArm& a : lab.arms)
+    text += fmt::format("arm         {}: {}; delivery timeout {}, queue {}, idempotence {}\n", a.name,
+                        !a.stop.empty() ? fmt::format("the broker stands for {}", a.stop) : !a.resets.empty() ? fmt::format("{} resets of its connections, every {}", a.resets, a.every) : "no fault", a.timeout, a.queue,
+                        a.idempotence ? "on" : "off");
+  return text;
+}
+
 std::string fault_text(const scenario::Injection& i) { return fmt::format(", delay at {} of {}", i.point, i.delay); }
 std::string fault_text(const scenario::TopicFault& f) {
   using Kind = scenario::TopicFault::Kind;
@@ -148,6 +174,11 @@ std::string phases_text(const AnyLab& lab) {
 std::string phases_text(const scenario::ReplicaScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} {}: {}\n  {:<18} {}\n", "baseline", lab.phases.at("baseline"), "fault", lab.phases.at("fault"), lab.fault, "recovery", lab.phases.at("recovery")); }
 
 std::string phases_text(const scenario::FrontierScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} {}\n", "warm-up", lab.workload.at("warmup"), "run", lab.workload.at("for")); }
+std::string phases_text(const scenario::CommitScenario& lab) {
+  return fmt::format("  {:<18} every consumer works\n  {:<18} {} of each, {}, at random within {} of its first record\n  {:<18} until every consumer has reached the end\n", "undisturbed", "kills", lab.kills,
+                     lab.clean ? "SIGTERM" : "SIGKILL", lab.after, "to the end");
+}
+std::string phases_text(const scenario::PublishScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} as its arm says\n  {:<18} {}, and until every record is reported\n", "undisturbed", lab.before, "fault", "after", lab.after); }
 
 int show(Context& context, const LabOptions& options) {
   const auto lab = load(context, options);
@@ -236,6 +267,16 @@ class LabRun {
     if (options_.seed) lab.seed = *options_.seed;
     return scenario::run_frontier_scenario(lab, run_options());
   }
+
+  template <class TrialScenario, class Run>
+  Result<scenario::LabResult> run_trials(TrialScenario& lab, Run run) {
+    if (options_.seed) lab.seed = *options_.seed;
+    scenario::TrialOptions trial{.run = run_options(), .program = {}, .real = {}};
+    SUPYO_ASSIGN(trial.program, context_.env.processes->own_program());
+    return run(context_.env, lab, trial);
+  }
+  Result<scenario::LabResult> run(scenario::CommitScenario& lab) { return run_trials(lab, scenario::run_commit_scenario); }
+  Result<scenario::LabResult> run(scenario::PublishScenario& lab) { return run_trials(lab, scenario::run_publish_scenario); }
 
   std::string output_directory() const { return options_.out.empty() ? env::join_path("lab-results", env::base_name(options_.name)) : options_.out; }
 

@@ -69,8 +69,10 @@ class ClientProducer final : public RecordProducer {
     SUPYO_TRY(check_properties(options.properties));
     const auto acks = options.properties.find("acks");
     const bool all = acks == options.properties.end() || acks->second == "all" || acks->second == "-1";
-    SUPYO_ASSIGN(client_, make_client({.producer = true, .table = options.topic, .servers = options.servers, .properties = options.properties,
-                                       .fixed = {{"enable.idempotence", all ? "true" : "false"}}, .listener = &listener_, .on_delivery = on_delivery}));
+    Settings fixed{{"enable.idempotence", all ? "true" : "false"}};
+    fixed.insert(fixed.end(), options.client_settings.begin(), options.client_settings.end());
+    SUPYO_ASSIGN(client_, make_client({.producer = true, .table = options.topic, .servers = options.servers, .properties = options.properties, .fixed = std::move(fixed), .listener = &listener_,
+                                       .on_delivery = on_delivery}));
     const auto partitions = partition_count(client_.get(), options.topic, kOpenTimeoutMs, listener_);
     if (!partitions && partitions.error().code == ErrorCode::kUnknownTable && options.create_topic) SUPYO_TRY(create_topic(client_.get(), options.topic, listener_));
     else if (!partitions) return fail(partitions.error());

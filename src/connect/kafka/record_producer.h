@@ -29,6 +29,7 @@ struct RecordProducerOptions {
   std::string topic;
   bool create_topic = false;            ///< when there is none: with the brokers' default partitions and replicas
   ClientProperties properties = {};     ///< by Java's names, as 'properties.*' of a sink; others: kUnknownOption
+  std::vector<std::pair<std::string, std::string>> client_settings = {};   ///< librdkafka's own names, over all others: for labs that must set what Java's names do not reach
 };
 
 /// Sends single records to a Kafka topic, outside of any job and transaction, and tells what became of each: generators and labs keep their ledger by it.

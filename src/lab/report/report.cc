@@ -7,6 +7,7 @@
 
 #include "lab/report/style.h"
 #include "lab/report/svg.h"
+#include "lab/report/trials.h"
 #include "lab/scenario/evaluate.h"
 
 namespace supyo::report {
@@ -60,6 +61,7 @@ class Page {
       if (r_.kind == "topic") who_lost();
       if (r_.kind == "replica") who_leads();
       if (r_.kind == "frontier") frontier();
+      if (r_.kind == "trials") out_ += trials_section(r_);
       if (!r_.plots.empty()) declared_charts();
     } else {
       when();
@@ -219,6 +221,10 @@ class Page {
     static constexpr const char* kStyles[] = {"l-one", "l-two", "l-ghost", "l-p99"};
     out_ += "<section aria-labelledby=\"h-series\">\n<h2 id=\"h-series\">What was measured, second by second</h2>\n";
     for (const scenario::Plot& p : r_.plots) {
+      if (!p.x.empty()) {
+        out_ += points_figure(r_, p);
+        continue;
+      }
       Chart c{p.id, p.title, p.note, p.unit, {}, {}};
       for (const scenario::PlotLine& l : p.lines) {
         const Arm* from = r_.arm(l.arm);

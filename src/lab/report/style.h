@@ -62,6 +62,7 @@ svg text.limit-label{fill:var(--bad-ink);font-size:12px;paint-order:stroke;strok
 .l-lag{stroke:var(--lag);stroke-width:1.8}.l-lag2{stroke:var(--lag2);stroke-dasharray:6 4}
 .l-one{stroke:var(--one);stroke-width:2}.l-two{stroke:var(--p99);stroke-dasharray:6 4}
 .line.thin{stroke-width:1;opacity:.6}.dot{stroke-width:1.6;stroke-dasharray:none}.dot.l-one{fill:var(--one)}.dot.l-p95{fill:var(--p95)}.dot.l-lag{fill:var(--lag)}.dot.hollow{fill:var(--card)}
+.pt{fill:none;stroke-width:1.6}.p0{stroke:var(--p95)}.p1{stroke:var(--bad)}.p2{stroke:var(--one)}.p3{stroke:var(--p99)}.p4{stroke:var(--lag)}
 .seg{stroke:var(--card);stroke-width:1}
 .seg.ok{fill:var(--ok)}.seg.quiet{fill:var(--quiet)}.seg.risk{fill:url(#p-risk)}.seg.bad{fill:url(#p-bad)}.seg.unknown{fill:url(#p-unknown)}
 .plate{fill:var(--card);fill-opacity:.94}

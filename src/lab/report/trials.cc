@@ -1,0 +1,126 @@
+#include "lab/report/trials.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "lab/report/svg.h"
+
+namespace supyo::report {
+namespace {
+
+using scenario::Arm;
+using scenario::LabResult;
+using scenario::Trial;
+
+double value_of(const Trial& t, const std::string& name) {
+  const auto it = t.values.find(name);
+  return it == t.values.end() ? 0 : it->second;
+}
+
+/// Groups in the order of their first trial.
+std::vector<std::string> groups_of(const LabResult& r) {
+  std::vector<std::string> groups;
+  for (const Trial& t : r.trials)
+    if (t.arm == "fault" && std::ranges::find(groups, t.group) == groups.end()) groups.push_back(t.group);
+  std::ranges::sort(groups);
+  return groups;
+}
+
+std::string mark(std::size_t kind, double x, double y) {
+  const std::string style = fmt::format("pt p{}", kind % 5);
+  switch (kind % 5) {
+    case 0: return fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"/>", style, x, y);
+    case 1: return fmt::format("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"7.5\" height=\"7.5\"/>", style, x - 3.75, y - 3.75);
+    case 2: return fmt::format("<path class=\"{}\" d=\"M{:.1f} {:.1f}l4.8 4.8l-4.8 4.8l-4.8 -4.8Z\"/>", style, x, y - 4.8);
+    case 3: return fmt::format("<path class=\"{}\" d=\"M{:.1f} {:.1f}l4.8 8.4l-9.6 0Z\"/>", style, x, y - 5.2);
+    default: return fmt::format("<path class=\"{}\" d=\"M{:.1f} {:.1f}l8 8m0 -8l-8 8\"/>", style, x - 4, y - 4);
+  }
+}
+
+/// One trial's mark may hide another's: many have both values zero. The legend says how many.
+std::string draw_points(const LabResult& r, const scenario::Plot& p, const std::vector<std::string>& groups, int width, std::string_view suffix) {
+  const double height = 280, left = 62, right = width - 16, top = 12, bottom = height - 44;
+  double most_x = 0, most_y = 0;
+  for (const Trial& t : r.trials) {
+    if (t.arm != "fault") continue;
+    most_x = std::max(most_x, value_of(t, p.x));
+    most_y = std::max(most_y, value_of(t, p.y));
+  }
+  most_x = most_x <= 0 ? 1 : most_x * 1.06;
+  most_y = most_y <= 0 ? 1 : most_y * 1.06;
+  const auto x = [&](double v) { return left + 8 + (right - left - 8) * v / most_x; };
+  const auto y = [&](double v) { return bottom - 8 - (bottom - top - 8) * v / most_y; };
+  std::string out = fmt::format("<svg class=\"{0}\" viewBox=\"0 0 {1} {2}\" role=\"img\" aria-labelledby=\"{3}-{0}-t {3}-{0}-d\"><title id=\"{3}-{0}-t\">{4}</title><desc id=\"{3}-{0}-d\">{5}</desc>\n", suffix, width, height, p.id,
+                                escape(p.title), escape(p.note));
+  for (const double v : axis_ticks(most_x, width > 600 ? 8 : 4))
+    out += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/><text class=\"tick\" x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\">{4}</text>\n", x(v), top, bottom, bottom + 16, count_text(v));
+  for (const double v : axis_ticks(most_y, 5))
+    out += fmt::format("<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/><text class=\"tick\" x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n", left, right, y(v), left - 6, y(v) + 4, count_text(v));
+  out += fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"end\">{} ({}) to the right, {} upwards</text>\n", right, height - 6, escape(p.x), escape(p.unit), escape(p.y));
+  for (const Trial& t : r.trials) {
+    if (t.arm != "fault") continue;
+    const auto group = static_cast<std::size_t>(std::ranges::find(groups, t.group) - groups.begin());
+    out += mark(group, x(value_of(t, p.x)), y(value_of(t, p.y))) + "\n";
+  }
+  return out + "</svg>\n";
+}
+
+std::string table_of_ends(const LabResult& r) {
+  std::string out = "<table>\n<caption>All ends together, by consumer</caption>\n<thead><tr><th scope=\"col\">Consumer</th>";
+  for (const char* head : {"Ends", "Lost", "of one end at most", "Ends that lost", "Repeated", "of one end at most", "In hand at most"}) out += fmt::format("<th scope=\"col\" class=\"n\">{}</th>", head);
+  out += "</tr></thead>\n<tbody>\n";
+  for (const std::string& g : groups_of(r)) {
+    out += fmt::format("<tr><th scope=\"row\">{}</th>", escape(g));
+    for (const char* name : {"ends", "lost", "lost_max", "lost_ends", "repeated", "repeated_max", "in_flight_max"}) {
+      const scenario::Measure* m = r.measure(fmt::format("{}_{}", name, g));
+      out += fmt::format("<td class=\"n\">{}</td>", m == nullptr ? "not measured" : count_text(m->value));
+    }
+    out += "</tr>\n";
+  }
+  return out + "</tbody>\n</table>\n";
+}
+
+std::string table_of_arms(const LabResult& r) {
+  static constexpr std::array<std::pair<const char*, const char*>, 9> kColumns{{{"sent", "Sent"}, {"acked", "Acknowledged"}, {"failed", "Failed"}, {"refused", "of these refused"}, {"unknown", "Unknown"},
+                                                                                {"kept", "of these in the topic"}, {"missing", "Acknowledged and missing"}, {"repeated", "Repeated"}, {"inversions", "Out of order"}}};
+  std::string out = "<table>\n<caption>Records, by arm; what each arm does is among the settings below</caption>\n<thead><tr><th scope=\"col\">Arm</th>";
+  for (const auto& [name, head] : kColumns) out += fmt::format("<th scope=\"col\" class=\"n\">{}</th>", head);
+  out += "</tr></thead>\n<tbody>\n";
+  std::vector<const Arm*> arms{&r.fault};
+  for (const Arm& a : r.arms) arms.push_back(&a);
+  arms.push_back(&r.control);
+  for (const Arm* a : arms) {
+    out += fmt::format("<tr><th scope=\"row\">{}</th>", escape(a->name));
+    for (const auto& [name, head] : kColumns) {
+      const auto it = a->counts.find(name);
+      out += fmt::format("<td class=\"n\">{}</td>", it == a->counts.end() ? "not measured" : count_text(it->second));
+    }
+    out += "</tr>\n";
+  }
+  return out + "</tbody>\n</table>\n";
+}
+
+}  // namespace
+
+std::string trials_section(const LabResult& r) {
+  const std::string tables = (r.trials.empty() ? "" : table_of_ends(r)) + (r.fault.counts.contains("expired") ? table_of_arms(r) : "");
+  return tables.empty() ? "" : fmt::format("<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">What it came to</h2>\n{}</section>\n", tables);
+}
+
+std::string points_figure(const LabResult& r, const scenario::Plot& p) {
+  const std::vector<std::string> groups = groups_of(r);
+  std::string out = fmt::format("<figure>\n<figcaption><h3>{}</h3><p>{}</p></figcaption>\n<ul class=\"legend\">\n", escape(p.title), escape(p.note));
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const auto origin = std::ranges::count_if(r.trials, [&](const Trial& t) { return t.arm == "fault" && t.group == groups[g] && value_of(t, p.x) == 0 && value_of(t, p.y) == 0; });
+    out += fmt::format("<li><svg viewBox=\"0 0 12 12\" aria-hidden=\"true\" focusable=\"false\">{}</svg>{}{}</li>\n", mark(g, 6, 6), escape(groups[g]), origin == 0 ? "" : fmt::format(" ({} at zero)", origin));
+  }
+  out += "</ul>\n";
+  out += draw_points(r, p, groups, 1000, "wide");
+  out += draw_points(r, p, groups, 400, "narrow");
+  return out + "</figure>\n";
+}
+
+}  // namespace supyo::report

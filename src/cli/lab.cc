@@ -7,7 +7,6 @@
 #include "cli/lab_cluster.h"
 #include "cli/signals.h"
 #include "core/base/duration.h"
-#include "core/env/processes.h"
 #include "lab/report/report.h"
 #include "lab/scenario/bench.h"
 #include "lab/scenario/runner.h"
@@ -269,11 +268,15 @@ class LabRun {
   }
 
   template <class TrialScenario, class Run>
-  Result<scenario::LabResult> run_trials(TrialScenario& lab, Run run) {
+  Result<scenario::LabResult> run_trials(TrialScenario& lab, Run run_lab) {
     if (options_.seed) lab.seed = *options_.seed;
-    scenario::TrialOptions trial{.run = run_options(), .program = {}, .real = {}};
-    SUPYO_ASSIGN(trial.program, context_.env.processes->own_program());
-    return run(context_.env, lab, trial);
+    scenario::RunOptions run = run_options();
+    // Without a cluster such a lab starts `supyo broker` itself: that is what --bootstrap embedded asks for, too.
+    if (options_.on == "real" && options_.bootstrap != "embedded") {
+      SUPYO_ASSIGN(const LabCluster cluster, lab_cluster(context_, options_.bootstrap, options_.lab_cluster, {"kafka"}, run.directory));
+      run.cluster = cluster.cluster;
+    }
+    return run_lab(context_.env, lab, run);
   }
   Result<scenario::LabResult> run(scenario::CommitScenario& lab) { return run_trials(lab, scenario::run_commit_scenario); }
   Result<scenario::LabResult> run(scenario::PublishScenario& lab) { return run_trials(lab, scenario::run_publish_scenario); }

@@ -15,6 +15,8 @@ namespace {
 
 struct Running {
   std::string stack, servers, data;
+  std::optional<env::ProcessIdentity> broker = {};
+  std::optional<std::pair<env::NetAddress, env::NetAddress>> proxied = {};
 };
 
 /// What of the user's own stacks answers on a port for clients.
@@ -29,12 +31,18 @@ Result<std::vector<Running>> running_stacks(const Context& context, const std::v
     std::size_t brokers = 0;
     for (const stack::ServiceStatus& s : services)
       for (const stack::Port& port : s.ports) {
-        if (port.name != "kafka" || !s.ready) continue;
+        if (!s.ready) continue;
+        if (port.name == stack::kProxiedPort) r.proxied = {env::NetAddress{.port = port.number}, env::NetAddress{.port = stack::proxy_port_of(port.number)}};
+        if (port.name != "kafka") continue;
+        r.broker = s.process;
         r.servers += fmt::format("{}127.0.0.1:{}", r.servers.empty() ? "" : ",", port.number);
         r.data = env::join_path(env::join_path(env::join_path(directory, name), s.name), "data");
         ++brokers;
       }
-    if (brokers != 1) r.data.clear();   // which of them leads is not known here
+    if (brokers != 1) {   // which of them leads is not known here
+      r.data.clear();
+      r.broker.reset();
+    }
     if (brokers > 0) all.push_back(std::move(r));
   }
   return all;
@@ -62,7 +70,7 @@ Result<LabCluster> lab_cluster(const Context& context, const std::string& bootst
   SUPYO_ASSIGN(const std::vector<Running> running, running_stacks(context, stacks));
   const auto ours = bootstrap.empty() ? running.begin() : std::ranges::find_if(running, [&](const Running& r) { return names_one_of(bootstrap, r); });
   if (ours != running.end()) {
-    lab.cluster = {.servers = ours->servers, .name = fmt::format("Kafka {} of supyo stack {}", stack::kKafkaVersion, ours->stack), .data = ours->data, .versions = lab.cluster.versions};
+    lab.cluster = {.servers = ours->servers, .name = fmt::format("Kafka {} of supyo stack {}", stack::kKafkaVersion, ours->stack), .data = ours->data, .versions = lab.cluster.versions, .broker = ours->broker, .proxied = ours->proxied};
     lab.cluster.versions["broker"] = fmt::format("Kafka {}", stack::kKafkaVersion);
     return lab;
   }

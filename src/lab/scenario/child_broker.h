@@ -1,11 +1,14 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/result.h"
 #include "core/env/env.h"
+#include "core/env/net.h"
 #include "core/env/processes.h"
+#include "lab/fault/process_fault.h"
 
 namespace supyo::scenario {
 
@@ -15,7 +18,8 @@ class ChildBroker {
  public:
   /// `settings`: by Kafka's names, over the broker's own. Its data go into `directory`, which is emptied first. Errors: kOutsideUnavailable (it ended, or did not say within
   /// half a minute that it is ready; with what it said), those of env::Processes.
-  static Result<std::unique_ptr<ChildBroker>> start(const env::Env& env, const std::string& directory, const std::map<std::string, std::string>& settings);
+  /// `advertise`: where clients are sent instead.
+  static Result<std::unique_ptr<ChildBroker>> start(const env::Env& env, const std::string& directory, const std::map<std::string, std::string>& settings, const std::optional<env::NetAddress>& advertise = {});
   ~ChildBroker();
   ChildBroker(const ChildBroker&) = delete;
   ChildBroker& operator=(const ChildBroker&) = delete;
@@ -23,14 +27,14 @@ class ChildBroker {
   /// "127.0.0.1:41234"
   const std::string& address() const { return address_; }
   const std::string& directory() const { return directory_; }
+  const env::ProcessIdentity& identity() const { return identity_; }
 
  private:
-  ChildBroker(const env::Env& env, std::string directory) : env_(env), directory_(std::move(directory)) {}
-  Status until_ready();
+  ChildBroker(const env::Env& env, std::string directory, fault::OwnServer::Options options) : server_(env, std::move(options)), directory_(std::move(directory)) {}
 
-  env::Env env_;
+  fault::OwnServer server_;
   std::string directory_, address_;
-  std::unique_ptr<env::Process> process_;
+  env::ProcessIdentity identity_;
 };
 
 }  // namespace supyo::scenario

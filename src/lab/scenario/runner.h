@@ -3,9 +3,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/base/result.h"
 #include "core/env/env.h"
+#include "core/env/net.h"
+#include "core/env/processes.h"
 #include "lab/scenario/bench.h"
 #include "lab/scenario/result.h"
 #include "lab/scenario/scenario.h"
@@ -18,11 +21,14 @@ struct RealCluster {
   std::string name;                      ///< for the report: "Kafka 4.1.1 of supyo stack", "supyo broker"
   std::string data;                      ///< data directory of its one broker, when that is on this machine: what it takes on disk is measured; empty: not known
   std::map<std::string, std::string> versions = {};
+  std::optional<env::ProcessIdentity> broker = {};   ///< its one broker, when that is a process of this machine that a lab may stop
+  /// A listener of that broker (first) which advertises the second: where a proxy of the lab may listen, so that all of a client's connections lead through it.
+  std::optional<std::pair<env::NetAddress, env::NetAddress>> proxied = {};
 };
 
 struct RunOptions {
   bool real_clock = false;               ///< short, with the scenario's window scale
-  std::optional<RealCluster> cluster = {};   ///< set: on this cluster, in real time, with clients of Kafka; topic labs only
+  std::optional<RealCluster> cluster = {};   ///< set: on this cluster, in real time, with clients of Kafka; not for labs about pipelines
   std::string root = ".";                ///< the directory that the scenario's paths start from
   std::string directory;                 ///< for the arms' logs and tables; removed afterwards unless `keep`
   bool keep = false;

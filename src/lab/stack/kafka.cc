@@ -36,6 +36,7 @@ struct Node {
   std::uint16_t port = 0;              ///< clients
   std::uint16_t controller_port = 0;   ///< of the cluster's controller
   int controller_id = 1;
+  std::uint16_t proxied_port = 0;      ///< clients that come through a proxy; 0: none
   std::uint16_t jmx_port = 0;
   int memory_mb = 512;
   int brokers_in_cluster = 1;
@@ -74,6 +75,11 @@ Properties properties_of(const Node& node, const std::string& data) {
             {"log.retention.check.interval.ms", "1000"},
             {"log.segment.delete.delay.ms", "1000"}});
   if (node.broker) p.insert({{"advertised.listeners", client}, {"inter.broker.listener.name", "PLAINTEXT"}});
+  if (node.proxied_port != 0) {
+    p["listeners"] += fmt::format(",PROXIED://127.0.0.1:{}", node.proxied_port);
+    p["advertised.listeners"] += fmt::format(",PROXIED://127.0.0.1:{}", proxy_port_of(node.proxied_port));
+    p["listener.security.protocol.map"] += ",PROXIED:PLAINTEXT";
+  }
   if (node.brokers_in_cluster > 1)  // read by the controller, too: it decides when a broker is dead
     p.insert({{"broker.session.timeout.ms", "6000"}, {"broker.heartbeat.interval.ms", "1000"}, {"replica.lag.time.max.ms", "5000"}});
   return p;
@@ -112,6 +118,7 @@ Service service_of(const Node& node, const StackOptions& options, const std::str
   service.command.emplace_back("kafka.Kafka");
   service.command.push_back(config);
   if (node.broker) service.ports.push_back({"kafka", node.port});
+  if (node.proxied_port != 0) service.ports.push_back({std::string(kProxiedPort), node.proxied_port});
   if (node.controller) service.ports.push_back({"controller", node.controller_port});
   if (node.jmx_port != 0) service.ports.push_back({"jmx", node.jmx_port});
   service.ready = node.broker ? Probe{.kind = Probe::Kind::kKafka, .address = {.port = node.port}, .brokers = node.brokers_in_cluster}
@@ -125,7 +132,7 @@ std::vector<Service> kafka_services(std::string_view name, const StackOptions& o
   const auto port = [&](int base) { return static_cast<std::uint16_t>(base + options.port_offset); };
   std::vector<Node> nodes;
   if (name == "kafka") {
-    nodes.push_back({.name = "broker", .controller = true, .port = port(9092), .controller_port = port(9193), .jmx_port = port(7071)});
+    nodes.push_back({.name = "broker", .controller = true, .port = port(9092), .controller_port = port(9193), .proxied_port = port(9094), .jmx_port = port(7071)});
   } else {
     // A controller of its own: the quorum survives the loss of brokers, which is what the in-sync-replica labs need.
     constexpr int kController = 9;

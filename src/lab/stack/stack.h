@@ -23,9 +23,14 @@ std::vector<std::string_view> stack_names();
 /// kUsage, naming those that there are.
 Status check_name(std::string_view name);
 
+/// The one broker of `kafka` has a second listener for clients, a port of this name: it advertises another port, where a lab's proxy may listen, so that a client that begins
+/// there stays behind the proxy. Kafka's clients go where the broker sends them: without it they would go round the proxy.
+inline constexpr std::string_view kProxiedPort = "proxied";
+constexpr std::uint16_t proxy_port_of(std::uint16_t proxied) { return static_cast<std::uint16_t>(proxied + 19'998); }
+
 /// What a Kafka stack consists of: `kafka` (one node, broker and controller in one) or `kafka3` (one controller, three brokers, replication 3, min ISR 2).
 /// Every broker carries the JMX exporter. `stack_directory` is where the services' directories will be; `jars` holds Kafka's.
-/// Ports without offset: kafka 9092 (JMX exporter 7071, controller 9193); kafka3 19092 to 19094 (7072 to 7074, controller 19190).
+/// Ports without offset: kafka 9092 (JMX exporter 7071, controller 9193, proxied 9094 that advertises 29092); kafka3 19092 to 19094 (7072 to 7074, controller 19190).
 std::vector<Service> kafka_services(std::string_view name, const StackOptions& options, const std::string& java, const std::string& jars, const std::string& stack_directory);
 
 /// Prometheus on port 9090, scraping what `targets`/*.json name (file_sd), the watchers of groups, and what serves on Supyo's default ports.

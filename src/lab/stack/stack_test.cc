@@ -264,7 +264,8 @@ TEST(KafkaServices, OneNodeIsBrokerAndController) {
   const auto services = kafka_services("kafka", {.port_offset = 1000, .broker_config = {{"log.segment.bytes", "1048576"}}}, "java", "jars", "dir");
   ASSERT_EQ(services.size(), 1U);
   const Service& broker = services[0];
-  EXPECT_THAT(config_of(broker), AllOf(HasSubstr("\nprocess.roles=broker,controller\n"), HasSubstr("\nlisteners=PLAINTEXT://127.0.0.1:10092,CONTROLLER://127.0.0.1:10193\n"),
+  EXPECT_THAT(config_of(broker), AllOf(HasSubstr("\nprocess.roles=broker,controller\n"), HasSubstr("\nlisteners=PLAINTEXT://127.0.0.1:10092,CONTROLLER://127.0.0.1:10193,PROXIED://127.0.0.1:10094\n"),
+                                       HasSubstr("\nadvertised.listeners=PLAINTEXT://127.0.0.1:10092,PROXIED://127.0.0.1:30092\n"),
                                        HasSubstr("\nmin.insync.replicas=1\n"), HasSubstr("\nlog.segment.bytes=1048576\n"), HasSubstr("\nlog.dirs=dir/broker/data\n")));
   EXPECT_THAT(broker.command, IsSupersetOf({"-Xmx512m", "-javaagent:jars/jmx_prometheus_javaagent-1.0.1.jar=127.0.0.1:8071:dir/broker/jmx.yml", "kafka.Kafka"}));
   EXPECT_THAT(broker.prepare, AllOf(Contains("format"), Not(Contains(HasSubstr("javaagent")))));

@@ -10,6 +10,7 @@
 
 #include "core/env/processes.h"
 #include "core/env/sim/sim_env.h"
+#include "lab/scenario/trial/cluster.h"
 #include "lab/scenario/trial/commit_journal.h"
 #include "lab/scenario/trial/commit_worker.h"
 #include "lab/scenario/trial/numbered_producer.h"
@@ -28,7 +29,7 @@ constexpr std::size_t kLogTail = 400 * kFewest;
 
 /// What all consumers of an arm share.
 struct Setting {
-  std::string topic, unique;
+  std::string program, topic, unique;
   std::uint64_t batch = 0;
   double handler = 0;
   DurationUs interval_us = 0, after_us = 0;
@@ -37,8 +38,7 @@ struct Setting {
 /// One consumer of the lab: one process at a time, one life after another.
 class Consumer {
  public:
-  Consumer(const env::Env& env, const CommitGroup& group, const CommitArmRequest& request, const Setting& setting, const std::string& program)
-      : env_(env), group_(group), request_(request), setting_(setting), program_(program) {}
+  Consumer(const env::Env& env, const CommitGroup& group, const CommitArmRequest& request, const Setting& setting) : env_(env), group_(group), request_(request), setting_(setting) {}
 
   const CommitGroup& group() const { return group_; }
   std::string output_topic() const { return group_.order == CommitOrder::kTransaction ? setting_.unique + "-out-" + group_.name : std::string(); }
@@ -47,7 +47,7 @@ class Consumer {
     const std::string number = fmt::format("{}", lives_.size());
     journal_ = env::join_path(request_.directory, fmt::format("{}-{}.journal", group_.name, number));
     log_ = env::join_path(request_.directory, group_.name + ".log");
-    env::Program program{.arguments = {program_, "lab-worker", "--servers", request_.servers, "--topic", setting_.topic, "--group", setting_.unique + "-" + group_.name, "--member", group_.name,
+    env::Program program{.arguments = {setting_.program, "lab-worker", "--servers", request_.servers, "--topic", setting_.topic, "--group", setting_.unique + "-" + group_.name, "--member", group_.name,
                                        "--commit", std::string(commit_order_name(group_.order)), "--journal", journal_, "--life", number, "--batch", fmt::format("{}", setting_.batch),
                                        "--rate", fmt::format("{}", setting_.handler), "--interval-us", fmt::format("{}", setting_.interval_us)},
                          .error = env::ProgramOutput::to_file(log_)};
@@ -131,7 +131,7 @@ class Consumer {
   const CommitGroup& group_;
   const CommitArmRequest& request_;
   const Setting& setting_;
-  std::string program_, journal_, log_;
+  std::string journal_, log_;
   std::unique_ptr<env::Process> process_;
   std::unique_ptr<env::File> file_;
   std::uint64_t read_ = 0, applied_ = 0, next_ = 0;
@@ -142,7 +142,7 @@ class Consumer {
 
 class ArmRun {
  public:
-  ArmRun(const env::Env& env, const CommitScenario& scenario, const CommitArmRequest& request, const TrialOptions& options)
+  ArmRun(const env::Env& env, const CommitScenario& scenario, const CommitArmRequest& request, const RunOptions& options)
       : env_(env), s_(scenario), request_(request), options_(options), random_(scenario.seed) {}
 
   Result<CommitArmResult> run() {
@@ -153,6 +153,7 @@ class ArmRun {
     SUPYO_TRY(drain());
     for (Consumer& c : consumers_) { SUPYO_ASSIGN([[maybe_unused]] const bool signalled, c.end_life(true)); }
     SUPYO_TRY(count());
+    if (options_.cluster) clean_up();
     return std::move(out_);
   }
 
@@ -162,6 +163,7 @@ class ArmRun {
     // Names of their own, since a cluster outlives the lab.
     setting_.unique = fmt::format("supyo-lab-{}-{}", env::new_uuid(env_.random).substr(0, 8), request_.name);
     setting_.topic = setting_.unique;
+    SUPYO_ASSIGN(setting_.program, env_.processes->own_program());
     SUPYO_ASSIGN(setting_.batch, s_.count(s_.batch, kRecords));
     SUPYO_ASSIGN(setting_.handler, s_.value(s_.handler, kRate));
     SUPYO_ASSIGN(setting_.interval_us, s_.duration(s_.interval));
@@ -172,7 +174,7 @@ class ArmRun {
     producer_.emplace(env_, *client_, NumberedProducer::Options{.rate = rate, .record_size = static_cast<std::size_t>(size), .linger_us = s_.linger_us});
     consumers_.reserve(s_.groups.size());
     for (const CommitGroup& g : s_.groups) {
-      consumers_.emplace_back(env_, g, request_, setting_, options_.program);
+      consumers_.emplace_back(env_, g, request_, setting_);
       // Made here, so that no consumer waits for a topic that is just being made.
       if (const std::string output = consumers_.back().output_topic(); !output.empty()) SUPYO_TRY(connect::RecordProducer::open({.servers = request_.servers, .topic = output, .create_topic = true}));
     }
@@ -188,7 +190,7 @@ class ArmRun {
   double seconds(TimeUs t) const { return static_cast<double>(t - begin_us_) / kSecond; }
 
   Status turn(bool rest) {
-    if (options_.run.cancelled && options_.run.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+    if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
     SUPYO_TRY(producer_->turn(env_.clock.monotonic_us(), rest));
     for (Consumer& c : consumers_) SUPYO_TRY(c.look());
     const TimeUs now = env_.clock.monotonic_us();
@@ -211,7 +213,7 @@ class ArmRun {
       put(static_cast<double>(c.applied()));
       put(static_cast<double>(offered - std::min(offered, c.next())));
     }
-    if (options_.run.progress) options_.run.progress(request_.name, static_cast<double>(out_.trials.size()) / static_cast<double>(std::max<std::uint64_t>(1, request_.ends * consumers_.size())));
+    if (options_.progress) options_.progress(request_.name, static_cast<double>(out_.trials.size()) / static_cast<double>(std::max<std::uint64_t>(1, request_.ends * consumers_.size())));
   }
 
   /// Until every consumer has ended as often as it shall, and lives once more.
@@ -297,10 +299,16 @@ class ArmRun {
     return ok();
   }
 
+  void clean_up() {
+    remove_topic(request_.servers, setting_.topic);
+    for (const Consumer& c : consumers_)
+      if (!c.output_topic().empty()) remove_topic(request_.servers, c.output_topic());
+  }
+
   env::Env env_;
   const CommitScenario& s_;
   const CommitArmRequest& request_;
-  const TrialOptions& options_;
+  const RunOptions& options_;
   env::SeededRandom random_;
   Setting setting_;
   std::unique_ptr<connect::RecordProducer> client_;
@@ -312,7 +320,7 @@ class ArmRun {
 
 }  // namespace
 
-Result<CommitArmResult> run_commit_arm(const env::Env& env, const CommitScenario& scenario, const CommitArmRequest& request, const TrialOptions& options) {
+Result<CommitArmResult> run_commit_arm(const env::Env& env, const CommitScenario& scenario, const CommitArmRequest& request, const RunOptions& options) {
   return ArmRun(env, scenario, request, options).run();
 }
 

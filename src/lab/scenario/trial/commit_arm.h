@@ -4,7 +4,7 @@
 
 #include "core/env/env.h"
 #include "lab/scenario/result.h"
-#include "lab/scenario/trial/cluster.h"
+#include "lab/scenario/runner.h"
 #include "lab/scenario/trial/declared.h"
 
 namespace supyo::scenario {
@@ -27,6 +27,6 @@ struct CommitArmResult {
 
 /// Produces at the declared rate while every consumer lives, ends at random moments, and lives again; then lets all of them reach the end. The arm's columns, sampled
 /// four times a second: offered, applied_G, behind_G (records). Its counts: sent, acked, failed, unknown.
-Result<CommitArmResult> run_commit_arm(const env::Env& env, const CommitScenario& scenario, const CommitArmRequest& request, const TrialOptions& options);
+Result<CommitArmResult> run_commit_arm(const env::Env& env, const CommitScenario& scenario, const CommitArmRequest& request, const RunOptions& options);
 
 }  // namespace supyo::scenario

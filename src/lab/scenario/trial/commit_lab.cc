@@ -6,9 +6,10 @@
 #include <cmath>
 #include <limits>
 
-#include "connect/kafka/kafka.h"
 #include "core/base/duration.h"
+#include "lab/scenario/child_broker.h"
 #include "lab/scenario/reckoning.h"
+#include "lab/scenario/trial/cluster.h"
 #include "lab/scenario/trial/commit_arm.h"
 
 namespace supyo::scenario {
@@ -145,19 +146,15 @@ class Evaluation {
   LabResult& r_;
 };
 
-void describe(const CommitScenario& s, const TrialOptions& options, LabResult& r) {
+void describe(const CommitScenario& s, const RunOptions& options, LabResult& r) {
   describe_declared(s, r);
-  r.repeat = options.run.repeat;
-  r.versions = {{"supyo", SUPYO_VERSION}, {"client", connect::kafka_client_version()}};
-  r.mode = options.real ? "real" : "embedded";
-  r.versions["cluster"] = options.real ? options.real->name : "supyo broker " SUPYO_VERSION ", started by the lab";
+  r.repeat = options.repeat;
+  describe_cluster(options, r);
   auto& c = r.config;
   c["topic"] = "1 partition";
   c["consumers"] = fmt::format("handle {} at most, batches of {}, commit every {}; group.instance.id is set, so that a new life takes its place at once", s.handler, s.batch, s.interval);
   for (const CommitGroup& g : s.groups) c["consumer " + g.name] = std::string(commit_order_name(g.order));
   c["fault"] = fmt::format("{} of each consumer, at random within {} after its first record", s.clean ? "SIGTERM" : "SIGKILL", s.after);
-  if (!options.real)
-    for (const auto& [key, value] : EmbeddedBroker::settings()) c["broker " + key] = value;
 }
 
 }  // namespace
@@ -167,21 +164,21 @@ Status evaluate_commit(const CommitScenario& scenario, LabResult& result) {
   return Evaluation(scenario, result).run();
 }
 
-Result<LabResult> run_commit_scenario(const env::Env& env, const CommitScenario& scenario, const TrialOptions& options) {
-  if (options.run.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
+Result<LabResult> run_commit_scenario(const env::Env& env, const CommitScenario& scenario, const RunOptions& options) {
+  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
   SUPYO_ASSIGN(const std::uint64_t kills, scenario.count(scenario.kills));
   LabResult r;
   describe(scenario, options, r);
-  SUPYO_TRY(env.files.remove_all(options.run.directory));
-  SUPYO_TRY(env.files.create_directories(options.run.directory));
-  std::unique_ptr<EmbeddedBroker> broker;
-  std::string servers = options.real ? options.real->servers : "";
-  if (!options.real) {
-    SUPYO_ASSIGN(broker, EmbeddedBroker::start(env, options.program, options.run.directory));
-    servers = broker->address().to_string();
+  SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(env.files.create_directories(options.directory));
+  std::unique_ptr<ChildBroker> broker;
+  std::string servers = options.cluster ? options.cluster->servers : "";
+  if (!options.cluster) {
+    SUPYO_ASSIGN(broker, ChildBroker::start(env, env::join_path(options.directory, "broker"), own_broker_settings()));
+    servers = broker->address();
   }
   const auto arm = [&](const char* name, std::uint64_t ends, bool clean, DurationUs before) {
-    return run_commit_arm(env, scenario, {.name = name, .servers = servers, .directory = env::join_path(options.run.directory, name), .ends = ends, .clean = clean, .before_us = before}, options);
+    return run_commit_arm(env, scenario, {.name = name, .servers = servers, .directory = env::join_path(options.directory, name), .ends = ends, .clean = clean, .before_us = before}, options);
   };
   SUPYO_ASSIGN(CommitArmResult control, arm("control", kControlEnds, true, 0));
   SUPYO_ASSIGN(CommitArmResult fault, arm("fault", kills, scenario.clean, kBefore));
@@ -193,7 +190,7 @@ Result<LabResult> run_commit_scenario(const env::Env& env, const CommitScenario&
   const double from = r.trials.empty() || fault.to_s == 0 ? std::min(3.0, end) : fault.from_s, to = fault.to_s == 0 ? end : fault.to_s;
   r.phases = {{"undisturbed", 0, from, false}, {"kills", from, to, true}, {"to the end", to, end, false}};
   broker.reset();
-  if (!options.run.keep) SUPYO_TRY(env.files.remove_all(options.run.directory));
+  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
   SUPYO_TRY(evaluate_commit(scenario, r));
   return r;
 }

@@ -10,6 +10,8 @@
 #include "connect/kafka/record_producer.h"
 #include "lab/fault/process_fault.h"
 #include "lab/fault/proxy.h"
+#include "lab/scenario/child_broker.h"
+#include "lab/scenario/trial/cluster.h"
 #include "lab/scenario/trial/commit_worker.h"
 #include "lab/scenario/trial/numbered_producer.h"
 #include "lab/scenario/trial/topic_reader.h"
@@ -28,7 +30,7 @@ double as_seconds(DurationUs d) { return static_cast<double>(d) / kSecond; }
 
 class ArmRun {
  public:
-  ArmRun(const env::Env& env, const PublishScenario& scenario, const PublishArmRequest& request, const TrialOptions& options)
+  ArmRun(const env::Env& env, const PublishScenario& scenario, const PublishArmRequest& request, const RunOptions& options)
       : env_(env), s_(scenario), a_(request.arm), request_(request), options_(options) {
     out_.name = a_.name;
     for (const char* name : {"offered", "acked", "failed", "unknown", "refused", "waiting"}) out_.columns.push_back({name, "records", {}});
@@ -43,6 +45,7 @@ class ArmRun {
     SUPYO_TRY(produce());
     SUPYO_TRY(settle());
     SUPYO_TRY(count());
+    if (options_.cluster) remove_topic(servers_, topic_);
     return std::move(out_);
   }
 
@@ -64,13 +67,13 @@ class ArmRun {
 
   Status open_cluster() {
     std::optional<env::ProcessIdentity> process;
-    if (options_.real) {
-      servers_ = options_.real->servers;
-      process = options_.real->broker;
+    if (options_.cluster) {
+      servers_ = options_.cluster->servers;
+      process = options_.cluster->broker;
       if (on_line()) SUPYO_TRY(open_line_to_real());
     } else {
       SUPYO_TRY(on_line() ? open_line_to_embedded() : start_embedded({}));
-      SUPYO_ASSIGN(process, broker_->process());
+      process = broker_->identity();
     }
     if (stop_us_ == 0) return ok();
     if (!process) return fail(ErrorCode::kUnsupported, fmt::format("{} stops the broker, and which process that is is not known", s_.lab), "run it on `supyo stack up kafka`, or without --on real");
@@ -79,8 +82,8 @@ class ArmRun {
   }
 
   Status start_embedded(const std::optional<env::NetAddress>& advertise) {
-    SUPYO_ASSIGN(broker_, EmbeddedBroker::start(env_, options_.program, request_.directory, advertise));
-    servers_ = broker_->address().to_string();
+    SUPYO_ASSIGN(broker_, ChildBroker::start(env_, request_.directory, own_broker_settings(), advertise));
+    servers_ = broker_->address();
     return ok();
   }
 
@@ -89,7 +92,8 @@ class ArmRun {
     for (int i = 0;; ++i) {
       SUPYO_ASSIGN(const env::NetAddress at, free_address(*env_.net));
       SUPYO_TRY(start_embedded(at));
-      auto proxy = fault::FaultProxy::start(env_, {.listen = at, .upstream = broker_->address()});
+      SUPYO_ASSIGN(const env::NetAddress upstream, env::parse_net_address(broker_->address()));
+      auto proxy = fault::FaultProxy::start(env_, {.listen = at, .upstream = upstream});
       if (proxy) {
         proxy_ = std::move(*proxy);
         servers_ = at.to_string();
@@ -101,9 +105,9 @@ class ArmRun {
   }
 
   Status open_line_to_real() {
-    if (!options_.real->proxied)
-      return fail(ErrorCode::kUnsupported, fmt::format("{} resets connections on the line, and {} has no listener that leads through the lab's proxy", s_.lab, options_.real->name), "run it on `supyo stack up kafka`, or without --on real");
-    const auto& [upstream, listen] = *options_.real->proxied;
+    if (!options_.cluster->proxied)
+      return fail(ErrorCode::kUnsupported, fmt::format("{} resets connections on the line, and {} has no listener that leads through the lab's proxy", s_.lab, options_.cluster->name), "run it on `supyo stack up kafka`, or without --on real");
+    const auto& [upstream, listen] = *options_.cluster->proxied;
     SUPYO_ASSIGN(proxy_, fault::FaultProxy::start(env_, {.listen = listen, .upstream = upstream}));
     servers_ = listen.to_string();
     return ok();
@@ -124,7 +128,7 @@ class ArmRun {
   }
 
   Status turn(bool rest) {
-    if (options_.run.cancelled && options_.run.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+    if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
     const std::uint64_t acked = producer_->counts().acknowledged;
     SUPYO_TRY(producer_->turn(env_.clock.monotonic_us(), rest));
     const TimeUs now = env_.clock.monotonic_us();
@@ -241,11 +245,11 @@ class ArmRun {
   const PublishScenario& s_;
   const PublishArm& a_;
   const PublishArmRequest& request_;
-  const TrialOptions& options_;
+  const RunOptions& options_;
   DurationUs before_us_ = 0, after_us_ = 0, stop_us_ = 0, every_us_ = 0, delay_us_ = 0, timeout_us_ = 0;
   std::uint64_t resets_ = 0, queue_ = 0, in_flight_ = 0;
   std::string servers_, topic_;
-  std::unique_ptr<EmbeddedBroker> broker_;
+  std::unique_ptr<ChildBroker> broker_;
   std::unique_ptr<fault::FaultProxy> proxy_;
   std::optional<fault::ProcessFault> fault_;
   std::unique_ptr<connect::RecordProducer> client_;
@@ -258,7 +262,7 @@ class ArmRun {
 
 }  // namespace
 
-Result<Arm> run_publish_arm(const env::Env& env, const PublishScenario& scenario, const PublishArmRequest& request, const TrialOptions& options) {
+Result<Arm> run_publish_arm(const env::Env& env, const PublishScenario& scenario, const PublishArmRequest& request, const RunOptions& options) {
   return ArmRun(env, scenario, request, options).run();
 }
 

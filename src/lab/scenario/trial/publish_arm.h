@@ -3,7 +3,7 @@
 
 #include "core/env/env.h"
 #include "lab/scenario/result.h"
-#include "lab/scenario/trial/cluster.h"
+#include "lab/scenario/runner.h"
 #include "lab/scenario/trial/declared.h"
 
 namespace supyo::scenario {
@@ -17,6 +17,6 @@ struct PublishArmRequest {
 /// One arm, on a broker of its own (embedded) or on the cluster. Columns, sampled ten times a second: offered, acked, failed, unknown, refused, waiting (taken by the
 /// client and not reported), silence_s (since the last acknowledgement). Counts: evaluate_publish() names them; those of the fault as its probe saw it: stopped_s, stood (1: the broker was
 /// seen standing at both ends of the stop and used no CPU in it), resets.
-Result<Arm> run_publish_arm(const env::Env& env, const PublishScenario& scenario, const PublishArmRequest& request, const TrialOptions& options);
+Result<Arm> run_publish_arm(const env::Env& env, const PublishScenario& scenario, const PublishArmRequest& request, const RunOptions& options);
 
 }  // namespace supyo::scenario

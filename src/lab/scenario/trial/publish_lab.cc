@@ -8,6 +8,7 @@
 
 #include "connect/kafka/kafka.h"
 #include "lab/scenario/reckoning.h"
+#include "lab/scenario/trial/cluster.h"
 #include "lab/scenario/trial/publish_arm.h"
 
 namespace supyo::scenario {
@@ -115,12 +116,10 @@ std::string fault_text(const PublishScenario& s, const PublishArm& a) {
   return fmt::format("{:g} resets of all connections, every {:g} s, answers {:g} ms late", s.value(a.resets, kNumber).value_or(0), s.value(a.every, kSeconds).value_or(0), 1e3 * s.value(a.delay, kSeconds).value_or(0));
 }
 
-void describe(const PublishScenario& s, const TrialOptions& options, LabResult& r) {
+void describe(const PublishScenario& s, const RunOptions& options, LabResult& r) {
   describe_declared(s, r);
-  r.repeat = options.run.repeat;
-  r.versions = {{"supyo", SUPYO_VERSION}, {"client", connect::kafka_client_version()}};
-  r.mode = options.real ? "real" : "embedded";
-  r.versions["cluster"] = options.real ? options.real->name : "supyo broker " SUPYO_VERSION ", started by the lab, one for each arm";
+  r.repeat = options.repeat;
+  describe_cluster(options, r);
   for (const PublishArm& a : s.arms) {
     const std::string text = fault_text(s, a);
     if (a.name == "fault") r.config["fault"] = text;
@@ -128,8 +127,6 @@ void describe(const PublishScenario& s, const TrialOptions& options, LabResult& 
                                             s.value(a.queue, kRecords).value_or(0), s.value(a.in_flight, kNumber).value_or(0), a.idempotence ? "on" : "off");
   }
   for (const auto& [key, value] : connect::kafka_sink_settings()) r.config["client " + key] = value;
-  if (!options.real)
-    for (const auto& [key, value] : EmbeddedBroker::settings()) r.config["broker " + key] = value;
 }
 
 /// How long an arm's fault lasts, in seconds.
@@ -148,12 +145,12 @@ Status evaluate_publish(const PublishScenario& scenario, LabResult& result) {
   return Evaluation(scenario, result).run();
 }
 
-Result<LabResult> run_publish_scenario(const env::Env& env, const PublishScenario& scenario, const TrialOptions& options) {
-  if (options.run.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
+Result<LabResult> run_publish_scenario(const env::Env& env, const PublishScenario& scenario, const RunOptions& options) {
+  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
   LabResult r;
   describe(scenario, options, r);
-  SUPYO_TRY(env.files.remove_all(options.run.directory));
-  SUPYO_TRY(env.files.create_directories(options.run.directory));
+  SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(env.files.create_directories(options.directory));
   SUPYO_ASSIGN(const double before, scenario.value(scenario.before, kSeconds));
   SUPYO_ASSIGN(const double after, scenario.value(scenario.after, kSeconds));
   double longest = 0, fault = 0;
@@ -165,14 +162,14 @@ Result<LabResult> run_publish_scenario(const env::Env& env, const PublishScenari
   const double end = before + longest + after;
   double done = 0;
   for (const PublishArm& a : scenario.arms) {
-    if (options.run.progress) options.run.progress(a.name, done++ / static_cast<double>(scenario.arms.size()));
-    SUPYO_ASSIGN(Arm arm, run_publish_arm(env, scenario, {.arm = a, .directory = env::join_path(options.run.directory, a.name), .samples_s = end}, options));
+    if (options.progress) options.progress(a.name, done++ / static_cast<double>(scenario.arms.size()));
+    SUPYO_ASSIGN(Arm arm, run_publish_arm(env, scenario, {.arm = a, .directory = env::join_path(options.directory, a.name), .samples_s = end}, options));
     if (a.name == "fault") r.fault = std::move(arm);
     else if (a.name == "control") r.control = std::move(arm);
     else r.arms.push_back(std::move(arm));
   }
   r.phases = {{"undisturbed", 0, before, false}, {"fault", before, before + fault, true}, {"after", before + fault, end, false}};
-  if (!options.run.keep) SUPYO_TRY(env.files.remove_all(options.run.directory));
+  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
   SUPYO_TRY(evaluate_publish(scenario, r));
   return r;
 }

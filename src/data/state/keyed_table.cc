@@ -67,9 +67,10 @@ void KeyedTable::set_key(Entry& e, std::string_view key) {
 
 std::size_t KeyedTable::probe(std::uint64_t hash, std::string_view key, bool& found) const {
   const std::size_t mask = buckets_.size() - 1;
-  const std::uint8_t tag = tag_of(hash);
+  const std::uint64_t place = place_of(hash, key);
+  const std::uint8_t tag = tag_of(place);
   std::size_t free_bucket = SIZE_MAX;
-  for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
+  for (std::size_t i = place & mask;; i = (i + 1) & mask) {
     const std::uint8_t t = tags_[i];
     if (t == tag) {
       const Slot s = buckets_[i];
@@ -116,7 +117,7 @@ Slot KeyedTable::insert(std::size_t bucket, std::uint64_t hash, std::string_view
   e.live = true;
   set_key(e, key);
   buckets_[bucket] = slot;
-  tags_[bucket] = tag_of(hash);
+  tags_[bucket] = tag_of(place_of(hash, key));
   ++live_;
   if (by_time_) by_time_->add(time, slot, e.born);
   return slot;
@@ -129,9 +130,10 @@ void KeyedTable::rehash(std::size_t capacity) {
   const std::size_t mask = capacity - 1;
   for (Slot s = 0; s < entries_.size(); ++s) {
     if (!entries_[s].live) continue;
-    std::size_t i = entries_[s].hash & mask;
+    const std::uint64_t place = place_of(entries_[s].hash, key(s));
+    std::size_t i = place & mask;
     while (tags_[i] != kEmpty) i = (i + 1) & mask;
-    tags_[i] = tag_of(entries_[s].hash);
+    tags_[i] = tag_of(place);
     buckets_[i] = s;
   }
   used_buckets_ = live_;
@@ -287,6 +289,12 @@ void KeyedTable::take_changes(std::vector<Change>& out) {
     encode_value(slot, c.value);
   }
   dirty_.clear();
+}
+
+void KeyedTable::forget_changes() {
+  for (const Slot slot : dirty_) entries_[slot].dirty = false;
+  dirty_.clear();
+  erased_.clear();
 }
 
 Status KeyedTable::restore(std::uint64_t hash, std::string_view key, std::string_view value) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/hash.h"
 #include "core/base/result.h"
 #include "core/base/strong.h"
 
@@ -22,6 +23,7 @@ struct TableSpec {
   std::string name;
   std::uint32_t fixed_width = 0;   ///< kKeyed: bytes of the in-place value (aggregate accumulators), zeroed on insert
   bool timed = false;              ///< kKeyed: every key has a time; due() finds the keys whose time has come
+  bool shared_hashes = false;      ///< kKeyed: many keys have one hash, which only says the shard (rows of a join key): looked up by the key's own hash
 };
 
 /// What an operator keeps: its tables, in order; the position in this list is the table's id in journal and snapshots.
@@ -83,6 +85,8 @@ class KeyedTable {
 
   /// Hands over the changes since the last call and forgets them. Called by the runtime at a barrier.
   void take_changes(std::vector<Change>& out);
+  /// Forgets them without handing them over: of a table that is no part of any epoch.
+  void forget_changes();
   /// Puts an entry back that take_changes() once gave (restore). Not a change. Errors: kDamaged.
   Status restore(std::uint64_t hash, std::string_view key, std::string_view value);
 
@@ -101,6 +105,8 @@ class KeyedTable {
   struct TimeIndex;
 
   Slot insert(std::size_t bucket, std::uint64_t hash, std::string_view key, TimeUs time);
+  /// Where looking for the key begins, and its tag.
+  std::uint64_t place_of(std::uint64_t hash, std::string_view key) const { return spec_.shared_hashes ? hash_bytes(key) : hash; }
   std::size_t probe(std::uint64_t hash, std::string_view key, bool& found) const;
   void rehash(std::size_t capacity);
   void set_key(Entry& e, std::string_view key);

@@ -9,6 +9,7 @@
 #include "engine/operators/calc.h"
 #include "engine/operators/changelog_normalize.h"
 #include "engine/operators/group_aggregate.h"
+#include "engine/operators/join.h"
 #include "engine/operators/limit.h"
 #include "engine/operators/over_lag.h"
 #include "engine/operators/sort.h"
@@ -47,14 +48,16 @@ class Builder {
     if (auto* o = std::get_if<dataflow::OperatorNode>(&node.kind); o != nullptr && !n.late_tables.empty() && system_.available()) {
       SUPYO_ASSIGN(o->late_sink, system_sink(n.late_tables.front(), "$late", dataflow::late_schema(input())));
     }
-    for (const plan::NodeIndex from : n.inputs) {
+    for (std::size_t input = 0; input < n.inputs.size(); ++input) {
+      const plan::Distribution& d = n.distribution_of(input);
       dataflow::Edge e;
-      e.from = static_cast<dataflow::NodeId>(from);
+      e.from = static_cast<dataflow::NodeId>(n.inputs[input]);
       e.to = static_cast<dataflow::NodeId>(index);
-      e.partitioning = n.distribution.kind == plan::Distribution::Kind::kHash     ? dataflow::Partitioning::kHash
-                       : n.distribution.kind == plan::Distribution::Kind::kSingle ? dataflow::Partitioning::kSingle
-                                                                                  : dataflow::Partitioning::kForward;
-      e.keys = n.distribution.keys;
+      e.input = n.as<plan::Join>() ? input : 0;
+      e.partitioning = d.kind == plan::Distribution::Kind::kHash     ? dataflow::Partitioning::kHash
+                       : d.kind == plan::Distribution::Kind::kSingle ? dataflow::Partitioning::kSingle
+                                                                     : dataflow::Partitioning::kForward;
+      e.keys = d.keys;
       graph_.edges.push_back(std::move(e));
     }
     graph_.nodes.push_back(std::move(node));
@@ -128,6 +131,11 @@ class Builder {
       s.lags.push_back({.column = c.argument, .offset = static_cast<std::uint32_t>(c.offset), .default_value = c.default_value, .name = c.name});
     s.origins = options_.origins;
     return op(ops::make_over_lag(std::move(s)));
+  }
+
+  Result<Kind> make(const plan::Join& j) {
+    return op(ops::make_join({.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .keep_left = j.keep_left,
+                              .keep_right = j.keep_right, .condition = j.condition, .origins = options_.origins, .zone_offset_us = options_.zone_offset_us}));
   }
 
   Result<Kind> make(const plan::Union&) { return op(ops::make_union()); }

@@ -18,8 +18,8 @@ class OperatorHarness final : public dataflow::OperatorContext, public dataflow:
 
   explicit OperatorHarness(const dataflow::OperatorFactory& factory) : operator_(*factory(0, 1)), state_(operator_->state()) {}
 
-  void feed(const BatchPtr& batch) {
-    const Status s = operator_->process(batch, 0, *this, *this);
+  void feed(const BatchPtr& batch, std::size_t input = 0) {
+    const Status s = operator_->process(batch, input, *this, *this);
     ASSERT_TRUE(s) << s.error().to_string();
   }
   Status try_feed(const BatchPtr& batch) { return operator_->process(batch, 0, *this, *this); }

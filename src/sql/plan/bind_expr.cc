@@ -59,6 +59,30 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return nearest.empty() ? std::move(otherwise) : fmt::format("did you mean `{}`?", nearest);
 }
 
+bool Relation::is_called(std::span<const std::string> qualifier) const {
+  if (qualifier.size() == 1 && qualifier[0] == alias) return true;
+  return qualifier.size() <= path.size() && std::equal(qualifier.rbegin(), qualifier.rend(), path.rbegin());
+}
+
+Scope Scope::of(LogicalPtr node, std::string alias, std::vector<std::string> path) {
+  Relation r{.alias = std::move(alias), .path = std::move(path), .first = 0, .columns = {}, .merged = {}};
+  for (const ColumnInfo& c : node->columns) r.columns.push_back(c.name);
+  return {.node = std::move(node), .relations = {std::move(r)}, .common = {}};
+}
+
+std::vector<std::string> Scope::aliases() const {
+  std::vector<std::string> all;
+  for (const Relation& r : relations)
+    if (!r.alias.empty()) all.push_back(r.alias);
+  return all;
+}
+
+std::string Scope::hint_for(const std::string& name, std::string otherwise) const {
+  const std::vector<std::string> names = aliases();
+  if (names.empty()) return otherwise;
+  return names.size() == 1 ? fmt::format("did you mean `{}`?", names.front()) : did_you_mean(name, names, fmt::format("FROM has: {}", fmt::join(names, ", ")));
+}
+
 ExprPtr coerced(ExprPtr e, const Type& to) {
   if (e->type.same_kind(to)) return e;
   const bool nullable = e->type.nullable;
@@ -89,30 +113,35 @@ Result<std::size_t> ExprBinder::column(const syntax::Name& name) const {
   if (!scope_.node || scope_.node->columns.empty())
     return fail_at(name.span, ErrorCode::kUnknownColumn, fmt::format("there is no column `{}`: nothing to read from", name.to_string()),
                    "add FROM, or put a text in single quotes: 'text'");
-  const auto& columns = scope_.node->columns;
+  std::vector<std::string> qualifier;
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) qualifier.push_back(parts[i].text);
+  const std::string& wanted = parts.back().text;
   std::vector<std::string> names;
-  for (const ColumnInfo& c : columns) names.push_back(c.name);
-  if (parts.size() > 1) {
-    std::vector<std::string> qualifier;
-    for (std::size_t i = 0; i + 1 < parts.size(); ++i) qualifier.push_back(parts[i].text);
-    const bool by_alias = qualifier.size() == 1 && qualifier[0] == scope_.alias;
-    const bool by_path = qualifier.size() <= scope_.path.size() && std::equal(qualifier.rbegin(), qualifier.rend(), scope_.path.rbegin());
-    if (!by_alias && !by_path) {
-      if (std::ranges::find(names, parts[0].text) != names.end())
-        return unsupported(name.span, fmt::format("the nested field `{}`", name.to_string()), "ROW columns are not there yet: read the field as a column of its own");
-      return fail_at(parts[0].span, ErrorCode::kUnknownTable, fmt::format("`{}` is not in FROM", fmt::join(qualifier, ".")),
-                     scope_.alias.empty() ? "leave the qualifier out" : fmt::format("did you mean `{}`?", scope_.alias));
+  std::optional<std::size_t> found;
+  bool called = false;
+  for (const Relation& r : scope_.relations) {
+    if (!qualifier.empty() && !r.is_called(qualifier)) continue;
+    called = true;
+    for (std::size_t i = 0; i < r.columns.size(); ++i) {
+      if (qualifier.empty() && r.is_merged(i)) continue;
+      names.push_back(r.columns[i]);
+      if (r.columns[i] != wanted) continue;
+      if (found)
+        return fail_at(parts.back().span, ErrorCode::kAmbiguousColumn, fmt::format("`{}` names more than one column", wanted),
+                       scope_.relations.size() > 1 && qualifier.empty() ? fmt::format("say of which table: {}", fmt::join(scope_.aliases(), ", ")) : "rename one of them with AS");
+      found = r.first + i;
     }
   }
-  const std::string& wanted = parts.back().text;
-  const auto it = std::ranges::find(names, wanted);
-  if (it == names.end()) {
-    std::string all = fmt::format("the columns are: {}", fmt::join(names, ", "));
-    return fail_at(parts.back().span, ErrorCode::kUnknownColumn, fmt::format("there is no column `{}`", wanted), did_you_mean(wanted, names, std::move(all)));
+  if (found) return *found;
+  if (!called) {
+    for (const Relation& r : scope_.relations)
+      if (std::ranges::find(r.columns, parts[0].text) != r.columns.end())
+        return unsupported(name.span, fmt::format("the nested field `{}`", name.to_string()), "ROW columns are not there yet: read the field as a column of its own");
+    return fail_at(parts[0].span, ErrorCode::kUnknownTable, fmt::format("`{}` is not in FROM", fmt::join(qualifier, ".")),
+                   scope_.hint_for(qualifier.back(), "leave the qualifier out"));
   }
-  if (std::find(it + 1, names.end(), wanted) != names.end())
-    return fail_at(parts.back().span, ErrorCode::kAmbiguousColumn, fmt::format("`{}` names more than one column", wanted), "rename one of them with AS");
-  return static_cast<std::size_t>(it - names.begin());
+  return fail_at(parts.back().span, ErrorCode::kUnknownColumn, fmt::format("there is no column `{}`", wanted),
+                 did_you_mean(wanted, names, fmt::format("the columns are: {}", fmt::join(names, ", "))));
 }
 
 Result<std::vector<ExprPtr>> ExprBinder::bind_all(const std::vector<const syntax::Expr*>& list) {

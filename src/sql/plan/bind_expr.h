@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,11 +15,28 @@
 /// From an expression as written to a typed one over the columns of a relation.
 namespace supyo::plan {
 
-/// What names mean at some place of a query: one relation (joins are not there yet), or nothing (VALUES).
-struct Scope {
-  LogicalPtr node;                   ///< null: no columns
+/// A relation of FROM under the name by which its columns can be called.
+struct Relation {
   std::string alias;                 ///< AS name, or the table's last name; empty = none
   std::vector<std::string> path;     ///< catalog, database, table when there is no alias
+  std::size_t first = 0;             ///< its columns in the scope's node, and their own names
+  std::vector<std::string> columns;
+  std::vector<bool> merged;          ///< columns of USING that the other side stands for: neither in * nor found without the relation's name; may be empty
+  bool is_called(std::span<const std::string> qualifier) const;
+  bool is_merged(std::size_t i) const { return i < merged.size() && merged[i]; }
+};
+
+/// What names mean at some place of a query: the relations of FROM, or nothing (VALUES).
+struct Scope {
+  LogicalPtr node;                   ///< null: no columns
+  std::vector<Relation> relations;
+  std::vector<std::size_t> common;   ///< columns of USING: * gives them first
+
+  /// One relation over all columns of `node`.
+  static Scope of(LogicalPtr node, std::string alias = {}, std::vector<std::string> path = {});
+  std::vector<std::string> aliases() const;
+  /// What was meant by a name that no relation has; `otherwise` when none has a name.
+  std::string hint_for(const std::string& name, std::string otherwise) const;
 };
 
 std::unexpected<Error> fail_at(const SourcePosition& position, ErrorCode code, std::string message, std::string hint = {});

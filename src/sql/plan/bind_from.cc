@@ -13,16 +13,37 @@ namespace {
 using expr::ExprPtr;
 using syntax::Span;
 
-std::string_view join_name(const syntax::Join& j) {
+LogicalJoin::Kind join_kind(const syntax::Join& j) {
   using Kind = syntax::Join::Kind;
   switch (j.kind) {
-    case Kind::kInner: return "JOIN";
-    case Kind::kLeft: return "LEFT JOIN";
-    case Kind::kRight: return "RIGHT JOIN";
-    case Kind::kFull: return "FULL JOIN";
-    case Kind::kCross: return "CROSS JOIN";
+    case Kind::kInner:
+    case Kind::kCross: return LogicalJoin::Kind::kInner;
+    case Kind::kLeft: return LogicalJoin::Kind::kLeft;
+    case Kind::kRight: return LogicalJoin::Kind::kRight;
+    case Kind::kFull: return LogicalJoin::Kind::kFull;
   }
-  return "JOIN";
+  return LogicalJoin::Kind::kInner;
+}
+
+/// Both sides' relations over the columns of the joined node.
+Scope side_by_side(const Scope& left, const Scope& right, LogicalPtr node) {
+  Scope scope{.node = std::move(node), .relations = left.relations, .common = left.common};
+  const std::size_t width = left.node->columns.size();
+  for (Relation r : right.relations) {
+    r.first += width;
+    scope.relations.push_back(std::move(r));
+  }
+  for (const std::size_t c : right.common) scope.common.push_back(width + c);
+  return scope;
+}
+
+/// The column is found under its relation's name only.
+void hide(Scope& scope, std::size_t column) {
+  for (Relation& r : scope.relations) {
+    if (column < r.first || column >= r.first + r.columns.size()) continue;
+    r.merged.resize(r.columns.size());
+    r.merged[column - r.first] = true;
+  }
 }
 
 struct WindowShape {
@@ -129,23 +150,21 @@ Result<DurationUs> bind_watermark(const syntax::Expr& e, const std::string& colu
 }
 
 Result<Scope> QueryBinder::from(const syntax::TableRef& ref) {
+  if (const auto* j = ref.as<syntax::Join>()) return join(*j, ref.span);
   Scope scope;
   if (const auto* t = ref.as<syntax::TableByName>()) {
     SUPYO_ASSIGN(scope, named(*t, ref.span));
   } else if (const auto* d = ref.as<syntax::DerivedTable>()) {
     if (d->lateral) return unsupported(ref.span, "LATERAL", "compute it in SELECT, or in a statement of its own");
-    SUPYO_ASSIGN(scope.node, bind(*d->query));
+    SUPYO_ASSIGN(LogicalPtr node, bind(*d->query));
+    scope = Scope::of(std::move(node));
   } else if (const auto* f = ref.as<syntax::TableFunction>()) {
-    SUPYO_ASSIGN(scope.node, window_function(f->call, ref.span));
-  } else if (const auto* j = ref.as<syntax::Join>()) {
-    return unsupported(j->right->span, join_name(*j), "joins are not there yet: join where the result is read, or enrich the stream before it is written");
+    SUPYO_ASSIGN(LogicalPtr node, window_function(f->call, ref.span));
+    scope = Scope::of(std::move(node));
   } else {
     return unsupported(ref.span, "UNNEST", "ARRAY columns are not there yet: write one record an element");
   }
-  if (ref.alias) {
-    scope.alias = ref.alias->text;
-    scope.path.clear();
-  }
+  if (ref.alias) scope = Scope::of(scope.node, ref.alias->text);
   if (!ref.column_aliases.empty()) {
     if (ref.column_aliases.size() != scope.node->columns.size())
       return fail_at(ref.span, ErrorCode::kInvalidQuery, fmt::format("{} column aliases for {} columns", ref.column_aliases.size(), scope.node->columns.size()),
@@ -156,28 +175,60 @@ Result<Scope> QueryBinder::from(const syntax::TableRef& ref) {
       exprs.push_back(column_of(*scope.node, i));
       names.push_back(ref.column_aliases[i].text);
     }
-    scope.node = make_project(scope.node, std::move(exprs), std::move(names));
+    scope = Scope::of(make_project(scope.node, std::move(exprs), std::move(names)), scope.relations.front().alias);
   }
+  return scope;
+}
+
+Result<Scope> QueryBinder::from(const std::vector<syntax::TableRefPtr>& refs) {
+  SUPYO_ASSIGN(Scope all, from(*refs.front()));
+  for (std::size_t i = 1; i < refs.size(); ++i) {
+    SUPYO_ASSIGN(const Scope next, from(*refs[i]));
+    all = side_by_side(all, next, make_join(all.node, next.node, {.kind = LogicalJoin::Kind::kInner, .condition = {}, .position = refs[i]->span.position()}));
+  }
+  return all;
+}
+
+Result<Scope> QueryBinder::join(const syntax::Join& join, const Span& span) {
+  if (join.natural) return unsupported(span, "NATURAL JOIN", "name the columns: JOIN .. USING (..)");
+  SUPYO_ASSIGN(const Scope left, from(*join.left));
+  SUPYO_ASSIGN(const Scope right, from(*join.right));
+  LogicalJoin out{.kind = join_kind(join), .condition = {}, .position = join.right->span.position()};
+  // The condition sees the rows as they are, before an outer join fills in nulls.
+  Scope scope = side_by_side(left, right, make_join(left.node, right.node, {}));
+  ExprBinder binder(ctx_.functions, scope);
+  if (join.on) {
+    SUPYO_ASSIGN(const ExprPtr on, binder.bind_predicate(*join.on, "ON"));
+    split_conjuncts(on, out.condition);
+  }
+  const std::size_t width = left.node->columns.size();
+  for (const syntax::Identifier& name : join.columns) {
+    if (out.kind == LogicalJoin::Kind::kFull) return unsupported(name.span, "USING in a FULL JOIN", "write ON a.x = b.x, and COALESCE(a.x, b.x) in SELECT");
+    SUPYO_ASSIGN(const std::size_t l, ExprBinder(ctx_.functions, left).column({name.span, {name}}));
+    SUPYO_ASSIGN(const std::size_t r, ExprBinder(ctx_.functions, right).column({name.span, {name}}));
+    SUPYO_ASSIGN(const ExprPtr equal, binder.call("=", {column_of(*scope.node, l), column_of(*scope.node, width + r)}, name.span));
+    out.condition.push_back(equal);
+    const bool right_stands = out.kind == LogicalJoin::Kind::kRight;
+    hide(scope, right_stands ? l : width + r);
+    const std::size_t stands = right_stands ? width + r : l;
+    if (std::ranges::find(scope.common, stands) == scope.common.end()) scope.common.push_back(stands);
+  }
+  scope.node = make_join(left.node, right.node, std::move(out));
   return scope;
 }
 
 Result<Scope> QueryBinder::named(const syntax::TableByName& table, const Span& span) {
   if (table.system_time)
     return unsupported(span, "FOR SYSTEM_TIME AS OF", "temporal joins are not there yet");
-  Scope scope;
   if (table.name.parts.size() == 1) {
     for (auto it = common_tables_.rbegin(); it != common_tables_.rend(); ++it) {
       if (it->first != table.name.last()) continue;
-      scope.node = it->second;
-      scope.alias = it->first;
-      return scope;
+      return Scope::of(it->second, it->first);
     }
   }
   SUPYO_ASSIGN(const catalog::ObjectPath path, resolve(table.name));
-  SUPYO_ASSIGN(scope.node, object(path, table.name, table.hints));
-  scope.path = {path.catalog, path.database, path.name};
-  scope.alias = path.name;
-  return scope;
+  SUPYO_ASSIGN(LogicalPtr node, object(path, table.name, table.hints));
+  return Scope::of(std::move(node), path.name, {path.catalog, path.database, path.name});
 }
 
 Result<LogicalPtr> QueryBinder::object(const catalog::ObjectPath& path, const syntax::Name& name, const std::vector<syntax::Hint>& hints) {
@@ -253,7 +304,7 @@ Result<LogicalPtr> QueryBinder::scan(const catalog::TableDefinition& declared, c
   const LogicalPtr bare = make_scan(raw);
   for (std::size_t i = 0; i < declared_types.size(); ++i) physical.push_back(coerced(column_of(*bare, i), declared_types[i]));
   // Computed columns see the physical and metadata columns.
-  Scope scope{.node = make_project(bare, physical, physical_names), .alias = table.path.name, .path = {}};
+  const Scope scope = Scope::of(make_project(bare, physical, physical_names), table.path.name);
   std::vector<ExprPtr> outputs;
   std::vector<std::string> names;
   std::size_t next_physical = 0;
@@ -332,7 +383,7 @@ Result<LogicalPtr> QueryBinder::window_function(const syntax::FunctionCall& call
   if (descriptor == nullptr || descriptor->columns.size() != 1)
     return fail_at(arguments.time->span, ErrorCode::kInvalidQuery, "the time column is given as DESCRIPTOR(column)", "write DESCRIPTOR(ts)");
   const syntax::Identifier& column = descriptor->columns.front();
-  Scope scope{.node = input, .alias = {}, .path = {}};
+  const Scope scope = Scope::of(input);
   SUPYO_ASSIGN(const std::size_t time, ExprBinder(ctx_.functions, scope).column({column.span, {column}}));
   const ColumnInfo& info = input->columns[time];
   if (info.proc_time) return unsupported(column.span, "a window on processing time", "declare a WATERMARK on an event time column and use that");

@@ -100,7 +100,7 @@ Result<LogicalPtr> QueryBinder::body(const syntax::QueryBody& b) {
 
 /// The columns that ORDER BY sorts by, when it sees only what the query gives: by number, name, or an expression computed behind them.
 Result<std::vector<std::size_t>> QueryBinder::order_columns(LogicalPtr& input, const syntax::Query& query) {
-  const Scope scope{.node = input, .alias = {}, .path = {}};
+  const Scope scope = Scope::of(input);
   const std::size_t width = input->columns.size();
   std::vector<ExprPtr> exprs;
   std::vector<std::string> names = names_of(*input);

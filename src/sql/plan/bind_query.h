@@ -44,6 +44,9 @@ class QueryBinder {
   Result<std::vector<std::size_t>> order_columns(LogicalPtr& input, const syntax::Query& query);
 
   Result<Scope> from(const syntax::TableRef& ref);
+  /// FROM a, b: every pair, which WHERE then chooses from.
+  Result<Scope> from(const std::vector<syntax::TableRefPtr>& refs);
+  Result<Scope> join(const syntax::Join& join, const syntax::Span& span);
   Result<Scope> named(const syntax::TableByName& table, const syntax::Span& span);
   Result<LogicalPtr> object(const catalog::ObjectPath& path, const syntax::Name& name, const std::vector<syntax::Hint>& hints);
   Result<LogicalPtr> view(const catalog::ViewDefinition& view, const syntax::Span& span);

@@ -154,17 +154,25 @@ Result<ExprPtr> SelectBinder::over_call(const syntax::FunctionCall& call, const 
 }
 
 Status SelectBinder::expand_star(const syntax::Star& star, const Span& span) {
-  if (star.qualifier) {
-    std::vector<std::string> parts;
-    for (const auto& p : star.qualifier->parts) parts.push_back(p.text);
-    const bool by_alias = parts.size() == 1 && parts[0] == scope_.alias;
-    const bool by_path = parts.size() <= scope_.path.size() && std::equal(parts.rbegin(), parts.rend(), scope_.path.rbegin());
-    if (!by_alias && !by_path)
-      return fail_at(star.qualifier->span, ErrorCode::kUnknownTable, fmt::format("`{}` is not in FROM", star.qualifier->to_string()),
-                     scope_.alias.empty() ? "write * alone" : fmt::format("did you mean `{}`.*?", scope_.alias));
-  }
   if (select_.from.empty()) return fail_at(span, ErrorCode::kInvalidQuery, "* without FROM", "add FROM");
-  for (std::size_t i = 0; i < scope_.node->columns.size(); ++i) items_.push_back({column_of(*scope_.node, i), scope_.node->columns[i].name});
+  const auto add = [&](const Relation& r, std::size_t i) { items_.push_back({column_of(*scope_.node, r.first + i), r.columns[i]}); };
+  const auto is_common = [&](std::size_t column) { return std::ranges::find(scope_.common, column) != scope_.common.end(); };
+  if (!star.qualifier) {
+    for (const std::size_t column : scope_.common)
+      for (const Relation& r : scope_.relations)
+        if (column >= r.first && column < r.first + r.columns.size() && !r.is_merged(column - r.first)) add(r, column - r.first);
+    for (const Relation& r : scope_.relations)
+      for (std::size_t i = 0; i < r.columns.size(); ++i)
+        if (!r.is_merged(i) && !is_common(r.first + i)) add(r, i);
+    return ok();
+  }
+  std::vector<std::string> parts;
+  for (const auto& p : star.qualifier->parts) parts.push_back(p.text);
+  const auto r = std::ranges::find_if(scope_.relations, [&](const Relation& relation) { return relation.is_called(parts); });
+  if (r == scope_.relations.end())
+    return fail_at(star.qualifier->span, ErrorCode::kUnknownTable, fmt::format("`{}` is not in FROM", star.qualifier->to_string()),
+                   scope_.hint_for(parts.back(), "write * alone"));
+  for (std::size_t i = 0; i < r->columns.size(); ++i) add(*r, i);
   return ok();
 }
 
@@ -377,10 +385,8 @@ Status SelectBinder::over() {
 Result<LogicalPtr> SelectBinder::bind() {
   if (!select_.hints.empty()) return unsupported(select_.hints.front().span, fmt::format("the hint {}", select_.hints.front().name), "remove it: the result is the same");
   if (select_.qualify) return unsupported(select_.qualify->span, "QUALIFY", "filter in a query around this one");
-  if (select_.from.size() > 1)
-    return unsupported(select_.from[1]->span, "a join (comma)", "joins are not there yet: join where the result is read, or enrich the stream before it is written");
   if (!select_.from.empty()) {
-    SUPYO_ASSIGN(scope_, queries_.from(*select_.from.front()));
+    SUPYO_ASSIGN(scope_, queries_.from(select_.from));
   } else {
     scope_.node = one_row_of_nothing();
   }

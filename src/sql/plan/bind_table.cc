@@ -137,7 +137,7 @@ class TableBinder {
     std::vector<ColumnInfo> infos;
     for (const ColumnDefinition& c : table_.columns)
       if (c.kind != ColumnDefinition::Kind::kComputed) infos.push_back({.name = c.name, .type = c.type});
-    const Scope scope{.node = make_values({}, std::move(infos)), .alias = table_.path.name, .path = {}};
+    const Scope scope = Scope::of(make_values({}, std::move(infos)), table_.path.name);
     for (const syntax::ColumnDefinition& c : create_.columns) {
       if (c.kind != syntax::ColumnDefinition::Kind::kComputed) continue;
       SUPYO_ASSIGN(const expr::ExprPtr bound, ExprBinder(ctx_.functions, scope).bind(*c.computed));

@@ -365,6 +365,83 @@ class Builder {
     return whole(node, std::move(made));
   }
 
+  /// A side of a join with a column for each key, the keys' expressions where they are no columns of it.
+  Result<NodeIndex> keyed(const LogicalPtr& side, const std::vector<ExprPtr>& keys, std::vector<std::size_t>& columns) {
+    std::vector<ExprPtr> exprs;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < side->columns.size(); ++i) {
+      exprs.push_back(column_of(*side, i));
+      names.push_back(side->columns[i].name);
+    }
+    for (const ExprPtr& k : keys) {
+      if (k->kind == Expr::Kind::kColumn) {
+        columns.push_back(k->column);
+        continue;
+      }
+      columns.push_back(exprs.size());
+      exprs.push_back(k);
+      names.push_back(fmt::format("$k{}", exprs.size()));
+    }
+    if (exprs.size() == side->columns.size()) return exact(side);
+    const LogicalPtr with_keys = make_project(side, std::move(exprs), std::move(names));
+    return exact(rules_ ? simplify(with_keys) : with_keys);
+  }
+
+  Result<Built> make(const LogicalPtr& node, const LogicalJoin& join) {
+    const LogicalPtr& left = node->inputs[0];
+    const LogicalPtr& right = node->inputs[1];
+    const std::size_t width = left->columns.size();
+    const auto reads_only = [&](const Expr& e, bool of_right) {
+      const auto read = expr::columns_read(e);
+      return !read.empty() && is_deterministic(e) && std::ranges::all_of(read, [&](std::size_t c) { return (c >= width) == of_right; });
+    };
+    std::vector<std::size_t> to_right(node->columns.size(), 0);
+    for (std::size_t i = width; i < to_right.size(); ++i) to_right[i] = i - width;
+    std::vector<ExprPtr> left_keys, right_keys;
+    std::vector<ExprPtr> rest;
+    for (const ExprPtr& e : join.condition) {
+      const bool equal = e->kind == Expr::Kind::kCall && e->function->name == "=" && e->args[0]->type.same_kind(e->args[1]->type);
+      const bool swapped = equal && reads_only(*e->args[0], true) && reads_only(*e->args[1], false);
+      if (!swapped && !(equal && reads_only(*e->args[0], false) && reads_only(*e->args[1], true))) {
+        rest.push_back(e);
+        continue;
+      }
+      left_keys.push_back(e->args[swapped ? 1 : 0]);
+      right_keys.push_back(expr::remap_columns(e->args[swapped ? 0 : 1], to_right));
+    }
+    Join op{.left_keys = {}, .right_keys = {}, .keep_left = join.keeps_left(), .keep_right = join.keeps_right(), .condition = nullptr};
+    SUPYO_ASSIGN(const NodeIndex l, keyed(left, left_keys, op.left_keys));
+    SUPYO_ASSIGN(const NodeIndex r, keyed(right, right_keys, op.right_keys));
+    const Schema& left_output = plan_.nodes[l].output;
+    const Schema& right_output = plan_.nodes[r].output;
+    // Keys that are no columns lie between the two sides' columns.
+    Built out;
+    for (std::size_t i = 0; i < width; ++i) out.map.push_back(i);
+    for (std::size_t i = 0; i < right->columns.size(); ++i) out.map.push_back(left_output.size() + i);
+    if (!rest.empty()) {
+      ExprPtr all = rest.front();
+      for (std::size_t i = 1; i < rest.size(); ++i) {
+        SUPYO_ASSIGN(const expr::ResolvedCall both, functions_.resolve("AND", std::vector<Type>{all->type, rest[i]->type}));
+        all = expr::call(both.function, {all, rest[i]}, both.result);
+      }
+      op.condition = expr::remap_columns(all, out.map);
+    }
+    PhysicalNode made;
+    std::vector<std::string> names;
+    for (const Field& f : left_output.fields()) names.push_back(f.name);
+    for (const Field& f : right_output.fields()) names.push_back(f.name);
+    make_unique(names);
+    for (std::size_t i = 0; i < left_output.size(); ++i) made.output.add(names[i], op.keep_right ? left_output[i].type.as_nullable() : left_output[i].type);
+    for (std::size_t i = 0; i < right_output.size(); ++i)
+      made.output.add(names[left_output.size() + i], op.keep_left ? right_output[i].type.as_nullable() : right_output[i].type);
+    made.inputs = {l, r};
+    partition(made, op.left_keys);
+    made.right_distribution = Distribution{made.distribution.kind, op.right_keys};
+    made.op = std::move(op);
+    out.node = add(std::move(made));
+    return out;
+  }
+
   Result<Built> make(const LogicalPtr& node, const LogicalUnion&) {
     PhysicalNode made;
     made.op = Union{};

@@ -70,6 +70,7 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
     return out;
   }
   if (node.as<Sort>()) return {};
+  if (const auto* j = node.as<Join>(); j != nullptr && (j->keep_left || j->keep_right)) return {.update = false, .update_before = false, .remove = true};
   return in;
 }
 
@@ -86,6 +87,21 @@ std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, 
     for (std::size_t i = 0; i < w->window_columns.size(); ++i)
       if (w->window_columns[i] != WindowColumn::kTime) key.push_back(w->keys.size() + w->calls.size() + i);
     return key;
+  }
+  if (const auto* j = node.as<Join>()) {
+    const auto& left = nodes[node.inputs[0]].upsert_key;
+    const auto& right = nodes[node.inputs[1]].upsert_key;
+    const auto one_at_most = [](const std::optional<std::vector<std::size_t>>& key, const std::vector<std::size_t>& joined) {
+      return key && std::ranges::all_of(*key, [&](std::size_t k) { return std::ranges::find(joined, k) != joined.end(); });
+    };
+    // A row that has one partner at most is told by its own key; else both keys tell, where neither may be filled with nulls.
+    if (left && !j->keep_right && one_at_most(right, j->right_keys)) return left;
+    std::vector<std::size_t> moved;
+    for (const std::size_t k : right.value_or(std::vector<std::size_t>{})) moved.push_back(nodes[node.inputs[0]].output.size() + k);
+    if (right && !j->keep_left && one_at_most(left, j->left_keys)) return moved;
+    if (!left || !right || j->keep_left || j->keep_right) return std::nullopt;
+    moved.insert(moved.begin(), left->begin(), left->end());
+    return moved;
   }
   if (const auto* c = node.as<Calc>()) {
     const auto& below = nodes[node.inputs.front()].upsert_key;
@@ -117,7 +133,7 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
     if (auto* c = std::get_if<ChangelogNormalize>(&n.op)) c->emit_update_before = before[i];
     const auto* calc = n.as<Calc>();
     // A filter must see -U, or a row that no longer passes would stay; an aggregation and a sort take rows back whole.
-    const bool needs = n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Sort>() || (calc != nullptr && calc->filter) || before[i];
+    const bool needs = n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<Sort>() || (calc != nullptr && calc->filter) || before[i];
     for (const NodeIndex in : n.inputs) before[in] = before[in] || needs;
   }
   for (PhysicalNode& n : nodes) n.changes = changes_of(n, nodes);

@@ -91,6 +91,14 @@ struct Describe {
     }
     return fmt::format("OverAggregate(partitionBy=[{}], orderBy=[{} ASC], select=[{}])", pick(in, o.keys), in[o.time_column], fmt::join(items, ", "));
   }
+  std::string operator()(const Join& j) const {
+    const char* kind = j.keep_left && j.keep_right ? "FullOuterJoin" : j.keep_left ? "LeftOuterJoin" : j.keep_right ? "RightOuterJoin" : "InnerJoin";
+    const std::size_t width = in.size();
+    std::vector<std::string> where;
+    for (std::size_t i = 0; i < j.left_keys.size(); ++i) where.push_back(fmt::format("({} = {})", out[j.left_keys[i]], out[width + j.right_keys[i]]));
+    if (j.condition) where.push_back(j.condition->to_string(out));
+    return fmt::format("Join(joinType=[{}], where=[{}], select=[{}])", kind, where.empty() ? "true" : fmt::format("{}", fmt::join(where, " AND ")), fmt::join(out, ", "));
+  }
   std::string operator()(const Union&) const { return fmt::format("Union(all=[true], union=[{}])", fmt::join(out, ", ")); }
   std::string operator()(const Values& v) const { return fmt::format("Values(rows=[{}], fields=[{}])", v.rows.size(), fmt::join(out, ", ")); }
   std::string operator()(const Limit& l) const { return fmt::format("Limit({})", rows_text(l)); }
@@ -115,15 +123,16 @@ std::string state_of(const PhysicalNode& n) {
     for (const OverCall& c : o->calls) rows = std::max(rows, c.offset);
     return fmt::format("rows waiting for the watermark, and the last {} row{} per key", rows, rows == 1 ? "" : "s");
   }
+  if (n.as<Join>()) return "all rows of both inputs, for ever";
   if (n.as<Limit>()) return "how many rows have passed";
   if (n.as<Sort>()) return "all rows, until the input ends";
   if (const auto* s = n.as<Scan>()) return s->row_time ? "position and watermark per split" : "position per split";
   return {};
 }
 
-std::string exchange_text(const PhysicalNode& n, const std::vector<std::string>& in) {
-  if (n.distribution.kind == Distribution::Kind::kSingle) return "Exchange(distribution=[single])";
-  return fmt::format("Exchange(distribution=[hash[{}]])", pick(in, n.distribution.keys));
+std::string exchange_text(const Distribution& d, const std::vector<std::string>& in) {
+  if (d.kind == Distribution::Kind::kSingle) return "Exchange(distribution=[single])";
+  return fmt::format("Exchange(distribution=[hash[{}]])", pick(in, d.keys));
 }
 
 class TreePrinter {
@@ -168,8 +177,9 @@ class TreePrinter {
       out += std::string(depth * 3, ' ') + "   late rows: " + fmt::format("{}", fmt::join(tables, ", ")) + "\n";
     }
     const bool exchange = n.distribution.kind != Distribution::Kind::kForward;
-    for (const NodeIndex in : n.inputs) {
-      if (exchange) line(depth + 1, exchange_text(n, names_of(plan_.nodes[in].output)), out);
+    for (std::size_t input = 0; input < n.inputs.size(); ++input) {
+      const NodeIndex in = n.inputs[input];
+      if (exchange) line(depth + 1, exchange_text(n.distribution_of(input), names_of(plan_.nodes[in].output)), out);
       node(in, depth + (exchange ? 2 : 1), out);
     }
   }

@@ -131,6 +131,27 @@ LogicalPtr make_over(LogicalPtr input, LogicalOver over) {
   return node;
 }
 
+LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join) {
+  auto node = std::make_shared<LogicalNode>();
+  std::vector<std::string> names;
+  const auto take = [&](const LogicalNode& side, bool may_be_absent) {
+    for (ColumnInfo c : side.columns) {
+      c.row_time = c.proc_time = false;
+      c.window = -1;
+      c.type.nullable |= may_be_absent;
+      names.push_back(c.name);
+      node->columns.push_back(std::move(c));
+    }
+  };
+  take(*left, join.keeps_right());
+  take(*right, join.keeps_left());
+  make_unique(names);
+  for (std::size_t i = 0; i < names.size(); ++i) node->columns[i].name = names[i];
+  node->inputs = {std::move(left), std::move(right)};
+  node->op = std::move(join);
+  return node;
+}
+
 LogicalPtr make_union(std::vector<LogicalPtr> inputs) {
   auto node = std::make_shared<LogicalNode>();
   node->columns = inputs.front()->columns;
@@ -187,6 +208,7 @@ LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs) 
     LogicalPtr operator()(const LogicalWindow& op) const { return make_window(in[0], op); }
     LogicalPtr operator()(const LogicalAggregate& op) const { return make_aggregate(in[0], op); }
     LogicalPtr operator()(const LogicalOver& op) const { return make_over(in[0], op); }
+    LogicalPtr operator()(const LogicalJoin& op) const { return make_join(in[0], in[1], op); }
     LogicalPtr operator()(const LogicalUnion&) const { return make_union(in); }
     LogicalPtr operator()(const LogicalValues& op) const { return make_values(op, node.columns); }
     LogicalPtr operator()(const LogicalSort& op) const { return make_sort(in[0], op); }

@@ -68,6 +68,14 @@ struct LogicalOver {
   std::size_t time_column = 0;
   std::vector<OverCall> calls;
 };
+/// Columns: the left input's, then the right one's. Time attributes do not pass: a row may come at any time, once its partner is there.
+struct LogicalJoin {
+  enum class Kind : std::uint8_t { kInner, kLeft, kRight, kFull } kind = Kind::kInner;
+  std::vector<expr::ExprPtr> condition;   ///< conjuncts over the columns; none: every pair
+  SourcePosition position;
+  bool keeps_left() const { return kind == Kind::kLeft || kind == Kind::kFull; }
+  bool keeps_right() const { return kind == Kind::kRight || kind == Kind::kFull; }
+};
 struct LogicalUnion {};
 struct LogicalValues {
   std::vector<std::vector<expr::ExprPtr>> rows;
@@ -88,7 +96,7 @@ struct LogicalSink {
 };
 
 struct LogicalNode {
-  std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalWindow, LogicalAggregate, LogicalOver, LogicalUnion, LogicalValues, LogicalSort,
+  std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalWindow, LogicalAggregate, LogicalOver, LogicalJoin, LogicalUnion, LogicalValues, LogicalSort,
                LogicalSink>
       op;
   std::vector<LogicalPtr> inputs;
@@ -109,6 +117,7 @@ LogicalPtr make_selection(LogicalPtr input, const std::vector<std::size_t>& colu
 LogicalPtr make_window(LogicalPtr input, LogicalWindow window);
 LogicalPtr make_aggregate(LogicalPtr input, LogicalAggregate aggregate);
 LogicalPtr make_over(LogicalPtr input, LogicalOver over);
+LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join);
 /// The inputs' columns have equal types but for nullability; names are the first's.
 LogicalPtr make_union(std::vector<LogicalPtr> inputs);
 LogicalPtr make_values(LogicalValues values, std::vector<ColumnInfo> columns);

@@ -123,6 +123,13 @@ struct Over {
   std::vector<OverCall> calls;
 };
 
+/// Joins its two inputs on equal keys and a condition; keeps both for ever. Output: the left columns, then the right ones.
+struct Join {
+  std::vector<std::size_t> left_keys, right_keys;   ///< of equal types, pairwise; none: on one shard, everything with everything
+  bool keep_left = false, keep_right = false;       ///< LEFT, RIGHT, FULL: rows without a partner, filled with nulls
+  expr::ExprPtr condition;                          ///< over left then right columns; null: none
+};
+
 /// UNION ALL: rows of all inputs (same types) as they come.
 struct Union {};
 
@@ -166,9 +173,11 @@ struct Sink {
 };
 
 struct PhysicalNode {
-  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, Union, Values, Limit, Sort, Sink> op;
+  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, Join, Union, Values, Limit, Sort, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
+  std::optional<Distribution> right_distribution = {};   ///< Join: of its second input
+  const Distribution& distribution_of(std::size_t input) const { return input == 1 && right_distribution ? *right_distribution : distribution; }
   Schema output;                              ///< names are unique; empty for a Sink
   Changes changes;                            ///< of the output; of the input for a Sink
   /// Columns that identify a row for updates; empty list = at most one row; absent = none known (a changed row is taken back whole).

@@ -55,6 +55,7 @@ LogicalPtr merge_projects(const LogicalPtr& node) {
 }
 
 LogicalPtr place_filter(const LogicalPtr& input, const LogicalFilter& filter, const expr::Function* conjunction);
+LogicalPtr place_join(const LogicalPtr& join, const std::vector<ExprPtr>& where, const SourcePosition& position);
 
 /// The filter below a projection, over what the projection computes.
 LogicalPtr filter_below_project(const LogicalPtr& project, const LogicalFilter& filter, const expr::Function* conjunction) {
@@ -81,6 +82,11 @@ LogicalPtr place_filter(const LogicalPtr& input, const LogicalFilter& filter, co
   if (is_true(*filter.predicate)) return input;
   if (input->as<LogicalProject>() && is_deterministic(*filter.predicate) && can_pass(*input, *filter.predicate))
     return filter_below_project(input, filter, conjunction);
+  if (input->as<LogicalJoin>()) {
+    std::vector<ExprPtr> conjuncts;
+    split_conjuncts(filter.predicate, conjuncts);
+    return place_join(input, conjuncts, filter.position);
+  }
   if (input->as<LogicalUnion>()) {
     std::vector<LogicalPtr> inputs;
     for (const LogicalPtr& i : input->inputs) inputs.push_back(place_filter(i, filter, conjunction));
@@ -99,12 +105,61 @@ LogicalPtr place_filter(const LogicalPtr& input, const LogicalFilter& filter, co
   return make_filter(input, filter);
 }
 
+/// Which side of a join an expression reads.
+enum class Reads : std::uint8_t { kNothing, kLeft, kRight, kBoth };
+Reads reads_of(const Expr& e, std::size_t width) {
+  bool left = false, right = false;
+  for (const std::size_t c : expr::columns_read(e)) (c < width ? left : right) = true;
+  return left && right ? Reads::kBoth : left ? Reads::kLeft : right ? Reads::kRight : Reads::kNothing;
+}
+
+ExprPtr shifted(const ExprPtr& e, std::size_t columns, std::size_t by) {
+  std::vector<std::size_t> map(columns);
+  for (std::size_t i = 0; i < columns; ++i) map[i] = i < by ? 0 : i - by;
+  return expr::remap_columns(e, map);
+}
+
+/// Conditions that read one side only are asked before the join, where that gives the same: WHERE of a side that is not filled with nulls,
+/// ON of a side that is not kept whole. What WHERE asks of both sides of an inner join is part of its condition.
+LogicalPtr place_join(const LogicalPtr& node, const std::vector<ExprPtr>& where, const SourcePosition& position) {
+  const LogicalJoin& join = *node->as<LogicalJoin>();
+  const std::size_t width = node->inputs[0]->columns.size(), all = node->columns.size();
+  LogicalPtr sides[2] = {node->inputs[0], node->inputs[1]};
+  LogicalJoin kept = join;
+  kept.condition.clear();
+  std::vector<ExprPtr> above;
+  const auto push = [&](const ExprPtr& e, bool right) { sides[right] = place_filter(sides[right], {right ? shifted(e, all, width) : e, position}, nullptr); };
+  for (const ExprPtr& e : join.condition) {
+    const Reads reads = is_deterministic(*e) ? reads_of(*e, width) : Reads::kBoth;
+    if (reads == Reads::kLeft && !join.keeps_left()) push(e, false);
+    else if (reads == Reads::kRight && !join.keeps_right()) push(e, true);
+    else kept.condition.push_back(e);
+  }
+  for (const ExprPtr& e : where) {
+    const Reads reads = is_deterministic(*e) ? reads_of(*e, width) : Reads::kNothing;
+    // Below an outer join the types of the filled side differ in nullability only.
+    if (reads == Reads::kLeft && !join.keeps_right()) push(e, false);
+    else if (reads == Reads::kRight && !join.keeps_left()) push(e, true);
+    else if (reads == Reads::kBoth && join.kind == LogicalJoin::Kind::kInner) kept.condition.push_back(e);
+    else above.push_back(e);
+  }
+  LogicalPtr out = make_join(sides[0], sides[1], std::move(kept));
+  for (const ExprPtr& e : above) out = make_filter(out, {e, position});
+  return out;
+}
+
 LogicalPtr fold(const LogicalPtr& node) {
   if (const auto* f = node->as<LogicalFilter>()) return make_filter(node->input(), {expr::fold_constants(f->predicate), f->position});
   if (const auto* p = node->as<LogicalProject>()) {
     std::vector<ExprPtr> exprs;
     for (const ExprPtr& e : p->exprs) exprs.push_back(expr::fold_constants(e));
     return make_project(node->input(), std::move(exprs), names_of(*node));
+  }
+  if (const auto* j = node->as<LogicalJoin>()) {
+    LogicalJoin folded = *j;
+    for (ExprPtr& e : folded.condition) e = expr::fold_constants(e);
+    std::erase_if(folded.condition, [](const ExprPtr& e) { return is_true(*e); });
+    return make_join(node->inputs[0], node->inputs[1], std::move(folded));
   }
   return node;
 }
@@ -264,6 +319,34 @@ class Pruner {
     return {make_over(in.node, std::move(kept)), in.map};
   }
 
+  /// As run(), without what only the nodes below need: a join keeps whole rows.
+  Pruned only(const LogicalPtr& node, const Needed& needed) {
+    Pruned in = run(node, needed);
+    std::vector<std::size_t> kept;
+    std::vector<std::size_t> map(needed.size(), kGone);
+    for (std::size_t i = 0; i < needed.size(); ++i) {
+      if (!needed[i]) continue;
+      map[i] = kept.size();
+      kept.push_back(in.map[i]);
+    }
+    if (kept.empty() || kept == identity(in.node->columns.size())) return in;   // rows need a column
+    return {make_selection(in.node, kept), std::move(map)};
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalJoin& join, Needed needed) {
+    for (const ExprPtr& e : join.condition) need(needed, *e);
+    const auto width = static_cast<std::ptrdiff_t>(node->inputs[0]->columns.size());
+    const Pruned left = only(node->inputs[0], Needed(needed.begin(), needed.begin() + width));
+    const Pruned right = only(node->inputs[1], Needed(needed.begin() + width, needed.end()));
+    Pruned out;
+    out.map = left.map;
+    for (const std::size_t c : right.map) out.map.push_back(c == kGone ? kGone : left.node->columns.size() + c);
+    LogicalJoin kept = join;
+    for (ExprPtr& e : kept.condition) e = remapped(e, out.map);
+    out.node = make_join(left.node, right.node, std::move(kept));
+    return out;
+  }
+
   Pruned prune(const LogicalPtr& node, const LogicalUnion&, const Needed& needed) {
     std::vector<std::size_t> columns;
     Pruned out;
@@ -328,6 +411,7 @@ LogicalPtr simplify(const LogicalPtr& node) {
     LogicalPtr lowered = place_filter(n->input(), *f, nullptr);
     return lowered->as<LogicalProject>() ? merge_projects(lowered) : lowered;
   }
+  if (const auto* j = n->as<LogicalJoin>()) return place_join(n, {}, j->position);
   return n->as<LogicalProject>() ? merge_projects(n) : n;
 }
 

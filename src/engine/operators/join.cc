@@ -1,0 +1,345 @@
+#include "engine/operators/join.h"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/operators/group_keys.h"
+
+namespace supyo::operators {
+namespace {
+
+using Spec = JoinSpec;
+using state::kNoSlot;
+using state::Slot;
+
+std::vector<Type> row_types(const Schema& s) {
+  std::vector<Type> types;
+  for (const Field& f : s.fields()) types.push_back(f.type);
+  return types;
+}
+
+/// One side's rows. In state: (length of the join key, join key, row) -> how often the row is there, how many rows of the other side it is joined with (outer
+/// joins count that), its origin. In memory beside it: which rows have a join key, as a list in order of arrival (after a restart: in order of the state).
+class Side {
+ public:
+  struct Kept {
+    std::int32_t count = 0;
+    std::int32_t partners = 0;
+  };
+
+  Side(const Schema& schema, const std::vector<std::size_t>& keys, bool keep, bool origins)
+      : keys_of_batch(schema, keys), keep(keep), codec_(row_types(schema)), key_columns_(keys), origins_(origins), index_({.name = "index", .fixed_width = sizeof(Ends)}) {}
+
+  GroupKeys keys_of_batch;
+  const bool keep;   ///< rows without a partner are part of the result
+
+  state::TableSpec table_spec(std::string name) const {
+    return {.kind = state::TableSpec::Kind::kKeyed, .name = std::move(name), .fixed_width = static_cast<std::uint32_t>(sizeof(Kept) + (origins_ ? sizeof(Origin) : 0)), .shared_hashes = true};
+  }
+
+  /// The end of a call.
+  void settle() { index_.forget_changes(); }
+
+  /// The first time after a start: finds what was restored.
+  void attach(state::KeyedTable& table) {
+    if (table_ != nullptr) return;
+    table_ = &table;
+    table.for_each([&](Slot slot) { link(slot, table.hash(slot), key_of(slot)); });
+  }
+
+  bool has_null_key(const Batch& batch, std::size_t row) const {
+    return std::ranges::any_of(key_columns_, [&](std::size_t c) { return batch.columns[c]->is_null(row); });
+  }
+
+  /// One more of the row; its slot.
+  Slot add(const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
+    encode(batch, row, key);
+    const Slot slot = table_->find_or_insert(hash, encoded_);
+    Kept& k = kept(slot);
+    if (k.count++ == 0) {
+      link(slot, hash, key);
+      if (origins_) origin(slot) = Origin{};
+    }
+    if (origins_ && !batch.origins.empty()) origin(slot).merge(batch.origins[row]);
+    table_->touch(slot);
+    return slot;
+  }
+  /// One less; false when there is none.
+  bool remove(const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
+    encode(batch, row, key);
+    const Slot slot = table_->find(hash, encoded_);
+    if (slot == kNoSlot) return false;
+    if (--kept(slot).count > 0) {
+      table_->touch(slot);
+    } else {
+      unlink(slot, hash, key);
+      table_->erase(slot);
+    }
+    return true;
+  }
+
+  Slot first(std::uint64_t hash, std::string_view key) const {
+    const Slot at = index_.find(hash, key);
+    return at == kNoSlot ? kNoSlot : const_cast<state::KeyedTable&>(index_).as<Ends>(at).head;
+  }
+  Slot next(Slot slot) const { return links_[slot].next; }
+
+  Kept& kept(Slot slot) { return table_->as<Kept>(slot); }
+  Origin& origin(Slot slot) { return table_->as<Origin>(slot, sizeof(Kept)); }
+  void touch(Slot slot) { table_->touch(slot); }
+  bool decode(Slot slot, std::span<ColumnBuilder* const> out) const {
+    const std::string_view whole = table_->key(slot);
+    return codec_.decode(whole.substr(kLengthBytes + key_of(slot).size()), out);
+  }
+
+ private:
+  static constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);
+  struct Ends {
+    Slot head = kNoSlot, tail = kNoSlot;
+  };
+  struct Link {
+    Slot next = kNoSlot, before = kNoSlot;
+  };
+
+  void encode(const Batch& batch, std::size_t row, std::string_view key) {
+    const auto length = static_cast<std::uint32_t>(key.size());
+    encoded_.assign(reinterpret_cast<const char*>(&length), kLengthBytes);
+    encoded_.append(key);
+    codec_.encode(batch.columns, row, encoded_);
+  }
+  std::string_view key_of(Slot slot) const {
+    const std::string_view whole = table_->key(slot);
+    std::uint32_t length = 0;
+    std::memcpy(&length, whole.data(), kLengthBytes);
+    return whole.substr(kLengthBytes, length);
+  }
+
+  void link(Slot slot, std::uint64_t hash, std::string_view key) {
+    if (slot >= links_.size()) links_.resize(std::max<std::size_t>(slot + 1, links_.size() * 2));
+    links_[slot] = {};
+    Slot at = index_.find(hash, key);
+    if (at == kNoSlot) {
+      at = index_.find_or_insert(hash, key);
+      index_.as<Ends>(at) = {slot, slot};
+      return;
+    }
+    Ends& ends = index_.as<Ends>(at);
+    links_[slot].before = ends.tail;
+    links_[ends.tail].next = slot;
+    ends.tail = slot;
+  }
+  void unlink(Slot slot, std::uint64_t hash, std::string_view key) {
+    const Slot at = index_.find(hash, key);
+    Ends& ends = index_.as<Ends>(at);
+    const Link l = links_[slot];
+    (l.before == kNoSlot ? ends.head : links_[l.before].next) = l.next;
+    (l.next == kNoSlot ? ends.tail : links_[l.next].before) = l.before;
+    if (ends.head == kNoSlot) index_.erase(at);
+  }
+
+  RowCodec codec_;
+  std::vector<std::size_t> key_columns_;
+  bool origins_;
+  state::KeyedTable* table_ = nullptr;
+  state::KeyedTable index_;     // join key -> its rows; never part of an epoch
+  std::vector<Link> links_;     // by slot
+  std::string encoded_;
+};
+
+class Join final : public dataflow::Operator {
+ public:
+  explicit Join(std::shared_ptr<const Spec> spec)
+      : spec_(std::move(spec)),
+        sides_{Side(spec_->left, spec_->left_keys, spec_->keep_left, spec_->origins), Side(spec_->right, spec_->right_keys, spec_->keep_right, spec_->origins)},
+        out_(output_schema(*spec_)),
+        candidates_(output_schema(*spec_)) {
+    const std::size_t left = spec_->left.size(), right = spec_->right.size();
+    out_columns_ = {builder_columns(out_, 0, left), builder_columns(out_, left, right)};
+    candidate_columns_ = {builder_columns(candidates_, 0, left), builder_columns(candidates_, left, right)};
+  }
+
+  std::string_view name() const override { return "Join"; }
+  state::StateSpec state() const override { return {.tables = {sides_[0].table_spec("left"), sides_[1].table_spec("right")}}; }
+
+  Status process(const BatchPtr& batch, std::size_t input, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
+    for (std::size_t s = 0; s < 2; ++s) sides_[s].attach(ctx.state().keyed(s));
+    eval_ = {.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone_offset_us = spec_->zone_offset_us};
+    GroupKeys& keys = sides_[input].keys_of_batch;
+    keys.start(*batch);
+    for (std::size_t row = 0; row < batch->rows; ++row) keys.add(row);
+    const auto views = keys.views();
+    const bool inner = !spec_->keep_left && !spec_->keep_right;
+    for (std::size_t row = 0; row < batch->rows; ++row) {
+      const Row r{.batch = *batch, .row = row, .input = input, .hash = keys.hash(row), .key = views[row], .kind = batch->kind(row)};
+      SUPYO_TRY(inner ? take_inner(r, out) : take_outer(r, out));
+    }
+    sides_[input].settle();
+    if (inner) return flush_inner(out);
+    return out_.rows() > 0 ? out.emit(out_.finish()) : ok();
+  }
+
+ private:
+  struct Row {
+    const Batch& batch;
+    std::size_t row = 0, input = 0;
+    std::uint64_t hash = 0;
+    std::string_view key;
+    RowKind kind = RowKind::kInsert;
+    bool retracts() const { return is_retraction(kind); }
+  };
+  using Columns = std::array<std::vector<ColumnBuilder*>, 2>;
+
+  // ---- inner: the candidates are the result, once the condition has been asked
+
+  Status take_inner(const Row& r, dataflow::Collector& out) {
+    Side& own = sides_[r.input];
+    Side& other = sides_[1 - r.input];
+    if (own.has_null_key(r.batch, r.row)) return ok();
+    if (!r.retracts()) own.add(r.batch, r.row, r.hash, r.key);
+    else if (!own.remove(r.batch, r.row, r.hash, r.key)) return ok();
+    for (Slot slot = other.first(r.hash, r.key); slot != kNoSlot; slot = other.next(slot)) {
+      for (std::int32_t i = 0; i < other.kept(slot).count; ++i) {
+        SUPYO_TRY(append_pair(r, slot, candidate_columns_));
+        end_row(candidates_, r, slot, r.kind);
+        if (candidates_.full()) SUPYO_TRY(flush_inner(out));
+      }
+    }
+    return ok();
+  }
+
+  Status flush_inner(dataflow::Collector& out) {
+    if (candidates_.rows() == 0) return ok();
+    BatchPtr batch = candidates_.finish();
+    if (!spec_->condition) return out.emit(std::move(batch));
+    SUPYO_TRY(expr::select_true(*spec_->condition, *batch, eval_, selection_));
+    if (selection_.empty()) return ok();
+    return out.emit(selection_.size() == batch->rows ? std::move(batch) : supyo::take(*batch, selection_));
+  }
+
+  // ---- outer: row by row, since each changes what stands alone
+
+  Status take_outer(const Row& r, dataflow::Collector& out) {
+    Side& own = sides_[r.input];
+    matches_.clear();
+    Slot slot = kNoSlot;
+    if (!own.has_null_key(r.batch, r.row)) {
+      if (!r.retracts()) slot = own.add(r.batch, r.row, r.hash, r.key);
+      else if (!own.remove(r.batch, r.row, r.hash, r.key)) return ok();
+      SUPYO_TRY(find_matches(r));
+    }
+    if (matches_.empty()) return own.keep ? emit_alone(r, r.retracts() ? RowKind::kDelete : RowKind::kInsert, out) : ok();
+    return r.retracts() ? part(r, out) : pair(r, slot, out);
+  }
+
+  Status pair(const Row& r, Slot slot, dataflow::Collector& out) {
+    Side& own = sides_[r.input];
+    Side& other = sides_[1 - r.input];
+    std::int32_t partners = 0;
+    for (const Slot match : matches_) {
+      const std::int32_t count = other.kept(match).count;
+      partners += count;
+      if (other.keep) {
+        if (other.kept(match).partners == 0)
+          for (std::int32_t i = 0; i < count; ++i) SUPYO_TRY(emit_other_alone(r, match, RowKind::kDelete, out));
+        ++other.kept(match).partners;
+        other.touch(match);
+      }
+      for (std::int32_t i = 0; i < count; ++i) SUPYO_TRY(emit_pair(r, match, RowKind::kInsert, out));
+    }
+    if (own.keep) own.kept(slot).partners = partners;
+    return ok();
+  }
+
+  Status part(const Row& r, dataflow::Collector& out) {
+    Side& other = sides_[1 - r.input];
+    for (const Slot match : matches_) {
+      const std::int32_t count = other.kept(match).count;
+      for (std::int32_t i = 0; i < count; ++i) SUPYO_TRY(emit_pair(r, match, RowKind::kDelete, out));
+      if (!other.keep) continue;
+      if (--other.kept(match).partners == 0)
+        for (std::int32_t i = 0; i < count; ++i) SUPYO_TRY(emit_other_alone(r, match, RowKind::kInsert, out));
+      other.touch(match);
+    }
+    return ok();
+  }
+
+  Status find_matches(const Row& r) {
+    Side& other = sides_[1 - r.input];
+    for (Slot slot = other.first(r.hash, r.key); slot != kNoSlot; slot = other.next(slot)) matches_.push_back(slot);
+    if (!spec_->condition) return ok();
+    std::size_t kept = 0;
+    for (std::size_t from = 0; from < matches_.size();) {
+      const std::size_t to = std::min(matches_.size(), from + Batch::kMaxRows);
+      for (std::size_t i = from; i < to; ++i) {
+        SUPYO_TRY(append_pair(r, matches_[i], candidate_columns_));
+        candidates_.end_row();
+      }
+      const BatchPtr batch = candidates_.finish();
+      SUPYO_TRY(expr::select_true(*spec_->condition, *batch, eval_, selection_));
+      for (const std::uint32_t i : selection_) matches_[kept++] = matches_[from + i];
+      from = to;
+    }
+    matches_.resize(kept);
+    return ok();
+  }
+
+  Status emit_pair(const Row& r, Slot other, RowKind kind, dataflow::Collector& out) {
+    SUPYO_TRY(append_pair(r, other, out_columns_));
+    end_row(out_, r, other, kind);
+    return flush_full(out);
+  }
+  Status emit_alone(const Row& r, RowKind kind, dataflow::Collector& out) {
+    append_own(r, out_columns_);
+    for (ColumnBuilder* c : out_columns_[1 - r.input]) c->append_null();
+    end_row(out_, r, kNoSlot, kind);
+    return flush_full(out);
+  }
+  Status emit_other_alone(const Row& r, Slot other, RowKind kind, dataflow::Collector& out) {
+    for (ColumnBuilder* c : out_columns_[r.input]) c->append_null();
+    if (!sides_[1 - r.input].decode(other, out_columns_[1 - r.input])) return damaged();
+    end_row(out_, r, other, kind);
+    return flush_full(out);
+  }
+  Status flush_full(dataflow::Collector& out) { return out_.full() ? out.emit(out_.finish()) : ok(); }
+
+  void append_own(const Row& r, const Columns& to) const {
+    for (std::size_t c = 0; c < to[r.input].size(); ++c) to[r.input][c]->append_from(*r.batch.columns[c], r.row);
+  }
+  Status append_pair(const Row& r, Slot other, const Columns& to) const {
+    append_own(r, to);
+    return sides_[1 - r.input].decode(other, to[1 - r.input]) ? ok() : damaged();
+  }
+  static Status damaged() { return fail(ErrorCode::kDamaged, "state of Join: a row does not decode"); }
+
+  void end_row(BatchBuilder& to, const Row& r, Slot other, RowKind kind) {
+    if (!spec_->origins) return to.end_row(kind);
+    Origin o = r.batch.origins.empty() ? Origin{} : r.batch.origins[r.row];
+    if (other != kNoSlot) o.merge(sides_[1 - r.input].origin(other));
+    to.end_row(kind, o);
+  }
+
+  std::shared_ptr<const Spec> spec_;
+  std::array<Side, 2> sides_;
+  // Scratch of one call.
+  BatchBuilder out_, candidates_;
+  Columns out_columns_, candidate_columns_;
+  expr::EvalContext eval_;
+  std::vector<std::uint32_t> selection_;
+  std::vector<Slot> matches_;
+};
+
+}  // namespace
+
+Schema output_schema(const JoinSpec& spec) {
+  Schema s;
+  for (const Field& f : spec.left.fields()) s.add(f.name, spec.keep_right ? f.type.as_nullable() : f.type);
+  for (const Field& f : spec.right.fields()) s.add(f.name, spec.keep_left ? f.type.as_nullable() : f.type);
+  return s;
+}
+
+dataflow::OperatorFactory make_join(JoinSpec spec) {
+  auto shared = std::make_shared<const Spec>(std::move(spec));
+  return [shared](std::uint32_t, std::uint32_t) -> Result<std::unique_ptr<dataflow::Operator>> { return std::make_unique<Join>(shared); };
+}
+
+}  // namespace supyo::operators

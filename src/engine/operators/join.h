@@ -1,0 +1,27 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "engine/dataflow/operator.h"
+#include "sql/expr/expr.h"
+
+namespace supyo::operators {
+
+/// Joins two changing tables (input 0: left, 1: right) on equal keys, and a condition over both. Keeps the rows of both sides for ever, and keeps the result
+/// right as either changes, as Flink's regular join. Output: the left columns, then the right ones (null where an outer join found no partner).
+///
+/// Inner: a row is joined with every row of the other side that is there; what it emits has its own kind. Outer: emits only +I and -D; a row without a
+/// partner stands with nulls, and that row is taken back when the first partner comes. A null in a key never equals anything. A retraction of a row that
+/// is not there is ignored. No keys: everything meets everything (run it on one shard).
+struct JoinSpec {
+  Schema left, right;
+  std::vector<std::size_t> left_keys, right_keys;   ///< of equal types, pairwise
+  bool keep_left = false, keep_right = false;       ///< LEFT, RIGHT, FULL
+  expr::ExprPtr condition;                          ///< over left then right columns; null: none
+  bool origins = false;
+  std::int64_t zone_offset_us = 0;
+};
+Schema output_schema(const JoinSpec& spec);
+dataflow::OperatorFactory make_join(JoinSpec spec);
+
+}  // namespace supyo::operators

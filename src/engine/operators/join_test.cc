@@ -1,0 +1,151 @@
+#include "engine/operators/join.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+#include <set>
+
+#include "data/types/builder.h"
+#include "engine/operators/operator_harness.h"
+#include "sql/expr/registry.h"
+
+namespace supyo::operators {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+struct In {
+  std::optional<std::int64_t> key;
+  std::int64_t value = 0;
+  RowKind kind = RowKind::kInsert;
+  bool operator==(const In& o) const { return key == o.key && value == o.value; }
+};
+
+Schema side_schema() { return Schema({{"k", Type::big_int()}, {"v", Type::big_int().not_null()}}); }
+
+BatchPtr batch_of(const std::vector<In>& rows) {
+  BatchBuilder b(side_schema());
+  for (const In& r : rows) {
+    if (r.key) b.column(0).append(*r.key);
+    else b.column(0).append_null();
+    b.column(1).append(r.value);
+    b.end_row(r.kind);
+  }
+  return b.finish();
+}
+
+class JoinTest : public ::testing::Test {
+ protected:
+  JoinSpec spec(bool keep_left, bool keep_right, bool with_condition = false) {
+    JoinSpec s{.left = side_schema(), .right = side_schema(), .left_keys = {0}, .right_keys = {0}, .keep_left = keep_left, .keep_right = keep_right, .condition = nullptr};
+    if (with_condition) {   // left.v < right.v
+      const auto less = registry_.resolve("<", std::vector<Type>{Type::big_int().not_null(), Type::big_int().not_null()});
+      s.condition = expr::call(less->function, {expr::column(1, Type::big_int().not_null()), expr::column(3, Type::big_int().not_null())}, less->result);
+    }
+    return s;
+  }
+  expr::FunctionRegistry registry_;
+};
+
+TEST_F(JoinTest, InnerPassesOnTheKindsOfItsRows) {
+  OperatorHarness h(make_join(spec(false, false)));
+  h.feed(batch_of({{1, 10}, {2, 20}, {std::nullopt, 30}}), 0);
+  EXPECT_THAT(h.rows, IsEmpty());
+  h.feed(batch_of({{1, 100}, {1, 101}, {std::nullopt, 300}}), 1);
+  EXPECT_THAT(h.rows, ElementsAre("+I 1|10|1|100", "+I 1|10|1|101")) << "null equals nothing";
+  h.rows.clear();
+  h.feed(batch_of({{1, 10, RowKind::kUpdateBefore}, {1, 11, RowKind::kUpdateAfter}, {7, 7, RowKind::kDelete}}), 0);
+  EXPECT_THAT(h.rows, ElementsAre("-U 1|10|1|100", "-U 1|10|1|101", "+U 1|11|1|100", "+U 1|11|1|101")) << "what is not there is not taken back";
+}
+
+TEST_F(JoinTest, LeftTakesTheLonelyRowBackWhenAPartnerComes) {
+  OperatorHarness h(make_join(spec(true, false)));
+  h.feed(batch_of({{1, 10}, {1, 10}, {std::nullopt, 30}}), 0);
+  EXPECT_THAT(h.rows, ElementsAre("+I 1|10|NULL|NULL", "+I 1|10|NULL|NULL", "+I NULL|30|NULL|NULL"));
+  h.rows.clear();
+  h.feed(batch_of({{1, 100}}), 1);
+  EXPECT_THAT(h.rows, ElementsAre("-D 1|10|NULL|NULL", "-D 1|10|NULL|NULL", "+I 1|10|1|100", "+I 1|10|1|100"));
+  h.rows.clear();
+  h.feed(batch_of({{1, 101}, {1, 100, RowKind::kDelete}, {1, 101, RowKind::kDelete}}), 1);
+  EXPECT_THAT(h.rows, ElementsAre("+I 1|10|1|101", "+I 1|10|1|101", "-D 1|10|1|100", "-D 1|10|1|100", "-D 1|10|1|101", "-D 1|10|1|101", "+I 1|10|NULL|NULL", "+I 1|10|NULL|NULL"));
+}
+
+/// The whole result, by nested loops.
+std::multiset<std::string> oracle(const std::vector<In>& left, const std::vector<In>& right, const JoinSpec& s) {
+  const auto text = [](const In* r) { return r == nullptr ? "NULL|NULL" : fmt::format("{}|{}", r->key ? std::to_string(*r->key) : "NULL", r->value); };
+  std::multiset<std::string> out;
+  std::vector<bool> right_met(right.size());
+  for (const In& l : left) {
+    bool met = false;
+    for (std::size_t i = 0; i < right.size(); ++i) {
+      if (!l.key || l.key != right[i].key || (s.condition && !(l.value < right[i].value))) continue;
+      met = right_met[i] = true;
+      out.insert(text(&l) + "|" + text(&right[i]));
+    }
+    if (!met && s.keep_left) out.insert(text(&l) + "|" + text(nullptr));
+  }
+  for (std::size_t i = 0; i < right.size(); ++i)
+    if (!right_met[i] && s.keep_right) out.insert(text(nullptr) + "|" + text(&right[i]));
+  return out;
+}
+
+TEST_F(JoinTest, EqualsNestedLoopsAtEveryMomentAndAfterRestarts) {
+  for (int mode = 0; mode < 8; ++mode) {
+    const JoinSpec s = spec((mode & 1) != 0, (mode & 2) != 0, (mode & 4) != 0);
+    std::mt19937 random(static_cast<unsigned>(mode) + 11);
+    std::vector<In> sides[2];
+    std::multiset<std::string> seen;
+    OperatorHarness::Stored stored;
+    for (int epoch = 0; epoch < 12; ++epoch) {
+      OperatorHarness h(make_join(s));
+      h.restore(stored, kTimeMin);
+      for (int step = 0; step < 6; ++step) {
+        const std::size_t input = random() % 2;
+        std::vector<In>& live = sides[input];
+        std::vector<In> changes;
+        for (int i = 0; i < 25; ++i) {
+          if (!live.empty() && random() % 5 < 2) {
+            const std::size_t at = random() % live.size();
+            In r = live[at];
+            r.kind = random() % 2 == 0 ? RowKind::kDelete : RowKind::kUpdateBefore;
+            live.erase(live.begin() + static_cast<std::ptrdiff_t>(at));
+            changes.push_back(r);
+          } else {
+            In r{.key = std::nullopt, .value = static_cast<std::int64_t>(random() % 4)};
+            if (random() % 8 != 0) r.key = static_cast<std::int64_t>(random() % 5);
+            r.kind = random() % 2 == 0 ? RowKind::kInsert : RowKind::kUpdateAfter;
+            live.push_back(r);
+            changes.push_back(r);
+          }
+        }
+        h.feed(batch_of(changes), input);
+        for (const std::string& row : h.rows) {
+          if (row[0] == '+') {
+            seen.insert(row.substr(3));
+          } else {
+            const auto it = seen.find(row.substr(3));
+            ASSERT_NE(it, seen.end()) << "took back what was not there: " << row;
+            seen.erase(it);
+          }
+        }
+        h.rows.clear();
+        ASSERT_EQ(seen, oracle(sides[0], sides[1], s)) << "mode " << mode << ", epoch " << epoch;
+      }
+      h.cut(stored);
+    }
+  }
+}
+
+TEST_F(JoinTest, AHotKeyIsCutIntoBatches) {
+  OperatorHarness h(make_join(spec(true, true)));
+  std::vector<In> many;
+  for (std::int64_t i = 0; i < 3000; ++i) many.push_back({1, i});
+  for (std::size_t from = 0; from < many.size(); from += 1000) h.feed(batch_of({many.begin() + static_cast<std::ptrdiff_t>(from), many.begin() + static_cast<std::ptrdiff_t>(from) + 1000}), 0);
+  h.rows.clear();
+  h.feed(batch_of({{1, 5}}), 1);
+  EXPECT_EQ(h.rows.size(), 6000U);
+}
+
+}  // namespace
+}  // namespace supyo::operators

@@ -22,6 +22,10 @@ else()
   add_link_options(-pie -Wl,-z,relro,-z,now)
 endif()
 
+if(SUPYO_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)   # coverage of what is linked in: without it the fuzzer is blind
+endif()
+
 find_package(fmt REQUIRED)
 
 # One precompiled header, reused by every room: standard headers and fmt, nothing of ours.

@@ -152,7 +152,7 @@ void add_broker(CLI::App& app, Context& context, int& result) {
   sub->add_flag("--settings", command->list_settings, "print the settings with their defaults, and end");
   sub->add_flag("--insecure-public", command->insecure_public, "serve other machines too: without encryption, without asking who they are");
   sub->add_flag("--verbose", command->verbose, "tell on standard error what retention deletes and whom the broker refuses");
-  sub->footer("Example:\n  supyo broker --data /tmp/supyo-log --listen 127.0.0.1:9092 --config auto.create.topics.enable=true\n  kcat -b 127.0.0.1:9092 -L");
+  sub->footer("Example:\n  supyo broker --data /tmp/supyo-log --listen 127.0.0.1:9092 --config log.retention.ms=3600000\n  kcat -b 127.0.0.1:9092 -L");
   sub->callback([command, serve, &context, &result] {
     if (serve->count() > 0 && !command->serve) command->serve.emplace();
     result = run_broker(context, *command);

@@ -120,7 +120,13 @@ def part_data(b):
     m = c.poll(15)
     check(m is not None and m.value() == b"now" and time.monotonic() - begin < 10, "a waiting fetch is woken")
     c.close()
-    check(code_of_produce(b, "never-made") in (ck.KafkaError.UNKNOWN_TOPIC_OR_PART, ck.KafkaError._UNKNOWN_TOPIC, ck.KafkaError._UNKNOWN_PARTITION), "an unknown topic")
+    check(code_of_produce(b, "made-by-use") is None and ends(b, "made-by-use") == (0, 1), "a topic is made when a producer first writes to it, as Kafka does")
+    check(code_of_produce(b, "__mine") is not None, "but none of the broker's own names")
+    c = consumer(b, auto_offset_reset="error")
+    c.subscribe(["never-made"])
+    m = c.poll(10)
+    check(m is not None and m.error() is not None and m.error().code() == ck.KafkaError.UNKNOWN_TOPIC_OR_PART, "a consumer that does not ask for it makes none")
+    c.close()
 
 
 def code_of_produce(b, topic):

@@ -216,12 +216,17 @@ Status Broker::end_turn() {
 
 /// Writes the offsets that were committed in this turn, a file a group, and answers.
 Status Broker::commit_offsets() {
+  std::vector<std::pair<const std::string*, Status>> written;
+  for (const auto& [group, commits] : group_commits_) written.emplace_back(&group, ok());
+  store_.crew().run(written.size(), [&](std::size_t i) {
+    const std::string& group = *written[i].first;
+    Status& done = written[i].second;
+    done = log::change_group(env_.files, store_.directory(), group, group_commits_.at(group));
+    for (int tries = 0; tries < 100 && !done && done.error().code == ErrorCode::kStateLocked; ++tries) done = log::change_group(env_.files, store_.directory(), group, group_commits_.at(group));
+  });
   std::map<std::string, Error> failed;
-  for (const auto& [group, commits] : group_commits_) {
-    Status done = log::change_group(env_.files, store_.directory(), group, commits);
-    for (int i = 0; i < 100 && !done && done.error().code == ErrorCode::kStateLocked; ++i) done = log::change_group(env_.files, store_.directory(), group, commits);
-    if (!done) failed.emplace(group, done.error());
-  }
+  for (const auto& [group, done] : written)
+    if (!done) failed.emplace(*group, done.error());
   group_commits_.clear();
   for (PendingCommit& p : pending_commits_) {
     if (const auto f = failed.find(p.group); f != failed.end()) {

@@ -180,6 +180,29 @@ TEST(Broker, AnswersAfterTheSyncAndOnlyThen) {
   EXPECT_THAT(m.values("t"), testing::ElementsAre("0", "a", "b"));
 }
 
+TEST(Broker, ATopicIsMadeWhenAClientAsksForIt) {
+  for (const bool enabled : {true, false}) {
+    Machine m;
+    BrokerConfig config;
+    EXPECT_EQ(config.auto_create_topics, 1);   // Kafka's default
+    config.auto_create_topics = enabled ? 1 : 0;
+    config.partitions = 3;
+    ASSERT_TRUE(m.start(config));
+    const auto ask = [&](const std::string& name, bool allow) {
+      MetadataRequest r;
+      r.topics.emplace().push_back({.id = {}, .name = name});
+      r.allow_auto_create = allow;
+      return m.call<MetadataResponse>(Api::kMetadata, 9, r)->topics.at(0);
+    };
+    EXPECT_EQ(ask("t", false).code, Code::kUnknownTopicOrPartition);
+    const auto made = ask("t", true);
+    EXPECT_EQ(made.code, enabled ? Code::kNone : Code::kUnknownTopicOrPartition);
+    EXPECT_EQ(made.partitions.size(), enabled ? 3U : 0U);
+    EXPECT_EQ(ask("t", false).code, made.code);
+    EXPECT_EQ(ask("__t", true).code, Code::kInvalidTopic);
+  }
+}
+
 TEST(Broker, AFailedSyncAcknowledgesNothingAndIsFinal) {
   Machine m;
   ASSERT_TRUE(m.start());

@@ -13,7 +13,7 @@ namespace supyo::broker {
 /// Settings of the broker, named as Kafka names them; times in milliseconds as Kafka's are.
 struct BrokerConfig {
   std::int64_t node_id = 1;
-  std::int64_t auto_create_topics = 0;
+  std::int64_t auto_create_topics = 1;
   std::int64_t partitions = 1;
   std::int64_t request_bytes_max = 104'857'600;
   std::int64_t queued_bytes_max = 512LL << 20;

@@ -65,10 +65,12 @@ Result<log::KafkaFetched> Partition::fetch(Offset from, const log::KafkaFetchOpt
   return fetched;
 }
 
-Status Partition::flush() {
+Status Partition::sync() { return writer_ ? writer_->sync() : ok(); }
+
+Status Partition::publish() {
   dirty_ = false;
   if (!writer_) return ok();
-  SUPYO_TRY(writer_->flush());
+  SUPYO_TRY(writer_->publish());
   published_bytes_ += unpublished_;
   uncommitted_ += unpublished_;
   unpublished_ = 0;
@@ -167,7 +169,12 @@ void Store::note_appended(Partition& partition, std::size_t bytes) {
 }
 
 Status Store::flush() {
-  for (Partition* p : dirty_) SUPYO_TRY(p->flush());
+  std::vector<Status> synced(dirty_.size());
+  crew_.run(dirty_.size(), [&](std::size_t i) { synced[i] = dirty_[i]->sync(); });
+  for (std::size_t i = 0; i < dirty_.size(); ++i) {
+    SUPYO_TRY(synced[i]);
+    SUPYO_TRY(dirty_[i]->publish());
+  }
   dirty_.clear();
   return ok();
 }

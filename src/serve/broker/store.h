@@ -12,6 +12,7 @@
 #include "data/log/kafka_reader.h"
 #include "data/log/partition_writer.h"
 #include "data/log/topic.h"
+#include "serve/broker/crew.h"
 #include "serve/broker/wire.h"
 
 namespace supyo::broker {
@@ -38,8 +39,9 @@ class Partition {
   /// Something was appended that flush() has to sync.
   void note_appended(std::size_t bytes) { dirty_ = true; unpublished_ += bytes; }
   bool dirty() const { return dirty_; }
-  /// Syncs and publishes what was appended.
-  Status flush();
+  /// Syncs what was appended; publish() then tells readers. Another thread may call sync() while nobody else uses the partition.
+  Status sync();
+  Status publish();
   /// Bytes that became readable since the partition was opened, by isolation: what a waiting fetch counts.
   std::uint64_t readable_bytes(log::Isolation isolation) const { return isolation == log::Isolation::kReadCommitted ? committed_bytes_ : published_bytes_; }
   /// Whether its records come from another process: then nobody tells us of new ones.
@@ -77,7 +79,7 @@ class Store {
     std::vector<std::unique_ptr<Partition>> partitions;
   };
 
-  Store(const env::Env& env, std::string directory) : env_(env), directory_(std::move(directory)) {}
+  Store(const env::Env& env, std::string directory) : env_(env), directory_(std::move(directory)), crew_(env.threads) {}
   /// Removes what a crash left, and finds the topics.
   Status open();
 
@@ -99,6 +101,8 @@ class Store {
   /// Syncs and publishes every partition that was written to. An error is final: what was acknowledged before is safe, nothing after it is.
   Status flush();
   const std::string& directory() const { return directory_; }
+  /// For what else waits for the disk.
+  Crew& crew() { return crew_; }
 
  private:
   TopicState& adopt(log::Topic topic);
@@ -107,6 +111,7 @@ class Store {
   std::string directory_;
   std::map<std::string, TopicState> topics_;
   std::vector<Partition*> dirty_;
+  Crew crew_;
 };
 
 /// A topic's id for clients, made of its log id.

@@ -145,33 +145,15 @@ class ClientAdmin final : public KafkaAdmin {
     return list->elems[0].offset;
   }
 
-  Result<std::map<std::pair<std::string, std::int32_t>, std::int64_t>> committed(const std::string& group) override {
-    const std::string what = fmt::format("asking for the offsets of group '{}'", group);
-    const std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, decltype(&rd_kafka_ListConsumerGroupOffsets_destroy)> wanted(
-        rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), nullptr), rd_kafka_ListConsumerGroupOffsets_destroy);
-    rd_kafka_ListConsumerGroupOffsets_t* one = wanted.get();
-    SUPYO_ASSIGN(const Event event, ask(what, [&](const rd_kafka_AdminOptions_t* o) { rd_kafka_ListConsumerGroupOffsets(client_.get(), &one, 1, o, queue_.get()); }));
-    std::size_t count = 0;
-    const rd_kafka_group_result_t** results = rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &count);
-    std::map<std::pair<std::string, std::int32_t>, std::int64_t> all;
-    const auto listed = group_results(what, results, count);
-    if (!listed && listed.error().code != ErrorCode::kFileNotFound) return fail(listed.error());
-    for (std::size_t i = 0; listed && i < count; ++i) {
-      const auto* list = rd_kafka_group_result_partitions(results[i]);
-      for (int p = 0; list != nullptr && p < list->cnt; ++p)
-        if (list->elems[p].offset >= 0) all[{list->elems[p].topic, list->elems[p].partition}] = list->elems[p].offset;
-    }
-    return all;
+  Result<Committed> committed(const std::string& group) override {
+    return until_coordinated([&] { return committed_now(group); });
   }
-
   Status set_committed(const std::string& group, const std::string& topic, std::int32_t partition, std::int64_t offset) override {
-    const std::string what = fmt::format("setting the offset of group '{}' in {}/{}", group, topic, partition);
-    const std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t, decltype(&rd_kafka_AlterConsumerGroupOffsets_destroy)> wanted(
-        rd_kafka_AlterConsumerGroupOffsets_new(group.c_str(), list_of(topic, partition, offset).get()), rd_kafka_AlterConsumerGroupOffsets_destroy);
-    rd_kafka_AlterConsumerGroupOffsets_t* one = wanted.get();
-    SUPYO_ASSIGN(const Event event, ask(what, [&](const rd_kafka_AdminOptions_t* o) { rd_kafka_AlterConsumerGroupOffsets(client_.get(), &one, 1, o, queue_.get()); }));
-    std::size_t count = 0;
-    return group_results(what, rd_kafka_AlterConsumerGroupOffsets_result_groups(rd_kafka_event_AlterConsumerGroupOffsets_result(event.get()), &count), count);
+    return until_coordinated([&] { return set_committed_now(group, topic, partition, offset); });
+  }
+  Status delete_group(const std::string& group) override {
+    const Status deleted = until_coordinated([&] { return delete_group_now(group); });
+    return !deleted && deleted.error().code == ErrorCode::kFileNotFound ? ok() : deleted;
   }
 
   Result<std::vector<Group>> groups() override {
@@ -197,17 +179,60 @@ class ClientAdmin final : public KafkaAdmin {
     return all;
   }
 
-  Status delete_group(const std::string& group) override {
+ private:
+  /// A cluster that has just started, or that gives a group to another broker, says no to requests about groups for a moment: asked again until the timeout.
+  template <class Once>
+  auto until_coordinated(Once once) -> decltype(once()) {
+    for (int waited = 0;; waited += kLookAgainMs) {
+      refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+      auto done = once();
+      const bool moving = refusal_ == RD_KAFKA_RESP_ERR_NOT_COORDINATOR || refusal_ == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS || refusal_ == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE;
+      if (done || !moving || waited >= timeout_ms_) return done;
+      wait_a_little();
+    }
+  }
+  void wait_a_little() {
+    if (rd_kafka_event_t* nothing = rd_kafka_queue_poll(queue_.get(), kLookAgainMs); nothing != nullptr) rd_kafka_event_destroy(nothing);
+  }
+
+  Result<Committed> committed_now(const std::string& group) {
+    const std::string what = fmt::format("asking for the offsets of group '{}'", group);
+    const std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, decltype(&rd_kafka_ListConsumerGroupOffsets_destroy)> wanted(
+        rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), nullptr), rd_kafka_ListConsumerGroupOffsets_destroy);
+    rd_kafka_ListConsumerGroupOffsets_t* one = wanted.get();
+    SUPYO_ASSIGN(const Event event, ask(what, [&](const rd_kafka_AdminOptions_t* o) { rd_kafka_ListConsumerGroupOffsets(client_.get(), &one, 1, o, queue_.get()); }));
+    std::size_t count = 0;
+    const rd_kafka_group_result_t** results = rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &count);
+    Committed all;
+    const auto listed = group_results(what, results, count);
+    if (!listed && listed.error().code != ErrorCode::kFileNotFound) return fail(listed.error());
+    for (std::size_t i = 0; listed && i < count; ++i) {
+      const auto* list = rd_kafka_group_result_partitions(results[i]);
+      for (int p = 0; list != nullptr && p < list->cnt; ++p)
+        if (list->elems[p].offset >= 0) all[{list->elems[p].topic, list->elems[p].partition}] = list->elems[p].offset;
+    }
+    return all;
+  }
+
+  Status set_committed_now(const std::string& group, const std::string& topic, std::int32_t partition, std::int64_t offset) {
+    const std::string what = fmt::format("setting the offset of group '{}' in {}/{}", group, topic, partition);
+    const std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t, decltype(&rd_kafka_AlterConsumerGroupOffsets_destroy)> wanted(
+        rd_kafka_AlterConsumerGroupOffsets_new(group.c_str(), list_of(topic, partition, offset).get()), rd_kafka_AlterConsumerGroupOffsets_destroy);
+    rd_kafka_AlterConsumerGroupOffsets_t* one = wanted.get();
+    SUPYO_ASSIGN(const Event event, ask(what, [&](const rd_kafka_AdminOptions_t* o) { rd_kafka_AlterConsumerGroupOffsets(client_.get(), &one, 1, o, queue_.get()); }));
+    std::size_t count = 0;
+    return group_results(what, rd_kafka_AlterConsumerGroupOffsets_result_groups(rd_kafka_event_AlterConsumerGroupOffsets_result(event.get()), &count), count);
+  }
+
+  Status delete_group_now(const std::string& group) {
     const std::string what = fmt::format("deleting group '{}'", group);
     const std::unique_ptr<rd_kafka_DeleteGroup_t, decltype(&rd_kafka_DeleteGroup_destroy)> doomed(rd_kafka_DeleteGroup_new(group.c_str()), rd_kafka_DeleteGroup_destroy);
     rd_kafka_DeleteGroup_t* one = doomed.get();
     SUPYO_ASSIGN(const Event event, ask(what, [&](const rd_kafka_AdminOptions_t* o) { rd_kafka_DeleteGroups(client_.get(), &one, 1, o, queue_.get()); }));
     std::size_t count = 0;
-    const Status deleted = group_results(what, rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event.get()), &count), count);
-    return !deleted && deleted.error().code == ErrorCode::kFileNotFound ? ok() : deleted;
+    return group_results(what, rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event.get()), &count), count);
   }
 
- private:
   static TopicView topic_view(const rd_kafka_metadata_topic& t) {
     TopicView view{.name = t.topic, .partitions = {}};
     for (int p = 0; p < t.partition_cnt; ++p) {
@@ -231,7 +256,8 @@ class ClientAdmin final : public KafkaAdmin {
     send(options.get());
     Event event(rd_kafka_queue_poll(queue_.get(), timeout_ms_ + 1000), rd_kafka_event_destroy);   // the client's own timeout comes first
     if (event == nullptr) return unavailable(what, "no answer", listener_);
-    if (const auto error = rd_kafka_event_error(event.get())) return refused(what, error, rd_kafka_event_error_string(event.get()), listener_);
+    refusal_ = rd_kafka_event_error(event.get());
+    if (refusal_ != RD_KAFKA_RESP_ERR_NO_ERROR) return refused(what, refusal_, rd_kafka_event_error_string(event.get()), listener_);
     return event;
   }
 
@@ -242,15 +268,19 @@ class ClientAdmin final : public KafkaAdmin {
   }
 
   /// kFileNotFound for a group that does not exist: callers make of it what they promise.
-  Status group_results(const std::string& what, const rd_kafka_group_result_t** results, std::size_t count) const {
+  Status group_results(const std::string& what, const rd_kafka_group_result_t** results, std::size_t count) {
     if (count != 1) return unavailable(what, "an answer without a result", listener_);
     if (const rd_kafka_error_t* error = rd_kafka_group_result_error(results[0]); error != nullptr) {
-      if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return fail(ErrorCode::kFileNotFound, fmt::format("{}: there is no such group", what));
-      return refused(what, rd_kafka_error_code(error), rd_kafka_error_string(error), listener_);
+      refusal_ = rd_kafka_error_code(error);
+      if (refusal_ == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return fail(ErrorCode::kFileNotFound, fmt::format("{}: there is no such group", what));
+      return refused(what, refusal_, rd_kafka_error_string(error), listener_);
     }
     const auto* list = rd_kafka_group_result_partitions(results[0]);
-    for (int i = 0; list != nullptr && i < list->cnt; ++i)
-      if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return refused(what, list->elems[i].err, nullptr, listener_);
+    for (int i = 0; list != nullptr && i < list->cnt; ++i) {
+      if (list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+      refusal_ = list->elems[i].err;
+      return refused(what, refusal_, nullptr, listener_);
+    }
     return ok();
   }
 
@@ -265,7 +295,7 @@ class ClientAdmin final : public KafkaAdmin {
         for (int p = 0; led && p < answer->topics[0].partition_cnt; ++p) led = answer->topics[0].partitions[p].leader >= 0;
         if (led) return ok();
       }
-      if (rd_kafka_event_t* nothing = rd_kafka_queue_poll(queue_.get(), kLookAgainMs); nothing != nullptr) rd_kafka_event_destroy(nothing);
+      wait_a_little();
     }
     return unavailable(fmt::format("creating topic '{}'", name), "it was created, and its partitions have no leader yet", listener_);
   }
@@ -290,6 +320,7 @@ class ClientAdmin final : public KafkaAdmin {
 
   std::string servers_;
   int timeout_ms_;
+  rd_kafka_resp_err_t refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;   // of the last request
   Listener listener_;              // outlives the client
   Owned<rd_kafka_t> client_;
   Owned<rd_kafka_queue_t> queue_;  // gone before the client

@@ -57,7 +57,8 @@ class KafkaAdmin {
   virtual Result<std::int64_t> delete_records(const std::string& topic, std::int32_t partition, std::int64_t offset) = 0;
 
   /// By topic and partition: what a group has committed (absent: nothing). A group that does not exist has committed nothing.
-  virtual Result<std::map<std::pair<std::string, std::int32_t>, std::int64_t>> committed(const std::string& group) = 0;
+  using Committed = std::map<std::pair<std::string, std::int32_t>, std::int64_t>;
+  virtual Result<Committed> committed(const std::string& group) = 0;
   /// Of a group without members; kOutsideConflict when it has some.
   virtual Status set_committed(const std::string& group, const std::string& topic, std::int32_t partition, std::int64_t offset) = 0;
   struct Group {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "connect/kafka/kafka.h"
 #include "lab/scenario/topic/disk_use.h"
 #include "lab/scenario/topic/live_group.h"
 #include "lab/scenario/topic/live_topic.h"
@@ -92,7 +93,7 @@ class LiveRun {
     SUPYO_ASSIGN(const auto config, admin_->topic_config(topic_));
     live_.config["topic in effect"] = chosen(config, kTopicSettings);
     for (const auto& g : groups_) live_.config["client of group " + g->spec->name] = joined(g->member->settings());
-    live_.config["client of the producer"] = "acks = all, enable.idempotence = true, linger.ms = 5, partitioner = murmur2_random";
+    live_.config["client of the producer"] = joined(connect::kafka_sink_settings());
     start_us_ = env_.clock.monotonic_us();
     TimeUs at = start_us_;
     for (const TopicPhase& p : s_.phases) phase_ends_.push_back(at += p.length_us);

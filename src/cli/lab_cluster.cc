@@ -53,6 +53,15 @@ bool names_one_of(const std::string& address, const Running& running) {
   return fmt::format(",{},", running.servers).find(fmt::format(",{},", local)) != std::string::npos;
 }
 
+/// What the cluster has switched on, asked of its first broker; nothing when that cannot be asked.
+void add_features(const Context& context, scenario::RealCluster& cluster) {
+  const auto address = env::parse_net_address(cluster.servers.substr(0, cluster.servers.find(',')));
+  if (!address) return;
+  std::string text;
+  for (const auto& [name, level] : stack::kafka_features(context.env, *address)) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, level);
+  if (!text.empty()) cluster.versions["features of the cluster"] = text;
+}
+
 }  // namespace
 
 Result<LabCluster> lab_cluster(const Context& context, const std::string& bootstrap, bool is_lab, const std::vector<std::string>& stacks, const std::string& directory) {
@@ -72,6 +81,7 @@ Result<LabCluster> lab_cluster(const Context& context, const std::string& bootst
   if (ours != running.end()) {
     lab.cluster = {.servers = ours->servers, .name = fmt::format("Kafka {} of supyo stack {}", stack::kKafkaVersion, ours->stack), .data = ours->data, .versions = lab.cluster.versions, .broker = ours->broker, .proxied = ours->proxied};
     lab.cluster.versions["broker"] = fmt::format("Kafka {}", stack::kKafkaVersion);
+    add_features(context, lab.cluster);
     return lab;
   }
   if (bootstrap.empty())
@@ -82,6 +92,7 @@ Result<LabCluster> lab_cluster(const Context& context, const std::string& bootst
   lab.cluster.servers = bootstrap;
   lab.cluster.name = "a cluster that was called one for labs (--lab-cluster)";
   lab.cluster.versions["broker"] = "not told by Kafka's protocol";
+  add_features(context, lab.cluster);
   return lab;
 }
 

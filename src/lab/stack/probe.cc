@@ -74,9 +74,95 @@ std::string metadata_request() {
   return big_endian(body.size(), 4) + body;
 }
 
+/// ApiVersions, version 3: Kafka's broker answers any client, with its features in the tagged fields. Source: https://kafka.apache.org/protocol#The_Messages_ApiVersions
+std::string api_versions_request() {
+  constexpr std::string_view kClient = "supyo-stack", kVersion = "1";
+  const auto compact = [](std::string_view text) { return big_endian(text.size() + 1, 1) + std::string(text); };
+  const std::string no_tags = big_endian(0, 1);
+  const std::string body = big_endian(18, 2) + big_endian(3, 2) + big_endian(7, 4) + big_endian(kClient.size(), 2) + std::string(kClient) + no_tags + compact(kClient) + compact(kVersion) + no_tags;
+  return big_endian(body.size(), 4) + body;
+}
+
+/// Reads a Kafka answer; beyond its end everything is 0 and failed() says so.
+class AnswerReader {
+ public:
+  explicit AnswerReader(std::string_view bytes) : rest_(bytes) {}
+  std::uint64_t number(std::size_t bytes) {
+    std::uint64_t value = 0;
+    for (const char c : take(bytes)) value = value << 8 | static_cast<unsigned char>(c);
+    return value;
+  }
+  std::uint64_t varint() {
+    std::uint64_t value = 0;
+    for (int shift = 0; shift < 35; shift += 7) {
+      const std::uint64_t byte = number(1);
+      value |= (byte & 0x7f) << shift;
+      if ((byte & 0x80) == 0) return value;
+    }
+    failed_ = true;
+    return 0;
+  }
+  std::string_view take(std::size_t bytes) {
+    failed_ = failed_ || bytes > rest_.size();
+    if (failed_) return {};
+    const std::string_view taken = rest_.substr(0, bytes);
+    rest_.remove_prefix(bytes);
+    return taken;
+  }
+  /// Of a compact array or text: one more than its length.
+  std::size_t length() {
+    const std::uint64_t n = varint();
+    return n == 0 ? 0 : static_cast<std::size_t>(n - 1);
+  }
+  void skip_tags() {
+    for (std::uint64_t n = varint(); n > 0 && !failed_; --n) {
+      varint();
+      take(static_cast<std::size_t>(varint()));
+    }
+  }
+  bool failed() const { return failed_; }
+
+ private:
+  std::string_view rest_;
+  bool failed_ = false;
+};
+
 bool is_whole_frame(std::string_view answer) { return answer.size() >= 4 && answer.size() - 4 >= read_u32(answer); }
 
 }  // namespace
+
+std::map<std::string, int> parse_features(std::string_view answer) {
+  AnswerReader r(answer);
+  constexpr std::size_t kFrameSize = 4, kCorrelation = 4, kError = 2, kApiVersions = 6, kThrottle = 4;
+  constexpr std::uint64_t kFinalizedTag = 2;
+  r.take(kFrameSize + kCorrelation + kError);
+  for (std::size_t apis = r.length(); apis > 0 && !r.failed(); --apis) {
+    r.take(kApiVersions);
+    r.skip_tags();
+  }
+  r.take(kThrottle);
+  std::map<std::string, int> features;
+  for (std::uint64_t tags = r.varint(); tags > 0 && !r.failed(); --tags) {
+    const std::uint64_t tag = r.varint();
+    AnswerReader field(r.take(static_cast<std::size_t>(r.varint())));
+    if (tag != kFinalizedTag) continue;
+    for (std::size_t n = field.length(); n > 0 && !field.failed(); --n) {
+      const std::string name(field.take(field.length()));
+      const auto most = static_cast<int>(field.number(2));
+      field.number(2);   // the least level that clients may use
+      field.skip_tags();
+      if (!field.failed()) features[name] = most;
+    }
+  }
+  return r.failed() ? std::map<std::string, int>() : features;
+}
+
+std::map<std::string, int> kafka_features(const env::Env& env, const env::NetAddress& address, DurationUs limit_us) {
+  SUPYO_CHECK(env.net != nullptr && env.threads != nullptr);
+  Exchange exchange(env, limit_us);
+  if (!exchange.connect(address) || !exchange.send(api_versions_request()) || !exchange.receive(is_whole_frame)) return {};
+  return parse_features(exchange.answer());
+}
 
 bool probe(const env::Env& env, const Probe& probe, DurationUs limit_us) {
   SUPYO_CHECK(env.net != nullptr && env.threads != nullptr);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
@@ -26,6 +27,12 @@ struct Probe {
 
 /// Asks once. True when the service is ready; false when it is not, or not there, or does not answer within `limit_us`. Blocks up to `limit_us`.
 bool probe(const env::Env& env, const Probe& probe, DurationUs limit_us = 2 * kSecond);
+
+/// The features that a Kafka cluster has switched on, by name, with their level ("eligible.leader.replicas.version" 1, "metadata.version" 27): they decide how it behaves,
+/// as its version does. Asks one broker; empty when it does not answer within `limit_us`, or has none. Blocks as probe().
+std::map<std::string, int> kafka_features(const env::Env& env, const env::NetAddress& address, DurationUs limit_us = 2 * kSecond);
+/// Of the answer's bytes, frame length included; empty when they are none.
+std::map<std::string, int> parse_features(std::string_view answer);
 
 struct Port {
   std::string name;        ///< "kafka", "jmx", "http"

@@ -231,6 +231,18 @@ TEST_F(SupervisorTest, AKafkaAnswerNamesItsBrokers) {
   EXPECT_FALSE(probe(env(), {.kind = Probe::Kind::kKafka, .address = (*listener)->address(), .brokers = 3}));
 }
 
+TEST(KafkaFeatures, AreReadFromTheTaggedFieldsOfApiVersions) {
+  using namespace std::string_literals;
+  const std::string one_api = "\x02"s + "\0\x12\0\0\0\x04"s + "\0"s;
+  const std::string supported = "\0"s + "\x03"s + "\x01xx"s;   // tag 0, passed over
+  const std::string finalized = "\x02"s + "\x1b"s + "\x03"s + "\x0egroup.version"s + "\0\x01\0\x01\0"s + "\x02k"s + "\0\x1b\0\x07\0"s;
+  ASSERT_EQ(finalized.size() - 2, 0x1bU);
+  const std::string body = "\0\0\0\x07"s + "\0\0"s + one_api + "\0\0\0\0"s + "\x02"s + supported + finalized;
+  const std::string answer = "\0\0\0"s + static_cast<char>(body.size()) + body;
+  EXPECT_EQ(parse_features(answer), (std::map<std::string, int>{{"group.version", 1}, {"k", 27}}));
+  for (std::size_t cut = 0; cut < answer.size(); ++cut) EXPECT_TRUE(parse_features(answer.substr(0, cut)).empty()) << cut;
+}
+
 TEST_F(SupervisorTest, ChecksumsHoldEveryFileAndNoOther) {
   const std::string jars = folder_ / "jars";
   std::filesystem::create_directories(jars);

@@ -23,6 +23,7 @@ constexpr DurationUs kSample = kSecond;
 constexpr std::size_t kRateSamples = 10;             ///< over which the forecast measures rates
 constexpr DurationUs kWait = 5 * kMillisecond;
 constexpr DurationUs kJoinMost = 60 * kSecond;
+constexpr DurationUs kAnswerMost = 30 * kSecond;     ///< a cluster that has just started makes its own topics first
 constexpr DurationUs kDrainMost = 2 * kMinute;
 constexpr double kFrameBytes = 16;                   ///< of a record besides its value, where the log itself cannot be looked at
 
@@ -51,7 +52,7 @@ class LiveRun {
   }
 
   Result<LiveArm> run() {
-    SUPYO_ASSIGN(admin_, KafkaAdmin::open(cluster_.servers));
+    SUPYO_ASSIGN(admin_, KafkaAdmin::open(cluster_.servers, kAnswerMost));
     SUPYO_ASSIGN(rate_, s_.value(s_.rate, kRate));
     SUPYO_ASSIGN(record_size_, s_.value(s_.record_size, kBytes));
     SUPYO_ASSIGN(retention_, s_.value(s_.retention, kBytes));

@@ -48,8 +48,25 @@ def run_live():
     assert refused.returncode == 1 and "--lab-cluster" in refused.stderr, refused.stderr
 
 
+def run_clients():
+    """Labs of real client processes on a broker that the lab starts. Like run_live(): a machine that was too busy is found out by the guards."""
+    for lab, knobs in (("commit-order", ["--set", "kills=10"]), ("publish-failure", ["--set", "stop=3s", "--set", "timeout=1s", "--set", "short=1s", "--set", "resets=6"])):
+        for variant, verdict in (("", "CONFIRMED"), ("-refuted", "REFUTED"), ("-invalid", "INVALID")):
+            out = os.path.abspath(f"build/e2e/lab-{lab}{variant}")
+            for _ in range(3):
+                done = supyo.run("lab", "run", lab + variant, *(knobs if variant != "-invalid" else []), "--out", out, check=False)
+                assert done.returncode in (0, 3, 4), done.stderr
+                result = json.load(open(f"{out}/result.json"))
+                print(f"{lab}{variant}: {result['verdict']} (status {done.returncode})")
+                if result["verdict"] == verdict or result["verdict"] != "INVALID":
+                    break
+            assert result["verdict"] == verdict, (lab + variant, result["why"])
+            assert result["mode"] == "embedded" and not os.path.exists(f"{out}/data"), "the lab's data were left behind"
+
+
 def main():
     run_live()
+    run_clients()
     status, result, out = run("lag-blind-sink")
     assert (status, result["verdict"]) == (0, "CONFIRMED"), result["why"]
     page = open(f"{out}/report.html", encoding="utf-8").read()

@@ -419,14 +419,16 @@ class Page {
   void proof() {
     out_ += "<section aria-labelledby=\"h-proof\">\n<h2 id=\"h-proof\">Why this can be believed</h2>\n";
     out_ += fmt::format("<p>The verdict was fixed before the run: <code>{}</code></p>\n", escape(r_.formula));
-    out_ += "<table class=\"stack\">\n<caption>Predicted before the run, measured in it</caption>\n<thead><tr><th scope=\"col\">Measure</th><th scope=\"col\" class=\"n\">Measured</th><th scope=\"col\" class=\"n\">Predicted</th><th scope=\"col\" class=\"n\">Allowed</th><th scope=\"col\">Holds</th></tr></thead>\n<tbody>\n";
-    for (const auto& m : r_.measures) {
-      if (!m.predicted) continue;
-      const bool holds = m.value >= *m.low && m.value <= *m.high;
-      out_ += fmt::format("<tr><th scope=\"row\"><code>{}</code></th><td class=\"n\" data-h=\"measured\">{}</td><td class=\"n\" data-h=\"predicted\">{}</td><td class=\"n\" data-h=\"allowed\">{} to {}</td><td class=\"{}\">{}</td></tr>\n", escape(m.name),
-                          value_text(m.value, m.unit), value_text(*m.predicted, m.unit), value_text(*m.low, m.unit), value_text(*m.high, m.unit), holds ? "yes" : "no", holds ? "holds" : "does not hold");
+    if (std::ranges::any_of(r_.measures, [](const scenario::Measure& m) { return m.predicted.has_value(); })) {
+      out_ += "<table class=\"stack\">\n<caption>Predicted before the run, measured in it</caption>\n<thead><tr><th scope=\"col\">Measure</th><th scope=\"col\" class=\"n\">Measured</th><th scope=\"col\" class=\"n\">Predicted</th><th scope=\"col\" class=\"n\">Allowed</th><th scope=\"col\">Holds</th></tr></thead>\n<tbody>\n";
+      for (const auto& m : r_.measures) {
+        if (!m.predicted) continue;
+        const bool holds = m.value >= *m.low && m.value <= *m.high;
+        out_ += fmt::format("<tr><th scope=\"row\"><code>{}</code></th><td class=\"n\" data-h=\"measured\">{}</td><td class=\"n\" data-h=\"predicted\">{}</td><td class=\"n\" data-h=\"allowed\">{} to {}</td><td class=\"{}\">{}</td></tr>\n", escape(m.name),
+                            value_text(m.value, m.unit), value_text(*m.predicted, m.unit), value_text(*m.low, m.unit), value_text(*m.high, m.unit), holds ? "yes" : "no", holds ? "holds" : "does not hold");
+      }
+      out_ += "</tbody>\n</table>\n";
     }
-    out_ += "</tbody>\n</table>\n";
     out_ += "<table class=\"stack\">\n<caption>Guards: if one fails, the run proves nothing</caption>\n<thead><tr><th scope=\"col\">Guard</th><th scope=\"col\">Result</th><th scope=\"col\">Evidence</th></tr></thead>\n<tbody>\n";
     for (const auto& g : r_.guards) {
       std::string name = g.name;

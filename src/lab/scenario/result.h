@@ -1,4 +1,5 @@
 #pragma once
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -109,7 +110,8 @@ struct LabResult {
   std::vector<Plot> plots;                     ///< all but pipeline
   std::vector<Tile> tiles;                     ///< all but pipeline
   std::vector<Trial> trials;                   ///< trials
-  double t_spike_s = 0, t_breach_s = 0, t_lag_alarm_s = 0, t_burrow_s = 0, blind_s = 0;
+  static constexpr double kNever = std::numeric_limits<double>::infinity();
+  double t_spike_s = kNever, t_breach_s = kNever, t_lag_alarm_s = kNever, t_burrow_s = kNever, blind_s = 0;
   bool lag_changed = false;
   double raw_threshold = 0, raw_hold_s = 0;    ///< of the raw lag rule, once its baseline is known
   std::map<std::string, std::string> versions, config;

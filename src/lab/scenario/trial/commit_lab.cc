@@ -152,9 +152,10 @@ void describe(const CommitScenario& s, const RunOptions& options, LabResult& r) 
   describe_cluster(options, r);
   auto& c = r.config;
   c["topic"] = "1 partition";
-  c["consumers"] = fmt::format("handle {} at most, batches of {}, commit every {}; group.instance.id is set, so that a new life takes its place at once", s.handler, s.batch, s.interval);
+  c["consumers"] = fmt::format("handle {:g} records/s at most, batches of {:g}, commit every {:g} ms; group.instance.id is set, so that a new life takes its place at once", s.value(s.handler, kRate).value_or(0),
+                               s.value(s.batch, kRecords).value_or(0), 1e3 * s.value(s.interval, kSeconds).value_or(0));
   for (const CommitGroup& g : s.groups) c["consumer " + g.name] = std::string(commit_order_name(g.order));
-  c["fault"] = fmt::format("{} of each consumer, at random within {} after its first record", s.clean ? "SIGTERM" : "SIGKILL", s.after);
+  c["fault"] = fmt::format("{} of each consumer, at random within {:g} s of its first record", s.clean ? "SIGTERM" : "SIGKILL", s.value(s.after, kSeconds).value_or(0));
 }
 
 }  // namespace

@@ -192,7 +192,7 @@ void describe_declared(const Declared& lab, LabResult& result) {
   result.plots = lab.plots;
   result.tiles = lab.tiles;
   for (const auto& [name, k] : lab.knobs) result.config["knob " + name] = k.text;
-  result.config["producer"] = fmt::format("{} of {}, seed {}", lab.rate, lab.record_size, lab.seed);
+  result.config["producer"] = fmt::format("{:g} records/s of {:g} B, seed {}", lab.value(lab.rate, kRate).value_or(0), lab.value(lab.record_size, kBytes).value_or(0), lab.seed);
 }
 
 }  // namespace supyo::scenario

@@ -20,6 +20,12 @@ void describe_cluster(const RunOptions& options, LabResult& result) {
   for (const auto& [key, value] : own_broker_settings()) result.config["broker " + key] = value;
 }
 
+Status make_topic(const std::string& servers, const std::string& topic) {
+  constexpr int kClusterDefault = -1;
+  SUPYO_ASSIGN(const auto admin, connect::KafkaAdmin::open(servers));
+  return admin->create_topic(topic, 1, kClusterDefault, {});
+}
+
 void remove_topic(const std::string& servers, const std::string& topic) {
   if (const auto admin = connect::KafkaAdmin::open(servers)) (void)(*admin)->delete_topic(topic);
 }

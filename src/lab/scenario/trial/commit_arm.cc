@@ -170,13 +170,14 @@ class ArmRun {
     SUPYO_ASSIGN(setting_.after_us, s_.duration(s_.after));
     SUPYO_ASSIGN(const double rate, s_.value(s_.rate, kRate));
     SUPYO_ASSIGN(const double size, s_.value(s_.record_size, kBytes));
-    SUPYO_ASSIGN(client_, connect::RecordProducer::open({.servers = request_.servers, .topic = setting_.topic, .create_topic = true}));
+    SUPYO_TRY(make_topic(request_.servers, setting_.topic));
+    SUPYO_ASSIGN(client_, connect::RecordProducer::open({.servers = request_.servers, .topic = setting_.topic}));
     producer_.emplace(env_, *client_, NumberedProducer::Options{.rate = rate, .record_size = static_cast<std::size_t>(size), .linger_us = s_.linger_us});
     consumers_.reserve(s_.groups.size());
     for (const CommitGroup& g : s_.groups) {
       consumers_.emplace_back(env_, g, request_, setting_);
       // Made here, so that no consumer waits for a topic that is just being made.
-      if (const std::string output = consumers_.back().output_topic(); !output.empty()) SUPYO_TRY(connect::RecordProducer::open({.servers = request_.servers, .topic = output, .create_topic = true}));
+      if (const std::string output = consumers_.back().output_topic(); !output.empty()) SUPYO_TRY(make_topic(request_.servers, output));
     }
     out_.arm.name = request_.name;
     out_.arm.columns.push_back({"offered", "records", {}});

@@ -23,7 +23,7 @@ std::pair<double, double> wilson(double hits, double n) {
   if (n == 0) return {0, 1};
   constexpr double z = 1.959964;
   const double p = hits / n, middle = (p + z * z / (2 * n)) / (1 + z * z / n), half = z / (1 + z * z / n) * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-  return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
+  return {hits == 0 ? 0 : middle - half, hits == n ? 1 : middle + half};
 }
 
 class Evaluation {

@@ -117,7 +117,8 @@ class ArmRun {
     topic_ = fmt::format("supyo-lab-{}-{}", env::new_uuid(env_.random).substr(0, 8), a_.name);
     SUPYO_ASSIGN(const double rate, s_.value(s_.rate, kRate));
     SUPYO_ASSIGN(const double size, s_.value(s_.record_size, kBytes));
-    connect::RecordProducerOptions options{.servers = servers_, .topic = topic_, .create_topic = true};
+    SUPYO_TRY(make_topic(servers_, topic_));
+    connect::RecordProducerOptions options{.servers = servers_, .topic = topic_};
     options.client_settings = {{"message.timeout.ms", fmt::format("{}", timeout_us_ / kMillisecond)},
                                {"queue.buffering.max.messages", fmt::format("{}", queue_)},
                                {"max.in.flight.requests.per.connection", fmt::format("{}", in_flight_)},

@@ -26,6 +26,7 @@ using connect::GroupEvent;
 constexpr std::string_view kDefaultServe = "8084";
 constexpr DurationUs kShowEvery = kSecond;
 constexpr DurationUs kAdminTimeout = 900 * kMillisecond;   // below the second within which Ctrl-C ends everything
+constexpr DurationUs kWaitForBrokers = 15 * kSecond;
 constexpr std::size_t kRowsMax = 24;                       // partitions shown on a terminal
 
 struct ConsumeCommand {
@@ -145,12 +146,17 @@ class Consumption {
     if (command_.serve) SUPYO_TRY(serve());
     const Status done = loop_.run();
     show();
-    clear_block();
+    block_lines_ = 0;   // the last figures stay
+    const watch::View last = watcher_->view();
+    brokers_answer_ = last.reachable || last.took_us == 0;
     server_.reset();
     watcher_.reset();
     if (!done) return fail(done.error());
     return kFine;
   }
+
+  /// As of the end.
+  bool brokers_answer() const { return brokers_answer_; }
 
   /// What is said at the end.
   std::string summary() const {
@@ -161,6 +167,7 @@ class Consumption {
     std::string text = fmt::format("{} records handled in {}, lost {}, gaps {}", grouped(t.handled), human_duration(elapsed()), grouped(t.lost), grouped(t.gaps));
     if (t.again > 0) text += fmt::format(", {} of them again", grouped(t.again));
     if (t.skipped > 0) text += fmt::format("; {} skipped, their results were there", grouped(t.skipped));
+    if (!brokers_answer_) return text + fmt::format("; the brokers do not answer: {} notices at its session timeout\n", command_.group);
     return text + fmt::format("; left {}\n", command_.group);
   }
 
@@ -279,6 +286,7 @@ class Consumption {
   std::uint64_t shown_handled_ = 0;
   std::size_t block_lines_ = 0;
   DurationUs for_us_ = 0;
+  bool brokers_answer_ = true;
   std::unique_ptr<connect::KafkaAdmin> admin_;   ///< of the watcher's thread
   mutable std::mutex mutex_;
   std::string metrics_;
@@ -314,6 +322,17 @@ Status read_options(ConsumeCommand& command) {
   return ok();
 }
 
+/// The client's own wait for brokers cannot be stopped; this one can.
+Status wait_for_topic(const Context& context, const ConsumeCommand& command) {
+  SUPYO_ASSIGN(const auto admin, connect::KafkaAdmin::open(command.servers, kAdminTimeout));
+  for (const TimeUs end = context.env.clock.monotonic_us() + kWaitForBrokers;;) {
+    const auto ends = admin->ends(command.topic);
+    if (ends) return ok();
+    if (ends.error().code != ErrorCode::kOutsideUnavailable || context.env.clock.monotonic_us() >= end) return fail(ends.error());
+    if (stop_requested()) return fail(ErrorCode::kCancelled, fmt::format("stopped while waiting for {}", command.servers));
+  }
+}
+
 Result<int> run_consume(Context& context, ConsumeCommand command) {
   SUPYO_TRY(read_options(command));
   DurationUs for_us = 0;
@@ -321,6 +340,7 @@ Result<int> run_consume(Context& context, ConsumeCommand command) {
     SUPYO_ASSIGN(for_us, parse_duration(command.for_time));
   }
   SUPYO_ASSIGN(const auto options, consumer_options(command));
+  SUPYO_TRY(wait_for_topic(context, command));
   std::unique_ptr<ResultFile> out;
   if (!command.loop.out.empty()) {
     SUPYO_ASSIGN(out, ResultFile::open(context.env.files, command.loop.out, command.loop.commit == CommitOrder::kTxn, fmt::format("{} of {}", command.group, command.topic)));
@@ -328,10 +348,12 @@ Result<int> run_consume(Context& context, ConsumeCommand command) {
   SUPYO_ASSIGN(auto consumer, connect::GroupConsumer::open(options));
   std::string settings;
   for (const auto& [name, value] : consumer->settings()) settings += fmt::format("{}{}={}", settings.empty() ? "" : " ", name, value);
-  if (!command.json) write_error(fmt::format("{} reads {} at {}; commit {}, reset {}; client: {}\n", command.group, command.topic, command.servers, command.commit, command.reset, settings));
+  if (!command.json) write_error(fmt::format("{} reads {} at {}; commit {}, reset {}\nclient: {}\n", command.group, command.topic, command.servers, command.commit, command.reset, settings));
   Consumption consumption(context, command, *consumer, out.get());
   auto done = consumption.run(for_us);
-  consumer.reset();   // leaves the group
+  // Leaves the group. Without brokers the client would wait for them as long as a session lasts: the process ends, and it with it.
+  if (consumption.brokers_answer()) consumer.reset();
+  else (void)consumer.release();
   write_out(command.json ? consumption.summary() : "");
   if (!command.json) write_error(consumption.summary());
   return done;

@@ -11,6 +11,8 @@ namespace {
 using connect::GroupEvent;
 
 constexpr DurationUs kPoll = 100 * kMillisecond;
+constexpr DurationUs kAnswerPoll = 20 * kMillisecond;
+constexpr int kAnswerPolls = 30;                   // a broker that does not answer keeps nobody from going
 constexpr DurationUs kSlice = 50 * kMillisecond;   // of a long sleep: how long a stop may go unnoticed
 
 }  // namespace
@@ -147,7 +149,7 @@ void ConsumeLoop::take_events() {
   for (const GroupEvent& event : consumer_.events()) {
     note_event(event);
     // Ours were told when they failed.
-    const bool told = event.kind == GroupEvent::Kind::kCommitted || (event.kind == GroupEvent::Kind::kCommitFailed && !client_commits());
+    const bool told = event.kind == GroupEvent::Kind::kCommitted || (event.kind == GroupEvent::Kind::kCommitFailed && !events_tell_commits());
     if (hooks_.event && !told) hooks_.event(event);
   }
 }
@@ -177,8 +179,16 @@ void ConsumeLoop::note_event(const GroupEvent& event) {
       jumps_[partition].push_back({event.from, event.to});
       return;
     }
-    case Kind::kCommitFailed: totals_.failed_commits += client_commits() ? 1 : 0; return;
-    case Kind::kCommitted: totals_.commits += client_commits() ? 1 : 0; return;
+    case Kind::kCommitFailed:
+    case Kind::kCommitted: {
+      if (!events_tell_commits()) return;
+      const bool done = event.kind == Kind::kCommitted;
+      --unanswered_;
+      ++(done ? totals_.commits : totals_.failed_commits);
+      for (const std::int32_t partition : event.partitions)
+        if (!done) partitions_[partition].committed = -1;   // the next one says it again
+      return;
+    }
     case Kind::kError: return;
   }
 }
@@ -237,7 +247,8 @@ bool ConsumeLoop::pause(DurationUs us) {
 void ConsumeLoop::note_commit(std::int32_t partition, std::int64_t offset, const Status& done) {
   if (done) {
     partitions_[partition].committed = offset;
-    if (!client_commits()) ++totals_.commits;
+    if (events_tell_commits()) ++unanswered_;
+    else ++totals_.commits;
     return;
   }
   // A rebalance came between: whoever has the partition now reads from the last commit that counted.
@@ -263,16 +274,27 @@ Status ConsumeLoop::commit_handled(bool now) {
   if (positions.empty()) return ok();
   if (options_.commit == CommitOrder::kTxn) SUPYO_TRY(out_->commit(positions));
   else if (out_ != nullptr) SUPYO_TRY(out_->sync());
-  const bool wait = now || options_.commit != CommitOrder::kJava;
-  for (const auto& [partition, offset] : positions) note_commit(partition, offset, consumer_.commit(partition, offset, wait));
+  for (const auto& [partition, offset] : positions) note_commit(partition, offset, consumer_.commit(partition, offset, false));
   return ok();
+}
+
+/// At the end: what comes out of the client meanwhile is not handled, and not committed.
+void ConsumeLoop::wait_for_commits() {
+  for (int i = 0; i < kAnswerPolls && unanswered_ > 0; ++i) {
+    if (!consumer_.poll(kAnswerPoll)) return;
+    take_events();
+  }
 }
 
 /// With kBefore, what was committed and not handled is taken back: this is a clean end and no crash.
 Status ConsumeLoop::finish() {
   if (out_ != nullptr && options_.commit != CommitOrder::kTxn) SUPYO_TRY(out_->sync());
   if (options_.commit == CommitOrder::kAuto) return ok();   // the client commits when it closes
-  if (options_.commit != CommitOrder::kBefore) return commit_handled(true);
+  if (options_.commit != CommitOrder::kBefore) {
+    SUPYO_TRY(commit_handled(true));
+    wait_for_commits();
+    return ok();
+  }
   std::map<std::int32_t, std::int64_t> left;
   for (std::size_t i = handled_of_taken_; i < taken_count_; ++i) left.try_emplace(taken_[i].partition, taken_[i].offset);
   for (const auto& [partition, offset] : left) note_commit(partition, offset, consumer_.commit(partition, offset, true));

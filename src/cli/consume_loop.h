@@ -103,7 +103,8 @@ class ConsumeLoop {
     std::int64_t from = 0, to = 0;
   };
   bool ended() const;
-  bool client_commits() const { return options_.commit == CommitOrder::kAuto || options_.commit == CommitOrder::kJava; }   ///< its events tell of commits, for our calls do not wait
+  /// Its events tell what became of commits: our calls wait only where what follows depends on it, since a broker that is gone would keep them for long.
+  bool events_tell_commits() const { return options_.commit != CommitOrder::kBefore; }
   Status take();
   void take_events();
   void note_event(const connect::GroupEvent& event);
@@ -113,6 +114,7 @@ class ConsumeLoop {
   Status commit_taken();
   Status commit_handled(bool now);
   Status finish();
+  void wait_for_commits();
   void note_commit(std::int32_t partition, std::int64_t offset, const Status& done);
 
   env::Env env_;
@@ -127,6 +129,7 @@ class ConsumeLoop {
   std::map<std::int32_t, std::vector<Jump>> jumps_;         ///< told, and not come to yet
   ConsumeTotals totals_;
   TimeUs committed_us_ = 0;
+  std::int64_t unanswered_ = 0;   ///< commits that were sent
 };
 
 }  // namespace supyo::cli

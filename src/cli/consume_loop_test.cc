@@ -57,7 +57,10 @@ class FakeMember final : public connect::GroupConsumer {
     return std::nullopt;
   }
   std::vector<GroupEvent> events() override { return std::exchange(events_, {}); }
-  Status commit(std::int32_t partition, std::int64_t offset, bool) override {
+  Status commit(std::int32_t partition, std::int64_t offset, bool wait) override {
+    if (silent) return ok();
+    if (!wait) events_.push_back({.kind = refuse_commits ? Kind::kCommitFailed : Kind::kCommitted, .partitions = {partition}, .to = offset});
+    if (refuse_commits && !wait) return ok();
     if (refuse_commits) return fail(ErrorCode::kOutsideUnavailable, "a rebalance is under way");
     topic_.committed[partition] = offset;
     if (partition == 0) topic_.commits.push_back(offset);
@@ -70,6 +73,7 @@ class FakeMember final : public connect::GroupConsumer {
     joined_ = false;
   }
   bool refuse_commits = false;
+  bool silent = false;   ///< a broker that is gone
   int polls = 0;
 
  private:
@@ -272,6 +276,15 @@ TEST_F(ConsumeLoopTest, ARefusedCommitIsToldAndEndsNothing) {
   EXPECT_EQ(ran.error, "");
   EXPECT_EQ(ran.totals.failed_commits, 1U);
   EXPECT_EQ(ran.totals.commits, 0U);
+}
+
+TEST_F(ConsumeLoopTest, ABrokerThatIsGoneKeepsNobodyFromEnding) {
+  FakeMember member(topic_);
+  member.silent = true;
+  const Ran ran = run({.max = 10}, member, [](const ConsumeLoop&) { return false; });
+  EXPECT_EQ(ran.totals.handled, 10U);
+  EXPECT_EQ(ran.totals.commits, 0U);
+  EXPECT_LT(member.polls, 100);
 }
 
 TEST_F(ConsumeLoopTest, ATornLineIsCutAndAPositionThatDoesNotFitIsRefused) {

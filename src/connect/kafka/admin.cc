@@ -12,6 +12,8 @@ namespace {
 using namespace kafka;   // the room's own
 
 constexpr int kLookAgainMs = 20;
+// Never joined. Without any, the client (2.12.1) dies of a null pointer where ListConsumerGroupOffsets is answered with "the coordinator loads": on a cluster that is new.
+constexpr const char* kGroup = "supyo-administration";
 
 using Event = std::unique_ptr<rd_kafka_event_t, decltype(&rd_kafka_event_destroy)>;
 using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, decltype(&rd_kafka_AdminOptions_destroy)>;
@@ -47,7 +49,7 @@ class ClientAdmin final : public KafkaAdmin {
   Status open() {
     const ClientProperties none;
     // A consumer, since only such have an isolation level: the high watermark is asked for, not the last stable offset.
-    SUPYO_ASSIGN(client_, make_client({.producer = false, .table = "administration", .servers = servers_, .properties = none, .fixed = {{"isolation.level", "read_uncommitted"}}, .listener = &listener_}));
+    SUPYO_ASSIGN(client_, make_client({.producer = false, .table = "administration", .servers = servers_, .properties = none, .fixed = {{"group.id", kGroup}, {"isolation.level", "read_uncommitted"}}, .listener = &listener_}));
     queue_.reset(rd_kafka_queue_new(client_.get()));
     return ok();
   }
@@ -255,7 +257,10 @@ class ClientAdmin final : public KafkaAdmin {
     if (rd_kafka_AdminOptions_set_request_timeout(options.get(), timeout_ms_, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(ErrorCode::kBadOptionValue, fmt::format("{}: {}", what, why));
     send(options.get());
     Event event(rd_kafka_queue_poll(queue_.get(), timeout_ms_ + 1000), rd_kafka_event_destroy);   // the client's own timeout comes first
-    if (event == nullptr) return unavailable(what, "no answer", listener_);
+    if (event == nullptr) {
+      queue_.reset(rd_kafka_queue_new(client_.get()));   // an answer that comes too late is not taken for the next one
+      return unavailable(what, "no answer", listener_);
+    }
     refusal_ = rd_kafka_event_error(event.get());
     if (refusal_ != RD_KAFKA_RESP_ERR_NO_ERROR) return refused(what, refusal_, rd_kafka_event_error_string(event.get()), listener_);
     return event;

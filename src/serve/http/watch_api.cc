@@ -25,7 +25,7 @@ struct Scrapes {
 void note_scrape(Scrapes& s, const Request& request, std::string_view text, TimeUs now) {
   s.by.clear();
   for (const char c : request.header("user-agent").substr(0, kScraperMax))
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' || c == '.' || c == ' ' || c == '-') s.by += c;
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' || c == '.' || c == ' ' || c == '-' || c == '+') s.by += c;
   if (s.count > 0) s.every_us = now - s.last_us;
   s.last_us = now;
   ++s.count;

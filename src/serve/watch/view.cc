@@ -8,6 +8,7 @@ namespace {
 
 constexpr DurationUs kRateWindow = 10 * kSecond;     // rates that people read
 constexpr DurationUs kForecastLeast = 5 * kSecond;   // the log start moves in steps of a segment: less says nothing
+constexpr double kSmoothing = 0.3;
 constexpr double kForecastMost = 86'400 * 7;
 
 double seconds(DurationUs us) { return static_cast<double>(us) / kSecond; }
@@ -19,12 +20,15 @@ double rate_of(std::int64_t from, std::int64_t to, DurationUs time) { return tim
 void Tracker::count_loss(History& h, const Sample& before, const Sample& after) {
   const std::int64_t progress = after.moved - before.moved;
   const DurationUs time = after.at - h.changed_at;
-  const bool crossed = before.moved < before.log_start && after.moved >= before.log_start;
-  if (!crossed) {
-    if (time > 0) h.usual_rate = rate_of(before.moved, after.moved, time);
+  const auto handled = static_cast<std::int64_t>(std::llround(h.usual_rate * seconds(time)));
+  // What it reads below the log start may have been in its queue before it was deleted: only what goes beyond its usual pace was jumped over. A group whose pace is
+  // not known yet must at least have come back above the log start.
+  const bool jumped = before.moved < before.log_start && (h.usual_rate > 0 ? progress > 2 * handled : after.moved >= before.log_start);
+  if (!jumped) {
+    const double rate = rate_of(before.moved, after.moved, time);
+    if (time > 0) h.usual_rate += (h.usual_rate > 0 ? kSmoothing : 1) * (rate - h.usual_rate);
     return;
   }
-  const auto handled = static_cast<std::int64_t>(std::llround(h.usual_rate * seconds(time)));
   const std::int64_t most = std::min(after.log_start, after.moved) - before.moved;
   h.lost += static_cast<std::uint64_t>(std::clamp<std::int64_t>(progress - handled, 0, std::max<std::int64_t>(most, 0)));
 }

@@ -65,8 +65,9 @@ struct View {
 
 /// Makes of successive looks what no single one shows: rates, forecasts, and what a group lost. Plain memory; one thread.
 ///
-/// Lost records, from outside: while the log start lies before `committed`, nothing is lost. When it has passed it, and `committed` then jumps across it, the jump less
-/// what the group handles in that time is what nobody read. Exact to what is handled between two looks; a consumer that counts its own jumps (`supyo consume`) knows exactly.
+/// Lost records, from outside: while the log start lies before `committed`, nothing is lost. When it has passed it, and `committed` then makes a jump (more than twice what
+/// the group usually handles in that time), the jump less what it handles is what nobody read. Exact to what is handled between two looks, and jumps that are smaller are not
+/// seen; a consumer that counts its own jumps (`supyo consume`) knows exactly.
 class Tracker {
  public:
   /// Fills in what the tracker knows. `now` is monotonic and does not go back.

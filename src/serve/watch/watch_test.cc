@@ -61,6 +61,20 @@ TEST_F(TrackerTest, AJumpOverDeletedOffsetsIsLost) {
   EXPECT_EQ(see(20'700, 20'000, 44'000).lost, 9'700U) << "once";
 }
 
+TEST_F(TrackerTest, AJumpWithinWhatIsDeletedIsSeenByThePace) {
+  // The client's queue holds what was read before it was deleted: the group goes on at its pace far below the log start, and the gaps come later, one after the other.
+  std::int64_t committed = 0, lost = 0;
+  for (int i = 0; i < 100; ++i) {
+    committed += i % 3 == 0 ? 520 : 490;
+    if (i > 20 && i % 10 == 0) {
+      committed += 3000;
+      lost += 3000;
+    }
+    see(committed, std::max(0, 2000 * (i - 5)), 2000 * i);
+  }
+  EXPECT_NEAR(static_cast<double>(view_.groups[0].partitions[0].lost), static_cast<double>(lost), 0.02 * static_cast<double>(lost));
+}
+
 TEST_F(TrackerTest, ACommitSetBackIsNoLossAndAnotherLogOfThatNameBeginsAnew) {
   see(5000, 1000, 9000);
   EXPECT_EQ(see(1000, 1000, 9000).lost, 0U);

@@ -68,15 +68,28 @@ std::string draw_points(const LabResult& r, const scenario::Plot& p, const std::
   return out + "</svg>\n";
 }
 
+std::string head_row(std::string_view first, const std::vector<std::string>& heads) {
+  std::string out = fmt::format("<thead><tr><th scope=\"col\">{}</th>", first);
+  for (const std::string& head : heads) out += fmt::format("<th scope=\"col\" class=\"n\">{}</th>", escape(head));
+  return out + "</tr></thead>\n<tbody>\n";
+}
+
+/// `head` stands beside the number where there is no room for a head row.
+std::string cell(std::string_view head, const double* value) {
+  return fmt::format("<td class=\"n\" data-h=\"{}\">{}</td>", escape(head), value == nullptr ? "not measured" : count_text(*value));
+}
+
 std::string table_of_ends(const LabResult& r) {
-  std::string out = "<table>\n<caption>All ends together, by consumer</caption>\n<thead><tr><th scope=\"col\">Consumer</th>";
-  for (const char* head : {"Ends", "Lost", "of one end at most", "Ends that lost", "Repeated", "of one end at most", "In hand at most"}) out += fmt::format("<th scope=\"col\" class=\"n\">{}</th>", head);
-  out += "</tr></thead>\n<tbody>\n";
+  static const std::vector<std::pair<std::string, std::string>> kColumns{{"ends", "Ends"}, {"lost", "Lost"}, {"lost_max", "of one end at most"}, {"lost_ends", "Ends that lost"}, {"repeated", "Repeated"},
+                                                                         {"repeated_max", "of one end at most"}, {"in_flight_max", "In hand at most"}};
+  std::vector<std::string> heads;
+  for (const auto& [name, head] : kColumns) heads.push_back(head);
+  std::string out = "<table class=\"stack\">\n<caption>All ends together, by consumer</caption>\n" + head_row("Consumer", heads);
   for (const std::string& g : groups_of(r)) {
     out += fmt::format("<tr><th scope=\"row\">{}</th>", escape(g));
-    for (const char* name : {"ends", "lost", "lost_max", "lost_ends", "repeated", "repeated_max", "in_flight_max"}) {
+    for (const auto& [name, head] : kColumns) {
       const scenario::Measure* m = r.measure(fmt::format("{}_{}", name, g));
-      out += fmt::format("<td class=\"n\">{}</td>", m == nullptr ? "not measured" : count_text(m->value));
+      out += cell(head, m == nullptr ? nullptr : &m->value);
     }
     out += "</tr>\n";
   }
@@ -84,19 +97,19 @@ std::string table_of_ends(const LabResult& r) {
 }
 
 std::string table_of_arms(const LabResult& r) {
-  static constexpr std::array<std::pair<const char*, const char*>, 9> kColumns{{{"sent", "Sent"}, {"acked", "Acknowledged"}, {"failed", "Failed"}, {"refused", "of these refused"}, {"unknown", "Unknown"},
-                                                                                {"kept", "of these in the topic"}, {"missing", "Acknowledged and missing"}, {"repeated", "Repeated"}, {"inversions", "Out of order"}}};
-  std::string out = "<table>\n<caption>Records, by arm; what each arm does is among the settings below</caption>\n<thead><tr><th scope=\"col\">Arm</th>";
-  for (const auto& [name, head] : kColumns) out += fmt::format("<th scope=\"col\" class=\"n\">{}</th>", head);
-  out += "</tr></thead>\n<tbody>\n";
+  static constexpr std::array<std::pair<const char*, const char*>, 9> kRows{{{"sent", "Sent"}, {"acked", "Acknowledged"}, {"failed", "Failed"}, {"refused", "of these refused by the client's queue"}, {"unknown", "Unknown"},
+                                                                             {"kept", "of these in the topic"}, {"missing", "Acknowledged and not in the topic"}, {"repeated", "Repeated in the topic"}, {"inversions", "Out of order"}}};
   std::vector<const Arm*> arms{&r.fault};
   for (const Arm& a : r.arms) arms.push_back(&a);
   arms.push_back(&r.control);
-  for (const Arm* a : arms) {
-    out += fmt::format("<tr><th scope=\"row\">{}</th>", escape(a->name));
-    for (const auto& [name, head] : kColumns) {
+  std::vector<std::string> heads;
+  for (const Arm* a : arms) heads.push_back(a->name);
+  std::string out = "<table class=\"stack\">\n<caption>Records, by arm; what each arm does is among the settings below</caption>\n" + head_row("Records", heads);
+  for (const auto& [name, label] : kRows) {
+    out += fmt::format("<tr><th scope=\"row\">{}</th>", label);
+    for (const Arm* a : arms) {
       const auto it = a->counts.find(name);
-      out += fmt::format("<td class=\"n\">{}</td>", it == a->counts.end() ? "not measured" : count_text(it->second));
+      out += cell(a->name, it == a->counts.end() ? nullptr : &it->second);
     }
     out += "</tr>\n";
   }

@@ -1,7 +1,9 @@
 """The lab's three verdicts: its own, and those of its planted variants; virtual and real time agree."""
 import json
 import os
+import re
 import shutil
+import subprocess
 
 import supyo
 
@@ -44,8 +46,21 @@ def run_live():
     assert result["verdict"] == "CONFIRMED", result["why"]
     assert result["mode"] == "real" and "supyo broker" in result["versions"]["broker"], result["versions"]
     assert not os.path.exists("build/e2e/lab-live/data"), "the broker's data were left behind"
-    refused = supyo.run("lab", "run", "silent-skip", "--on", "real", "--bootstrap", "127.0.0.1:1", "--out", "build/e2e/lab-refused", check=False)
-    assert refused.returncode == 1 and "--lab-cluster" in refused.stderr, refused.stderr
+
+
+def run_refused():
+    """A cluster that nobody called one for labs, and one whose retention hardly ever looks."""
+    command = ["lab", "run", "silent-skip", "--on", "real", "--out", "build/e2e/lab-refused"]
+    broker = subprocess.Popen([supyo.BINARY, "broker", "--data", "build/e2e/lab-refused-broker", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    try:
+        address = re.search(r"broker at (\S+),", broker.stdout.readline()).group(1)
+        for more, said in (((), "--lab-cluster"), (("--lab-cluster",), "log.retention.check.interval.ms=1000")):
+            refused = supyo.run(*command, "--bootstrap", address, *more, check=False)
+            assert refused.returncode == 1 and said in refused.stderr, refused.stderr
+    finally:
+        broker.terminate()
+        broker.wait()
+        broker.stdout.close()
 
 
 def run_clients():
@@ -66,6 +81,7 @@ def run_clients():
 
 def main():
     run_live()
+    run_refused()
     run_clients()
     status, result, out = run("lag-blind-sink")
     assert (status, result["verdict"]) == (0, "CONFIRMED"), result["why"]

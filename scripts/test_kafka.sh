@@ -19,5 +19,16 @@ if [ "$(cat build/kafka-venv/.stamp 2>/dev/null || true)" != "$client" ]; then
   build/kafka-venv/bin/pip install --quiet --disable-pip-version-check "$client"
   echo "$client" >build/kafka-venv/.stamp
 fi
-if [ -n "${BENCH:-}" ]; then exec build/kafka-venv/bin/python tests/kafka/bench.py; fi
-exec build/kafka-venv/bin/python tests/kafka/run.py --rounds "${ROUNDS:-30}" ${ONLY:+--only "$ONLY"}
+python=build/kafka-venv/bin/python
+case ${BENCH:-} in
+  "") ;;
+  broker) exec $python tests/broker/bench.py ;;
+  *) exec $python tests/kafka/bench.py ;;
+esac
+$python tests/kafka/run.py --rounds "${ROUNDS:-30}" ${ONLY:+--only "$ONLY"}
+[ -z "${ONLY:-}" ] || exit 0
+export SUPYO=$PWD/build/release/supyo
+$python tests/consistency/workload.py --over kafka --seconds 60
+$python tests/broker/streams.py
+[ -z "${FLINK:-}" ] || $python tests/broker/flink.py
+KAFKA_LIB=${SUPYO_DEPS:-${XDG_CACHE_HOME:-$HOME/.cache}/supyo}/kafka-4.1.1/lib tests/broker/java_clients.sh "$SUPYO"

@@ -26,6 +26,7 @@ import anomalies
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TRANSACTION_MS = 10_000
+CALL_S = 15   # longest call of a client; librdkafka waits that long for some answers that a kill took away
 VALUES = itertools.count(1)
 PROCESSES = itertools.count(0)
 
@@ -111,6 +112,7 @@ class Worker(threading.Thread):
     def reset(self):
         if self.consumer is not None:
             self.consumer.close()
+        self.test.abandoned.append(self.producer)   # it lives on as a zombie, which the broker has to fence; and to destroy one amid its calls can hang (librdkafka)
         self.producer = self.consumer = None
         self.process = next(PROCESSES)
 
@@ -203,7 +205,7 @@ class Transactor(Worker):
     def step(self):
         if self.producer is None:
             self.producer = self.make_producer(transactional_id=self.name, transaction_timeout_ms=TRANSACTION_MS)
-            self.producer.init_transactions(60)
+            self.producer.init_transactions(CALL_S)
         if self.consumer is None or self.rng.random() < 0.05:
             self.assign_some()
         self.transaction(lambda micro: self.fill(micro), abort=self.rng.random() < 0.15)
@@ -223,9 +225,9 @@ class Transactor(Worker):
             self.producer.begin_transaction()
             fill(micro)
             if abort:
-                self.producer.abort_transaction(60)
+                self.producer.abort_transaction(CALL_S)
             else:
-                self.producer.flush(60)
+                self.producer.flush(CALL_S)
                 more["committing"] = time.monotonic_ns()
                 outcome = "info"
                 self.commit()
@@ -238,7 +240,7 @@ class Transactor(Worker):
     def commit(self):
         for attempt in range(3):
             try:
-                return self.producer.commit_transaction(60)
+                return self.producer.commit_transaction(CALL_S)
             except ck.KafkaException as e:
                 if not e.args[0].retriable() or attempt == 2:
                     raise
@@ -250,7 +252,7 @@ class Copier(Transactor):
     def step(self):
         if self.producer is None:
             self.producer = self.make_producer(transactional_id=self.name, transaction_timeout_ms=TRANSACTION_MS)
-            self.producer.init_transactions(60)
+            self.producer.init_transactions(CALL_S)
             self.subscribe("copy", "x")
         messages, pairs = self.take(50, 0.1)
         if not messages:
@@ -261,7 +263,7 @@ class Copier(Transactor):
             for m in messages:
                 self.send(micro, f"y-{m.partition()}")
             ends = {(m.topic(), m.partition()): m.offset() + 1 for m in messages}
-            self.producer.send_offsets_to_transaction([ck.TopicPartition(t, p, o) for (t, p), o in ends.items()], self.consumer.consumer_group_metadata(), 60)
+            self.producer.send_offsets_to_transaction([ck.TopicPartition(t, p, o) for (t, p), o in ends.items()], self.consumer.consumer_group_metadata(), CALL_S)
         if not self.transaction(fill, abort=self.rng.random() < 0.05, group="copy"):
             self.reset()   # back to the committed offsets
 
@@ -289,7 +291,7 @@ class Subscriber(Worker):
 class Test:
     def __init__(self, options):
         self.options, self.rng = options, random.Random(options.seed)
-        self.stopping, self.broken, self.notes = threading.Event(), [], []
+        self.stopping, self.broken, self.notes, self.abandoned = threading.Event(), [], [], []
         shutil.rmtree(options.work, ignore_errors=True)
         os.makedirs(options.work)
         self.history = options.history or os.path.join(options.work, "history.jsonl")
@@ -406,7 +408,9 @@ def main():
     options = p.parse_args()
     if options.every is None:
         options.every = 12 if options.over == "kafka" else 3
-    sys.exit(0 if Test(options).run() else 1)
+    fine = Test(options).run()
+    sys.stdout.flush()
+    os._exit(0 if fine else 1)   # without taking the abandoned producers apart
 
 
 if __name__ == "__main__":

@@ -107,6 +107,63 @@ TEST(Frame, EveryFlippedBitIsSeen) {
   EXPECT_NE(parse_frame(bytes, {77, PartitionId(3)}, Offset(101)).status, FrameStatus::kFrame);
 }
 
+TEST_F(LogTest, AppendsGoOnWhileTwoSyncsAreUnderWay) {
+  const Topic t = topic();
+  auto w = writer(t);
+  ASSERT_TRUE(w->append(batch_of({"a"})));
+  const auto first = w->begin_sync(0);
+  ASSERT_TRUE(w->append(batch_of({"b"})));
+  const auto second = w->begin_sync(1);
+  ASSERT_TRUE(first && second);
+  EXPECT_NE(first->file, second->file);   // a failed write is told once per handle
+  ASSERT_TRUE(w->append(batch_of({"c"})));
+  EXPECT_EQ(w->synced_end(), Offset(0));
+  ASSERT_TRUE(w->finish_sync(*first, first->file->sync()));
+  EXPECT_EQ(w->synced_end(), Offset(1));
+  ASSERT_TRUE(w->publish());
+  EXPECT_THAT(read(t), ElementsAre("a"));
+  ASSERT_TRUE(w->finish_sync(*second, second->file->sync()));
+  EXPECT_EQ(w->synced_end(), Offset(2));
+  ASSERT_TRUE(w->publish());
+  EXPECT_THAT(read(t), ElementsAre("a", "b"));
+  w.reset();
+  sim_.files().crash();
+  w = writer(t);
+  ASSERT_TRUE(w);
+  EXPECT_GE(w->next_offset(), Offset(2));
+}
+
+TEST_F(LogTest, ASegmentThatBeginsDuringASyncIsAheadOfIt) {
+  const Topic t = topic();
+  auto w = writer(t);
+  ASSERT_TRUE(w->append(batch_of({"a"})));
+  const auto begun = w->begin_sync(1);
+  ASSERT_TRUE(begun);
+  ASSERT_TRUE(w->append(batch_of({"b"})));
+  ASSERT_TRUE(w->roll());
+  EXPECT_EQ(w->synced_end(), Offset(2));
+  ASSERT_TRUE(w->finish_sync(*begun, begun->file->sync()));
+  EXPECT_EQ(w->synced_end(), Offset(2));
+  ASSERT_TRUE(w->append(batch_of({"c"})));
+  const auto next = w->begin_sync(1);
+  ASSERT_TRUE(next);
+  ASSERT_TRUE(w->finish_sync(*next, next->file->sync()));
+  ASSERT_TRUE(w->publish());
+  EXPECT_THAT(read(t), ElementsAre("a", "b", "c"));
+}
+
+TEST_F(LogTest, ASyncThatFailedBesideTheWriterClosesIt) {
+  auto w = writer(topic());
+  ASSERT_TRUE(w->append(batch_of({"a"})));
+  const auto first = w->begin_sync(0);
+  const auto second = w->begin_sync(1);
+  ASSERT_TRUE(first && second);
+  EXPECT_FALSE(w->finish_sync(*first, fail(ErrorCode::kSyncFailed, "no")));
+  EXPECT_EQ(w->finish_sync(*second, ok()).error().code, ErrorCode::kLogClosed);   // whatever the later one says
+  EXPECT_EQ(w->synced_end(), Offset(0));
+  EXPECT_EQ(w->append(batch_of({"b"})).error().code, ErrorCode::kLogClosed);
+}
+
 TEST_F(LogTest, RecordsAreReadableOncePublished) {
   const Topic t = topic();
   EXPECT_THAT(read(t), IsEmpty());

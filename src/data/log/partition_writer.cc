@@ -101,6 +101,7 @@ Status PartitionWriter::sync_file(env::File& file) {
 }
 
 Status PartitionWriter::open_active() {
+  lane_file_.reset();
   SUPYO_ASSIGN(file_, env_.files.open(segment_path(active().base), env::OpenMode::kReadWrite));
   SUPYO_ASSIGN(reserved_, file_->size());
   return ok();
@@ -117,6 +118,7 @@ Status PartitionWriter::create_segment(Offset base) {
     return synced;
   }
   file_ = std::move(file);
+  lane_file_.reset();
   reserved_ = kSegmentHeaderBytes;
   segments_.push_back({.base = base, .end = base, .bytes = kSegmentHeaderBytes});
   return ok();
@@ -181,10 +183,30 @@ Status PartitionWriter::sync() {
   return ok();
 }
 
-void PartitionWriter::note_synced() {
-  synced_ = next_;
-  synced_base_ = active().base;
-  synced_position_ = active().bytes;
+Result<PendingSync> PartitionWriter::begin_sync(unsigned lane) {
+  SUPYO_TRY(check_open());
+  if (lane != 0 && !lane_file_) {
+    SUPYO_ASSIGN(lane_file_, env_.files.open(segment_path(active().base), env::OpenMode::kReadWrite));
+  }
+  return PendingSync{.file = lane == 0 ? file_ : lane_file_, .end = next_, .base = active().base, .position = active().bytes};
+}
+
+Status PartitionWriter::finish_sync(const PendingSync& begun, Status synced) {
+  if (!synced) {
+    closed_ = true;
+    return synced;
+  }
+  SUPYO_TRY(check_open());
+  if (begun.end > synced_) note_synced_to(begun.end, begun.base, begun.position);   // else a new segment was begun meanwhile: that synced, too
+  return ok();
+}
+
+void PartitionWriter::note_synced() { note_synced_to(next_, active().base, active().bytes); }
+
+void PartitionWriter::note_synced_to(Offset end, Offset base, std::uint64_t position) {
+  synced_ = end;
+  synced_base_ = base;
+  synced_position_ = position;
   std::erase_if(ending_, [&](const auto& t) { return t.second < synced_; });
 }
 

@@ -54,6 +54,14 @@ struct KafkaAppend {
   bool accepted() const { return outcome == KafkaOutcome::kAppended || outcome == KafkaOutcome::kDuplicate; }
 };
 
+/// A sync that somebody else waits for: `file->sync()` on any thread, then finish_sync() on the writer's.
+struct PendingSync {
+  std::shared_ptr<env::File> file;
+  Offset end;                    ///< records below it become durable
+  Offset base;                   ///< of the segment that it is in
+  std::uint64_t position = 0;
+};
+
 /// The one writer of a partition: holds its lock while it lives. One thread.
 ///
 /// A record goes through append (in the file), sync (acknowledged: survives a crash), publish (other processes may read it uncommitted),
@@ -89,6 +97,10 @@ class PartitionWriter {
 
   /// Makes everything appended durable: it is acknowledged when this returns.
   Status sync();
+  /// The same in three steps, so that appends go on while the disk works. Two syncs may be under way at a time, on lanes 0 and 1: each lane has a file handle
+  /// of its own, because the system tells a failed write once per handle. finish_sync() is called in the order of begin_sync(); a failure closes the writer.
+  Result<PendingSync> begin_sync(unsigned lane);
+  Status finish_sync(const PendingSync& begun, Status synced);
   /// Tells readers what is durable. Not synced: a mark that a crash takes back only hides records until the next publication.
   Status publish();
   /// sync() and publish().
@@ -142,6 +154,7 @@ class PartitionWriter {
   Status check_open() const;
   Status sync_file(env::File& file);
   void note_synced();
+  void note_synced_to(Offset end, Offset base, std::uint64_t position);
   Offset stable_end() const;
   Mark current_mark() const;
   Status write_mark(const Mark& mark);
@@ -166,7 +179,8 @@ class PartitionWriter {
   std::unique_ptr<env::FileLock> lock_;
   std::unique_ptr<MarkFile> mark_file_;
   Mark mark_;                            ///< as last written
-  std::unique_ptr<env::File> file_;      ///< of the active segment
+  std::shared_ptr<env::File> file_;      ///< of the active segment
+  std::shared_ptr<env::File> lane_file_; ///< the same, for lane 1; null until it is needed
   std::uint64_t reserved_ = 0;           ///< size of that file
   std::vector<SegmentInfo> segments_;
   std::vector<StagedEpoch> staged_;

@@ -195,23 +195,56 @@ void Broker::disconnected(std::uint64_t connection) {
   std::erase_if(waiting_, [connection](const WaitingFetch& w) { return w.from.connection == connection; });
 }
 
-/// Order: the decisions of transactions become durable, then their markers and everything that was produced, then the offsets; only then anybody hears of it.
 Status Broker::end_turn() {
   const TimeUs now = env_.clock.monotonic_us();
   SUPYO_TRY(run_timers());
   if (final_) return fail(*final_);
+  SUPYO_TRY(send_flushed());
+  if (transactions_->has_work() || !pending_commits_.empty()) {
+    SUPYO_TRY(flush_everything());
+  } else {
+    SUPYO_TRY(flush_beside());
+  }
+  if (final_) return fail(*final_);
+  wake_fetches(now);
+  return final_ ? Status(fail(*final_)) : ok();
+}
+
+/// Order: the decisions of transactions become durable, then their markers and everything that was produced, then the offsets; only then anybody hears of it.
+Status Broker::flush_everything() {
   SUPYO_TRY(transactions_->carry_out());
   SUPYO_TRY(store_.flush());
   SUPYO_TRY(commit_offsets());
   SUPYO_TRY(transactions_->note_completed());
-  if (final_) return fail(*final_);
-  for (auto& [to, bytes] : durable_answers_) {
-    outbox_.send(to.connection, to.sequence, std::move(bytes));
-    metrics_.answered(to.api, env_.clock.monotonic_us() - to.received_us);
-  }
+  if (final_) return ok();
+  SUPYO_TRY(send_flushed());
+  send_all(durable_answers_);
+  return ok();
+}
+
+/// Plain records: the loop need not wait for the disk. Answers go after the flush that follows their request, and flushes end in their order: what a retry
+/// found to be there already is not told before that is durable.
+Status Broker::flush_beside() {
+  if ((!store_.dirty() && durable_answers_.empty()) || !store_.may_begin_flush()) return ok();
+  SUPYO_ASSIGN(const std::uint64_t number, store_.begin_flush());
+  flushing_.emplace_back(number, std::move(durable_answers_));
   durable_answers_.clear();
-  wake_fetches(now);
-  return final_ ? Status(fail(*final_)) : ok();
+  return send_flushed();
+}
+
+Status Broker::send_flushed() {
+  SUPYO_ASSIGN(const std::uint64_t finished, store_.finish_flushes());
+  for (; !flushing_.empty() && flushing_.front().first <= finished; flushing_.pop_front()) send_all(flushing_.front().second);
+  return ok();
+}
+
+void Broker::send_all(Answers& answers) {
+  const TimeUs now = env_.clock.monotonic_us();
+  for (auto& [to, bytes] : answers) {
+    outbox_.send(to.connection, to.sequence, std::move(bytes));
+    metrics_.answered(to.api, now - to.received_us);
+  }
+  answers.clear();
 }
 
 /// Writes the offsets that were committed in this turn, a file a group, and answers.

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -44,8 +45,9 @@ struct BrokerCounts {
 
 /// The broker without its network: requests in, answers out, on the env's clock. One thread; one broker a log directory (its lock).
 ///
-/// The caller hands over requests, then ends the turn: what the requests wrote is synced once, and only then acknowledged. Requests that wait (fetches, joins)
-/// are answered by a later turn; next_deadline() says when one is due at the latest.
+/// The caller hands over requests, then ends the turn: what the requests wrote is synced once, and only then acknowledged: at once where there are no threads,
+/// else by a later turn, while the loop goes on (on_ready()). Requests that wait (fetches, joins) are answered by a later turn too; next_deadline() says when one
+/// is due at the latest.
 class Broker final : private GroupAnswers, private TransactionEffects {
  public:
   /// kStateLocked when another broker has the directory; kDamaged, 6xxx. `endpoint` is what clients are told to connect to.
@@ -71,6 +73,8 @@ class Broker final : private GroupAnswers, private TransactionEffects {
   };
   /// The groups that have members, or had some lately.
   std::vector<LiveGroup> live_groups() const;
+  /// Called on any thread when end_turn() should be called soon, because something that it waits for has ended.
+  void on_ready(std::function<void()> call) { store_.flush_ended = std::move(call); }
   /// Called with lines for the operator.
   std::function<void(std::string_view)> log = [](std::string_view) {};
 
@@ -89,6 +93,7 @@ class Broker final : private GroupAnswers, private TransactionEffects {
     std::atomic<bool> done{false};
     std::unique_ptr<env::Thread> thread;
   };
+  using Answers = std::vector<std::pair<RequestContext, std::string>>;
   struct PendingCommit {
     RequestContext from;
     std::string group;
@@ -120,6 +125,10 @@ class Broker final : private GroupAnswers, private TransactionEffects {
   static std::string encode(const RequestContext& to, Response& response);
   void refuse(const RequestContext& from, std::string_view why);
   void fail_final(Error error);
+  Status flush_everything();
+  Status flush_beside();
+  Status send_flushed();
+  void send_all(Answers& answers);
   Status commit_offsets();
   Status run_timers();
   void run_retention(TimeUs now);
@@ -196,7 +205,8 @@ class Broker final : private GroupAnswers, private TransactionEffects {
   std::unique_ptr<TransactionCoordinator> transactions_;
   std::map<std::string, std::unique_ptr<Group>> groups_;
   std::vector<WaitingFetch> waiting_;
-  std::vector<std::pair<RequestContext, std::string>> durable_answers_;
+  Answers durable_answers_;                                     ///< of requests whose flush has not begun
+  std::deque<std::pair<std::uint64_t, Answers>> flushing_;      ///< by the number of their flush
   std::vector<PendingCommit> pending_commits_;
   std::map<std::string, log::GroupCommits> group_commits_;   ///< of this turn
   TimeUs retention_due_ = 0, compaction_due_ = 0, transactions_due_ = 0;

@@ -27,6 +27,7 @@ Result<std::unique_ptr<Server>> Server::open(const env::Env& env, ServerOptions 
   SUPYO_TRY(server->poller_->watch(*server->listener_, kListenerToken));
   const env::NetAddress endpoint = server->options_.advertise.value_or(server->listener_->address());
   SUPYO_ASSIGN(server->broker_, Broker::open(env, server->options_.directory, server->options_.config, endpoint, *server));
+  server->broker_->on_ready([poller = server->poller_.get()] { poller->wake(); });
   server->chunk_.resize(kChunk);
   return server;
 }

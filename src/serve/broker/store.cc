@@ -1,6 +1,7 @@
 #include "serve/broker/store.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace supyo::broker {
 
@@ -65,15 +66,18 @@ Result<log::KafkaFetched> Partition::fetch(Offset from, const log::KafkaFetchOpt
   return fetched;
 }
 
-Status Partition::sync() { return writer_ ? writer_->sync() : ok(); }
-
-Status Partition::publish() {
+Result<Partition::Flush> Partition::begin_flush(unsigned lane) {
   dirty_ = false;
-  if (!writer_) return ok();
+  Flush flush{.partition = this, .sync = {}, .bytes = std::exchange(unpublished_, 0), .synced = {}};
+  SUPYO_ASSIGN(flush.sync, writer_->begin_sync(lane));
+  return flush;
+}
+
+Status Partition::finish(Flush& flush) {
+  SUPYO_TRY(writer_->finish_sync(flush.sync, std::move(flush.synced)));
   SUPYO_TRY(writer_->publish());
-  published_bytes_ += unpublished_;
-  uncommitted_ += unpublished_;
-  unpublished_ = 0;
+  published_bytes_ += flush.bytes;
+  uncommitted_ += flush.bytes;
   if (writer_->committed_end() != committed_end_) {
     committed_end_ = writer_->committed_end();
     committed_bytes_ += uncommitted_;
@@ -96,6 +100,7 @@ Status Store::open() {
 Store::TopicState& Store::adopt(log::Topic topic) {
   TopicState& state = topics_[topic.name];
   if (state.topic.log_id != topic.log_id) {   // another topic of the same name
+    if (Status drained = drain(); !drained) failed_ = drained.error();
     std::erase_if(dirty_, [&](const Partition* d) { return std::ranges::any_of(state.partitions, [d](const auto& p) { return p.get() == d; }); });
     state.partitions.clear();
   }
@@ -168,15 +173,53 @@ void Store::note_appended(Partition& partition, std::size_t bytes) {
   partition.note_appended(bytes);
 }
 
-Status Store::flush() {
-  std::vector<Status> synced(dirty_.size());
-  crew_.run(dirty_.size(), [&](std::size_t i) { synced[i] = dirty_[i]->sync(); });
-  for (std::size_t i = 0; i < dirty_.size(); ++i) {
-    SUPYO_TRY(synced[i]);
-    SUPYO_TRY(dirty_[i]->publish());
+Result<std::uint64_t> Store::begin_flush() {
+  auto flush = std::make_shared<Flush>(dirty_.size());
+  const auto lane = static_cast<unsigned>(begun_ % kFlushes);   // free: flushes end in their order
+  for (Partition* p : dirty_) {
+    SUPYO_ASSIGN(auto one, p->begin_flush(lane));
+    flush->partitions.push_back(std::move(one));
   }
   dirty_.clear();
+  flushes_.push_back(flush);
+  for (Partition::Flush& one : flush->partitions)
+    crew_.post([this, flush, &one] {
+      one.synced = one.sync.file->sync();
+      if (flush->left.down()) flush_ended();
+    });
+  return ++begun_;
+}
+
+Status Store::finish(Flush& flush) {
+  ++finished_;
+  for (Partition::Flush& one : flush.partitions) SUPYO_TRY(one.partition->finish(one));
   return ok();
+}
+
+Result<std::uint64_t> Store::finish_flushes() {
+  if (failed_) return fail(*failed_);
+  while (!flushes_.empty() && flushes_.front()->left.done()) {
+    const auto flush = std::move(flushes_.front());
+    flushes_.pop_front();
+    SUPYO_TRY(finish(*flush));
+  }
+  return finished_;
+}
+
+/// Waits for the flushes that are under way.
+Status Store::drain() {
+  while (!flushes_.empty()) {
+    flushes_.front()->left.wait();
+    SUPYO_TRY(finish_flushes());
+  }
+  return failed_ ? Status(fail(*failed_)) : ok();
+}
+
+Status Store::flush() {
+  SUPYO_TRY(drain());
+  if (dirty_.empty()) return ok();
+  SUPYO_TRY(begin_flush());
+  return drain();
 }
 
 }  // namespace supyo::broker

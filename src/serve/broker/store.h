@@ -1,6 +1,8 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,9 +41,15 @@ class Partition {
   /// Something was appended that flush() has to sync.
   void note_appended(std::size_t bytes) { dirty_ = true; unpublished_ += bytes; }
   bool dirty() const { return dirty_; }
-  /// Syncs what was appended; publish() then tells readers. Another thread may call sync() while nobody else uses the partition.
-  Status sync();
-  Status publish();
+  struct Flush {
+    Partition* partition = nullptr;
+    log::PendingSync sync;
+    std::uint64_t bytes = 0;
+    Status synced;
+  };
+  /// What was appended is to be synced (PartitionWriter::begin_sync); finish() then publishes it.
+  Result<Flush> begin_flush(unsigned lane);
+  Status finish(Flush& flush);
   /// Bytes that became readable since the partition was opened, by isolation: what a waiting fetch counts.
   std::uint64_t readable_bytes(log::Isolation isolation) const { return isolation == log::Isolation::kReadCommitted ? committed_bytes_ : published_bytes_; }
   /// Whether its records come from another process: then nobody tells us of new ones.
@@ -96,22 +104,41 @@ class Store {
   Status grow(const std::string& name, std::int32_t partitions);
   Status alter(const std::string& name, const log::TopicChanges& changes);
 
-  /// Bytes were appended to `partition`: the next flush() syncs it.
+  /// Bytes were appended to `partition`: the next flush syncs it.
   void note_appended(Partition& partition, std::size_t bytes);
+  bool dirty() const { return !dirty_.empty(); }
   /// Syncs and publishes every partition that was written to. An error is final: what was acknowledged before is safe, nothing after it is.
   Status flush();
+  /// The same beside the event loop, at most kFlushes at a time: on a busy disk a second sync that begins while the first runs ends long before one that waits
+  /// for it. begin_flush() gives the flush its number (from 1); finish_flushes() takes those that ended, in their order, and returns the number of the last one.
+  static constexpr std::size_t kFlushes = 2;
+  bool may_begin_flush() const { return flushes_.size() < kFlushes; }
+  Result<std::uint64_t> begin_flush();
+  Result<std::uint64_t> finish_flushes();
+  /// Called on any thread when a flush has ended.
+  std::function<void()> flush_ended = [] {};
   const std::string& directory() const { return directory_; }
   /// For what else waits for the disk.
   Crew& crew() { return crew_; }
 
  private:
+  struct Flush {
+    explicit Flush(std::size_t count) : left(count) {}
+    std::vector<Partition::Flush> partitions;
+    Countdown left;
+  };
   TopicState& adopt(log::Topic topic);
+  Status finish(Flush& flush);
+  Status drain();
 
   env::Env env_;
   std::string directory_;
   std::map<std::string, TopicState> topics_;
   std::vector<Partition*> dirty_;
-  Crew crew_;
+  std::deque<std::shared_ptr<Flush>> flushes_;   ///< under way, oldest first
+  std::uint64_t begun_ = 0, finished_ = 0;
+  std::optional<Error> failed_;                  ///< of a flush that ended where nobody could be told
+  Crew crew_;                                    ///< last: its threads are gone before what they use
 };
 
 /// A topic's id for clients, made of its log id.

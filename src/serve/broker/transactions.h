@@ -81,6 +81,8 @@ class TransactionCoordinator {
 
   /// Aborts transactions that took longer than their timeout, and forgets ids that nobody used.
   Status tick(TimeUs now_us);
+  /// Whether carry_out() has something to do.
+  bool has_work() const { return journal_->dirty() || !decided_.empty(); }
   /// Makes the decisions durable and carries them out. An error is final.
   Status carry_out();
   /// What carry_out() wrote is durable. An error is final.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "connect/kafka/client.h"
@@ -12,6 +13,7 @@ namespace {
 using namespace kafka;   // the room's own
 
 constexpr int kLookAgainMs = 20;
+constexpr int kAttemptMs = 3'000;   // of a request that may be made again
 // Never joined. Without any, the client (2.12.1) dies of a null pointer where ListConsumerGroupOffsets is answered with "the coordinator loads": on a cluster that is new.
 constexpr const char* kGroup = "supyo-administration";
 
@@ -182,13 +184,18 @@ class ClientAdmin final : public KafkaAdmin {
   }
 
  private:
-  /// A cluster that has just started, or that gives a group to another broker, says no to requests about groups for a moment: asked again until the timeout.
+  /// A cluster that has just started, or that gives a group to another broker, says no to requests about groups for a moment, or the client waits for an answer that does
+  /// not come: asked again, with less patience each, until the timeout. Asking twice does no harm to any of them.
   template <class Once>
   auto until_coordinated(Once once) -> decltype(once()) {
-    for (int waited = 0;; waited += kLookAgainMs) {
+    for (int waited = 0;;) {
       refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+      attempt_ms_ = std::min(timeout_ms_, kAttemptMs);
       auto done = once();
-      const bool moving = refusal_ == RD_KAFKA_RESP_ERR_NOT_COORDINATOR || refusal_ == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS || refusal_ == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE;
+      attempt_ms_ = timeout_ms_;
+      const bool silent = refusal_ == RD_KAFKA_RESP_ERR__TIMED_OUT;
+      const bool moving = silent || refusal_ == RD_KAFKA_RESP_ERR_NOT_COORDINATOR || refusal_ == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS || refusal_ == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE;
+      waited += silent ? kAttemptMs : kLookAgainMs;
       if (done || !moving || waited >= timeout_ms_) return done;
       wait_a_little();
     }
@@ -254,9 +261,9 @@ class ClientAdmin final : public KafkaAdmin {
   Result<Event> ask(const std::string& what, const std::function<void(const rd_kafka_AdminOptions_t*)>& send) {
     const AdminOptions options(rd_kafka_AdminOptions_new(client_.get(), RD_KAFKA_ADMIN_OP_ANY), rd_kafka_AdminOptions_destroy);
     char why[256];
-    if (rd_kafka_AdminOptions_set_request_timeout(options.get(), timeout_ms_, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(ErrorCode::kBadOptionValue, fmt::format("{}: {}", what, why));
+    if (rd_kafka_AdminOptions_set_request_timeout(options.get(), attempt_ms_, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(ErrorCode::kBadOptionValue, fmt::format("{}: {}", what, why));
     send(options.get());
-    Event event(rd_kafka_queue_poll(queue_.get(), timeout_ms_ + 1000), rd_kafka_event_destroy);   // the client's own timeout comes first
+    Event event(rd_kafka_queue_poll(queue_.get(), attempt_ms_ + 1000), rd_kafka_event_destroy);   // the client's own timeout comes first
     if (event == nullptr) {
       queue_.reset(rd_kafka_queue_new(client_.get()));   // an answer that comes too late is not taken for the next one
       return unavailable(what, "no answer", listener_);
@@ -324,7 +331,7 @@ class ClientAdmin final : public KafkaAdmin {
   }
 
   std::string servers_;
-  int timeout_ms_;
+  int timeout_ms_, attempt_ms_ = timeout_ms_;
   rd_kafka_resp_err_t refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;   // of the last request
   Listener listener_;              // outlives the client
   Owned<rd_kafka_t> client_;

@@ -101,7 +101,7 @@ Slot KeyedTable::insert(std::size_t bucket, std::uint64_t hash, std::string_view
   if (!free_.empty()) {
     slot = free_.back();
     free_.pop_back();
-    std::memset(fixed_.data() + static_cast<std::size_t>(slot) * stride_, 0, stride_);
+    if (stride_ > 0) std::memset(fixed_.data() + static_cast<std::size_t>(slot) * stride_, 0, stride_);
   } else {
     slot = static_cast<Slot>(entries_.size());
     SUPYO_CHECK(slot != kNoSlot);

@@ -90,9 +90,9 @@ Status ResultFile::sync() {
   return ok();
 }
 
-Status ResultFile::commit(const std::map<std::int32_t, std::int64_t>& positions) {
+Status ResultFile::commit() {
+  if (!dirty_) return ok();
   SUPYO_TRY(sync());
-  for (const auto& [partition, offset] : positions) positions_[partition] = offset;
   std::string text = fmt::format("{}\n{}\n", source_, size_);
   for (const auto& [partition, offset] : positions_) text += fmt::format("{} {}\n", partition, offset);
   return files_.write_atomically(path_ + ".position", text);
@@ -226,6 +226,7 @@ Status ConsumeLoop::handle(const Taken& taken) {
   const TimeUs begin = env_.clock.monotonic_us();
   if (options_.sleep_us > 0 && !pause(options_.sleep_us)) return ok();
   if (out_ != nullptr) SUPYO_TRY(out_->append(taken.value));
+  if (options_.commit == CommitOrder::kTxn) out_->reached(taken.partition, taken.offset + 1);
   totals_.handling_us += env_.clock.monotonic_us() - begin;
   p.position = taken.offset + 1;
   ++p.handled;
@@ -271,9 +272,9 @@ Status ConsumeLoop::commit_handled(bool now) {
   for (const auto& [partition, p] : partitions_)
     if (p.owned && p.position >= 0 && p.position != p.committed) positions[partition] = p.position;
   committed_us_ = time;
+  if (options_.commit == CommitOrder::kTxn) SUPYO_TRY(out_->commit());
   if (positions.empty()) return ok();
-  if (options_.commit == CommitOrder::kTxn) SUPYO_TRY(out_->commit(positions));
-  else if (out_ != nullptr) SUPYO_TRY(out_->sync());
+  if (options_.commit != CommitOrder::kTxn && out_ != nullptr) SUPYO_TRY(out_->sync());
   for (const auto& [partition, offset] : positions) note_commit(partition, offset, consumer_.commit(partition, offset, false));
   return ok();
 }

@@ -40,10 +40,12 @@ class ResultFile {
 
   /// In the file when it returns; durable after sync().
   Status append(std::string_view value);
+  /// What was appended goes up to here: commit() keeps it beside the results.
+  void reached(std::int32_t partition, std::int64_t next) { positions_[partition] = next; }
   Status sync();
   /// Makes the results and the positions that go with them durable, together.
-  Status commit(const std::map<std::int32_t, std::int64_t>& positions);
-  /// Next offset by partition, as of the last commit().
+  Status commit();
+  /// Next offset by partition, after what is in the file now. A rebalance does not change it: what comes again is there already.
   const std::map<std::int32_t, std::int64_t>& positions() const { return positions_; }
 
  private:

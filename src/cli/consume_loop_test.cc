@@ -269,6 +269,22 @@ TEST_F(ConsumeLoopTest, AfterARebalanceItReadsOnFromWhatWasCommittedAndRepeats) 
   EXPECT_EQ(topic_.committed[0], 25) << "10 were committed; five of the 30 came twice";
 }
 
+TEST_F(ConsumeLoopTest, ResultsWithTheirPositionSurviveARebalanceBetweenCommits) {
+  FakeMember member(topic_);
+  bool done = false;
+  (void)run({.commit = CommitOrder::kTxn, .sleep_us = 100 * kMillisecond, .max = 30, .out = "out"}, member, [&](const ConsumeLoop& loop) {
+    if (loop.totals().handled == 15 && !done) {
+      done = true;
+      member.rebalance();   // what was handled since the last commit comes again
+    }
+    return false;
+  });
+  FakeMember again(topic_);
+  (void)run({.commit = CommitOrder::kTxn, .max = 40, .out = "out"}, again, [](const ConsumeLoop&) { return false; });
+  ASSERT_EQ(lines().size(), 70U);
+  for (std::size_t i = 0; i < 70; ++i) EXPECT_EQ(lines()[i], "r" + std::to_string(i));
+}
+
 TEST_F(ConsumeLoopTest, ARefusedCommitIsToldAndEndsNothing) {
   FakeMember member(topic_);
   member.refuse_commits = true;

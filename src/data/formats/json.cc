@@ -162,23 +162,26 @@ class JsonDecoder final : public Decoder {
     return "a number where another type is declared";
   }
 
-  /// A key as it stands in the record, with its closing quote. Up to eight bytes compare as one number: most keys do.
+  /// A key as it stands in the record, with its closing quote. Up to 16 bytes compare as two numbers: most keys do.
   struct Expected {
     Expected() = default;
     Expected(std::string_view name, int c) : quoted(std::string(name) + '"'), column(c) {
-      const std::size_t n = std::min<std::size_t>(quoted.size(), 8);
-      std::memcpy(&head, quoted.data(), n);
-      mask = n == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * n)) - 1;
+      for (std::size_t w = 0; w < 2 && quoted.size() > 8 * w; ++w) {
+        const std::size_t n = std::min<std::size_t>(quoted.size() - 8 * w, 8);
+        std::memcpy(&word[w], quoted.data() + 8 * w, n);
+        mask[w] = n == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * n)) - 1;
+      }
     }
     /// `at` is followed by kPadding readable bytes, see may_read_past.
     bool is(const char* at) const {
-      std::uint64_t word = 0;
-      std::memcpy(&word, at, 8);
-      return ((word ^ head) & mask) == 0 && (quoted.size() <= 8 || std::memcmp(at + 8, quoted.data() + 8, quoted.size() - 8) == 0);
+      std::uint64_t found[2];
+      std::memcpy(found, at, sizeof found);
+      return (((found[0] ^ word[0]) & mask[0]) | ((found[1] ^ word[1]) & mask[1])) == 0 &&
+             (quoted.size() <= 16 || std::memcmp(at + 16, quoted.data() + 16, quoted.size() - 16) == 0);
     }
     std::string quoted = "\"";
-    std::uint64_t head = '"';
-    std::uint64_t mask = 0xff;
+    std::uint64_t word[2] = {'"', 0};
+    std::uint64_t mask[2] = {0xff, 0};   // zero: no such bytes
     int column = kSkip;
   };
 

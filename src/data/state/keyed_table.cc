@@ -3,6 +3,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
+#include "core/base/hash.h"
 #include "data/state/tables.h"
 
 namespace supyo::state {
@@ -12,6 +13,20 @@ constexpr std::uint8_t kEmpty = 0;
 constexpr std::uint8_t kTombstone = 1;
 constexpr std::size_t kSmallest = 16;
 constexpr std::size_t kPrefetchGroup = 32;  // probes in flight: enough to hide a miss, few enough to stay in L1
+
+// Keys are short: what memcmp's call costs is most of a comparison.
+bool same_key(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  const std::size_t n = a.size();
+  if (n < 8 || n > 16) return a == b;
+  std::uint64_t left[2];
+  std::uint64_t right[2];
+  std::memcpy(&left[0], a.data(), 8);
+  std::memcpy(&right[0], b.data(), 8);
+  std::memcpy(&left[1], a.data() + n - 8, 8);   // overlaps the first word
+  std::memcpy(&right[1], b.data() + n - 8, 8);
+  return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
+}
 
 std::uint8_t tag_of(std::uint64_t hash) { return static_cast<std::uint8_t>(0x80 | (hash >> 57)); }
 
@@ -38,7 +53,7 @@ struct KeyedTable::TimeIndex {
   }
 };
 
-KeyedTable::KeyedTable(TableSpec spec) : spec_(std::move(spec)), stride_((spec_.fixed_width + 7U) & ~std::size_t{7}) {
+KeyedTable::KeyedTable(TableSpec spec) : spec_(std::move(spec)), shared_hashes_(spec_.shared_hashes), stride_((spec_.fixed_width + 7U) & ~std::size_t{7}) {
   buckets_.assign(kSmallest, kNoSlot);
   tags_.assign(kSmallest, kEmpty);
   if (spec_.timed) by_time_ = std::make_unique<TimeIndex>();
@@ -65,6 +80,8 @@ void KeyedTable::set_key(Entry& e, std::string_view key) {
   }
 }
 
+[[gnu::noinline]] std::uint64_t KeyedTable::own_hash(std::string_view key) { return hash_bytes(key); }
+
 std::size_t KeyedTable::probe(std::uint64_t hash, std::string_view key, bool& found) const {
   const std::size_t mask = buckets_.size() - 1;
   const std::uint64_t place = place_of(hash, key);
@@ -74,7 +91,7 @@ std::size_t KeyedTable::probe(std::uint64_t hash, std::string_view key, bool& fo
     const std::uint8_t t = tags_[i];
     if (t == tag) {
       const Slot s = buckets_[i];
-      if (entries_[s].hash == hash && this->key(s) == key) {
+      if (entries_[s].hash == hash && same_key(this->key(s), key)) {
         found = true;
         return i;
       }

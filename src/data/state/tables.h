@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/hash.h"
 #include "core/base/result.h"
 #include "core/base/strong.h"
 
@@ -106,7 +105,11 @@ class KeyedTable {
 
   Slot insert(std::size_t bucket, std::uint64_t hash, std::string_view key, TimeUs time);
   /// Where looking for the key begins, and its tag.
-  std::uint64_t place_of(std::uint64_t hash, std::string_view key) const { return spec_.shared_hashes ? hash_bytes(key) : hash; }
+  std::uint64_t place_of(std::uint64_t hash, std::string_view key) const {
+    if (shared_hashes_) [[unlikely]] return own_hash(key);
+    return hash;
+  }
+  static std::uint64_t own_hash(std::string_view key);   // out of line: the hot path stays small
   std::size_t probe(std::uint64_t hash, std::string_view key, bool& found) const;
   void rehash(std::size_t capacity);
   void set_key(Entry& e, std::string_view key);
@@ -114,6 +117,7 @@ class KeyedTable {
   void encode_value(Slot slot, std::string& out) const;
 
   TableSpec spec_;
+  bool shared_hashes_;
   std::size_t stride_;
   std::vector<std::byte> fixed_;
   std::vector<Entry> entries_;

@@ -20,7 +20,7 @@ void log_callback(const rd_kafka_t* client, int level, const char* facility, con
 void error_callback(rd_kafka_t* client, int code, const char* reason, void* opaque) { static_cast<Listener*>(opaque)->on_error(client, code, reason); }
 
 /// Settings that Debian's 2.0.2 does not know; it goes without them.
-bool newer(std::string_view name) { return name == "fetch.queue.backoff.ms"; }
+bool newer(std::string_view name) { return name == "fetch.queue.backoff.ms" || name == "metadata.recovery.strategy"; }
 
 Status set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value, const std::string& table) {
   char why[256];
@@ -74,6 +74,8 @@ Settings consumer_settings() {
           {"queued.min.messages", "10000000"},   {"log.connection.close", "false"},       {"reconnect.backoff.max.ms", "1000"}};
 }
 
+// Where all brokers are away for a moment, newer clients forget them and bootstrap anew, and a call that adds offsets to a transaction may then wait
+// for ever for a coordinator that was forgotten (librdkafka issue 5511). A cluster that comes back elsewhere is found by the job's next client.
 Settings producer_settings() {
   return {{"acks", "all"},
           {"allow.auto.create.topics", "false"},
@@ -82,6 +84,7 @@ Settings producer_settings() {
           {"log.connection.close", "false"},
           {"max.in.flight.requests.per.connection", "5"},
           {"message.timeout.ms", "120000"},
+          {"metadata.recovery.strategy", "none"},
           {"partitioner", "murmur2_random"},
           {"queue.buffering.max.kbytes", "262144"},
           {"queue.buffering.max.messages", "1000000"},

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "connect/kafka/client.h"
+#include "connect/kafka/transaction_producer.h"
 
 namespace supyo::connect {
 namespace {
@@ -91,6 +92,22 @@ TEST_F(RecordProducerTest, RefusesWhatItMayNotSet) {
   EXPECT_EQ(RecordProducer::open({.servers = servers, .topic = "t", .properties = {{"ssl.engine.location", "/tmp/x.so"}}}).error().code, ErrorCode::kUnknownOption);
   EXPECT_EQ(RecordProducer::open({.servers = servers, .topic = "t", .properties = {{"fetch.min.bytes", "1"}}}).error().code, ErrorCode::kUnknownOption);
   EXPECT_EQ(RecordProducer::open({.servers = servers, .topic = "t", .properties = {{"acks", "nonsense"}}}).error().code, ErrorCode::kBadOptionValue);
+}
+
+TEST_F(RecordProducerTest, TransactionsGoOnWhenTheOnlyBrokerWasAway) {
+  auto opened = TransactionProducer::open({.servers = rd_kafka_mock_cluster_bootstraps(cluster_), .topic = "t", .transactional_id = "id"});
+  ASSERT_TRUE(opened) << opened.error().to_string();
+  TransactionProducer& transactions = **opened;
+  ASSERT_TRUE(transactions.begin());
+  ASSERT_TRUE(transactions.send("key", "before", kSecond));
+  ASSERT_TRUE(transactions.commit("group", "t", 0, 1));   // which finds the group's coordinator
+  ASSERT_EQ(rd_kafka_mock_broker_set_down(cluster_, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+  rd_kafka_poll(handle_.get(), 1'000);
+  ASSERT_EQ(rd_kafka_mock_broker_set_up(cluster_, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+  ASSERT_TRUE(transactions.begin());
+  ASSERT_TRUE(transactions.send("key", "after", kSecond));
+  const Status committed = transactions.commit("group", "t", 0, 2);
+  EXPECT_TRUE(committed) << committed.error().to_string();
 }
 
 }  // namespace

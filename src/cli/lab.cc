@@ -42,11 +42,11 @@ std::string scenario_path(const LabOptions& options) {
 using Lab = std::variant<scenario::Scenario, scenario::TopicScenario, scenario::ReplicaScenario, scenario::FrontierScenario, scenario::CommitScenario, scenario::PublishScenario>;
 
 Result<Lab> load_either(const Context& context, const std::string& path, bool real) {
-  if (scenario::is_topic_scenario(context.env.files, path)) {
+  const std::string kind = scenario::scenario_kind(context.env.files, path);
+  if (kind == "topic") {
     SUPYO_ASSIGN(auto topic, scenario::load_topic_scenario(context.env.files, path, real));
     return Lab(std::move(topic));
   }
-  const std::string kind = scenario::scenario_kind(context.env.files, path);
   if (kind == "frontier") {
     SUPYO_ASSIGN(auto frontier, scenario::load_frontier_scenario(context.env.files, path));
     return Lab(std::move(frontier));

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "judge/slo/lag_rules.h"
+#include "lab/scenario/reckoning.h"
 
 namespace supyo::scenario {
 namespace {
@@ -80,20 +81,13 @@ class Evaluation {
     SUPYO_TRY(alarms());
     counts();
     latencies();
-    SUPYO_TRY(predictions());
+    SUPYO_TRY(apply_predictions(s_.predict, s_.file, r_));
     SUPYO_TRY(guards());
     return verdict();
   }
 
  private:
   void add(std::string name, double value, std::string unit) { r_.measures.push_back({std::move(name), value, std::move(unit), {}, {}, {}}); }
-  Expression::Lookup lookup() const {
-    return [this](std::string_view name) -> std::optional<Quantity> {
-      const Measure* m = r_.measure(name);
-      if (m == nullptr) return std::nullopt;
-      return Quantity{m->value, unit_named(m->unit), false};
-    };
-  }
 
   void spans() {
     const PhaseSpan* f = r_.fault_phase();
@@ -126,7 +120,7 @@ class Evaluation {
         spike = std::min(spike, first_time(a, fault_.from, [&](std::size_t i) { return now->values[i] > 1 - o.target; }));
       }
     }
-    SUPYO_ASSIGN(const Quantity threshold, s_.raw_rule.threshold.evaluate(lookup()));
+    SUPYO_ASSIGN(const Quantity threshold, s_.raw_rule.threshold.evaluate(lookup_in(r_)));
     r_.raw_threshold = threshold.value;
     r_.raw_hold_s = static_cast<double>(s_.raw_rule.hold_us) / 1e6 * r_.window_scale;
     if (a.column(s_.raw_rule.series) == nullptr) return fail(ErrorCode::kBadConfigFile, fmt::format("{}: the lag rule reads '{}', which nothing records", s_.file, s_.raw_rule.series));
@@ -194,18 +188,6 @@ class Evaluation {
     add("commit_delay_measured", mean_over(r_.fault, "commit_delay", {fault_.from + 30 * r_.window_scale, fault_.to}), "s");
     add("freshness_max", max_over(r_.fault, "freshness", fault_), "s");
     add("commit_age_max", max_over(r_.fault, "commit_age", fault_), "s");
-  }
-
-  Status predictions() {
-    for (const Prediction& p : s_.predict) {
-      const auto it = std::find_if(r_.measures.begin(), r_.measures.end(), [&](const Measure& m) { return m.name == p.measure; });
-      if (it == r_.measures.end()) return fail(ErrorCode::kBadConfigFile, fmt::format("{}: the prediction names '{}', which nothing measures", s_.file, p.measure));
-      SUPYO_ASSIGN(const Quantity q, p.formula.evaluate(lookup()));
-      it->predicted = q.value;
-      it->low = q.value * (1 - p.within);
-      it->high = q.value * (1 + p.within);
-    }
-    return ok();
   }
 
   Status guards() {
@@ -279,7 +261,7 @@ class Evaluation {
   }
 
   Status verdict() {
-    SUPYO_ASSIGN(const bool holds, s_.verdict->decide(lookup()));
+    SUPYO_ASSIGN(const bool holds, s_.verdict->decide(lookup_in(r_)));
     r_.formula = s_.verdict->text();
     std::string failed;
     for (const GuardResult& g : r_.guards) if (!g.ok) failed += fmt::format("{}{} {}: {}", failed.empty() ? "" : "; ", g.id, g.name, g.why);

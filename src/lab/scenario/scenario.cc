@@ -19,18 +19,7 @@ class Reader : private YamlReader {
   using YamlReader::YamlReader;
 
   Result<Scenario> read(std::string_view text, const std::string* base_text) {
-    try {
-      YAML::Node root = YAML::Load(std::string(text));
-      if (base_text != nullptr) {
-        const YAML::Node merged = merge(YAML::Load(*base_text), root);
-        root.reset(merged);
-      }
-      return scenario(root);
-    } catch (const YAML::ParserException& e) {
-      return complain(e.mark, "not YAML: " + e.msg);
-    } catch (const YAML::Exception& e) {
-      return complain(e.mark, e.what());
-    }
+    return parsed(text, base_text, [this](const YAML::Node& root) { return scenario(root); });
   }
 
  private:
@@ -202,30 +191,27 @@ Result<Quantity> Scenario::knob_value(std::string_view expression) const {
 
 Result<Scenario> parse_scenario(std::string_view text, std::string_view file, const std::string* base_text) { return Reader(file).read(text, base_text); }
 
-Result<std::string> read_scenario_text(env::Files& files, const std::string& path) {
-  auto text = files.read_all(path);
-  if (!text && text.error().code == ErrorCode::kNotFoundOnDisk)
+Result<ScenarioText> read_scenario_text(env::Files& files, const std::string& path) {
+  auto own = files.read_all(path);
+  if (!own && own.error().code == ErrorCode::kNotFoundOnDisk)
     return fail(ErrorCode::kFileNotFound, fmt::format("there is no scenario {}", path), "supyo lab list shows those there are");
-  return text;
-}
-
-Result<std::optional<std::string>> base_text(env::Files& files, const std::string& path, std::string_view text) {
+  if (!own) return fail(std::move(own.error()));
+  ScenarioText text{.own = std::move(*own)};
   std::string extends;
   try {
-    const YAML::Node root = YAML::Load(std::string(text));
+    const YAML::Node root = YAML::Load(text.own);
     if (root.IsMap() && root["extends"]) extends = root["extends"].Scalar();
   } catch (const YAML::Exception&) {
     // Reading the scenario says what is wrong, and where.
   }
-  if (extends.empty()) return std::nullopt;
-  SUPYO_ASSIGN(std::string base, files.read_all(env::join_path(env::parent_path(path), extends)));
-  return std::optional(std::move(base));
+  if (extends.empty()) return text;
+  SUPYO_ASSIGN(text.base, files.read_all(env::join_path(env::parent_path(path), extends)));
+  return text;
 }
 
 Result<Scenario> load_scenario(env::Files& files, const std::string& path) {
-  SUPYO_ASSIGN(const std::string text, read_scenario_text(files, path));
-  SUPYO_ASSIGN(const std::optional<std::string> base, base_text(files, path, text));
-  return parse_scenario(text, path, base ? &*base : nullptr);
+  SUPYO_ASSIGN(const ScenarioText text, read_scenario_text(files, path));
+  return parse_scenario(text.own, path, text.base_or_null());
 }
 
 Status set_knob(Scenario& scenario, std::string_view assignment) { return set_knob(scenario.knobs, scenario.lab, assignment); }
@@ -279,11 +265,10 @@ std::string scenario_kind(env::Files& files, const std::string& path) {
       return "";
     }
   };
-  const auto text = files.read_all(path);
+  const auto text = read_scenario_text(files, path);
   if (!text) return "";
-  if (std::string own = kind(*text); !own.empty()) return own;
-  const auto base = base_text(files, path, *text);
-  return base && *base ? kind(**base) : "";
+  if (std::string own = kind(text->own); !own.empty()) return own;
+  return text->base ? kind(*text->base) : "";
 }
 
 Result<std::vector<std::string>> list_scenarios(env::Files& files, const std::string& directory) {

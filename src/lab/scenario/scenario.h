@@ -95,12 +95,16 @@ Result<double> value_over(const std::map<std::string, Knob, std::less<>>& knobs,
 Status set_knob(Scenario& scenario, std::string_view assignment);
 /// The same over any scenario's knobs.
 Status set_knob(std::map<std::string, Knob, std::less<>>& knobs, std::string_view lab, std::string_view assignment);
-/// The text of the file that `path` extends; nothing when it extends none.
-Result<std::optional<std::string>> base_text(env::Files& files, const std::string& path, std::string_view text);
 /// `kind` of a file, or of the one that it extends ("topic", "commit", "publish"); empty for what cannot be read (loading it says why) or names none.
 std::string scenario_kind(env::Files& files, const std::string& path);
-/// The text of a scenario file. kFileNotFound with what to do.
-Result<std::string> read_scenario_text(env::Files& files, const std::string& path);
+/// The text of a scenario file, and of the one that it extends.
+struct ScenarioText {
+  std::string own;
+  std::optional<std::string> base = {};
+  const std::string* base_or_null() const { return base ? &*base : nullptr; }
+};
+/// Errors: kFileNotFound with what to do.
+Result<ScenarioText> read_scenario_text(env::Files& files, const std::string& path);
 /// Names of the scenario files in `directory`, without ".yaml".
 Result<std::vector<std::string>> list_scenarios(env::Files& files, const std::string& directory);
 

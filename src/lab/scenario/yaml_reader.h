@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,13 +14,21 @@
 
 #include "core/base/duration.h"
 #include "core/base/result.h"
+#include "lab/scenario/declaration.h"
 #include "lab/scenario/result.h"
 #include "lab/scenario/scenario.h"
 
 namespace supyo::scenario {
 
+/// A field that is an expression: the unit that it must have, and what it is when the file does not say (null: it must).
+struct DeclaredField {
+  const char* name;
+  Unit unit;
+  const char* otherwise;
+};
+
 /// What the readers of scenario files share: complaints with line and column, and the parts that every kind of scenario has. May throw YAML::Exception
-/// where a node is not what it should be: its user catches that, once.
+/// where a node is not what it should be: parsed() catches that, once.
 class YamlReader {
  public:
   explicit YamlReader(std::string_view file) : file_(file) {}
@@ -32,6 +41,23 @@ class YamlReader {
     return std::unexpected<Error>(std::move(e));
   }
   std::unexpected<Error> complain(const YAML::Node& n, std::string message, std::string hint = {}) const { return complain(n.Mark(), std::move(message), std::move(hint)); }
+
+  /// `body` reads the root of `text` laid over the one that it extends, and gives the Result that this returns.
+  template <class Body>
+  auto parsed(std::string_view text, const std::string* base_text, Body body) const -> decltype(body(YAML::Node())) {
+    try {
+      YAML::Node root = YAML::Load(std::string(text));
+      if (base_text != nullptr) {
+        const YAML::Node merged = merge(YAML::Load(*base_text), root);
+        root.reset(merged);
+      }
+      return body(root);
+    } catch (const YAML::ParserException& e) {
+      return complain(e.mark, "not YAML: " + e.msg);
+    } catch (const YAML::Exception& e) {
+      return complain(e.mark, e.what());
+    }
+  }
 
   static YAML::Node merge(const YAML::Node& base, const YAML::Node& over) {
     YAML::Node out = YAML::Clone(base);
@@ -117,8 +143,70 @@ class YamlReader {
     if (into.empty()) return ok();
     const auto v = value_over(knobs, into, unit);
     if (!v) return complain(n, fmt::format("'{}': {}", key, v.error().message), v.error().hint);
-    if (*v < 0) return complain(n, fmt::format("'{}' must not be negative", key));
+    if (!(*v >= 0)) return complain(n, fmt::format("'{}' must not be negative", key));
     return ok();
+  }
+
+  /// Fields of one section of the file, as texts over the knobs. A seed among them is read elsewhere.
+  Status fields(const YAML::Node& root, const char* section, std::span<const DeclaredField> known, const std::map<std::string, Knob, std::less<>>& knobs, std::map<std::string, std::string>& into) const {
+    const YAML::Node map = root[section];
+    if (!map || !map.IsMap()) return complain(root, fmt::format("'{}' is missing", section));
+    for (const auto& e : map) {
+      const auto name = e.first.as<std::string>();
+      if (name != "seed" && std::ranges::none_of(known, [&](const DeclaredField& f) { return name == f.name; })) return complain(e.first, fmt::format("unknown field '{}' in {}", name, section));
+    }
+    for (const DeclaredField& f : known) SUPYO_TRY(quantity(map, f.name, f.unit, knobs, into[f.name], f.otherwise));
+    return ok();
+  }
+
+  /// Knobs and what they are set to, which each of them can be.
+  Status settings_of_knobs(const YAML::Node& map, const Declaration& declared, std::map<std::string, std::string>& into) const {
+    for (const auto& e : map) {
+      auto knobs = declared.knobs;
+      const auto name = e.first.as<std::string>();
+      const Status set = set_knob(knobs, declared.lab, fmt::format("{}={}", name, e.second.Scalar()));
+      if (!set) return complain(e.first, set.error().message, set.error().hint);
+      into[name] = e.second.Scalar();
+    }
+    return ok();
+  }
+
+  Status seed(const YAML::Node& map, std::uint64_t& into) const {
+    if (!map["seed"]) return ok();
+    SUPYO_ASSIGN(const double n, number(map["seed"], 0, 9e15));
+    into = static_cast<std::uint64_t>(n);
+    return ok();
+  }
+
+  /// What a lab is, and its knobs: what the rest of the file is read with.
+  Status head(const YAML::Node& root, Declaration& into) const {
+    into.file = std::string(file_);
+    SUPYO_ASSIGN(into.lab, text(root, "lab"));
+    SUPYO_ASSIGN(into.hypothesis, text(root, "hypothesis"));
+    if (const YAML::Node n = root["title"]) into.title = n.Scalar();
+    SUPYO_TRY(expected(root, into.expect));
+    return knobs(root, into.knobs);
+  }
+
+  /// The producer of a PacedDeclaration.
+  Status workload(const YAML::Node& root, PacedDeclaration& into) const {
+    const YAML::Node w = root["workload"];
+    if (!w) return complain(root, "'workload' is missing", "workload: {rate: 1000rps, record: 100B, seed: 1}");
+    SUPYO_TRY(allow(w, "workload", {"rate", "record", "seed", "linger"}));
+    SUPYO_TRY(quantity(w, "rate", kRate, into.knobs, into.rate));
+    SUPYO_TRY(quantity(w, "record", kBytes, into.knobs, into.record_size));
+    SUPYO_TRY(seed(w, into.seed));
+    if (w["linger"]) { SUPYO_ASSIGN(into.linger_us, duration(w["linger"])); }
+    if (into.linger_us <= 0) return complain(w, "linger must be above zero");
+    return ok();
+  }
+
+  /// How the run is judged.
+  Status judgement(const YAML::Node& root, Declaration& into) const {
+    SUPYO_TRY(derived(root, into.derive));
+    SUPYO_TRY(guard_list(root, into.guards));
+    SUPYO_TRY(formulas(root, into.predict, into.verdict));
+    return tiles(root, into.tiles);
   }
 
   Status derived(const YAML::Node& root, std::vector<std::pair<std::string, Expression>>& into) const {

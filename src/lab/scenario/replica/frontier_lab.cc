@@ -9,6 +9,7 @@
 #include "core/base/duration.h"
 #include "core/env/sim/sim_env.h"
 #include "lab/scenario/intervals.h"
+#include "lab/scenario/reckoning.h"
 #include "lab/scenario/replica/replica_lab.h"
 #include "lab/scenario/yaml_reader.h"
 
@@ -17,11 +18,7 @@ namespace {
 
 constexpr DurationUs kDrainMost = 10 * kSecond;
 constexpr double kFewestTrials = 5;
-struct Field {
-  const char* name;
-  Unit unit;
-  const char* otherwise;
-};
+using Field = DeclaredField;
 constexpr std::array kWorkload{Field{"record", kBytes, "100B"}, Field{"outstanding", kNumber, "500"}, Field{"batch", kNumber, "1000"}, Field{"in_flight", kNumber, "5"}, Field{"warmup", kSeconds, "1s"}, Field{"for", kSeconds, "5s"}};
 
 class FrontierReader : private YamlReader {
@@ -29,69 +26,26 @@ class FrontierReader : private YamlReader {
   using YamlReader::YamlReader;
 
   Result<FrontierScenario> read(std::string_view text, const std::string* base_text) {
-    try {
-      YAML::Node root = YAML::Load(std::string(text));
-      if (base_text != nullptr) {
-        const YAML::Node merged = merge(YAML::Load(*base_text), root);
-        root.reset(merged);
-      }
-      return scenario(root);
-    } catch (const YAML::ParserException& e) {
-      return complain(e.mark, "not YAML: " + e.msg);
-    } catch (const YAML::Exception& e) {
-      return complain(e.mark, e.what());
-    }
+    return parsed(text, base_text, [this](const YAML::Node& root) { return scenario(root); });
   }
 
  private:
   Result<FrontierScenario> scenario(const YAML::Node& root) {
     SUPYO_TRY(allow(root, "a frontier scenario", {"lab", "kind", "title", "extends", "expect", "hypothesis", "workload", "knobs", "replicas", "acks", "linger", "trials", "real", "derive", "guards", "predict", "verdict", "tiles"}));
     FrontierScenario s;
-    s.file = std::string(file());
-    SUPYO_ASSIGN(s.lab, YamlReader::text(root, "lab"));
-    SUPYO_ASSIGN(s.hypothesis, YamlReader::text(root, "hypothesis"));
-    if (const YAML::Node n = root["title"]) s.title = n.Scalar();
-    SUPYO_TRY(expected(root, s.expect));
-    SUPYO_TRY(knobs(root, s.knobs));
-    SUPYO_TRY(workload(root, s));
+    SUPYO_TRY(head(root, s));
+    SUPYO_TRY(fields(root, "workload", kWorkload, s.knobs, s.workload));
+    SUPYO_TRY(seed(root["workload"], s.seed));
     s.trials = root["trials"] ? root["trials"].Scalar() : "5";
     SUPYO_TRY(named(root, "replicas", s.replicas));
     SUPYO_TRY(named(root, "acks", s.acks));
     if (!root["linger"] || !root["linger"].IsSequence()) return complain(root, "'linger' is missing", "linger: [0ms, 5ms, 50ms, 100ms]");
     for (const YAML::Node& n : root["linger"]) s.linger.push_back(n.Scalar());
-    for (const auto& e : root["real"]) {
-      FrontierScenario trial = s;
-      const Status set = set_knob(trial, fmt::format("{}={}", e.first.as<std::string>(), e.second.Scalar()));
-      if (!set) return complain(e.first, set.error().message, set.error().hint);
-      s.real[e.first.as<std::string>()] = e.second.Scalar();
-    }
-    for (const auto& e : root["derive"]) {
-      SUPYO_ASSIGN(Expression x, formula(e.second, e.second.Scalar()));
-      s.derive.emplace_back(e.first.as<std::string>(), std::move(x));
-    }
-    SUPYO_TRY(guard_list(root, s.guards));
+    SUPYO_TRY(settings_of_knobs(root["real"], s, s.real));
+    SUPYO_TRY(judgement(root, s));
     if (std::ranges::find(s.guards, Guard::kOfferedRate) != s.guards.end()) return complain(root["guards"], "this kind of lab offers no rate: its producer waits for its acknowledgements");
-    SUPYO_TRY(formulas(root, s.predict, s.verdict));
-    SUPYO_TRY(tiles(root, s.tiles));
     if (const auto cells = cells_of(s); !cells) return complain(root, cells.error().message, cells.error().hint);
     return s;
-  }
-
-  Status workload(const YAML::Node& root, FrontierScenario& s) const {
-    const YAML::Node map = root["workload"];
-    if (!map || !map.IsMap()) return complain(root, "'workload' is missing", "workload: {record: 100B, outstanding: 500, for: 5s, seed: 1}");
-    SUPYO_TRY(allow(map, "workload", {"record", "outstanding", "batch", "in_flight", "warmup", "for", "seed"}));
-    for (const Field& f : kWorkload) {
-      const YAML::Node n = map[f.name];
-      s.workload[f.name] = n ? n.Scalar() : f.otherwise;
-      const auto v = value_over(s.knobs, s.workload[f.name], f.unit);
-      if (!v) return complain(n ? n : map, fmt::format("'{}': {}", f.name, v.error().message), v.error().hint);
-    }
-    if (map["seed"]) {
-      SUPYO_ASSIGN(const double n, number(map["seed"], 0, 9e15));
-      s.seed = static_cast<std::uint64_t>(n);
-    }
-    return ok();
   }
 
   Status named(const YAML::Node& root, const char* key, std::vector<std::pair<std::string, std::string>>& into) const {
@@ -102,27 +56,15 @@ class FrontierReader : private YamlReader {
   }
 };
 
-std::string acks_text(Acks a) { return a == Acks::kAll ? "all" : a == Acks::kLeader ? "1" : "0"; }
-
 void describe(const FrontierScenario& s, const std::vector<FrontierCell>& cells, const RunOptions& options, bool real, LabResult& r) {
   r.kind = "frontier";
-  r.mode = real ? "real" : "embedded";
-  r.clock = real ? "real" : "virtual";
-  if (!real) r.model = kModelNote;
-  r.lab = s.lab;
-  r.title = s.title;
-  r.hypothesis = s.hypothesis;
-  r.seed = s.seed;
-  r.expected = s.expect;
-  r.repeat = options.repeat;
-  r.tiles = s.tiles;
+  describe_replicated(s, options, real, r);
   const FrontierCell& c = cells.front();
   r.phases = {{"run", 0, static_cast<double>(c.warmup_us + c.run_us) / 1e6, true}};
   r.config["producer"] = fmt::format("{} records of {} B without an outcome at most, {} records in a batch at most, {} requests in flight, idempotent with acks=all", c.producer.outstanding, c.record_bytes, c.producer.batch_records, c.producer.in_flight);
   r.config["trials"] = fmt::format("{} of {} after {}", c.trials, format_duration(c.run_us), format_duration(c.warmup_us));
   r.config["fault"] = "none";
   if (!real) r.config["declared costs"] = fmt::format("network {} one way and up to {} more, a request {}, a record {} us", format_duration(c.cluster.network_us), format_duration(c.cluster.jitter_us), format_duration(c.cluster.request_us), c.cluster.record_us);
-  for (const auto& [name, k] : s.knobs) r.config["knob " + name] = k.text;
 }
 
 class Evaluation {
@@ -130,41 +72,15 @@ class Evaluation {
   Evaluation(const FrontierScenario& s, LabResult& r) : s_(s), r_(r) {}
 
   Status run() {
-    r_.measures.clear();
-    r_.guards.clear();
-    for (const auto& [name, k] : s_.knobs) add(name, k.value.value, unit_name(k.value.unit));
+    begin_reckoning(s_, r_);
     for (const auto& [name, v] : r_.fault.counts) add(name, v, name.starts_with("thr_") ? "records/s" : name.starts_with("p50_") || name.starts_with("p99_") ? "s" : name.starts_with("rho_") || name == "trials" ? "" : "records");
-    for (const auto& [name, formula] : s_.derive) {
-      SUPYO_ASSIGN(const Quantity q, formula.evaluate(lookup()));
-      add(name, q.value, q.unit == kNumber ? "" : unit_name(q.unit));
-    }
-    for (const Prediction& p : s_.predict) {
-      SUPYO_ASSIGN(const Quantity q, p.formula.evaluate(lookup()));
-      const auto it = std::ranges::find(r_.measures, p.measure, &Measure::name);
-      if (it == r_.measures.end()) return fail(ErrorCode::kBadConfigFile, fmt::format("{} predicts '{}', which nothing measures", s_.file, p.measure));
-      it->predicted = q.value;
-      it->low = q.value - std::abs(q.value) * p.within;
-      it->high = q.value + std::abs(q.value) * p.within;
-    }
-    for (const Guard g : s_.guards) {
-      auto [holds, why] = check(g);
-      r_.guards.push_back({std::string(guard_id(g)), std::string(guard_name(g)), holds, std::move(why)});
-    }
-    return verdict();
+    return judge(s_, r_, [this](Guard g) { return check(g); });
   }
 
  private:
-  void add(std::string name, double value, std::string unit) {
-    if (r_.measure(name) == nullptr) r_.measures.push_back({std::move(name), value, std::move(unit), {}, {}, {}});
-  }
-  Expression::Lookup lookup() const {
-    return [this](std::string_view name) -> std::optional<Quantity> {
-      if (const Measure* m = r_.measure(name)) return Quantity{m->value, unit_named(m->unit), false};
-      return knob_word(name);
-    };
-  }
+  void add(std::string name, double value, std::string unit) { add_measure(r_, std::move(name), value, std::move(unit)); }
 
-  std::pair<bool, std::string> check(Guard g) const {
+  Checked check(Guard g) const {
     const auto& c = r_.fault.counts;
     switch (g) {
       case Guard::kOfferedRate: return {false, "this lab offers no rate"};
@@ -176,32 +92,12 @@ class Evaluation {
         if (c.at("trials") < kFewestTrials) return {false, fmt::format("{:g} trials are too few for an interval, {:g} are needed", c.at("trials"), kFewestTrials)};
         return {true, "as many replicas were in sync as each setting claims, in every trial"};
       }
-      case Guard::kLedgerBalances:
-        return {c.at("acked") + c.at("failed") + c.at("unknown") == c.at("sent"), fmt::format("{:.0f} sent = {:.0f} acknowledged + {:.0f} failed + {:.0f} unknown", c.at("sent"), c.at("acked"), c.at("failed"), c.at("unknown"))};
+      case Guard::kLedgerBalances: return ledger_balances(r_);
       case Guard::kControlClean: return {c.at("failed") + c.at("unknown") == 0, fmt::format("{:.0f} records failed or stayed unknown", c.at("failed") + c.at("unknown"))};
-      case Guard::kRecorded: return {!r_.versions.empty() && !r_.config.empty(), "versions, settings and seed are in the result"};
+      case Guard::kRecorded: return recorded(r_);
       case Guard::kDrained: return {r_.fault.drained, "every record had an outcome at the end of its trial"};
     }
     return {false, "?"};
-  }
-
-  Status verdict() {
-    r_.formula = s_.verdict->text();
-    SUPYO_ASSIGN(const bool holds, s_.verdict->decide(lookup()));
-    for (const GuardResult& g : r_.guards) {
-      if (g.ok) continue;
-      r_.verdict = Verdict::kInvalid;
-      r_.why = fmt::format("{} {}: {}", g.id, g.name, g.why);
-      return ok();
-    }
-    r_.verdict = holds ? Verdict::kConfirmed : Verdict::kRefuted;
-    r_.why = holds ? "the formula and every prediction hold" : "the formula does not hold";
-    for (const Measure& m : r_.measures) {
-      if (!m.predicted || (m.value >= *m.low && m.value <= *m.high)) continue;
-      r_.verdict = Verdict::kRefuted;
-      r_.why = fmt::format("{} is {:.4g}, predicted {:.4g} to {:.4g} {}", m.name, m.value, *m.low, *m.high, m.unit);
-    }
-    return ok();
   }
 
   const FrontierScenario& s_;
@@ -259,12 +155,9 @@ void count_points(const std::vector<FrontierCell>& cells, const std::map<std::st
 Result<FrontierScenario> parse_frontier_scenario(std::string_view text, std::string_view file, const std::string* base) { return FrontierReader(file).read(text, base); }
 
 Result<FrontierScenario> load_frontier_scenario(env::Files& files, const std::string& path) {
-  SUPYO_ASSIGN(const std::string text, read_scenario_text(files, path));
-  SUPYO_ASSIGN(const std::optional<std::string> base, base_text(files, path, text));
-  return parse_frontier_scenario(text, path, base ? &*base : nullptr);
+  SUPYO_ASSIGN(const ScenarioText text, read_scenario_text(files, path));
+  return parse_frontier_scenario(text.own, path, text.base_or_null());
 }
-
-Status set_knob(FrontierScenario& scenario, std::string_view assignment) { return set_knob(scenario.knobs, scenario.lab, assignment); }
 
 Result<std::vector<FrontierCell>> cells_of(const FrontierScenario& s) {
   const auto number = [&](const std::string& text, Unit unit, double low, double high, std::string_view what) -> Result<double> {
@@ -289,8 +182,8 @@ Result<std::vector<FrontierCell>> cells_of(const FrontierScenario& s) {
   for (const auto& [replicas_label, replicas_text] : s.replicas) {
     SUPYO_ASSIGN(const double replicas, number(replicas_text, kNumber, 1, 9, "replicas"));
     for (const auto& [acks_label, acks_expression] : s.acks) {
-      SUPYO_ASSIGN(const double acks, value_over(s.knobs, acks_expression, kNumber));
-      if (acks != 0 && acks != 1 && !std::isinf(acks)) return fail(ErrorCode::kBadConfigFile, fmt::format("acks {}", acks), "0, 1 or all");
+      SUPYO_ASSIGN(const double acks_value, value_over(s.knobs, acks_expression, kNumber));
+      SUPYO_ASSIGN(const Acks acks, acks_of(acks_value));
       for (const std::string& linger_text : s.linger) {
         SUPYO_ASSIGN(const double linger, number(linger_text, kSeconds, 0, 60, "linger"));
         FrontierCell cell = base;
@@ -299,7 +192,7 @@ Result<std::vector<FrontierCell>> cells_of(const FrontierScenario& s) {
         cell.name = fmt::format("rf{}_{}_l{:g}", replicas_label, acks_label, linger * 1e3);
         cell.cluster.replicas = static_cast<int>(replicas);
         cell.cluster.min_isr = replicas >= 3 ? 2 : 1;
-        cell.producer.acks = acks == 0 ? Acks::kNone : acks == 1 ? Acks::kLeader : Acks::kAll;
+        cell.producer.acks = acks;
         cell.producer.linger_us = std::llround(linger * 1e6);
         out.push_back(std::move(cell));
       }
@@ -361,7 +254,7 @@ Result<LabResult> run_frontier_trials(const FrontierScenario& scenario, const Ru
   r.fault.drained = r.fault.counts["acked"] + r.fault.counts["failed"] + r.fault.counts["unknown"] == r.fault.counts["sent"];
   for (const char* name : {"sent", "acked", "failed", "unknown"}) r.control.counts[name] = 0;
   r.versions = {{"supyo", SUPYO_VERSION}};
-  for (const FrontierCell& cell : cells) r.config["cell " + cell.name] = fmt::format("{} replicas, acks {}, linger {}", cell.cluster.replicas, acks_text(cell.producer.acks), format_duration(cell.producer.linger_us));
+  for (const FrontierCell& cell : cells) r.config["cell " + cell.name] = fmt::format("{} replicas, acks {}, linger {}", cell.cluster.replicas, acks_name(cell.producer.acks), format_duration(cell.producer.linger_us));
   SUPYO_TRY(evaluate_frontier(s, r));
   return r;
 }

@@ -15,21 +15,12 @@
 /// outcome, so its throughput is that number by the latency.
 namespace supyo::scenario {
 
-struct FrontierScenario {
-  std::string lab, title, hypothesis, file;
-  Verdict expect = Verdict::kConfirmed;
-  std::map<std::string, Knob, std::less<>> knobs;
+struct FrontierScenario : Declaration {
   std::map<std::string, std::string> workload;                     ///< expressions over the knobs, by field
-  std::uint64_t seed = 1;
   std::string trials;
   std::vector<std::pair<std::string, std::string>> replicas, acks; ///< what the report calls it, and the expression that is run
   std::vector<std::string> linger;
   std::map<std::string, std::string> real;                         ///< knobs for real brokers
-  std::vector<std::pair<std::string, Expression>> derive;
-  std::vector<Guard> guards;
-  std::vector<Prediction> predict;
-  std::optional<Expression> verdict;
-  std::vector<Tile> tiles;
 };
 
 /// One setting. `name` is "rf3_all_l100".
@@ -54,7 +45,6 @@ using FrontierRunner = std::function<Result<FrontierPoint>(const FrontierCell& c
 
 Result<FrontierScenario> parse_frontier_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr);
 Result<FrontierScenario> load_frontier_scenario(env::Files& files, const std::string& path);
-Status set_knob(FrontierScenario& scenario, std::string_view assignment);
 Result<std::vector<FrontierCell>> cells_of(const FrontierScenario& scenario);
 
 /// One trial on the model, in virtual time.

@@ -7,10 +7,13 @@
 #include <limits>
 
 #include "core/base/duration.h"
+#include "lab/scenario/reckoning.h"
 #include "lab/scenario/replica/replica_trial.h"
 
 namespace supyo::scenario {
 namespace {
+
+constexpr double kSettled = 1;   // seconds, before the offered rate is measured
 
 std::string plan_text(const ReplicaPlan& p) {
   std::string steps;
@@ -18,23 +21,12 @@ std::string plan_text(const ReplicaPlan& p) {
     steps += fmt::format("{}{} {}", steps.empty() ? "" : ", ", format_duration(s.at_us), step_name(s.kind));
     for (const auto w : s.who) steps += fmt::format(" {}", who_name(w));
   }
-  const char* acks = p.producer.acks == Acks::kAll ? "all" : p.producer.acks == Acks::kLeader ? "1" : "0";
-  return fmt::format("acks {}, min ISR {}, unclean election {}, {} {}; {}", acks, p.cluster.min_isr, p.cluster.unclean ? "on" : "off", p.trials, p.trials == 1 ? "trial" : "trials", steps.empty() ? "no fault" : steps);
+  return fmt::format("acks {}, min ISR {}, unclean election {}, {} {}; {}", acks_name(p.producer.acks), p.cluster.min_isr, p.cluster.unclean ? "on" : "off", p.trials, p.trials == 1 ? "trial" : "trials", steps.empty() ? "no fault" : steps);
 }
 
 void describe(const ReplicaScenario& s, const ReplicaPlan& p, const RunOptions& options, bool real, LabResult& r) {
   r.kind = "replica";
-  r.mode = real ? "real" : "embedded";
-  r.clock = real ? "real" : "virtual";
-  if (!real) r.model = kModelNote;
-  r.lab = s.lab;
-  r.title = s.title;
-  r.hypothesis = s.hypothesis;
-  r.seed = s.seed;
-  r.expected = s.expect;
-  r.repeat = options.repeat;
-  r.plots = s.plots;
-  r.tiles = s.tiles;
+  describe_replicated(s, options, real, r);
   double t = 0;
   for (const auto& [name, us] : {std::pair{"baseline", p.baseline_us}, {"fault", p.fault_us}, {"recovery", p.recovery_us}}) {
     const double length = static_cast<double>(us) / 1e6;
@@ -49,7 +41,6 @@ void describe(const ReplicaScenario& s, const ReplicaPlan& p, const RunOptions& 
   if (!real)
     c["declared costs"] = fmt::format("network {} one way and up to {} more, a request {}, a record {} us, a broker's start {}", format_duration(p.cluster.network_us), format_duration(p.cluster.jitter_us),
                                       format_duration(p.cluster.request_us), p.cluster.record_us, format_duration(p.cluster.boot_us));
-  for (const auto& [name, k] : s.knobs) c["knob " + name] = k.text;
   c["fault"] = plan_text(p);
 }
 
@@ -70,44 +61,18 @@ class Evaluation {
   Evaluation(const ReplicaScenario& s, LabResult& r) : s_(s), r_(r) {}
 
   Status run() {
-    r_.measures.clear();
-    r_.guards.clear();
-    for (const auto& [name, k] : s_.knobs) add(name, k.value.value, unit_name(k.value.unit));
+    begin_reckoning(s_, r_);
     SUPYO_ASSIGN(const double rate, s_.value(s_.workload.at("rate"), kRate));
     add("rate", rate, "records/s");
     arm_measures(r_.fault, "");
     arm_measures(r_.control, "control_");
     for (const Arm& a : r_.arms) arm_measures(a, a.name + "_");
     SUPYO_TRY(knobs_of_arms());
-    for (const auto& [name, formula] : s_.derive) {
-      const auto q = formula.evaluate(lookup());
-      if (!q && r_.mode == "real") continue;   // of an arm that only the model has
-      if (!q) return fail(q.error());
-      add(name, q->value, q->unit == kNumber ? "" : unit_name(q->unit));
-    }
-    SUPYO_TRY(predictions());
-    for (const Guard g : s_.guards) {
-      auto [holds, why] = check(g);
-      r_.guards.push_back({std::string(guard_id(g)), std::string(guard_name(g)), holds, std::move(why)});
-    }
-    return verdict();
+    return judge(s_, r_, [this](Guard g) { return check(g); });
   }
 
  private:
-  void add(std::string name, double value, std::string unit) {
-    if (r_.measure(name) == nullptr) r_.measures.push_back({std::move(name), value, std::move(unit), {}, {}, {}});
-  }
-  Expression::Lookup lookup() const {
-    return [this](std::string_view name) -> std::optional<Quantity> {
-      if (const Measure* m = r_.measure(name)) return Quantity{m->value, unit_named(m->unit), false};
-      return knob_word(name);
-    };
-  }
-  std::vector<const Arm*> all() const {
-    std::vector<const Arm*> out{&r_.fault, &r_.control};
-    for (const Arm& a : r_.arms) out.push_back(&a);
-    return out;
-  }
+  void add(std::string name, double value, std::string unit) { add_measure(r_, std::move(name), value, std::move(unit)); }
 
   static std::string unit_of(std::string_view count) {
     if (count.starts_with("outage")) return "s";
@@ -122,98 +87,36 @@ class Evaluation {
 
   Status knobs_of_arms() {
     for (const auto& [arm, spec] : s_.arms) {
-      for (const auto& [knob, text] : spec.knobs) {
-        ReplicaScenario changed = s_;
-        SUPYO_TRY(set_knob(changed, fmt::format("{}={}", knob, arm_knob_text(s_, text))));
-        const Quantity& q = changed.knobs.find(knob)->second.value;
-        add(fmt::format("{}_{}", arm, knob), q.value, unit_name(q.unit));
-      }
+      for (const auto& [knob, text] : spec.knobs) SUPYO_TRY(add_knob_of_arm(s_, arm, knob, arm_knob_text(s_, text), r_));
     }
     return ok();
   }
 
-  Status predictions() {
-    for (const Prediction& p : s_.predict) {
-      SUPYO_ASSIGN(const Quantity q, p.formula.evaluate(lookup()));
-      const auto it = std::ranges::find(r_.measures, p.measure, &Measure::name);
-      if (it == r_.measures.end()) return fail(ErrorCode::kBadConfigFile, fmt::format("{} predicts '{}', which nothing measures", s_.file, p.measure));
-      if (!(unit_named(it->unit) == q.unit) && q.value != 0)
-        return fail(ErrorCode::kBadConfigFile, fmt::format("{} predicts '{}' in {}, it is measured in {}", s_.file, p.measure, unit_name(q.unit), unit_name(unit_named(it->unit))));
-      it->predicted = q.value;
-      it->low = q.value - std::abs(q.value) * p.within;
-      it->high = q.value + std::abs(q.value) * p.within;
-    }
-    return ok();
-  }
-
-  std::pair<bool, std::string> check(Guard g) const {
+  Checked check(Guard g) const {
     switch (g) {
-      case Guard::kOfferedRate: return offered_rate();
+      case Guard::kOfferedRate: return offered_rate(r_.fault, "sent", kSettled, r_.fault_phase()->from_s, r_.measure("rate")->value);
       case Guard::kFaultSeen: return fault_seen();
-      case Guard::kLedgerBalances: {
-        double sent = 0;
-        for (const Arm* a : all()) {
-          const auto& c = a->counts;
-          sent += c.at("sent");
-          if (c.at("acked") + c.at("unknown") + c.at("failed") != c.at("sent"))
-            return {false, fmt::format("{}: {:.0f} acked, {:.0f} unknown, {:.0f} failed, {:.0f} sent", a->name, c.at("acked"), c.at("unknown"), c.at("failed"), c.at("sent"))};
-        }
-        return {true, fmt::format("{:.0f} sent = acknowledged + failed + unknown, in every arm", sent)};
-      }
+      case Guard::kLedgerBalances: return ledger_balances(r_);
       case Guard::kControlClean: {
         const auto& c = r_.control.counts;
         return {c.at("lost") == 0 && c.at("prompt_share") > 0.99, fmt::format("without a fault {:.0f} records were lost, and {:.2f} % acknowledged within a second", c.at("lost"), c.at("prompt_share") * 100)};
       }
-      case Guard::kRecorded: return {!r_.versions.empty() && !r_.config.empty(), "versions, settings and seed are in the result"};
+      case Guard::kRecorded: return recorded(r_);
       case Guard::kDrained: {
-        for (const Arm* a : all()) if (!a->drained) return {false, fmt::format("the arm {} did not come to rest: replicas in sync, every record with an outcome, and the consumer at the end", a->name)};
+        for (const Arm* a : arms_of(r_)) if (!a->drained) return {false, fmt::format("the arm {} did not come to rest: replicas in sync, every record with an outcome, and the consumer at the end", a->name)};
         return {true, "at the end of every trial all replicas were in sync, every record had an outcome, and the consumer had read to the end"};
       }
     }
     return {false, "?"};
   }
 
-  std::pair<bool, std::string> offered_rate() const {
-    const slo::Column* sent = r_.fault.column("sent");
-    const auto& t = r_.fault.t_s;
-    const double to = r_.fault_phase()->from_s;
-    std::size_t first = 0, last = 0;
-    for (std::size_t i = 0; i < t.size() && t[i] <= to; ++i) {
-      if (t[i] <= 1) first = i;
-      last = i;
-    }
-    if (sent == nullptr || last <= first) return {false, "there is no time before the fault"};
-    const double rate = (sent->values[last] - sent->values[first]) / (t[last] - t[first]), wanted = r_.measure("rate")->value;
-    return {std::abs(rate / wanted - 1) <= 0.02, fmt::format("{:.0f} records/s offered before the fault, {:.0f} declared", rate, wanted)};
-  }
-
   /// By what could be seen from outside: epochs, logs that stood still, processes that were gone.
-  std::pair<bool, std::string> fault_seen() const {
-    for (const Arm* a : all()) {
+  Checked fault_seen() const {
+    for (const Arm* a : arms_of(r_)) {
       const bool wanted = a->name != "control";
       if (wanted && a->counts.at("fault_seen_min") != 1) return {false, fmt::format("in the arm {} the brokers did not do what the fault orders, or it orders nothing", a->name)};
     }
     return {true, "in every trial stopped brokers stood still, killed ones were gone, and the leader epoch rose where a leader died"};
-  }
-
-  Status verdict() {
-    r_.formula = s_.verdict->text();
-    SUPYO_ASSIGN(const bool holds, s_.verdict->decide(lookup()));
-    for (const GuardResult& g : r_.guards) {
-      if (g.ok) continue;
-      r_.verdict = Verdict::kInvalid;
-      r_.why = fmt::format("{} {}: {}", g.id, g.name, g.why);
-      return ok();
-    }
-    for (const Measure& m : r_.measures) {
-      if (!m.predicted || (m.value >= *m.low && m.value <= *m.high)) continue;
-      r_.verdict = Verdict::kRefuted;
-      r_.why = fmt::format("{} is {:.4g}, predicted {:.4g} to {:.4g} {}", m.name, m.value, *m.low, *m.high, m.unit);
-      return ok();
-    }
-    r_.verdict = holds ? Verdict::kConfirmed : Verdict::kRefuted;
-    r_.why = holds ? "the formula and every prediction hold" : "the formula does not hold";
-    return ok();
   }
 
   const ReplicaScenario& s_;
@@ -221,6 +124,14 @@ class Evaluation {
 };
 
 }  // namespace
+
+void describe_replicated(const Declaration& declared, const RunOptions& options, bool real, LabResult& r) {
+  describe_declaration(declared, r);
+  r.repeat = options.repeat;
+  r.mode = real ? "real" : "embedded";
+  r.clock = real ? "real" : "virtual";
+  if (!real) r.model = kModelNote;
+}
 
 Status evaluate_replica(const ReplicaScenario& scenario, LabResult& result) { return Evaluation(scenario, result).run(); }
 

@@ -11,6 +11,9 @@ namespace supyo::scenario {
 /// What every page and result of a run on the model carries.
 inline constexpr std::string_view kModelNote = "A model of Kafka's replication in virtual time: simulated, not measured Kafka.";
 
+/// What a result says of any lab about replicas, on the model or on real brokers.
+void describe_replicated(const Declaration& declared, const RunOptions& options, bool real, LabResult& result);
+
 /// Runs one trial of an arm, wherever that is.
 using ReplicaTrialRunner = std::function<Result<Arm>(const ReplicaPlan& plan, int trial)>;
 

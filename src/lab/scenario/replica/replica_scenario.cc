@@ -15,12 +15,7 @@ constexpr std::array kKinds{Kind::kStop, Kind::kContinue, Kind::kKill, Kind::kSt
 constexpr std::array kWhos{Who::kLeader, Who::kFollowers, Who::kFirstFollower, Who::kSecondFollower};
 constexpr int kMostTrials = 10'000;
 
-/// A field of `cluster`, `workload` or `phases`: what it must be, and what it is when the file does not say.
-struct Field {
-  const char* name;
-  Unit unit;
-  const char* otherwise;
-};
+using Field = DeclaredField;
 constexpr std::array kCluster{Field{"replicas", kNumber, "3"}, Field{"min_isr", kNumber, "1"}, Field{"unclean", kNumber, "off"}, Field{"elr", kNumber, "on"}, Field{"lag_max", kSeconds, "30s"},
                               Field{"session", kSeconds, "9s"}, Field{"heartbeat", kSeconds, "2s"}};
 constexpr std::array kWorkload{Field{"rate", kRate, nullptr}, Field{"record", kBytes, "100B"}, Field{"acks", kNumber, "1"}, Field{"linger", kSeconds, "5ms"}, Field{"delivery_timeout", kSeconds, "120s"},
@@ -32,18 +27,7 @@ class ReplicaReader : private YamlReader {
   using YamlReader::YamlReader;
 
   Result<ReplicaScenario> read(std::string_view text, const std::string* base_text) {
-    try {
-      YAML::Node root = YAML::Load(std::string(text));
-      if (base_text != nullptr) {
-        const YAML::Node merged = merge(YAML::Load(*base_text), root);
-        root.reset(merged);
-      }
-      return scenario(root);
-    } catch (const YAML::ParserException& e) {
-      return complain(e.mark, "not YAML: " + e.msg);
-    } catch (const YAML::Exception& e) {
-      return complain(e.mark, e.what());
-    }
+    return parsed(text, base_text, [this](const YAML::Node& root) { return scenario(root); });
   }
 
  private:
@@ -51,52 +35,18 @@ class ReplicaReader : private YamlReader {
     SUPYO_TRY(allow(root, "a replica scenario", {"lab", "kind", "title", "extends", "expect", "hypothesis", "cluster", "workload", "knobs", "phases", "trials", "faults", "fault", "arms", "real", "derive", "guards",
                                                  "predict", "verdict", "tiles", "plots"}));
     ReplicaScenario s;
-    s.file = std::string(file());
-    SUPYO_ASSIGN(s.lab, YamlReader::text(root, "lab"));
-    SUPYO_ASSIGN(s.hypothesis, YamlReader::text(root, "hypothesis"));
-    if (const YAML::Node n = root["title"]) s.title = n.Scalar();
-    SUPYO_TRY(expected(root, s.expect));
-    SUPYO_TRY(knobs(root, s.knobs));
-    SUPYO_TRY(fields(root, "cluster", kCluster, s, s.cluster));
-    SUPYO_TRY(fields(root, "workload", kWorkload, s, s.workload));
-    SUPYO_TRY(fields(root, "phases", kPhases, s, s.phases));
-    if (const YAML::Node seed = root["workload"]["seed"]) {
-      SUPYO_ASSIGN(const double n, number(seed, 0, 9e15));
-      s.seed = static_cast<std::uint64_t>(n);
-    }
+    SUPYO_TRY(head(root, s));
+    SUPYO_TRY(fields(root, "cluster", kCluster, s.knobs, s.cluster));
+    SUPYO_TRY(fields(root, "workload", kWorkload, s.knobs, s.workload));
+    SUPYO_TRY(fields(root, "phases", kPhases, s.knobs, s.phases));
+    SUPYO_TRY(seed(root["workload"], s.seed));
     s.trials = root["trials"] ? root["trials"].Scalar() : "1";
     SUPYO_TRY(faults(root, s));
     SUPYO_TRY(arms(root, s));
-    SUPYO_TRY(real(root, s));
-    for (const auto& e : root["derive"]) {
-      SUPYO_ASSIGN(Expression x, formula(e.second, e.second.Scalar()));
-      s.derive.emplace_back(e.first.as<std::string>(), std::move(x));
-    }
-    SUPYO_TRY(guard_list(root, s.guards));
-    SUPYO_TRY(formulas(root, s.predict, s.verdict));
-    SUPYO_TRY(tiles(root, s.tiles));
+    SUPYO_TRY(settings_of_knobs(root["real"], s, s.real));
+    SUPYO_TRY(judgement(root, s));
     SUPYO_TRY(plots(root, s.plots, [&](const std::string& arm) { return arm == "fault" || s.arms.contains(arm); }));
     return checked(root, std::move(s));
-  }
-
-  template <std::size_t N>
-  Status fields(const YAML::Node& root, const char* section, const std::array<Field, N>& known, const ReplicaScenario& s, std::map<std::string, std::string>& into) const {
-    const YAML::Node map = root[section];
-    if (!map || !map.IsMap()) return complain(root, fmt::format("'{}' is missing", section));
-    for (const auto& e : map) {
-      const auto name = e.first.as<std::string>();
-      if (name == "seed" && std::string_view(section) == "workload") continue;
-      if (std::ranges::none_of(known, [&](const Field& f) { return name == f.name; })) return complain(e.first, fmt::format("unknown field '{}' in {}", name, section));
-    }
-    for (const Field& f : known) {
-      const YAML::Node n = map[f.name];
-      if (!n && f.otherwise == nullptr) return complain(map, fmt::format("'{}' is missing in {}", f.name, section));
-      into[f.name] = n ? n.Scalar() : f.otherwise;
-      const auto v = s.value(into[f.name], f.unit);
-      if (!v) return complain(n ? n : map, fmt::format("'{}': {}", f.name, v.error().message), v.error().hint);
-      if (!(*v >= 0)) return complain(n ? n : map, fmt::format("'{}' must not be negative", f.name));
-    }
-    return ok();
   }
 
   Status faults(const YAML::Node& root, ReplicaScenario& s) const {
@@ -167,17 +117,6 @@ class ReplicaReader : private YamlReader {
     return ok();
   }
 
-  Status real(const YAML::Node& root, ReplicaScenario& s) const {
-    for (const auto& e : root["real"]) {
-      ReplicaScenario trial = s;
-      const auto key = e.first.as<std::string>();
-      const Status set = set_knob(trial, fmt::format("{}={}", key, e.second.Scalar()));
-      if (!set) return complain(e.first, set.error().message, set.error().hint);
-      s.real[key] = e.second.Scalar();
-    }
-    return ok();
-  }
-
   /// Every arm can be planned, so that a run does not fail half way.
   Result<ReplicaScenario> checked(const YAML::Node& root, ReplicaScenario s) const {
     std::vector<std::string> names{"fault"};
@@ -189,6 +128,14 @@ class ReplicaReader : private YamlReader {
 };
 
 }  // namespace
+
+std::string_view acks_name(Acks a) { return a == Acks::kAll ? "all" : a == Acks::kLeader ? "1" : "0"; }
+
+Result<Acks> acks_of(double value) {
+  if (std::isinf(value)) return Acks::kAll;
+  if (value != 0 && value != 1) return fail(ErrorCode::kBadConfigFile, fmt::format("acks {}", value), "0, 1 or all");
+  return value == 0 ? Acks::kNone : Acks::kLeader;
+}
 
 std::string_view step_name(Kind k) {
   switch (k) {
@@ -216,17 +163,12 @@ bool ReplicaPlan::kills_leader() const {
   return std::ranges::any_of(steps, [](const Step& s) { return s.kind == Kind::kKill && std::ranges::find(s.who, Who::kLeader) != s.who.end(); });
 }
 
-Result<double> ReplicaScenario::value(std::string_view expression, Unit unit) const { return value_over(knobs, expression, unit); }
-
 Result<ReplicaScenario> parse_replica_scenario(std::string_view text, std::string_view file, const std::string* base) { return ReplicaReader(file).read(text, base); }
 
 Result<ReplicaScenario> load_replica_scenario(env::Files& files, const std::string& path) {
-  SUPYO_ASSIGN(const std::string text, read_scenario_text(files, path));
-  SUPYO_ASSIGN(const std::optional<std::string> base, base_text(files, path, text));
-  return parse_replica_scenario(text, path, base ? &*base : nullptr);
+  SUPYO_ASSIGN(const ScenarioText text, read_scenario_text(files, path));
+  return parse_replica_scenario(text.own, path, text.base_or_null());
 }
-
-Status set_knob(ReplicaScenario& scenario, std::string_view assignment) { return set_knob(scenario.knobs, scenario.lab, assignment); }
 
 std::string arm_knob_text(const ReplicaScenario& scenario, const std::string& text) {
   const auto it = scenario.knobs.find(text);
@@ -265,8 +207,7 @@ Result<ReplicaPlan> plan_of(const ReplicaScenario& scenario, const std::string& 
   SUPYO_ASSIGN(const double in_flight, number(s.workload, "in_flight", kNumber));
   SUPYO_ASSIGN(const double record, number(s.workload, "record", kBytes));
   if (!(p.producer.rate > 0) || !(in_flight >= 1) || !(record >= 16)) return fail(ErrorCode::kBadConfigFile, "rate and in_flight are above zero, a record has 16 bytes or more");
-  if (acks != 0 && acks != 1 && !std::isinf(acks)) return fail(ErrorCode::kBadConfigFile, fmt::format("acks {}", acks), "0, 1 or all");
-  p.producer.acks = acks == 0 ? Acks::kNone : acks == 1 ? Acks::kLeader : Acks::kAll;
+  SUPYO_ASSIGN(p.producer.acks, acks_of(acks));
   p.producer.retries = static_cast<std::int64_t>(std::min(retries, 1e9));
   p.producer.in_flight = static_cast<int>(std::min(in_flight, 1e6));
   p.record_bytes = static_cast<std::int64_t>(record);

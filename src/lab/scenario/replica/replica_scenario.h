@@ -7,14 +7,16 @@
 
 #include "core/base/result.h"
 #include "core/env/env.h"
-#include "lab/scenario/expression.h"
+#include "lab/scenario/declaration.h"
 #include "lab/scenario/replica/model_client.h"
 #include "lab/scenario/replica/replica_cluster.h"
-#include "lab/scenario/result.h"
-#include "lab/scenario/scenario.h"
 
 /// Labs about a replicated partition (`kind: replica`): what acknowledged records survive when brokers stop, die and come back.
 namespace supyo::scenario {
+
+/// "0", "1", "all", as files and Kafka's clients write it; and back from a knob's value, where all is infinity (kBadConfigFile).
+std::string_view acks_name(Acks a);
+Result<Acks> acks_of(double value);
 
 /// One thing that is done to brokers. Who they are is settled when the fault begins: the leader of that moment, and its followers.
 struct ReplicaStep {
@@ -34,26 +36,13 @@ struct ReplicaArmSpec {
   std::map<std::string, std::string> knobs;
 };
 
-struct ReplicaScenario {
-  std::string lab, title, hypothesis, file;
-  Verdict expect = Verdict::kConfirmed;
-  std::map<std::string, Knob, std::less<>> knobs;
+struct ReplicaScenario : Declaration {
   std::map<std::string, std::string> cluster, workload, phases;   ///< expressions over the knobs, by field
-  std::uint64_t seed = 1;
   std::string trials;
   std::map<std::string, std::vector<ReplicaStep>> faults;         ///< "none" is always there
   std::string fault;                                              ///< of the arm "fault"
   std::map<std::string, ReplicaArmSpec> arms;                     ///< "control" must be among them
   std::map<std::string, std::string> real;                        ///< knobs for real brokers
-  std::vector<std::pair<std::string, Expression>> derive;
-  std::vector<Guard> guards;
-  std::vector<Prediction> predict;
-  std::optional<Expression> verdict;
-  std::vector<Plot> plots;
-  std::vector<Tile> tiles;
-
-  /// An expression's value over the knobs, in the unit asked for (0 and infinity fit any). Errors: kBadConfigFile.
-  Result<double> value(std::string_view expression, Unit unit) const;
 };
 
 /// One arm with every expression worked out.
@@ -76,7 +65,6 @@ struct ReplicaPlan {
 
 Result<ReplicaScenario> parse_replica_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr);
 Result<ReplicaScenario> load_replica_scenario(env::Files& files, const std::string& path);
-Status set_knob(ReplicaScenario& scenario, std::string_view assignment);
 /// What an arm sets a knob to: a value, or another knob's.
 std::string arm_knob_text(const ReplicaScenario& scenario, const std::string& text);
 /// The plan of "fault" or of one of `arms`.

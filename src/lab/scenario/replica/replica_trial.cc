@@ -9,6 +9,7 @@
 
 #include "core/env/sim/sim_env.h"
 #include "lab/scenario/intervals.h"
+#include "lab/scenario/reckoning.h"
 #include "lab/scenario/replica/model_client.h"
 
 namespace supyo::scenario {
@@ -22,13 +23,6 @@ constexpr std::pair<std::string_view, std::string_view> kErrors[] = {{"NOT_ENOUG
 constexpr std::string_view kSums[] = {"sent", "acked", "failed", "unknown", "lost", "duplicates", "read_lost", "truncated", "unclean_elections"};
 
 const slo::Column& column(const Arm& a, std::string_view name) { return *a.column(name); }
-
-/// The value at the last sample not after `t`.
-double value_at(const Arm& a, std::string_view name, double t) {
-  double v = kNaN;
-  for (std::size_t i = 0; i < a.t_s.size() && a.t_s[i] <= t + 1e-9; ++i) v = column(a, name).values[i];
-  return v;
-}
 
 class ModelTrial {
  public:

@@ -29,14 +29,8 @@ Result<Arm> run_one(const env::Env& env, const TopicScenario& s, const std::stri
 
 void describe(const TopicScenario& s, const RunOptions& options, LabResult& r) {
   r.kind = "topic";
-  r.lab = s.lab;
-  r.title = s.title;
-  r.hypothesis = s.hypothesis;
-  r.seed = s.seed;
-  r.expected = s.expect;
+  describe_declaration(s, r);
   r.repeat = options.repeat;
-  r.plots = s.plots;
-  r.tiles = s.tiles;
   double t = 0;
   for (const TopicPhase& p : s.phases) {
     const double length = static_cast<double>(p.length_us) / 1e6;
@@ -48,7 +42,6 @@ void describe(const TopicScenario& s, const RunOptions& options, LabResult& r) {
   c["producer"] = fmt::format("{} of {}, linger {}, seed {}", s.rate, s.record_size, format_duration(s.linger_us), s.seed);
   for (const GroupSpec& g : s.groups)
     c["group " + g.name] = fmt::format("handler {}, prefetch {}, fetch {}, commit every {}, reset {}", g.rate.empty() ? "as they come" : g.rate, g.prefetch, g.fetch, g.commit, reset_name(g.reset));
-  for (const auto& [name, k] : s.knobs) c["knob " + name] = k.text;
   const TopicPhase& fault = s.phases[s.fault_phase()];
   const TopicFault& f = *fault.inject;
   c["fault"] = f.kind == TopicFault::Kind::kSlowHandler ? fmt::format("the handler of {} takes {:g} records/s, phase {}", f.group, s.value(f.rate, kRate).value_or(0), fault.name)
@@ -66,18 +59,13 @@ class Evaluation {
   Evaluation(const TopicScenario& s, LabResult& r) : s_(s), r_(r), fault_(*r.fault_phase()) {}
 
   Status run() {
-    r_.measures.clear();
-    r_.guards.clear();
-    for (const auto& [name, k] : s_.knobs) add(name, k.value.value, unit_name(k.value.unit));
+    begin_reckoning(s_, r_);
     SUPYO_TRY(settings());
     arm_measures(r_.fault, "");
     arm_measures(r_.control, "control_");
     for (const Arm& a : r_.arms) arm_measures(a, a.name + "_");
     SUPYO_TRY(knobs_of_arms());
-    SUPYO_TRY(add_derived(s_.derive, r_));
-    SUPYO_TRY(apply_predictions(s_.predict, s_.file, r_));
-    guards();
-    return decide_verdict(*s_.verdict, r_);
+    return judge(s_, r_, [this](Guard g) { return check(g); });
   }
 
  private:
@@ -106,22 +94,9 @@ class Evaluation {
 
   Status knobs_of_arms() {
     for (const auto& [arm, knobs] : s_.arms) {
-      TopicScenario changed = s_;
-      for (const auto& [knob, text] : knobs) {
-        SUPYO_TRY(set_knob(changed, fmt::format("{}={}", knob, text)));
-        const Quantity& q = changed.knobs.find(knob)->second.value;
-        add(fmt::format("{}_{}", arm, knob), q.value, unit_name(q.unit));
-      }
+      for (const auto& [knob, text] : knobs) SUPYO_TRY(add_knob_of_arm(s_, arm, knob, text, r_));
     }
     return ok();
-  }
-
-  /// The value of a column at the last sample not after `t`.
-  static double at(const Arm& a, const std::string& name, double t) {
-    const slo::Column* c = a.column(name);
-    double v = std::numeric_limits<double>::quiet_NaN();
-    for (std::size_t i = 0; c != nullptr && i < a.t_s.size() && a.t_s[i] <= t; ++i) v = c->values[i];
-    return v;
   }
 
   void arm_measures(const Arm& a, const std::string& prefix) {
@@ -131,15 +106,15 @@ class Evaluation {
     }
     if (const slo::Column* bytes = a.column("bytes"); bytes != nullptr && !bytes->values.empty()) add(prefix + "bytes_max", *std::ranges::max_element(bytes->values), "B");
     const double half = (fault_.from_s + fault_.to_s) / 2;
-    const double offered = at(a, "offered", fault_.to_s) - at(a, "offered", half);
+    const double offered = value_at(a, "offered", fault_.to_s) - value_at(a, "offered", half);
     for (const GroupSpec& g : s_.groups) {
       const auto put = [&](const char* name, double v, const char* unit) { add(fmt::format("{}{}_{}", prefix, name, g.name), v, unit); };
-      const auto column = [&](const char* name, double t) { return at(a, fmt::format("{}_{}", name, g.name), t); };
+      const auto column = [&](const char* name, double t) { return value_at(a, fmt::format("{}_{}", name, g.name), t); };
       put("loss_share", (column("lost", fault_.to_s) - column("lost", half)) / offered, "share");
       put("fault_rate", (column("applied", fault_.to_s) - column("applied", half)) / (fault_.to_s - half), "records/s");
       put("lost_in_fault", column("lost", fault_.to_s), "records");
       put("lag_committed_end", column("lag_committed", fault_.to_s), "records");
-      put("unseen", at(a, "end", fault_.to_s) - column("applied", fault_.to_s) - column("lag_committed", fault_.to_s), "records");
+      put("unseen", value_at(a, "end", fault_.to_s) - column("applied", fault_.to_s) - column("lag_committed", fault_.to_s), "records");
       const slo::Column* lag = a.column("lag_committed_" + g.name);
       const slo::Column* burrow = a.column("burrow_" + g.name);
       double most = 0, bad = 0, calm = std::numeric_limits<double>::infinity();
@@ -155,29 +130,15 @@ class Evaluation {
     }
   }
 
-  void guards() {
-    for (const Guard g : s_.guards) {
-      auto [holds, why] = check(g);
-      r_.guards.push_back({std::string(guard_id(g)), std::string(guard_name(g)), holds, std::move(why)});
-    }
-  }
-
-  std::pair<bool, std::string> check(Guard g) const {
+  Checked check(Guard g) const {
     switch (g) {
       case Guard::kOfferedRate: {
         const double from = std::max(r_.phases.front().from_s, fault_.from_s - 60), to = fault_.from_s;
-        const double rate = (at(r_.fault, "offered", to) - at(r_.fault, "offered", std::max(from, r_.fault.t_s.empty() ? 0 : r_.fault.t_s.front()))) / (to - std::max(from, 1.0));
+        const double rate = (value_at(r_.fault, "offered", to) - value_at(r_.fault, "offered", std::max(from, r_.fault.t_s.empty() ? 0 : r_.fault.t_s.front()))) / (to - std::max(from, 1.0));
         return {std::abs(rate / measured("rate") - 1) <= 0.02, fmt::format("{:.0f} records/s offered before the fault, {:.0f} declared", rate, measured("rate"))};
       }
       case Guard::kFaultSeen: return fault_seen();
-      case Guard::kLedgerBalances: {
-        for (const Arm* a : all()) {
-          const auto& c = a->counts;
-          if (c.at("acked") + c.at("unknown") + c.at("failed") != c.at("sent"))
-            return {false, fmt::format("{}: {:.0f} acked, {:.0f} unknown, {:.0f} failed, {:.0f} sent", a->name, c.at("acked"), c.at("unknown"), c.at("failed"), c.at("sent"))};
-        }
-        return {true, fmt::format("{:.0f} sent = acknowledged + failed + unknown, in every arm", r_.fault.counts.at("sent"))};
-      }
+      case Guard::kLedgerBalances: return ledger_balances(r_);
       case Guard::kControlClean: {
         for (const GroupSpec& group : s_.groups) {
           const double lost = r_.control.counts.at("lost_" + group.name);
@@ -185,9 +146,9 @@ class Evaluation {
         }
         return {true, "without the fault no group lost anything"};
       }
-      case Guard::kRecorded: return {!r_.versions.empty() && !r_.config.empty(), "versions, settings and seed are in the result"};
+      case Guard::kRecorded: return recorded(r_);
       case Guard::kDrained: {
-        for (const Arm* a : all()) if (!a->drained) return {false, fmt::format("the groups of the arm {} did not reach the end", a->name)};
+        for (const Arm* a : arms_of(r_)) if (!a->drained) return {false, fmt::format("the groups of the arm {} did not reach the end", a->name)};
         return {true, "every group reached the end of the log, or stopped with its error"};
       }
     }
@@ -195,10 +156,10 @@ class Evaluation {
   }
 
   /// The fault by what it did, not by what was ordered: what the group applied, or where the log began.
-  std::pair<bool, std::string> fault_seen() const {
+  Checked fault_seen() const {
     const TopicFault& f = *s_.phases[s_.fault_phase()].inject;
     if (f.kind == TopicFault::Kind::kDeleteRecords) {
-      const double before = at(r_.fault, "log_start", fault_.from_s - 1), after = at(r_.fault, "log_start", fault_.from_s + 1);
+      const double before = value_at(r_.fault, "log_start", fault_.from_s - 1), after = value_at(r_.fault, "log_start", fault_.from_s + 1);
       return {after > before, fmt::format("the log began at {:.0f}, and at {:.0f} once records were deleted", before, after)};
     }
     const auto wanted = f.kind == TopicFault::Kind::kStop ? Result<double>(0.0) : s_.value(f.rate, kRate);
@@ -206,12 +167,6 @@ class Evaluation {
     // A handler that is quicker than the producer is no fault: it would take less than it can.
     const bool holds = wanted && *wanted < offered && std::abs(applied - *wanted) <= std::max(1.0, 0.05 * *wanted);
     return {holds, fmt::format("{} applied {:.0f} records/s in the second half of the fault, {:.0f} ordered, {:.0f} offered", f.group, applied, wanted.value_or(0), offered)};
-  }
-
-  std::vector<const Arm*> all() const {
-    std::vector<const Arm*> out{&r_.fault, &r_.control};
-    for (const Arm& a : r_.arms) out.push_back(&a);
-    return out;
   }
 
   const TopicScenario& s_;

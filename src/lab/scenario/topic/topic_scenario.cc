@@ -12,24 +12,12 @@ class TopicReader : private YamlReader {
   using YamlReader::YamlReader;
 
   Result<TopicScenario> read(std::string_view text, const std::string* base_text, bool real) {
-    try {
-      YAML::Node root = YAML::Load(std::string(text));
-      if (base_text != nullptr) {
-        const YAML::Node merged = merge(YAML::Load(*base_text), root);
-        root.reset(merged);
-      }
-      if (real) {
-        if (!root["real"] || !root["real"].IsMap())
-          return fail(ErrorCode::kUnsupported, fmt::format("{} says nothing of a run on a real cluster", file()), "without --on real it runs on the embedded log in virtual time; or give the file a part `real`: phases that a person can wait for");
-        const YAML::Node overlaid = merge(root, root["real"]);
-        root.reset(overlaid);
-      }
-      return scenario(root);
-    } catch (const YAML::ParserException& e) {
-      return complain(e.mark, "not YAML: " + e.msg);
-    } catch (const YAML::Exception& e) {
-      return complain(e.mark, e.what());
-    }
+    return parsed(text, base_text, [this, real](const YAML::Node& root) -> Result<TopicScenario> {
+      if (!real) return scenario(root);
+      if (!root["real"] || !root["real"].IsMap())
+        return fail(ErrorCode::kUnsupported, fmt::format("{} says nothing of a run on a real cluster", file()), "without --on real it runs on the embedded log in virtual time; or give the file a part `real`: phases that a person can wait for");
+      return scenario(merge(root, root["real"]));
+    });
   }
 
  private:
@@ -39,20 +27,12 @@ class TopicReader : private YamlReader {
     if (const YAML::Node real = root["real"])
       SUPYO_TRY(allow(real, "real", {"workload", "groups", "knobs", "phases", "arms", "derive", "predict", "verdict", "tiles", "plots"}));
     TopicScenario s;
-    s.file = std::string(file());
-    SUPYO_ASSIGN(s.lab, YamlReader::text(root, "lab"));
-    SUPYO_ASSIGN(s.hypothesis, YamlReader::text(root, "hypothesis"));
-    if (const YAML::Node n = root["title"]) s.title = n.Scalar();
-    SUPYO_TRY(expected(root, s.expect));
-    SUPYO_TRY(knobs(root, s.knobs));
+    SUPYO_TRY(head(root, s));
     SUPYO_TRY(topic(root, s));
     SUPYO_TRY(groups(root, s));
     SUPYO_TRY(phases(root, s));
     SUPYO_TRY(arms(root, s));
-    SUPYO_TRY(derived(root, s.derive));
-    SUPYO_TRY(guard_list(root, s.guards));
-    SUPYO_TRY(formulas(root, s.predict, s.verdict));
-    SUPYO_TRY(tiles(root, s.tiles));
+    SUPYO_TRY(judgement(root, s));
     SUPYO_TRY(plots(root, s.plots, [&](const std::string& arm) { return arm == "fault" || s.arms.contains(arm); }));
     return s;
   }
@@ -64,15 +44,7 @@ class TopicReader : private YamlReader {
     SUPYO_TRY(quantity(t, "retention", kBytes, s.knobs, s.retention));
     SUPYO_TRY(quantity(t, "segment", kBytes, s.knobs, s.segment));
     SUPYO_TRY(quantity(t, "check", kSeconds, s.knobs, s.check));
-    const YAML::Node w = root["workload"];
-    if (!w) return complain(root, "'workload' is missing", "workload: {rate: 2000rps, record: 1KiB, seed: 1}");
-    SUPYO_TRY(allow(w, "workload", {"rate", "record", "seed", "linger"}));
-    SUPYO_TRY(quantity(w, "rate", kRate, s.knobs, s.rate));
-    SUPYO_TRY(quantity(w, "record", kBytes, s.knobs, s.record_size));
-    if (w["seed"]) { SUPYO_ASSIGN(const double seed, number(w["seed"], 0, 9e15)); s.seed = static_cast<std::uint64_t>(seed); }
-    if (w["linger"]) { SUPYO_ASSIGN(s.linger_us, duration(w["linger"])); }
-    if (s.linger_us <= 0) return complain(w, "linger must be above zero");
-    return ok();
+    return workload(root, s);
   }
 
   Status groups(const YAML::Node& root, TopicScenario& s) const {
@@ -143,13 +115,7 @@ class TopicReader : private YamlReader {
     for (const auto& arm : map) {
       const auto name = arm.first.as<std::string>();
       if (name == "fault") return complain(arm.first, "the arm 'fault' is the file's own knobs");
-      TopicScenario trial = s;
-      for (const auto& k : arm.second) {
-        const auto knob = k.first.as<std::string>();
-        const Status set = set_knob(trial, fmt::format("{}={}", knob, k.second.Scalar()));
-        if (!set) return complain(k.first, set.error().message, set.error().hint);
-        s.arms[name][knob] = k.second.Scalar();
-      }
+      SUPYO_TRY(settings_of_knobs(arm.second, s, s.arms[name]));
     }
     return ok();
   }
@@ -171,18 +137,11 @@ std::size_t TopicScenario::fault_phase() const {
   return static_cast<std::size_t>(it - phases.begin());
 }
 
-Result<double> TopicScenario::value(std::string_view expression, Unit unit) const { return value_over(knobs, expression, unit); }
-
-bool is_topic_scenario(env::Files& files, const std::string& path) { return scenario_kind(files, path) == "topic"; }
-
 Result<TopicScenario> parse_topic_scenario(std::string_view text, std::string_view file, const std::string* base, bool real) { return TopicReader(file).read(text, base, real); }
 
 Result<TopicScenario> load_topic_scenario(env::Files& files, const std::string& path, bool real) {
-  SUPYO_ASSIGN(const std::string text, read_scenario_text(files, path));
-  SUPYO_ASSIGN(const std::optional<std::string> base, base_text(files, path, text));
-  return parse_topic_scenario(text, path, base ? &*base : nullptr, real);
+  SUPYO_ASSIGN(const ScenarioText text, read_scenario_text(files, path));
+  return parse_topic_scenario(text.own, path, text.base_or_null(), real);
 }
-
-Status set_knob(TopicScenario& scenario, std::string_view assignment) { return set_knob(scenario.knobs, scenario.lab, assignment); }
 
 }  // namespace supyo::scenario

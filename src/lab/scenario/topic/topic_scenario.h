@@ -7,9 +7,7 @@
 
 #include "core/base/result.h"
 #include "core/env/env.h"
-#include "lab/scenario/expression.h"
-#include "lab/scenario/result.h"
-#include "lab/scenario/scenario.h"
+#include "lab/scenario/declaration.h"
 
 /// Labs about a topic and the consumer groups that read it (`kind: topic`): retention, resets, commit order. A producer writes at a fixed rate, groups read
 /// as fast as their handlers let them, the log deletes by its rules; what each group never got is counted.
@@ -43,37 +41,19 @@ struct TopicPhase {
   std::optional<TopicFault> inject;
 };
 
-struct TopicScenario {
-  std::string lab, title, hypothesis, file;
-  Verdict expect = Verdict::kConfirmed;
-  std::map<std::string, Knob, std::less<>> knobs;
+struct TopicScenario : PacedDeclaration {
   std::string retention, segment, check;        ///< expressions: bytes, bytes, seconds
-  std::string rate, record_size;                ///< of the producer: records a second, bytes
-  std::uint64_t seed = 1;
-  DurationUs linger_us = 10 * kMillisecond;     ///< the producer sends what is due this often
   std::vector<GroupSpec> groups;
   std::vector<TopicPhase> phases;
   /// Further runs with other knobs, beside "fault" (the file's own knobs): "control" must be among them. Measures of the others carry their name in front.
   std::map<std::string, std::map<std::string, std::string>> arms;
-  /// Measures worked out from others, in the file's order: a name and its formula.
-  std::vector<std::pair<std::string, Expression>> derive;
-  std::vector<Guard> guards;
-  std::vector<Prediction> predict;
-  std::optional<Expression> verdict;
-  std::vector<Plot> plots;
-  std::vector<Tile> tiles;
 
   std::size_t fault_phase() const;
-  /// An expression's value over the knobs, in the unit asked for (a 0 fits any). Errors: kBadConfigFile.
-  Result<double> value(std::string_view expression, Unit unit) const;
 };
 
-/// Whether the file, or the one that it extends, declares `kind: topic`. False for what cannot be read: loading it says why.
-bool is_topic_scenario(env::Files& files, const std::string& path);
 /// As parse_scenario and load_scenario, with `extends`. `real`: as it runs on a real cluster, with the file's part `real` laid over the rest as a file is over the one
 /// that it extends (kUnsupported when there is none).
 Result<TopicScenario> parse_topic_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr, bool real = false);
 Result<TopicScenario> load_topic_scenario(env::Files& files, const std::string& path, bool real = false);
-Status set_knob(TopicScenario& scenario, std::string_view assignment);
 
 }  // namespace supyo::scenario

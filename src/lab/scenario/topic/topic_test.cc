@@ -157,7 +157,7 @@ TEST(TopicScenarioFile, EveryFileOfTheRepositoryLoads) {
   for (const char* name : {"retention-cliff", "retention-cliff-refuted", "retention-cliff-invalid", "retention-sizing", "retention-sizing-refuted", "retention-sizing-invalid", "silent-skip",
                            "silent-skip-refuted", "silent-skip-invalid"}) {
     const std::string path = fmt::format("{}/scenarios/{}.yaml", SUPYO_SOURCE_DIR, name);
-    EXPECT_TRUE(is_topic_scenario(real.env().files, path));
+    EXPECT_EQ(scenario_kind(real.env().files, path), "topic");
     const auto s = load_topic_scenario(real.env().files, path);
     ASSERT_TRUE(s) << s.error().to_string();
     const auto on_cluster = load_topic_scenario(real.env().files, path, true);

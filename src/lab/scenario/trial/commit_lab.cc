@@ -31,22 +31,14 @@ class Evaluation {
   Evaluation(const CommitScenario& s, LabResult& r) : s_(s), r_(r) {}
 
   Status run() {
-    r_.measures.clear();
-    r_.guards.clear();
-    for (const auto& [name, k] : s_.knobs) add(name, k.value.value, unit_name(k.value.unit));
+    begin_reckoning(s_, r_);
     SUPYO_TRY(setting("rate", s_.rate, kRate));
     SUPYO_TRY(setting("handler", s_.handler, kRate));
     SUPYO_TRY(setting("batch", s_.batch, kRecords));
     SUPYO_TRY(setting("interval", s_.interval, kSeconds));
     arm(r_.fault, "");
     arm(r_.control, "control_");
-    SUPYO_TRY(add_derived(s_.derive, r_));
-    SUPYO_TRY(apply_predictions(s_.predict, s_.file, r_));
-    for (const Guard g : s_.guards) {
-      auto [holds, why] = check(g);
-      r_.guards.push_back({std::string(guard_id(g)), std::string(guard_name(g)), holds, std::move(why)});
-    }
-    return decide_verdict(*s_.verdict, r_);
+    return judge(s_, r_, [this](Guard g) { return check(g); });
   }
 
  private:
@@ -101,45 +93,28 @@ class Evaluation {
     add(prefix + "ends", ends, "");
   }
 
-  std::pair<bool, std::string> check(Guard g) const {
+  Checked check(Guard g) const {
     switch (g) {
-      case Guard::kOfferedRate: return offered_rate();
+      case Guard::kOfferedRate: return offered_rate(r_.fault, "offered", 0, r_.fault_phase()->from_s, measured("rate"));   // before the first kill; what the machine did not let through in time is caught up within a sample
       case Guard::kFaultSeen: {
         double killed = 0;
         for (const Trial& t : r_.trials) killed += t.arm == "fault" && t.values.at("killed") == 1 ? 1 : 0;
         const double wanted = s_.value(s_.kills, kNumber).value_or(0) * static_cast<double>(s_.groups.size());
         return {killed == wanted && killed > 0, fmt::format("the system says that {:.0f} processes were ended by the signal, {:.0f} were to be", killed, wanted)};
       }
-      case Guard::kLedgerBalances:
-        for (const Arm* a : {&r_.fault, &r_.control}) {
-          const auto& c = a->counts;
-          if (c.at("acked") + c.at("unknown") + c.at("failed") != c.at("sent"))
-            return {false, fmt::format("{}: {:.0f} acked, {:.0f} unknown, {:.0f} failed, {:.0f} sent", a->name, c.at("acked"), c.at("unknown"), c.at("failed"), c.at("sent"))};
-        }
-        return {true, fmt::format("{:.0f} sent = acknowledged + failed + unknown, in both arms", r_.fault.counts.at("sent"))};
+      case Guard::kLedgerBalances: return ledger_balances(r_);
       case Guard::kControlClean:
         for (const CommitGroup& group : s_.groups) {
           const double lost = measured("control_lost_" + group.name), repeated = measured("control_repeated_" + group.name);
           if (lost != 0 || repeated != 0) return {false, fmt::format("asked to end, {} lost {:.0f} records and repeated {:.0f}", group.name, lost, repeated)};
         }
         return {true, "consumers that were asked to end lost nothing and repeated nothing"};
-      case Guard::kRecorded: return {!r_.versions.empty() && !r_.config.empty(), "versions, settings and seed are in the result"};
+      case Guard::kRecorded: return recorded(r_);
       case Guard::kDrained:
         for (const Arm* a : {&r_.fault, &r_.control}) if (!a->drained) return {false, fmt::format("the consumers of the arm {} did not reach the end", a->name)};
         return {true, "every consumer reached the end of the topic"};
     }
     return {false, "?"};
-  }
-
-  /// Before the first kill; what the machine did not let through in time is caught up within a sample.
-  std::pair<bool, std::string> offered_rate() const {
-    const slo::Column* offered = r_.fault.column("offered");
-    const PhaseSpan* fault = r_.fault_phase();
-    std::size_t last = 0;
-    for (std::size_t i = 0; i < r_.fault.t_s.size() && r_.fault.t_s[i] <= fault->from_s; ++i) last = i;
-    const double over = last == 0 ? 0 : r_.fault.t_s[last] - r_.fault.t_s[0];
-    const double rate = over <= 0 ? 0 : (offered->values[last] - offered->values[0]) / over;
-    return {std::abs(rate / measured("rate") - 1) <= 0.02, fmt::format("{:.0f} records/s offered before the first kill, {:.0f} declared", rate, measured("rate"))};
   }
 
   const CommitScenario& s_;

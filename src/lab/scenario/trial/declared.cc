@@ -20,21 +20,12 @@ class DeclaredReader : private YamlReader {
   using YamlReader::YamlReader;
 
   template <class T, class F>
-  Result<T> read(std::string_view text, const std::string* base_text, F body) {
-    try {
-      YAML::Node root = YAML::Load(std::string(text));
-      if (base_text != nullptr) {
-        const YAML::Node merged = merge(YAML::Load(*base_text), root);
-        root.reset(merged);
-      }
+  Result<T> read(std::string_view text, const std::string* base_text, F body) const {
+    return parsed(text, base_text, [&](const YAML::Node& root) -> Result<T> {
       T lab;
       SUPYO_TRY(body(root, lab));
       return lab;
-    } catch (const YAML::ParserException& e) {
-      return complain(e.mark, "not YAML: " + e.msg);
-    } catch (const YAML::Exception& e) {
-      return complain(e.mark, e.what());
-    }
+    });
   }
 
   Status commit(const YAML::Node& root, CommitScenario& s) const {
@@ -71,25 +62,10 @@ class DeclaredReader : private YamlReader {
   }
 
  private:
-  Status shared(const YAML::Node& root, Declared& s) const {
-    s.file = std::string(file());
-    SUPYO_ASSIGN(s.lab, text(root, "lab"));
-    SUPYO_ASSIGN(s.hypothesis, text(root, "hypothesis"));
-    if (const YAML::Node n = root["title"]) s.title = n.Scalar();
-    SUPYO_TRY(expected(root, s.expect));
-    SUPYO_TRY(knobs(root, s.knobs));
-    const YAML::Node w = root["workload"];
-    if (!w) return complain(root, "'workload' is missing", "workload: {rate: 1000rps, record: 100B, seed: 1}");
-    SUPYO_TRY(allow(w, "workload", {"rate", "record", "seed", "linger"}));
-    SUPYO_TRY(quantity(w, "rate", kRate, s.knobs, s.rate));
-    SUPYO_TRY(quantity(w, "record", kBytes, s.knobs, s.record_size));
-    if (w["seed"]) { SUPYO_ASSIGN(const double seed, number(w["seed"], 0, 9e15)); s.seed = static_cast<std::uint64_t>(seed); }
-    if (w["linger"]) { SUPYO_ASSIGN(s.linger_us, duration(w["linger"])); }
-    if (s.linger_us <= 0) return complain(w, "linger must be above zero");
-    SUPYO_TRY(tiles(root, s.tiles));
-    SUPYO_TRY(derived(root, s.derive));
-    SUPYO_TRY(guard_list(root, s.guards));
-    return formulas(root, s.predict, s.verdict);
+  Status shared(const YAML::Node& root, PacedDeclaration& s) const {
+    SUPYO_TRY(head(root, s));
+    SUPYO_TRY(workload(root, s));
+    return judgement(root, s);
   }
 
   Status consumers(const YAML::Node& root, CommitScenario& s) const {
@@ -149,25 +125,14 @@ std::optional<CommitOrder> commit_order_named(std::string_view name) {
   return std::nullopt;
 }
 
-Result<DurationUs> Declared::duration(std::string_view expression) const {
-  SUPYO_ASSIGN(const double v, value(expression, kSeconds));
-  return static_cast<DurationUs>(std::llround(v * 1e6));
-}
-
-Result<std::uint64_t> Declared::count(std::string_view expression, Unit unit) const {
-  SUPYO_ASSIGN(const double v, value(expression, unit));
-  return static_cast<std::uint64_t>(std::llround(v));
-}
-
 Result<CommitScenario> parse_commit_scenario(std::string_view text, std::string_view file, const std::string* base) {
   DeclaredReader reader(file);
   return reader.read<CommitScenario>(text, base, [&](const YAML::Node& root, CommitScenario& s) { return reader.commit(root, s); });
 }
 
 Result<CommitScenario> load_commit_scenario(env::Files& files, const std::string& path) {
-  SUPYO_ASSIGN(const std::string text, read_scenario_text(files, path));
-  SUPYO_ASSIGN(const std::optional<std::string> base, base_text(files, path, text));
-  return parse_commit_scenario(text, path, base ? &*base : nullptr);
+  SUPYO_ASSIGN(const ScenarioText text, read_scenario_text(files, path));
+  return parse_commit_scenario(text.own, path, text.base_or_null());
 }
 
 Result<PublishScenario> parse_publish_scenario(std::string_view text, std::string_view file, const std::string* base) {
@@ -176,22 +141,14 @@ Result<PublishScenario> parse_publish_scenario(std::string_view text, std::strin
 }
 
 Result<PublishScenario> load_publish_scenario(env::Files& files, const std::string& path) {
-  SUPYO_ASSIGN(const std::string text, read_scenario_text(files, path));
-  SUPYO_ASSIGN(const std::optional<std::string> base, base_text(files, path, text));
-  return parse_publish_scenario(text, path, base ? &*base : nullptr);
+  SUPYO_ASSIGN(const ScenarioText text, read_scenario_text(files, path));
+  return parse_publish_scenario(text.own, path, text.base_or_null());
 }
 
-void describe_declared(const Declared& lab, LabResult& result) {
+void describe_declared(const PacedDeclaration& lab, LabResult& result) {
   result.kind = "trials";
   result.clock = "real";
-  result.lab = lab.lab;
-  result.title = lab.title;
-  result.hypothesis = lab.hypothesis;
-  result.seed = lab.seed;
-  result.expected = lab.expect;
-  result.plots = lab.plots;
-  result.tiles = lab.tiles;
-  for (const auto& [name, k] : lab.knobs) result.config["knob " + name] = k.text;
+  describe_declaration(lab, result);
   result.config["producer"] = fmt::format("{:g} records/s of {:g} B, seed {}", lab.value(lab.rate, kRate).value_or(0), lab.value(lab.record_size, kBytes).value_or(0), lab.seed);
 }
 

@@ -7,32 +7,9 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "lab/scenario/expression.h"
-#include "lab/scenario/result.h"
-#include "lab/scenario/scenario.h"
+#include "lab/scenario/declaration.h"
 
 namespace supyo::scenario {
-
-/// What the labs of real clients (`kind: commit`, `kind: publish`) declare alike. Texts are expressions over the knobs.
-struct Declared {
-  std::string lab, title, hypothesis, file;
-  Verdict expect = Verdict::kConfirmed;
-  std::map<std::string, Knob, std::less<>> knobs;
-  std::string rate, record_size;               ///< of the producer: records a second, bytes
-  std::uint64_t seed = 1;
-  DurationUs linger_us = 10 * kMillisecond;    ///< it sends what is due this often
-  std::vector<std::pair<std::string, Expression>> derive;
-  std::vector<Guard> guards;
-  std::vector<Prediction> predict;
-  std::optional<Expression> verdict;
-  std::vector<Plot> plots;
-  std::vector<Tile> tiles;
-
-  Result<double> value(std::string_view expression, Unit unit) const { return value_over(knobs, expression, unit); }
-  Result<DurationUs> duration(std::string_view expression) const;
-  /// A whole number: of records, or a plain one.
-  Result<std::uint64_t> count(std::string_view expression, Unit unit = kNumber) const;
-};
 
 /// When a consumer commits what it has read.
 enum class CommitOrder : std::uint8_t {
@@ -51,7 +28,7 @@ struct CommitGroup {
 };
 
 /// `kind: commit`: consumer processes apply records to a store, are killed at random moments, and go on where they had committed.
-struct CommitScenario : Declared {
+struct CommitScenario : PacedDeclaration {
   std::vector<CommitGroup> groups;
   std::string handler;        ///< records a second that a consumer handles at most
   std::string batch;          ///< records that it takes at a time at most
@@ -72,7 +49,7 @@ struct PublishArm {
 };
 
 /// `kind: publish`: a producer, a broker that stands still or connections that are reset, and what became of each record.
-struct PublishScenario : Declared {
+struct PublishScenario : PacedDeclaration {
   std::string before, after;  ///< seconds before the fault, and after it at least
   std::vector<PublishArm> arms;
 };
@@ -82,9 +59,8 @@ Result<CommitScenario> parse_commit_scenario(std::string_view text, std::string_
 Result<CommitScenario> load_commit_scenario(env::Files& files, const std::string& path);
 Result<PublishScenario> parse_publish_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr);
 Result<PublishScenario> load_publish_scenario(env::Files& files, const std::string& path);
-inline Status set_knob(Declared& lab, std::string_view assignment) { return set_knob(lab.knobs, lab.lab, assignment); }
 
-/// Fills in what a result says of the file: names, seed, plots, knobs.
-void describe_declared(const Declared& lab, LabResult& result);
+/// Fills in what a result of a lab with real clients says of the file.
+void describe_declared(const PacedDeclaration& lab, LabResult& result);
 
 }  // namespace supyo::scenario

@@ -19,19 +19,11 @@ class Evaluation {
   Evaluation(const PublishScenario& s, LabResult& r) : s_(s), r_(r) {}
 
   Status run() {
-    r_.measures.clear();
-    r_.guards.clear();
-    for (const auto& [name, k] : s_.knobs) add_measure(r_, name, k.value.value, unit_name(k.value.unit));
+    begin_reckoning(s_, r_);
     SUPYO_ASSIGN(const double rate, s_.value(s_.rate, kRate));
     add_measure(r_, "rate", rate, unit_name(kRate));
     for (const PublishArm& a : s_.arms) SUPYO_TRY(arm(a));
-    SUPYO_TRY(add_derived(s_.derive, r_));
-    SUPYO_TRY(apply_predictions(s_.predict, s_.file, r_));
-    for (const Guard g : s_.guards) {
-      auto [holds, why] = check(g);
-      r_.guards.push_back({std::string(guard_id(g)), std::string(guard_name(g)), holds, std::move(why)});
-    }
-    return decide_verdict(*s_.verdict, r_);
+    return judge(s_, r_, [this](Guard g) { return check(g); });
   }
 
  private:
@@ -51,29 +43,25 @@ class Evaluation {
     return ok();
   }
 
-  std::pair<bool, std::string> check(Guard g) const {
+  Checked check(Guard g) const {
     switch (g) {
-      case Guard::kOfferedRate: return each([&](const PublishArm&, const Arm& a) { return offered_rate(a); });
+      case Guard::kOfferedRate: return each([&](const PublishArm&, const Arm& a) { return offered_rate(a, "offered", 0, r_.phases.front().to_s, r_.measure("rate")->value); });
       case Guard::kFaultSeen: return each([&](const PublishArm& spec, const Arm& a) { return fault_seen(spec, a); });
-      case Guard::kLedgerBalances:
-        return each([&](const PublishArm&, const Arm& a) -> std::pair<bool, std::string> {
-          const auto& c = a.counts;
-          return {c.at("acked") + c.at("unknown") + c.at("failed") == c.at("sent"), fmt::format("{:.0f} sent, {:.0f} acked, {:.0f} unknown, {:.0f} failed", c.at("sent"), c.at("acked"), c.at("unknown"), c.at("failed"))};
-        });
+      case Guard::kLedgerBalances: return ledger_balances(r_);
       case Guard::kControlClean: {
         const auto& c = r_.control.counts;
         const double bad = c.at("failed") + c.at("unknown") + c.at("repeated") + c.at("inversions") + c.at("missing");
         return {bad == 0, fmt::format("without a fault {:.0f} of {:.0f} records failed, were unknown, repeated, out of order or missing", bad, c.at("sent"))};
       }
-      case Guard::kRecorded: return {!r_.versions.empty() && !r_.config.empty(), "versions, settings and seed are in the result"};
-      case Guard::kDrained: return each([](const PublishArm&, const Arm& a) -> std::pair<bool, std::string> { return {a.drained, a.drained ? "reported and read back to its end" : "not every record was reported, or the topic was not read to its end"}; });
+      case Guard::kRecorded: return recorded(r_);
+      case Guard::kDrained: return each([](const PublishArm&, const Arm& a) -> Checked { return {a.drained, a.drained ? "reported and read back to its end" : "not every record was reported, or the topic was not read to its end"}; });
     }
     return {false, "?"};
   }
 
   /// The first arm that does not hold, else all of them.
   template <class F>
-  std::pair<bool, std::string> each(F holds) const {
+  Checked each(F holds) const {
     std::string all;
     for (const PublishArm& spec : s_.arms) {
       auto [good, why] = holds(spec, *r_.arm(spec.name));
@@ -83,16 +71,7 @@ class Evaluation {
     return {true, std::move(all)};
   }
 
-  std::pair<bool, std::string> offered_rate(const Arm& a) const {
-    const slo::Column* offered = a.column("offered");
-    const double to = r_.phases.front().to_s;
-    std::size_t last = 0;
-    for (std::size_t i = 0; i < a.t_s.size() && a.t_s[i] <= to + 1e-9; ++i) last = i;
-    const double rate = last == 0 ? 0 : (offered->values[last] - offered->values[0]) / (a.t_s[last] - a.t_s[0]), wanted = r_.measure("rate")->value;
-    return {std::abs(rate / wanted - 1) <= 0.02, fmt::format("{:.0f} records/s offered before the fault, {:.0f} declared", rate, wanted)};
-  }
-
-  std::pair<bool, std::string> fault_seen(const PublishArm& spec, const Arm& a) const {
+  Checked fault_seen(const PublishArm& spec, const Arm& a) const {
     const auto count = [&](const char* name) { return a.counts.contains(name) ? a.counts.at(name) : 0; };
     if (!spec.stop.empty()) {
       const double wanted = s_.value(spec.stop, kSeconds).value_or(0);

@@ -58,25 +58,13 @@ class RecordEncoder {
         value_->encode(values, row, value_text_);
         value = value_text_;
       }
-      SUPYO_TRY(put(key, value, timestamp(batch, row, now) / kMillisecond));
+      SUPYO_TRY(put(key, value, config_->timestamp(batch, row, now) / kMillisecond));
     }
     return ok();
   }
 
  private:
   explicit RecordEncoder(const StreamSinkConfig& config) : config_(&config) {}
-  static Batch project(const Batch& batch, const std::vector<std::size_t>& positions) {
-    Batch out;
-    out.rows = batch.rows;
-    for (const std::size_t p : positions) out.columns.push_back(batch.columns[p]);
-    return out;
-  }
-  TimeUs timestamp(const Batch& batch, std::size_t row, TimeUs now) const {
-    if (!config_->timestamp_position) return now;
-    const Column& column = *batch.columns[*config_->timestamp_position];
-    return column.is_null(row) ? now : column.integer(row);
-  }
-
   const StreamSinkConfig* config_;
   std::unique_ptr<formats::Encoder> value_, key_;
   std::string key_text_, next_key_text_, value_text_;

@@ -276,6 +276,12 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
   return c;
 }
 
+TimeUs StreamSinkConfig::timestamp(const Batch& batch, std::size_t row, TimeUs now) const {
+  if (!timestamp_position) return now;
+  const Column& column = *batch.columns[*timestamp_position];
+  return column.is_null(row) ? now : column.integer(row);
+}
+
 Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request) {
   const catalog::TableDefinition& table = request.table;
   StreamSinkConfig c;

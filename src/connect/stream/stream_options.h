@@ -9,6 +9,7 @@
 #include "core/base/strong.h"
 #include "data/formats/format.h"
 #include "data/log/partition_reader.h"
+#include "data/types/batch.h"
 #include "data/types/changelog.h"
 #include "sql/catalog/connector.h"
 
@@ -86,9 +87,11 @@ struct StreamSinkConfig {
   std::string transactional_id_prefix;
   SinkPartitioner partitioner = SinkPartitioner::kDefault;
   bool upsert = false;             ///< 'upsert-kafka': a deleted row is a record without value
+
+  /// Of the record that `row` becomes: its METADATA 'timestamp', or `now` where there is none.
+  TimeUs timestamp(const Batch& batch, std::size_t row, TimeUs now) const;
 };
 
-/// Both for the embedded log and for brokers: which, says `where.log_directory`. What only brokers have is refused for the embedded log.
 /// A setting of a broker's client that a table may name as 'properties.NAME'. None of them loads code, runs a command, reads a file or turns a check
 /// of TLS off; there are no others.
 struct ClientProperty {
@@ -99,6 +102,7 @@ struct ClientProperty {
 };
 std::span<const ClientProperty> client_property_list();
 
+/// Both for the embedded log and for brokers: which, says `where.log_directory`. What only brokers have is refused for the embedded log.
 /// `upsert`: 'upsert-kafka', whose 'key.fields' are the primary key.
 Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& request, bool upsert = false);
 Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request);

@@ -64,7 +64,7 @@ class StreamWriter final : public dataflow::SinkWriter {
       }
       Partition& to = partitions_[p];
       value_->encode(values, row, to.filling.values());
-      to.filling.end_record(timestamp(*batch, row, now), key_ ? std::optional<std::string_view>(key_text_) : std::nullopt, true, {});
+      to.filling.end_record(config_.timestamp(*batch, row, now), key_ ? std::optional<std::string_view>(key_text_) : std::nullopt, true, {});
       if (to.filling.bytes() >= kFrameTarget) SUPYO_TRY(frame_full(to, p, epoch));
     }
     return ok();
@@ -95,19 +95,6 @@ class StreamWriter final : public dataflow::SinkWriter {
     std::vector<log::RecordBatch> preparing;   // of the epoch before it
     bool appended = false;                     // some of the epoch's records are in the log already
   };
-
-  static Batch project(const Batch& batch, const std::vector<std::size_t>& positions) {
-    Batch out;
-    out.rows = batch.rows;
-    for (const std::size_t p : positions) out.columns.push_back(batch.columns[p]);
-    return out;
-  }
-
-  TimeUs timestamp(const Batch& batch, std::size_t row, TimeUs now) const {
-    if (!config_.timestamp_position) return now;
-    const Column& column = *batch.columns[*config_.timestamp_position];
-    return column.is_null(row) ? now : column.integer(row);
-  }
 
   /// Puts what is left of epoch `e` into the log, and notes where it ends there.
   Status append_prepared(Epoch e) {

@@ -192,6 +192,13 @@ BatchPtr take(const Batch& batch, std::span<const std::uint32_t> selection) {
   return out;
 }
 
+Batch project(const Batch& batch, std::span<const std::size_t> positions) {
+  Batch out;
+  out.rows = batch.rows;
+  for (const std::size_t p : positions) out.columns.push_back(batch.columns[p]);
+  return out;
+}
+
 BatchPtr slice(const Batch& batch, std::size_t from, std::size_t count) {
   SUPYO_CHECK_LE(from + count, batch.rows);
   auto out = std::make_shared<Batch>();

@@ -111,6 +111,8 @@ using BatchPtr = std::shared_ptr<const Batch>;
 /// The rows of `batch` named by `selection` (row numbers, any order, repeats allowed), with their kinds, origins and edge watermarks.
 BatchPtr take(const Batch& batch, std::span<const std::uint32_t> selection);
 ColumnPtr take(const Column& column, std::span<const std::uint32_t> selection);
+/// The columns at `positions`, of all rows; without kinds, origins and edge watermarks.
+Batch project(const Batch& batch, std::span<const std::size_t> positions);
 /// Rows [from, from + count).
 BatchPtr slice(const Batch& batch, std::size_t from, std::size_t count);
 

@@ -51,6 +51,12 @@ void append_quoted(std::string& out, std::string_view name) {
 
 std::string Type::to_string() const { return nullable_name(*this) + (nullable ? "" : " NOT NULL"); }
 
+std::vector<Type> Schema::types() const {
+  std::vector<Type> types;
+  for (const Field& f : fields_) types.push_back(f.type);
+  return types;
+}
+
 std::optional<std::size_t> Schema::find(std::string_view name) const {
   for (std::size_t i = 0; i < fields_.size(); ++i) {
     if (fields_[i].name == name) return i;

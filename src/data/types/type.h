@@ -100,6 +100,7 @@ class Schema {
   std::size_t size() const { return fields_.size(); }
   const Field& operator[](std::size_t i) const { return fields_[i]; }
   std::optional<std::size_t> find(std::string_view name) const;
+  std::vector<Type> types() const;
   void add(std::string name, Type type) { fields_.push_back({std::move(name), type}); }
   bool operator==(const Schema&) const = default;
   std::string to_string() const;  ///< "(`a` BIGINT, `b` STRING)"

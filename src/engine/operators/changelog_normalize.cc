@@ -7,16 +7,10 @@ namespace {
 
 using Spec = ChangelogNormalizeSpec;
 
-std::vector<Type> row_types(const Schema& s) {
-  std::vector<Type> types;
-  for (const Field& f : s.fields()) types.push_back(f.type);
-  return types;
-}
-
 class ChangelogNormalize final : public dataflow::Operator {
  public:
   explicit ChangelogNormalize(std::shared_ptr<const Spec> spec)
-      : spec_(std::move(spec)), codec_(row_types(spec_->input)), keys_(spec_->input, spec_->keys), out_(spec_->input), columns_(builder_columns(out_, 0, spec_->input.size())) {}
+      : spec_(std::move(spec)), codec_(spec_->input.types()), keys_(spec_->input, spec_->keys), out_(spec_->input), columns_(builder_columns(out_, 0, spec_->input.size())) {}
 
   std::string_view name() const override { return "ChangelogNormalize"; }
   state::StateSpec state() const override { return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "rows"}}}; }

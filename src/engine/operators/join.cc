@@ -12,12 +12,6 @@ using Spec = JoinSpec;
 using state::kNoSlot;
 using state::Slot;
 
-std::vector<Type> row_types(const Schema& s) {
-  std::vector<Type> types;
-  for (const Field& f : s.fields()) types.push_back(f.type);
-  return types;
-}
-
 /// One side's rows. In state: (length of the join key, join key, row) -> how often the row is there, how many rows of the other side it is joined with (outer
 /// joins count that), its origin. In memory beside it: which rows have a join key, as a list in order of arrival (after a restart: in order of the state).
 class Side {
@@ -28,7 +22,7 @@ class Side {
   };
 
   Side(const Schema& schema, const std::vector<std::size_t>& keys, bool keep, bool origins)
-      : keys_of_batch(schema, keys), keep(keep), codec_(row_types(schema)), key_columns_(keys), origins_(origins), index_({.name = "index", .fixed_width = sizeof(Ends)}) {}
+      : keys_of_batch(schema, keys), keep(keep), codec_(schema.types()), key_columns_(keys), origins_(origins), index_({.name = "index", .fixed_width = sizeof(Ends)}) {}
 
   GroupKeys keys_of_batch;
   const bool keep;   ///< rows without a partner are part of the result

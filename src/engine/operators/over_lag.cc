@@ -11,19 +11,13 @@ namespace {
 
 using Spec = OverLagSpec;
 
-std::vector<Type> row_types(const Schema& s) {
-  std::vector<Type> types;
-  for (const Field& f : s.fields()) types.push_back(f.type);
-  return types;
-}
-
 /// A waiting row is [origin] then its RowCodec bytes. A partition's history is its last rows, newest first, each with its length before it:
 /// [origin], then of each LAG call the value's RowCodec bytes, each with its length.
 class OverLag final : public dataflow::Operator {
  public:
   explicit OverLag(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)),
-        codec_(row_types(spec_->input)),
+        codec_(spec_->input.types()),
         keys_(spec_->input, spec_->keys),
         late_(spec_->label),
         waiting_(spec_->input, Batch::kMaxRows) {

@@ -56,9 +56,7 @@ class Sort final : public dataflow::Operator {
 
   /// Rows that were inserted and not taken back, in order of arrival.
   std::vector<Position> surviving_rows() const {
-    std::vector<Type> types;
-    for (const Field& f : spec_->input.fields()) types.push_back(f.type);
-    const RowCodec codec(types);
+    const RowCodec codec(spec_->input.types());
     std::vector<Position> rows;
     std::vector<std::uint8_t> gone;
     std::unordered_map<std::string, std::vector<std::size_t>> live;  // only filled when something is taken back

@@ -5,76 +5,13 @@
 
 #include "core/base/check.h"
 #include "sql/plan/bind_expr.h"
+#include "sql/plan/strip_window.h"
 
 namespace supyo::plan {
 namespace {
 
 using expr::Expr;
 using expr::ExprPtr;
-
-/// Places in a stripped node that stand for columns of the window that was taken out.
-constexpr std::size_t kStartMark = SIZE_MAX - 1;
-constexpr std::size_t kEndMark = SIZE_MAX - 2;
-constexpr std::size_t kTimeMark = SIZE_MAX - 3;
-constexpr std::size_t kMixedMark = SIZE_MAX - 4;   ///< computed from window columns
-bool is_mark(std::size_t c) { return c >= kMixedMark; }
-
-/// A subtree without the window function at its bottom: what a window aggregation reads, since it assigns windows itself.
-struct Stripped {
-  LogicalPtr node;
-  std::vector<std::size_t> map;   ///< old column -> new column or a mark
-  std::size_t time_column = 0;    ///< of `node`
-  WindowSpec window;
-};
-
-bool reads_mark(const Expr& e, const std::vector<std::size_t>& map) {
-  return std::ranges::any_of(expr::columns_read(e), [&](std::size_t c) { return is_mark(map[c]); });
-}
-
-Result<Stripped> strip_window(const LogicalPtr& node, int id, const SourcePosition& position) {
-  if (const auto* w = node->as<LogicalWindow>(); w != nullptr && w->id == id) {
-    Stripped out{.node = node->input(), .map = {}, .time_column = w->time_column, .window = w->window};
-    for (std::size_t i = 0; i < node->input()->columns.size(); ++i) out.map.push_back(i);
-    out.map.insert(out.map.end(), {kStartMark, kEndMark, kTimeMark});
-    return out;
-  }
-  if (const auto* f = node->as<LogicalFilter>()) {
-    SUPYO_ASSIGN(Stripped in, strip_window(node->input(), id, position));
-    if (reads_mark(*f->predicate, in.map))
-      return fail_at(f->position, ErrorCode::kUnsupported, "a filter on window_start, window_end or window_time below a window aggregation is not supported",
-                     "put it in HAVING: the result is the same");
-    in.node = make_filter(in.node, {expr::remap_columns(f->predicate, in.map), f->position});
-    return in;
-  }
-  if (const auto* p = node->as<LogicalProject>()) {
-    SUPYO_ASSIGN(Stripped in, strip_window(node->input(), id, position));
-    Stripped out{.node = nullptr, .map = {}, .time_column = SIZE_MAX, .window = in.window};
-    std::vector<ExprPtr> exprs;
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < p->exprs.size(); ++i) {
-      const Expr& e = *p->exprs[i];
-      if (e.kind == Expr::Kind::kColumn && is_mark(in.map[e.column])) {
-        out.map.push_back(in.map[e.column]);
-      } else if (reads_mark(e, in.map)) {
-        out.map.push_back(kMixedMark);
-      } else {
-        out.map.push_back(exprs.size());
-        exprs.push_back(expr::remap_columns(p->exprs[i], in.map));
-        names.push_back(node->columns[i].name);
-        if (exprs.back()->kind == Expr::Kind::kColumn && exprs.back()->column == in.time_column) out.time_column = exprs.size() - 1;
-      }
-    }
-    if (out.time_column == SIZE_MAX) {
-      out.time_column = exprs.size();
-      exprs.push_back(column_of(*in.node, in.time_column));
-      names.push_back(in.node->columns[in.time_column].name);
-    }
-    out.node = make_project(in.node, std::move(exprs), std::move(names));
-    return out;
-  }
-  return fail_at(position, ErrorCode::kUnsupported, "grouping by the window of a query that is not a plain SELECT is not supported",
-                 "apply TUMBLE or HOP to the whole input, e.g. TABLE(TUMBLE((SELECT .. UNION ALL SELECT ..), DESCRIPTOR(ts), ..))");
-}
 
 class Builder {
  public:
@@ -339,18 +276,40 @@ class Builder {
     for (std::size_t i = 0; i < a.calls.size(); ++i) output.add(node->columns[a.keys.size() + i].name, node->columns[a.keys.size() + i].type);
     for (std::size_t i = 0; i < a.keys.size(); ++i) {
       if (!is_mark(out.map[i])) continue;
-      op.window_columns.push_back(out.map[i] == kStartMark ? WindowColumn::kStart : out.map[i] == kEndMark ? WindowColumn::kEnd : WindowColumn::kTime);
+      op.window_columns.push_back(column_of_mark(out.map[i]));
       out.map[i] = output.size();
       output.add(node->columns[i].name, node->columns[i].type);
     }
     for (std::size_t i = 0; i < a.calls.size(); ++i) out.map.push_back(op.keys.size() + i);
+    std::vector<std::size_t> window_places;
+    if (!stripped.window_filters.empty()) window_places = all_window_columns(op, stripped, output);
     const std::vector<std::size_t> keys = op.keys;
     PhysicalNode made = unary(std::move(op), input, std::move(output));
     partition(made, keys);
     made.late_tables = stripped.node->late_tables;
     plan_.holds_until_watermark = true;
     out.node = add(std::move(made));
+    for (const ExprPtr& e : stripped.window_filters) {
+      const Schema& columns = plan_.nodes[out.node].output;
+      Calc calc{.filter = expr::remap_columns(e, window_places), .projections = {}};
+      for (std::size_t i = 0; i < columns.size(); ++i) calc.projections.push_back(expr::column(i, columns[i].type));
+      out.node = add(unary(std::move(calc), out.node, Schema(columns)));
+    }
     return out;
+  }
+
+  /// Adds the window columns that are missing to the output; where each of them is, by WindowColumn.
+  static std::vector<std::size_t> all_window_columns(WindowAggregate& op, const Stripped& stripped, Schema& output) {
+    std::vector<std::size_t> places;
+    const std::size_t first = output.size() - op.window_columns.size();
+    for (std::size_t w = 0; w < stripped.window_types.size(); ++w) {
+      const auto it = std::ranges::find(op.window_columns, static_cast<WindowColumn>(w));
+      places.push_back(first + static_cast<std::size_t>(it - op.window_columns.begin()));
+      if (it != op.window_columns.end()) continue;
+      op.window_columns.push_back(static_cast<WindowColumn>(w));
+      output.add(fmt::format("$w{}", w), stripped.window_types[w]);
+    }
+    return places;
   }
 
   Result<Built> make(const LogicalPtr& node, const LogicalOver& o) {

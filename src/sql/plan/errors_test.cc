@@ -133,7 +133,7 @@ TEST(Errors, Windows) {
        "TIMECOLL"},
       {"SELECT COUNT(*) FROM TABLE(SESSION(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY window_start, window_end", Code::kUnsupported, 1, 28, "SESSION"},
       {"SELECT COUNT(*) FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' HOUR)", Code::kUnsupported, 1, 36, "group window function TUMBLE"},
-      {"SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR)) WHERE window_start > TIMESTAMP '2020-01-01 00:00:00' GROUP BY window_start, window_end",
+      {"SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR)) WHERE window_start > TIMESTAMP '2020-01-01 00:00:00' OR price > 1 GROUP BY window_start, window_end",
        Code::kUnsupported, 1, 89, "HAVING"},
       {"SELECT MAX(window_end) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY window_start, window_end", Code::kUnsupported, 1, 8, "MAX over window_start"},
       // After a window the old time column is a plain value, as in Flink.

@@ -1,0 +1,90 @@
+#include "sql/plan/strip_window.h"
+
+#include <algorithm>
+
+#include "sql/plan/bind_expr.h"
+
+namespace supyo::plan {
+namespace {
+
+using expr::Expr;
+using expr::ExprPtr;
+
+bool reads_mark(const Expr& e, const std::vector<std::size_t>& map) {
+  return std::ranges::any_of(expr::columns_read(e), [&](std::size_t c) { return is_mark(map[c]); });
+}
+
+// The filter's conjuncts over rows, and those over windows, which go to `in.window_filters`. Errors: kUnsupported for one that asks of both at once.
+Result<std::vector<ExprPtr>> part_filter(const LogicalFilter& filter, Stripped& in) {
+  std::vector<ExprPtr> conjuncts, rows;
+  split_conjuncts(filter.predicate, conjuncts);
+  for (const ExprPtr& e : conjuncts) {
+    if (!reads_mark(*e, in.map)) {
+      rows.push_back(expr::remap_columns(e, in.map));
+      continue;
+    }
+    std::vector<std::size_t> to_window(in.map.size(), 0);
+    for (const std::size_t c : expr::columns_read(*e)) {
+      if (!is_mark(in.map[c]) || in.map[c] == kMixedMark || !is_deterministic(*e))
+        return fail_at(filter.position, ErrorCode::kUnsupported,
+                       "below a window aggregation, a condition on window_start, window_end or window_time cannot read other columns or be random",
+                       "write it as a condition of its own, with AND, or put it in HAVING");
+      to_window[c] = static_cast<std::size_t>(column_of_mark(in.map[c]));
+    }
+    in.window_filters.push_back(expr::remap_columns(e, to_window));
+  }
+  return rows;
+}
+
+}  // namespace
+
+Result<Stripped> strip_window(const LogicalPtr& node, int id, const SourcePosition& position) {
+  if (const auto* w = node->as<LogicalWindow>(); w != nullptr && w->id == id) {
+    const std::size_t width = node->input()->columns.size();
+    Stripped out{.node = node->input(), .map = {}, .time_column = w->time_column, .window = w->window, .window_filters = {}, .window_types = {}};
+    for (std::size_t i = 0; i < width; ++i) out.map.push_back(i);
+    for (std::size_t i = width; i < node->columns.size(); ++i) out.window_types.push_back(node->columns[i].type);
+    out.map.insert(out.map.end(), {kStartMark, kEndMark, kTimeMark});
+    return out;
+  }
+  if (const auto* f = node->as<LogicalFilter>()) {
+    SUPYO_ASSIGN(Stripped in, strip_window(node->input(), id, position));
+    if (!reads_mark(*f->predicate, in.map)) {
+      in.node = make_filter(in.node, {expr::remap_columns(f->predicate, in.map), f->position});
+      return in;
+    }
+    SUPYO_ASSIGN(const std::vector<ExprPtr> rows, part_filter(*f, in));
+    for (const ExprPtr& e : rows) in.node = make_filter(in.node, {e, f->position});
+    return in;
+  }
+  if (const auto* p = node->as<LogicalProject>()) {
+    SUPYO_ASSIGN(Stripped in, strip_window(node->input(), id, position));
+    Stripped out{.node = nullptr, .map = {}, .time_column = SIZE_MAX, .window = in.window, .window_filters = in.window_filters, .window_types = in.window_types};
+    std::vector<ExprPtr> exprs;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < p->exprs.size(); ++i) {
+      const Expr& e = *p->exprs[i];
+      if (e.kind == Expr::Kind::kColumn && is_mark(in.map[e.column])) {
+        out.map.push_back(in.map[e.column]);
+      } else if (reads_mark(e, in.map)) {
+        out.map.push_back(kMixedMark);
+      } else {
+        out.map.push_back(exprs.size());
+        exprs.push_back(expr::remap_columns(p->exprs[i], in.map));
+        names.push_back(node->columns[i].name);
+        if (exprs.back()->kind == Expr::Kind::kColumn && exprs.back()->column == in.time_column) out.time_column = exprs.size() - 1;
+      }
+    }
+    if (out.time_column == SIZE_MAX) {
+      out.time_column = exprs.size();
+      exprs.push_back(column_of(*in.node, in.time_column));
+      names.push_back(in.node->columns[in.time_column].name);
+    }
+    out.node = make_project(in.node, std::move(exprs), std::move(names));
+    return out;
+  }
+  return fail_at(position, ErrorCode::kUnsupported, "grouping by the window of a query that is not a plain SELECT is not supported",
+                 "apply TUMBLE or HOP to the whole input, e.g. TABLE(TUMBLE((SELECT .. UNION ALL SELECT ..), DESCRIPTOR(ts), ..))");
+}
+
+}  // namespace supyo::plan

@@ -333,7 +333,7 @@ Result<ExprPtr> ExprBinder::bind_node(const syntax::Expr& e) {
   }
   if (e.as<syntax::Star>()) return fail_at(span, ErrorCode::kInvalidQuery, "* cannot stand here", "name the columns");
   if (e.as<syntax::InQuery>() || e.as<syntax::Exists>() || e.as<syntax::ScalarQuery>() || e.as<syntax::QuantifiedComparison>())
-    return unsupported(span, "a subquery inside an expression", "joins are not there yet: compute it in a statement of its own");
+    return unsupported(span, "a subquery inside an expression", "write it as a join: FROM t JOIN (SELECT DISTINCT k FROM u) AS u ON t.k = u.k");
   if (e.as<syntax::RowValue>() || e.as<syntax::FieldAccess>()) return unsupported(span, "a ROW value", "use its parts as columns of their own");
   if (e.as<syntax::ArrayValue>() || e.as<syntax::MapValue>() || e.as<syntax::Subscript>())
     return unsupported(span, "an ARRAY or MAP value", "use its parts as columns of their own, or a text with SPLIT_INDEX");

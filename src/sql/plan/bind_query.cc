@@ -199,7 +199,7 @@ Result<LogicalPtr> QueryBinder::values(const syntax::Values& v, const Span& span
 Result<LogicalPtr> QueryBinder::set_operation(const syntax::SetOperation& op, const Span& span) {
   using Kind = syntax::SetOperation::Kind;
   if (op.kind != Kind::kUnion)
-    return unsupported(span, op.kind == Kind::kIntersect ? "INTERSECT" : "EXCEPT", "joins are not there yet; UNION [ALL] works");
+    return unsupported(span, op.kind == Kind::kIntersect ? "INTERSECT" : "EXCEPT", "join on all columns (LEFT JOIN .. WHERE the right side IS NULL for EXCEPT), with SELECT DISTINCT");
   SUPYO_ASSIGN(LogicalPtr left, body(*op.left));
   SUPYO_ASSIGN(LogicalPtr right, body(*op.right));
   if (left->columns.size() != right->columns.size())

@@ -33,7 +33,8 @@ Status ResultFile::read_positions() {
   const auto text = files_.read_all(path_ + ".position");
   const auto bad = [&](const std::string& what) { return fail(ErrorCode::kBadOptionValue, fmt::format("{}: {}", path_, what), "--commit txn keeps the position beside the results: give it a file of its own"); };
   if (!text && text.error().code != ErrorCode::kNotFoundOnDisk) return fail(text.error());
-  if (!text) return size_ == 0 ? ok() : Status(bad("it has records, and no position is kept beside it"));
+  if (!text && size_ > 0) return bad("it has records, and no position is kept beside it");
+  if (!text) return write_positions();   // before the first record: a kill ahead of the first commit leaves a file that can be told from somebody else's
   std::string_view rest = *text;
   const auto number = [&](auto& value, char end) {
     const auto [at, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
@@ -93,6 +94,10 @@ Status ResultFile::sync() {
 Status ResultFile::commit() {
   if (!dirty_) return ok();
   SUPYO_TRY(sync());
+  return write_positions();
+}
+
+Status ResultFile::write_positions() {
   std::string text = fmt::format("{}\n{}\n", source_, size_);
   for (const auto& [partition, offset] : positions_) text += fmt::format("{} {}\n", partition, offset);
   return files_.write_atomically(path_ + ".position", text);

@@ -51,6 +51,7 @@ class ResultFile {
  private:
   ResultFile(env::Files& files, std::string path, std::string source) : files_(files), path_(std::move(path)), source_(std::move(source)) {}
   Status read_positions();
+  Status write_positions();
   Status cut_torn_line();
 
   env::Files& files_;

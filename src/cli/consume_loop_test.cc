@@ -303,6 +303,17 @@ TEST_F(ConsumeLoopTest, ABrokerThatIsGoneKeepsNobodyFromEnding) {
   EXPECT_LT(member.polls, 100);
 }
 
+TEST_F(ConsumeLoopTest, AKillBeforeTheFirstCommitLeavesAFileThatGoesOn) {
+  {
+    auto file = *ResultFile::open(sim_.files(), "out", true, "g of t");
+    ASSERT_TRUE(file->append("one"));
+  }
+  const auto file = ResultFile::open(sim_.files(), "out", true, "g of t");
+  ASSERT_TRUE(file) << file.error().to_string();
+  EXPECT_EQ(results(), "");
+  EXPECT_TRUE((*file)->positions().empty());
+}
+
 TEST_F(ConsumeLoopTest, ATornLineIsCutAndAPositionThatDoesNotFitIsRefused) {
   ASSERT_TRUE(sim_.files().write_atomically("out", "whole\ntor"));
   ASSERT_TRUE(ResultFile::open(sim_.files(), "out", false, "g of t"));

@@ -101,12 +101,13 @@ def kills(broker, directory, rng):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         size = os.path.getsize(out) if os.path.exists(out) else 0
         end = time.monotonic() + 60
-        while (os.path.getsize(out) if os.path.exists(out) else 0) <= size and time.monotonic() < end:
+        while (os.path.getsize(out) if os.path.exists(out) else 0) <= size and process.poll() is None and time.monotonic() < end:
             time.sleep(0.01)
+        assert process.poll() is None, f"it ended by itself with {process.returncode}"
         time.sleep(rng.uniform(0, 0.2))
         process.send_signal(signal.SIGKILL)
         process.wait()
-    run(*command[1:], "--for", "4s")
+    run(*command[1:], "--max", "120", "--for", "60s")
     ids = [json.loads(line)["event_id"] for line in open(out)]
     assert len(ids) > 100 and ids == list(range(ids[0], ids[0] + len(ids))), (len(ids), len(set(ids)))
     print(f"txn: killed 6 times, {len(ids):,} results, each once and in order")

@@ -114,6 +114,16 @@ Result<std::vector<ServiceStatus>> Stack::status(const std::string& name) const 
   return supervisor(name).status();
 }
 
+Result<env::ProcessIdentity> Stack::process(const std::string& name, const std::string& service) const {
+  SUPYO_TRY(check_name(name));
+  return supervisor(name).process(service);
+}
+
+Status Stack::start_again(const std::string& name, const std::string& service, const UpHooks& hooks) {
+  SUPYO_TRY(check_name(name));
+  return supervisor(name).start_again(service, hooks);
+}
+
 Status Stack::down(const std::string& name, bool remove_data, const UpHooks& hooks) {
   SUPYO_TRY(check_name(name));
   SUPYO_TRY(supervisor(name).down(remove_data, hooks));

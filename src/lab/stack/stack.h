@@ -50,6 +50,10 @@ class Stack {
   Status up(const std::string& name, const UpHooks& hooks);
   /// In order of start; empty when nothing of it was started.
   Result<std::vector<ServiceStatus>> status(const std::string& name) const;
+  /// As Supervisor::process.
+  Result<env::ProcessIdentity> process(const std::string& name, const std::string& service) const;
+  /// One service of a stack that has ended (a lab killed it), as it was started. Errors: those of Supervisor::start_again.
+  Status start_again(const std::string& name, const std::string& service, const UpHooks& hooks);
   /// Errors: those of Supervisor::down.
   Status down(const std::string& name, bool remove_data, const UpHooks& hooks);
 

@@ -129,6 +129,23 @@ TEST_F(SupervisorTest, AStoppedProcessIsTakenDownToo) {
   EXPECT_THAT(status(), IsEmpty());
 }
 
+TEST_F(SupervisorTest, WhatWasKilledIsStartedAgainAsItWas) {
+  const Service first = server("first"), second = server("second");
+  ASSERT_TRUE(supervisor().up({first, second}, hooks_));
+  const auto before = supervisor().process("second");
+  ASSERT_TRUE(before);
+  ASSERT_TRUE(supervisor().start_again("second", hooks_)) << "it runs: nothing to do";
+  EXPECT_EQ(supervisor().process("second")->to_string(), before->to_string());
+  ASSERT_TRUE(env().processes->signal(*before, env::ProcessSignal::kKill));
+  while (env().processes->look(*before)) env().threads->idle(5 * kMillisecond);
+  ASSERT_TRUE(supervisor().start_again("second", hooks_));
+  EXPECT_NE(supervisor().process("second")->to_string(), before->to_string());
+  const auto all = supervisor().status();
+  ASSERT_TRUE(all);
+  EXPECT_TRUE(std::ranges::all_of(*all, &ServiceStatus::ready));
+  EXPECT_EQ(supervisor().start_again("third", hooks_).error().code, ErrorCode::kFileNotFound);
+}
+
 TEST_F(SupervisorTest, ATakenPortIsNamedAndWhatWasStartedGoesAgain) {
   const Service first = server("first"), second = server("second", 1);
   const auto holder = env().net->listen({.port = second.ports[0].number});

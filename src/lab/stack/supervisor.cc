@@ -67,6 +67,24 @@ Status Supervisor::up(const std::vector<Service>& services, const UpHooks& hooks
   return ok();
 }
 
+Status Supervisor::start_again(const std::string& name, const UpHooks& hooks) {
+  SUPYO_ASSIGN(const auto before, read_status(name));
+  if (!before || before->command.empty()) return fail(ErrorCode::kFileNotFound, fmt::format("{} of {} was not started here", name, stack_), fmt::format("supyo stack up {}", stack_));
+  const Service service{.name = name, .tier = before->tier, .command = before->command, .ports = before->ports, .ready = before->probe};
+  std::vector<Started> started;
+  if (!before->running) {
+    SUPYO_ASSIGN(const auto held, lock());
+    SUPYO_TRY(start(service, hooks, started));
+  }
+  return wait_until_ready(service, started.empty() ? nullptr : started.front().process.get(), hooks);
+}
+
+Result<env::ProcessIdentity> Supervisor::process(const std::string& name) const {
+  SUPYO_ASSIGN(const auto status, read_status(name));
+  if (!status) return fail(ErrorCode::kFileNotFound, fmt::format("{} of {} was not started here", name, stack_), fmt::format("supyo stack up {}", stack_));
+  return status->process;
+}
+
 /// All of a tier are started before any is waited for: members of a cluster need each other.
 Status Supervisor::start_tier(const std::vector<const Service*>& services, const UpHooks& hooks, std::vector<Started>& started) {
   for (const Service* service : services) {
@@ -148,6 +166,7 @@ Status Supervisor::write_status(const Service& service, const env::ProcessIdenti
   for (const Port& port : service.ports) ports.push_back({{"name", port.name}, {"port", port.number}});
   const json document = {{"process", process.to_string()},
                          {"tier", service.tier},
+                         {"command", service.command},
                          {"ports", ports},
                          {"probe", {{"kind", static_cast<int>(service.ready.kind)}, {"host", service.ready.address.host}, {"port", service.ready.address.port}, {"path", service.ready.path}, {"brokers", service.ready.brokers}}}};
   return env_.files.write_atomically(path_of(service.name, kProcessFile), document.dump() + "\n");
@@ -163,6 +182,7 @@ Result<std::optional<ServiceStatus>> Supervisor::read_status(const std::string& 
   try {
     SUPYO_ASSIGN(status.process, env::ProcessIdentity::parse(document.at("process").get<std::string>()));
     status.tier = document.at("tier").get<int>();
+    status.command = document.value("command", std::vector<std::string>());
     for (const json& port : document.at("ports")) status.ports.push_back({port.at("name").get<std::string>(), port.at("port").get<std::uint16_t>()});
     const json& p = document.at("probe");
     status.probe = {.kind = static_cast<Probe::Kind>(p.at("kind").get<int>()),

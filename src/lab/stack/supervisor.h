@@ -22,6 +22,7 @@ struct ServiceStatus {
   env::ProcessUsage usage = {};
   std::vector<Port> ports = {};
   Probe probe = {};
+  std::vector<std::string> command = {};
   std::string log;                         ///< path
 };
 
@@ -40,6 +41,12 @@ class Supervisor {
   /// Starts what does not run yet, tier by tier, and waits until each answers. After an error or a stop, everything that this call started is stopped again.
   /// Errors: kAddressInUse (naming the port), kOutsideUnavailable (ended or not ready in time: the end of its log is in the message), kStateLocked, kCancelled.
   Status up(const std::vector<Service>& services, const UpHooks& hooks);
+
+  /// Starts a service again that has ended, as it was started last; returns when it answers. Fine when it runs. Errors: those of up(); kFileNotFound (never started here).
+  Status start_again(const std::string& service, const UpHooks& hooks);
+
+  /// Which process a service is, or was last; asks nobody whether it answers. kFileNotFound (never started here).
+  Result<env::ProcessIdentity> process(const std::string& service) const;
 
   /// What was started here and not taken down, in order of start. Probes what runs.
   Result<std::vector<ServiceStatus>> status() const;

@@ -30,7 +30,8 @@ void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
   listener->reports.push_back({.id = reinterpret_cast<std::uintptr_t>(message->_private),
                                .outcome = outcome_of(message),
                                .partition = message->partition,
-                               .why = message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? "" : rd_kafka_err2name(message->err)});
+                               .why = message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? "" : rd_kafka_err2name(message->err),
+                               .offset = message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? message->offset : -1});
 }
 
 Status check_properties(const ClientProperties& properties) {

@@ -22,6 +22,7 @@ struct RecordReport {
   Outcome outcome = Outcome::kAcknowledged;
   std::int32_t partition = -1;   ///< -1: none was chosen yet
   std::string why = {};          ///< the client's name of the error, unless acknowledged: "NOT_ENOUGH_REPLICAS", "_MSG_TIMED_OUT"
+  std::int64_t offset = -1;      ///< where it is, once acknowledged; -1: not told (acks=0)
 };
 
 struct RecordProducerOptions {

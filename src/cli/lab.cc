@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/context.h"
+#include "cli/lab_brokers.h"
 #include "cli/lab_cluster.h"
 #include "cli/signals.h"
 #include "core/base/duration.h"
@@ -11,6 +12,8 @@
 #include "lab/scenario/bench.h"
 #include "lab/scenario/runner.h"
 #include "lab/scenario/replica/frontier_lab.h"
+#include "lab/scenario/replica/real_frontier.h"
+#include "lab/scenario/replica/real_trial.h"
 #include "lab/scenario/replica/replica_lab.h"
 #include "lab/scenario/topic/topic_lab.h"
 #include "lab/scenario/trial/commit_lab.h"
@@ -228,6 +231,9 @@ class LabRun {
     if (options_.clock != "virtual" && options_.clock != "real") return report(Error{ErrorCode::kUsage, fmt::format("there is no clock {}", options_.clock), "--clock virtual or real"});
     auto lab = load(context_, options_);
     if (!lab) return report_in(context_, lab.error(), scenario_path(options_));
+    if (options_.on == "real") {
+      if (const Status set = std::visit([](auto& l) { return use_real_knobs(l); }, *lab); !set) return report(set.error());
+    }
     for (const std::string& knob : options_.knobs) {
       if (const Status set = std::visit([&](auto& l) { return scenario::set_knob(l, knob); }, *lab); !set) return report(set.error());
     }
@@ -260,11 +266,33 @@ class LabRun {
   }
   Result<scenario::LabResult> run(scenario::ReplicaScenario& lab) {
     if (options_.seed) lab.seed = *options_.seed;
-    return scenario::run_replica_scenario(context_.env, lab, run_options());
+    const scenario::RunOptions run = run_options();
+    if (options_.on != "real") return scenario::run_replica_scenario(context_.env, lab, run);
+    SUPYO_TRY(own_stack_only(lab.lab));
+    SUPYO_ASSIGN(const auto brokers, stack_brokers(context_, "kafka3"));
+    return scenario::run_real_replica_scenario(context_.env, *brokers, lab, run);
   }
   Result<scenario::LabResult> run(scenario::FrontierScenario& lab) {
     if (options_.seed) lab.seed = *options_.seed;
-    return scenario::run_frontier_scenario(lab, run_options());
+    const scenario::RunOptions run = run_options();
+    if (options_.on != "real") return scenario::run_frontier_scenario(lab, run);
+    SUPYO_TRY(own_stack_only(lab.lab));
+    SUPYO_ASSIGN(const auto brokers, stack_brokers(context_, "kafka3"));
+    return scenario::run_real_frontier_scenario(context_.env, *brokers, lab, run);
+  }
+
+  /// What the file sets for real brokers; --set comes after it.
+  template <class AnyLab>
+  static Status use_real_knobs(AnyLab& lab) {
+    if constexpr (requires { lab.real; })
+      for (const auto& [knob, text] : lab.real) SUPYO_TRY(scenario::set_knob(lab, fmt::format("{}={}", knob, text)));
+    return ok();
+  }
+
+  /// Labs that stop and kill brokers know those of supyo stack only.
+  Status own_stack_only(const std::string& lab) const {
+    if (options_.bootstrap.empty()) return ok();
+    return fail(ErrorCode::kNotAllowed, fmt::format("{} needs three brokers whose processes it may stop and kill, not {}", lab, options_.bootstrap), "supyo stack up kafka3, and no --bootstrap");
   }
 
   template <class TrialScenario, class Run>

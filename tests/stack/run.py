@@ -1,6 +1,6 @@
 """The local stack for real: `supyo stack` with Kafka's own servers. Needs java 17, mvn and kcat (and prometheus for its part); takes some minutes.
 
-run.py [kafka] [kafka3] [gen] [prometheus] [dashboard] [interrupt]     SUPYO names the binary, SUPYO_DOWNLOADS where fetched jars are kept
+run.py [kafka] [kafka3] [replicas] [gen] [prometheus] [dashboard] [interrupt]     SUPYO names the binary, SUPYO_DOWNLOADS where fetched jars are kept
 """
 import json
 import os
@@ -134,6 +134,40 @@ def kafka3(stack):
     stopped = [line.split(":")[0] for line in down.stderr.splitlines() if "stopped" in line]
     check("kafka3: down, the controller last", down.returncode == 0 and stopped[-1:] == ["controller"] and len(stopped) == 4, f"{down.seconds:.1f} s")
     gone("kafka3", stack, "kafka3", services)
+
+
+def replicas(stack):
+    """The lab acked-loss on three brokers, which it stops and kills: fewer trials than its verdict asks for, so the numbers are checked, and its guards."""
+    home = tempfile.mkdtemp(prefix="supyo-replicas-")
+    stack.directory = f"{home}/supyo/stack"   # where labs look
+    up = stack.run("up", "kafka3")
+    check("replicas: up", up.returncode == 0, f"{up.seconds:.1f} s  {up.stderr if up.returncode else ''}")
+    if up.returncode:
+        return
+
+    def lab(name, *knobs):
+        out = f"{home}/{name}"
+        done = subprocess.run([SUPYO, "lab", "run", name, "--on", "real", "--out", out, *[part for k in knobs for part in ("--set", k)]], capture_output=True, text=True, env={**os.environ, "XDG_DATA_HOME": home})
+        check(f"replicas: {name} ran", done.returncode in (0, 3, 4), done.stderr[-400:] if done.returncode not in (0, 3, 4) else "")
+        result = json.load(open(f"{out}/result.json"))
+        return result, {a["name"]: a["counts"] for a in (result["fault"], result["control"], *result["arms"])}
+
+    services = stack.services()
+    result, arms = lab("acked-loss", "trials=1", "safe_trials=2")
+    check("replicas: every guard holds", all(g["ok"] for g in result["guards"]), [g for g in result["guards"] if not g["ok"]] or "")
+    check("replicas: measured on Kafka, not on the model", result["mode"] == "real" and not result.get("model") and "Kafka" in result["versions"]["broker"])
+    check("replicas: acks=1 loses what the followers had not fetched", 1600 <= arms["fault"]["lost"] <= 2400 and 3200 <= arms["long"]["lost"] <= 4800, f"{arms['fault']['lost']:.0f} and {arms['long']['lost']:.0f}")
+    check("replicas: acks=all and min ISR 2 lose nothing", arms["clean"]["lost"] == arms["refused"]["lost"] == arms["stale"]["lost"] == 0 and arms["clean"]["cut"] > 0 and arms["refused"]["errors_not_enough_replicas"] > 0)
+    check("replicas: frozen below min ISR", arms["frozen"]["acked_late"] > 0 and arms["frozen"]["hw_late"] == arms["frozen"]["lag_late"] == 0 and arms["frozen"]["fresh_slope"] > 0.9)
+    check("replicas: an unclean election loses in spite of acks=all", arms["unclean"]["lost"] > 0, f"{arms['unclean']['lost']:.0f}")
+    topics = kcat(services["broker-1"]["ports"]["kafka"], "-L").stdout
+    check("replicas: no topic is left", "supyo-lab-" not in topics, topics if "supyo-lab-" in topics else "")
+    result, _ = lab("acked-loss-invalid", "trials=1", "safe_trials=1")
+    check("replicas: without a fault it is INVALID", result["verdict"] == "INVALID", result["why"])
+    services = stack.services()
+    check("replicas: down -v", stack.run("down", "kafka3", "-v").returncode == 0)
+    gone("replicas", stack, "kafka3", services)
+    shutil.rmtree(home)
 
 
 def ids_of(ledger, outcome):
@@ -327,7 +361,7 @@ def interrupt(stack):
 
 
 def main():
-    parts = {"kafka": kafka, "kafka3": kafka3, "gen": gen, "prometheus": prometheus, "dashboard": dashboard, "interrupt": interrupt}
+    parts = {"kafka": kafka, "kafka3": kafka3, "replicas": replicas, "gen": gen, "prometheus": prometheus, "dashboard": dashboard, "interrupt": interrupt}
     for name in sys.argv[1:] or parts:
         if name in ("prometheus", "dashboard") and not shutil.which("prometheus"):
             print("left out: prometheus is not installed")

@@ -131,6 +131,35 @@ TEST(Report, ATopicLabShowsWhatItDeclares) {
   EXPECT_EQ(render_html(*again), page);
 }
 
+TEST(Report, AModelSaysThatItIsOneAndShowsWhoLed) {
+  scenario::LabResult r = paper_result();
+  r.kind = "replica";
+  r.model = "A model <simulated>.";
+  for (scenario::Arm* a : {&r.fault, &r.control}) {
+    std::vector<double> leader(a->t_s.size(), 1), rate(a->t_s.size(), 100);
+    if (a == &r.fault) leader[800] = 0, rate[801] = 0;
+    a->columns.push_back({"leader", "broker", leader});
+    a->columns.push_back({"ack_rate", "records/s", rate});
+  }
+  const std::string page = render_html(r);
+  for (const char* part : {"A model &lt;simulated&gt;.", "no leader", "broker 1", "nothing"}) EXPECT_NE(page.find(part), std::string::npos) << part;
+  EXPECT_NE(render_text(r).find("A model <simulated>."), std::string::npos);
+  const auto again = scenario::result_from_json(scenario::to_json(r));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(render_html(*again), page);
+}
+
+TEST(Report, AFrontierIsDrawnWithItsNumbers) {
+  scenario::LabResult r = paper_result();
+  r.kind = "frontier";
+  r.fault.counts = {{"thr_rf3_all_l0", 2000}, {"thr_rf3_all_l0_low", 1900}, {"thr_rf3_all_l0_high", 2100}, {"p99_rf3_all_l0", 0.002}, {"thr_rf1_1_l100", 500}, {"p99_rf1_1_l100", std::nan("")}};
+  const std::string page = render_html(r);
+  for (const char* part : {"The frontier", "acks=all, 3 replicas", "2,000", "1,900 to 2,100", "2 ms"}) EXPECT_NE(page.find(part), std::string::npos) << part;
+  EXPECT_EQ(page.find("nan"), std::string::npos);
+  r.fault.counts.clear();
+  EXPECT_NE(render_html(r).find("The frontier"), std::string::npos);
+}
+
 TEST(Report, TextFromOutsideIsEscaped) {
   scenario::LabResult r = paper_result();
   const std::string evil = "<script>alert(1)</script>\"'&";

@@ -122,7 +122,7 @@ void count_points(const std::vector<FrontierCell>& cells, const std::map<std::st
     interval("thr_" + cell.name, each(cell.name, [](const FrontierPoint& p) { return p.throughput; }));
     interval("p50_" + cell.name, each(cell.name, [](const FrontierPoint& p) { return p.p50_s; }));
     interval("p99_" + cell.name, each(cell.name, [](const FrontierPoint& p) { return p.p99_s; }));
-    interval("batch_" + cell.name, each(cell.name, [](const FrontierPoint& p) { return p.acked / std::max(1.0, p.requests); }));
+    if (!std::isnan(points.at(cell.name).front().requests)) interval("batch_" + cell.name, each(cell.name, [](const FrontierPoint& p) { return p.acked / std::max(1.0, p.requests); }));
     double& in_sync = c.try_emplace("in_sync_rf" + cell.replicas_label, 1e9).first->second;
     for (const FrontierPoint& p : points.at(cell.name)) {
       in_sync = std::min(in_sync, p.in_sync);
@@ -229,9 +229,7 @@ FrontierPoint run_model_point(const FrontierCell& cell, int trial) {
 }
 
 Result<LabResult> run_frontier_trials(const FrontierScenario& scenario, const RunOptions& options, bool real, const FrontierRunner& run_point) {
-  FrontierScenario s = scenario;
-  if (real)
-    for (const auto& [knob, text] : s.real) SUPYO_TRY(set_knob(s, fmt::format("{}={}", knob, text)));
+  const FrontierScenario& s = scenario;
   SUPYO_ASSIGN(const std::vector<FrontierCell> cells, cells_of(s));
   LabResult r;
   describe(s, cells, options, real, r);

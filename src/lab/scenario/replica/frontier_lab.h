@@ -38,7 +38,8 @@ struct FrontierCell {
 struct FrontierPoint {
   double throughput = 0;                       ///< acknowledged records a second
   double p50_s = 0, p99_s = 0;                 ///< from given to acknowledged
-  double sent = 0, acked = 0, failed = 0, unknown = 0, requests = 0;
+  double sent = 0, acked = 0, failed = 0, unknown = 0;
+  double requests = 0;                         ///< NaN: not known
   double in_sync = 0;                          ///< replicas, as an outsider saw them
 };
 using FrontierRunner = std::function<Result<FrontierPoint>(const FrontierCell& cell, int trial)>;
@@ -53,7 +54,7 @@ FrontierPoint run_model_point(const FrontierCell& cell, int trial);
 Result<LabResult> run_frontier_scenario(const FrontierScenario& scenario, const RunOptions& options);
 Result<LabResult> run_frontier_trials(const FrontierScenario& scenario, const RunOptions& options, bool real, const FrontierRunner& run_point);
 
-/// As evaluate(). Measures: the knobs; of each cell thr_CELL (records/s), p50_CELL and p99_CELL (s), batch_CELL (records a request), each with _low and _high (95 %); rho_rfN_lL, the ratio of
+/// As evaluate(). Measures: the knobs; of each cell thr_CELL (records/s), p50_CELL and p99_CELL (s), batch_CELL (records a request, where that is known), each with _low and _high (95 %); rho_rfN_lL, the ratio of
 /// the throughputs with acks=all and acks=1, with _low and _high; trials; and what the file derives.
 Status evaluate_frontier(const FrontierScenario& scenario, LabResult& result);
 

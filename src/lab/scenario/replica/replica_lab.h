@@ -19,7 +19,7 @@ using ReplicaTrialRunner = std::function<Result<Arm>(const ReplicaPlan& plan, in
 
 /// Runs the arms of a lab about replicas on the model, in virtual time, and works out the verdict. Errors: kBadConfigFile, kCancelled.
 Result<LabResult> run_replica_scenario(const env::Env& env, const ReplicaScenario& scenario, const RunOptions& options);
-/// The same with trials that run elsewhere; `real` says that they run on real brokers (arms that only the model knows are left out, the file's `real` knobs are set).
+/// The same with trials that run elsewhere; `real` says that they run on real brokers (arms that only the model knows are left out).
 Result<LabResult> run_replica_trials(const ReplicaScenario& scenario, const RunOptions& options, bool real, const ReplicaTrialRunner& run_trial);
 
 /// As evaluate(). Measures that formulas may name (of the arm "fault"; ARM_name of another arm): the knobs, rate, every count of the arm (replica_trial.h), ARM_knob of an arm's own knobs, and what the file derives.

@@ -260,8 +260,8 @@ class ReplicaLab : public ::testing::Test {
   }
   /// The repository's lab with fewer trials and Kafka's times ten times shorter.
   ReplicaScenario small(const std::string& knobs = "", const std::string& more = "") {
-    return parsed("knobs: {trials: 2, lag_max: 3s, session: 900ms, heartbeat: 200ms, pause: 200ms, long_pause: 500ms, behind: 500ms, away: 1500ms, fault_for: 6s, request_timeout: 500ms" + knobs +
-                  "}\nphases: {baseline: 2s, fault: fault_for, recovery: 2s}\n" + more);
+    return parsed("knobs: {trials: 2, lag_max: 3s, session: 900ms, heartbeat: 200ms, pause: 200ms, long_pause: 500ms, behind: 500ms, away: 1500ms, stale_away: 1500ms, baseline_for: 2s, fault_for: 6s, frozen_for: 6s, "
+                  "stale_for: 6s, recovery_for: 2s, request_timeout: 500ms" + knobs + "}\n" + more);
   }
   LabResult run(const ReplicaScenario& s) {
     auto r = run_replica_scenario(real_.env(), s, {});
@@ -293,6 +293,20 @@ TEST_F(ReplicaLab, PlantedVariants) {
   const LabResult invalid = run(small("", "fault: none\n"));
   EXPECT_EQ(invalid.verdict, Verdict::kInvalid);
   EXPECT_THAT(invalid.why, HasSubstr("fault_seen_by_probe"));
+}
+
+TEST_F(ReplicaLab, CountsOfTheLossThatDoNotAgreeProveNothing) {
+  const ReplicaScenario s = small();
+  LabResult r = run(s);
+  const auto count = [](Arm& a, double apart) { a.counts["lost_by_offset"] = a.counts["lost_on_disk"] = a.counts["lost_apart"] = a.counts["lost_apart_max"] = apart; };
+  for (Arm* a : {&r.fault, &r.control}) count(*a, 0);
+  for (Arm& a : r.arms) count(a, 0);
+  ASSERT_TRUE(evaluate_replica(s, r));
+  EXPECT_EQ(r.verdict, Verdict::kConfirmed) << r.why;
+  count(r.arms.front(), 1);
+  ASSERT_TRUE(evaluate_replica(s, r));
+  EXPECT_EQ(r.verdict, Verdict::kInvalid);
+  EXPECT_THAT(r.why, HasSubstr("ledger_balances"));
 }
 
 TEST_F(ReplicaLab, FewerTrialsThanClaimedAreNotEnough) { EXPECT_EQ(run(small(", safe_trials: 19")).verdict, Verdict::kRefuted); }

@@ -20,7 +20,7 @@ constexpr DurationUs kDrainMost = 10 * kMinute;
 constexpr std::pair<std::string_view, std::string_view> kErrors[] = {{"NOT_ENOUGH_REPLICAS", "errors_not_enough_replicas"}, {"_TRANSPORT", "errors_transport"}, {"NOT_LEADER_OR_FOLLOWER", "errors_not_leader"},
                                                                      {"_MSG_TIMED_OUT", "errors_timed_out"}, {"", "errors_other"}};
 /// Counts that are added up over trials; the others are averaged.
-constexpr std::string_view kSums[] = {"sent", "acked", "failed", "unknown", "lost", "duplicates", "read_lost", "truncated", "unclean_elections"};
+constexpr std::string_view kSums[] = {"sent", "acked", "failed", "unknown", "lost", "lost_by_offset", "lost_on_disk", "cut", "duplicates", "read_lost", "truncated", "unclean_elections"};
 
 const slo::Column& column(const Arm& a, std::string_view name) { return *a.column(name); }
 

@@ -13,6 +13,7 @@
 #include "engine/operators/limit.h"
 #include "engine/operators/over_lag.h"
 #include "engine/operators/sort.h"
+#include "engine/operators/top_n.h"
 #include "engine/operators/values.h"
 #include "engine/operators/window_aggregate.h"
 #include "engine/operators/window_assign.h"
@@ -172,6 +173,13 @@ class Builder {
     ops::SortSpec spec{.input = input(), .keys = {}, .offset = s.offset, .limit = s.count.value_or(UINT64_MAX)};
     for (const auto& k : s.keys) spec.keys.push_back({.column = k.column, .descending = k.descending, .nulls_first = k.nulls_first});
     return op(ops::make_sort(std::move(spec)));
+  }
+
+  Result<Kind> make(const plan::TopN& t) {
+    ops::TopNSpec spec{.input = input(), .partition = t.partition, .order = {}, .limit = t.limit, .with_number = t.with_number, .update_before = t.emit_update_before,
+                       .input_retracts = t.input_retracts};
+    for (const auto& k : t.order) spec.order.push_back({.column = k.column, .descending = k.descending, .nulls_first = k.nulls_first});
+    return op(ops::make_top_n(std::move(spec)));
   }
 
   Result<Kind> make(const plan::Sink& s) {

@@ -82,6 +82,7 @@ class SelectBinder {
     expr::ExprPtr order;
     expr::ExprPtr argument;
     OverCall call;
+    std::vector<std::pair<expr::ExprPtr, Sort::Key>> ranked_by;   ///< ROW_NUMBER: its order, in place of `order`, `argument` and `call`
     syntax::Span span;
   };
   struct AggregateSlot {
@@ -97,10 +98,13 @@ class SelectBinder {
   Status bind_group_item(const syntax::GroupItem& item);
   Status group();
   Status over();
+  Status rank(std::size_t slot, std::vector<expr::ExprPtr>& results);
   Status over_group(const std::vector<std::size_t>& slots, std::vector<expr::ExprPtr>& results);
   std::optional<Result<expr::ExprPtr>> special_call(const syntax::FunctionCall& call, const syntax::Span& span, bool over_allowed);
   Result<expr::ExprPtr> aggregate_call(const syntax::FunctionCall& call, const syntax::Span& span);
   Result<expr::ExprPtr> over_call(const syntax::FunctionCall& call, const syntax::Span& span);
+  Result<expr::ExprPtr> row_number(const syntax::FunctionCall& call, const syntax::Span& span);
+  std::string name_of_over(std::size_t slot) const;
   Result<syntax::WindowDefinition> window_of(const syntax::WindowDefinition& written) const;
   Result<expr::ExprPtr> grouped(const expr::ExprPtr& e) const;
   expr::ExprPtr with_over(const expr::ExprPtr& e, const std::vector<expr::ExprPtr>& results) const;

@@ -100,8 +100,8 @@ Result<syntax::WindowDefinition> SelectBinder::window_of(const syntax::WindowDef
 
 Result<ExprPtr> SelectBinder::over_call(const syntax::FunctionCall& call, const Span& span) {
   const std::string name = call.upper_name();
-  if (name == "ROW_NUMBER" || name == "RANK" || name == "DENSE_RANK")
-    return unsupported(span, fmt::format("{} OVER", name), "Top-N and deduplication are not there yet; MAX or MIN per window often does");
+  if (name == "ROW_NUMBER") return row_number(call, span);
+  if (name == "RANK" || name == "DENSE_RANK") return unsupported(span, fmt::format("{} OVER", name), "use ROW_NUMBER: rows that are equal in the order get numbers as they come");
   if (name != "LAG") return unsupported(span, fmt::format("{} OVER", name), "LAG is the OVER function that is there; for sums and counts use a TUMBLE or HOP window");
   if (call.distinct || call.filter || call.ignore_nulls) return unsupported(span, "DISTINCT, FILTER or IGNORE NULLS of LAG", "leave it out");
   if (call.arguments.empty() || call.arguments.size() > 3)
@@ -144,11 +144,35 @@ Result<ExprPtr> SelectBinder::over_call(const syntax::FunctionCall& call, const 
   // The same call twice is computed once.
   for (std::size_t i = 0; i < overs_.size(); ++i) {
     const OverSlot& o = overs_[i];
-    if (same_expr(*o.argument, *slot.argument) && same_expr(*o.order, *slot.order) && o.call.offset == slot.call.offset && o.call.type == slot.call.type &&
+    if (o.ranked_by.empty() && same_expr(*o.argument, *slot.argument) && same_expr(*o.order, *slot.order) && o.call.offset == slot.call.offset && o.call.type == slot.call.type &&
         o.call.default_value == slot.call.default_value &&
         std::ranges::equal(o.keys, slot.keys, [](const ExprPtr& a, const ExprPtr& b) { return same_expr(*a, *b); }))
       return expr::column(kOverBase + i, o.call.type);
   }
+  overs_.push_back(std::move(slot));
+  return expr::column(kOverBase + overs_.size() - 1, overs_.back().call.type);
+}
+
+Result<ExprPtr> SelectBinder::row_number(const syntax::FunctionCall& call, const Span& span) {
+  if (!call.arguments.empty() || call.distinct || call.filter) return fail_at(span, ErrorCode::kInvalidQuery, "ROW_NUMBER takes no arguments", "write ROW_NUMBER() OVER (PARTITION BY k ORDER BY v)");
+  SUPYO_ASSIGN(const syntax::WindowDefinition window, window_of(*call.over));
+  if (window.frame) return unsupported(window.frame->span, "a frame of ROW_NUMBER", "leave ROWS / RANGE out");
+  if (window.order_by.empty()) return fail_at(window.span, ErrorCode::kInvalidQuery, "ROW_NUMBER needs an order", "write ROW_NUMBER() OVER (PARTITION BY k ORDER BY v)");
+  ExprBinder inner = select_.has_group_by ? binder(true, false) : binder(false, false);
+  OverSlot slot;
+  slot.span = span;
+  slot.call.type = Type::big_int().not_null();
+  for (const auto& e : window.partition_by) {
+    SUPYO_ASSIGN(ExprPtr key, inner.bind(*e));
+    slot.keys.push_back(std::move(key));
+  }
+  for (const syntax::OrderItem& item : window.order_by) {
+    SUPYO_ASSIGN(ExprPtr by, inner.bind(*item.expr));
+    const bool proc = (by->kind == Expr::Kind::kColumn && by->column < kAggregateBase && scope_.node->columns[by->column].proc_time) || (by->kind == Expr::Kind::kCall && by->function->name == "PROCTIME");
+    if (proc) return unsupported(item.expr->span, "ROW_NUMBER by processing time", "order by a column of the rows: what comes after a restart is then the same");
+    slot.ranked_by.push_back({std::move(by), {.column = 0, .descending = item.descending, .nulls_first = item.nulls_first.value_or(!item.descending)}});
+  }
+  references_.insert(references_.end(), inner.references().begin(), inner.references().end());
   overs_.push_back(std::move(slot));
   return expr::column(kOverBase + overs_.size() - 1, overs_.back().call.type);
 }
@@ -301,8 +325,13 @@ Status SelectBinder::group() {
     SUPYO_ASSIGN(having_, grouped(having_));
   }
   for (OverSlot& o : overs_) {
-    SUPYO_ASSIGN(o.argument, grouped(o.argument));
-    SUPYO_ASSIGN(o.order, grouped(o.order));
+    if (o.ranked_by.empty()) {
+      SUPYO_ASSIGN(o.argument, grouped(o.argument));
+      SUPYO_ASSIGN(o.order, grouped(o.order));
+    }
+    for (auto& [by, key] : o.ranked_by) {
+      SUPYO_ASSIGN(by, grouped(by));
+    }
     for (ExprPtr& k : o.keys) {
       SUPYO_ASSIGN(k, grouped(k));
     }
@@ -351,9 +380,7 @@ Status SelectBinder::over_group(const std::vector<std::size_t>& slots, std::vect
   for (const std::size_t s : slots) {
     OverCall call = overs_[s].call;
     call.argument = add(overs_[s].argument);
-    call.name = fmt::format("$w{}", s);
-    for (const Item& item : items_)
-      if (item.expr->kind == Expr::Kind::kColumn && item.expr->column == kOverBase + s) call.name = item.name;
+    call.name = name_of_over(s);
     node.calls.push_back(std::move(call));
   }
   LogicalPtr below = exprs.size() == input->columns.size() ? input : make_project(input, exprs, names);
@@ -363,13 +390,41 @@ Status SelectBinder::over_group(const std::vector<std::size_t>& slots, std::vect
   return ok();
 }
 
+std::string SelectBinder::name_of_over(std::size_t slot) const {
+  for (const Item& item : items_)
+    if (item.expr->kind == Expr::Kind::kColumn && item.expr->column == kOverBase + slot) return item.name;
+  return fmt::format("$w{}", slot);
+}
+
+Status SelectBinder::rank(std::size_t slot, std::vector<ExprPtr>& results) {
+  if (overs_.size() > 1) return unsupported(overs_[slot].span, "ROW_NUMBER beside another OVER", "compute it in a query around the other");
+  const LogicalPtr input = scope_.node;
+  std::vector<ExprPtr> exprs;
+  for (std::size_t i = 0; i < input->columns.size(); ++i) exprs.push_back(column_of(*input, i));
+  LogicalRank node;
+  for (const ExprPtr& k : overs_[slot].keys) node.partition.push_back(place(exprs, k));
+  for (const auto& [by, key] : overs_[slot].ranked_by) node.order.push_back({.column = place(exprs, by), .descending = key.descending, .nulls_first = key.nulls_first});
+  node.name = name_of_over(slot);
+  node.position = overs_[slot].span.position();
+  std::vector<std::string> names = names_for(exprs, *input);
+  const std::size_t width = exprs.size();
+  results[slot] = expr::column(width, overs_[slot].call.type);
+  scope_.node = make_rank(width == input->columns.size() ? input : make_project(input, std::move(exprs), std::move(names)), std::move(node));
+  return ok();
+}
+
 Status SelectBinder::over() {
   std::vector<ExprPtr> results(overs_.size());
   std::vector<bool> done(overs_.size(), false);
   for (std::size_t i = 0; i < overs_.size(); ++i) {
     if (done[i]) continue;
+    if (!overs_[i].ranked_by.empty()) {
+      SUPYO_TRY(rank(i, results));
+      continue;
+    }
     std::vector<std::size_t> slots;
     for (std::size_t k = i; k < overs_.size(); ++k) {
+      if (!overs_[k].ranked_by.empty()) continue;
       const bool same = same_expr(*overs_[i].order, *overs_[k].order) &&
                         std::ranges::equal(overs_[i].keys, overs_[k].keys, [](const ExprPtr& a, const ExprPtr& b) { return same_expr(*a, *b); });
       if (!same) continue;

@@ -420,6 +420,17 @@ class Builder {
     return whole(node, std::move(made));
   }
 
+  Result<Built> make(const LogicalPtr& node, const LogicalRank& r) {
+    if (!r.limit)
+      return fail_at(r.position, ErrorCode::kUnsupported, "ROW_NUMBER without a bound on its number is not supported",
+                     "say in a query around it how many rows count: SELECT .. FROM (SELECT *, ROW_NUMBER() OVER (..) AS n FROM t) WHERE n <= 3");
+    SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    PhysicalNode made = unary(TopN{.partition = r.partition, .order = r.order, .limit = *r.limit, .with_number = r.with_number,
+                                   .input_retracts = !plan_.nodes[input].changes.append_only()}, input, schema_of(*node));
+    partition(made, r.partition);
+    return whole(node, std::move(made));
+  }
+
   Result<Built> make(const LogicalPtr& node, const LogicalSort& s) {
     SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
     const bool append = plan_.nodes[input].changes.append_only();

@@ -69,6 +69,10 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
     out.remove = !in.append_only();
     return out;
   }
+  if (const auto* t = node.as<TopN>()) {
+    if (!t->has_places()) return {.update = false, .update_before = false, .remove = true};
+    return {.update = true, .update_before = t->emit_update_before, .remove = !in.append_only()};
+  }
   if (node.as<Sort>()) return {};
   if (const auto* j = node.as<Join>(); j != nullptr && (j->keep_left || j->keep_right)) return {.update = false, .update_before = false, .remove = true};
   return in;
@@ -82,6 +86,12 @@ std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, 
   };
   if (const auto* g = node.as<GroupAggregate>()) return first(g->keys.size());
   if (const auto* n = node.as<ChangelogNormalize>()) return n->keys;
+  if (const auto* t = node.as<TopN>()) {
+    if (!t->has_places()) return nodes[node.inputs.front()].upsert_key;
+    std::vector<std::size_t> key = t->partition;
+    if (t->with_number) key.push_back(node.output.size() - 1);
+    return key;
+  }
   if (const auto* w = node.as<WindowAggregate>()) {
     std::vector<std::size_t> key = first(w->keys.size());
     for (std::size_t i = 0; i < w->window_columns.size(); ++i)
@@ -131,9 +141,10 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
     PhysicalNode& n = nodes[i];
     if (auto* g = std::get_if<GroupAggregate>(&n.op)) g->emit_update_before = before[i];
     if (auto* c = std::get_if<ChangelogNormalize>(&n.op)) c->emit_update_before = before[i];
+    if (auto* t = std::get_if<TopN>(&n.op)) t->emit_update_before = before[i];
     const auto* calc = n.as<Calc>();
-    // A filter must see -U, or a row that no longer passes would stay; an aggregation and a sort take rows back whole.
-    const bool needs = n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<Sort>() || (calc != nullptr && calc->filter) || before[i];
+    // A filter must see -U, or a row that no longer passes would stay; an aggregation, a rank and a sort take rows back whole.
+    const bool needs = n.as<TopN>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<Sort>() || (calc != nullptr && calc->filter) || before[i];
     for (const NodeIndex in : n.inputs) before[in] = before[in] || needs;
   }
   for (PhysicalNode& n : nodes) n.changes = changes_of(n, nodes);

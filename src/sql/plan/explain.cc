@@ -43,6 +43,12 @@ std::string rows_text(const Limit& l) {
   return l.offset == 0 ? text : fmt::format("offset=[{}], {}", l.offset, text);
 }
 
+std::string order_text(const std::vector<Sort::Key>& order, const std::vector<std::string>& in) {
+  std::vector<std::string> keys;
+  for (const Sort::Key& k : order) keys.push_back(fmt::format("{} {}{}", in[k.column], k.descending ? "DESC" : "ASC", k.nulls_first == k.descending ? (k.nulls_first ? " NULLS FIRST" : " NULLS LAST") : ""));
+  return fmt::format("{}", fmt::join(keys, ", "));
+}
+
 struct Describe {
   const PhysicalNode& node;
   std::vector<std::string> in;   ///< column names of the first input
@@ -103,11 +109,13 @@ struct Describe {
   std::string operator()(const Values& v) const { return fmt::format("Values(rows=[{}], fields=[{}])", v.rows.size(), fmt::join(out, ", ")); }
   std::string operator()(const Limit& l) const { return fmt::format("Limit({})", rows_text(l)); }
   std::string operator()(const Sort& s) const {
-    std::vector<std::string> keys;
-    for (const Sort::Key& k : s.keys) keys.push_back(fmt::format("{} {}{}", in[k.column], k.descending ? "DESC" : "ASC", k.nulls_first == k.descending ? (k.nulls_first ? " NULLS FIRST" : " NULLS LAST") : ""));
-    std::string text = fmt::format("Sort(orderBy=[{}]", fmt::join(keys, ", "));
+    std::string text = fmt::format("Sort(orderBy=[{}]", order_text(s.keys, in));
     if (s.count || s.offset > 0) text += ", " + rows_text({s.offset, s.count.value_or(UINT64_MAX)});
     return text + ")";
+  }
+  std::string operator()(const TopN& t) const {
+    return fmt::format("Rank(rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd={}], partitionBy=[{}], orderBy=[{}], select=[{}])", t.limit, pick(in, t.partition),
+                       order_text(t.order, in), fmt::join(out, ", "));
   }
   std::string operator()(const Sink& s) const {
     return fmt::format("Sink(table=[{}], fields=[{}])", s.table ? s.table->path.to_string() : "console", fmt::join(names_of(s.schema), ", "));
@@ -124,6 +132,7 @@ std::string state_of(const PhysicalNode& n) {
     return fmt::format("rows waiting for the watermark, and the last {} row{} per key", rows, rows == 1 ? "" : "s");
   }
   if (n.as<Join>()) return "all rows of both inputs, for ever";
+  if (const auto* t = n.as<TopN>()) return t->input_retracts ? "all rows, for ever" : fmt::format("the first {} per key, for ever", t->limit == 1 ? "row" : fmt::format("{} rows", t->limit));
   if (n.as<Limit>()) return "how many rows have passed";
   if (n.as<Sort>()) return "all rows, until the input ends";
   if (const auto* s = n.as<Scan>()) return s->row_time ? "position and watermark per split" : "position per split";

@@ -83,6 +83,11 @@ struct Meaning {
     for (const Sort::Key& k : s.keys) text += fmt::format(" {}{}{}", k.column, k.descending ? "d" : "a", k.nulls_first ? "f" : "l");
     return text;
   }
+  std::string operator()(const TopN& t) const {
+    std::string text = fmt::format("rank {} {} {} {}", list(t.partition), t.limit, t.with_number, t.input_retracts);
+    for (const Sort::Key& k : t.order) text += fmt::format(" {}{}{}", k.column, k.descending ? "d" : "a", k.nulls_first ? "f" : "l");
+    return text;
+  }
   std::string operator()(const Sink& s) const {
     return fmt::format("sink {} {}", s.table ? s.table->path.to_string() : "console", s.schema.to_string());
   }

@@ -186,6 +186,25 @@ LogicalPtr make_sort(LogicalPtr input, LogicalSort sort) {
   return node;
 }
 
+LogicalPtr make_rank(LogicalPtr input, LogicalRank rank) {
+  auto node = unary(std::move(input));
+  node->columns = node->input()->columns;
+  for (ColumnInfo& c : node->columns) {
+    c.row_time = c.proc_time = false;
+    c.window = -1;
+  }
+  node->late_tables.clear();
+  if (rank.with_number) {
+    std::vector<std::string> names;
+    for (const ColumnInfo& c : node->columns) names.push_back(c.name);
+    names.push_back(rank.name);
+    make_unique(names);
+    node->columns.push_back({.name = names.back(), .type = Type::big_int().not_null()});
+  }
+  node->op = std::move(rank);
+  return node;
+}
+
 LogicalPtr make_sink(LogicalPtr input, LogicalSink sink) {
   auto node = unary(std::move(input));
   node->op = std::move(sink);
@@ -212,6 +231,7 @@ LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs) 
     LogicalPtr operator()(const LogicalUnion&) const { return make_union(in); }
     LogicalPtr operator()(const LogicalValues& op) const { return make_values(op, node.columns); }
     LogicalPtr operator()(const LogicalSort& op) const { return make_sort(in[0], op); }
+    LogicalPtr operator()(const LogicalRank& op) const { return make_rank(in[0], op); }
     LogicalPtr operator()(const LogicalSink& op) const { return make_sink(in[0], op); }
   };
   return std::visit(Rebuild{inputs, node, names()}, node.op);

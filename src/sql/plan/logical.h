@@ -87,6 +87,15 @@ struct LogicalSort {
   std::optional<std::uint64_t> count;
   SourcePosition position;
 };
+/// ROW_NUMBER() OVER (..). Columns: the input's, then the number when it is wanted. Time attributes do not pass, as with a join.
+struct LogicalRank {
+  std::vector<std::size_t> partition;
+  std::vector<Sort::Key> order;
+  std::optional<std::uint64_t> limit;   ///< set by bound_ranks(); no plan without it
+  bool with_number = true;
+  std::string name;                     ///< of the number
+  SourcePosition position;
+};
 struct LogicalSink {
   std::optional<catalog::TableDefinition> table;   ///< absent: the console
   Schema schema;
@@ -97,7 +106,7 @@ struct LogicalSink {
 
 struct LogicalNode {
   std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalWindow, LogicalAggregate, LogicalOver, LogicalJoin, LogicalUnion, LogicalValues, LogicalSort,
-               LogicalSink>
+               LogicalRank, LogicalSink>
       op;
   std::vector<LogicalPtr> inputs;
   std::vector<ColumnInfo> columns;
@@ -122,6 +131,7 @@ LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join);
 LogicalPtr make_union(std::vector<LogicalPtr> inputs);
 LogicalPtr make_values(LogicalValues values, std::vector<ColumnInfo> columns);
 LogicalPtr make_sort(LogicalPtr input, LogicalSort sort);
+LogicalPtr make_rank(LogicalPtr input, LogicalRank rank);
 LogicalPtr make_sink(LogicalPtr input, LogicalSink sink);
 /// The same operator over other inputs with the same columns.
 LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs);

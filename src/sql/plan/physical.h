@@ -158,6 +158,18 @@ struct Sort {
   std::optional<std::uint64_t> count;
 };
 
+/// ROW_NUMBER() OVER (PARTITION BY .. ORDER BY ..) <= limit: the first rows of every partition, as rows come and go. Output: the input's columns, then the
+/// number when it is asked for.
+struct TopN {
+  std::vector<std::size_t> partition;
+  std::vector<Sort::Key> order;
+  std::uint64_t limit = 1;
+  bool with_number = false;
+  bool input_retracts = false;
+  bool emit_update_before = true;                    ///< as GroupAggregate's
+  bool has_places() const { return with_number || limit == 1; }   ///< a row is told by its partition and its place: it is updated
+};
+
 /// Writes to a table, or to the caller (console) when `table` is absent. Its schema is the node's input schema: the persisted columns of
 /// the table, by position, with the table's names and types (implicit casts are in the Calc below).
 struct Sink {
@@ -173,7 +185,7 @@ struct Sink {
 };
 
 struct PhysicalNode {
-  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, Join, Union, Values, Limit, Sort, Sink> op;
+  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, Join, Union, Values, Limit, Sort, TopN, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
   std::optional<Distribution> right_distribution = {};   ///< Join: of its second input

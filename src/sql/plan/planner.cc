@@ -188,7 +188,7 @@ struct Planner::Impl {
     ColumnsRead reads;
     for (const LogicalPtr& sink : job.sinks) {
       // Pruning is no mere rewriting: only columns that are read are decoded and checked for NOT NULL, so it decides which records are dead.
-      const LogicalPtr pruned = prune(planner_options.rules ? simplify(sink) : sink, planner_options.also_read);
+      const LogicalPtr pruned = prune(bound_ranks(planner_options.rules ? simplify(sink) : sink), planner_options.also_read);
       collect_reads(pruned, reads);
       sinks.push_back(planner_options.rules ? simplify(pruned) : pruned);
     }

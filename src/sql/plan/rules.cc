@@ -319,7 +319,7 @@ class Pruner {
     return {make_over(in.node, std::move(kept)), in.map};
   }
 
-  /// As run(), without what only the nodes below need: a join keeps whole rows.
+  /// As run(), without what only the nodes below need: a join and a rank keep whole rows.
   Pruned only(const LogicalPtr& node, const Needed& needed) {
     Pruned in = run(node, needed);
     std::vector<std::size_t> kept;
@@ -389,6 +389,20 @@ class Pruner {
     LogicalSort kept = sort;
     for (Sort::Key& k : kept.keys) k.column = in.map[k.column];
     return {make_sort(in.node, std::move(kept)), in.map};
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalRank& rank, Needed needed) {
+    const std::size_t width = node->input()->columns.size();
+    LogicalRank kept = rank;
+    kept.with_number = rank.with_number && needed[width];
+    needed.resize(width);
+    for (const std::size_t c : rank.partition) needed[c] = true;
+    for (const Sort::Key& k : rank.order) needed[k.column] = true;
+    Pruned in = only(node->input(), needed);
+    for (std::size_t& c : kept.partition) c = in.map[c];
+    for (Sort::Key& k : kept.order) k.column = in.map[k.column];
+    if (rank.with_number) in.map.push_back(kept.with_number ? in.node->columns.size() : kGone);
+    return {make_rank(in.node, std::move(kept)), in.map};
   }
 
   Pruned prune(const LogicalPtr& node, const LogicalSink& sink, const Needed&) {

@@ -11,6 +11,9 @@ namespace supyo::plan {
 /// Folds constants, brings filters down through projections and unions, merges neighbours.
 LogicalPtr simplify(const LogicalPtr& node);
 
+/// Gives each LogicalRank the bound that a filter above it names (number <= n, number = 1, ..), and drops what the bound says already. Needed, whatever the rules.
+LogicalPtr bound_ranks(const LogicalPtr& node);
+
 /// Reads and computes only what is needed above. `also_read`: columns that scans keep in any case.
 LogicalPtr prune(const LogicalPtr& sink, const std::vector<std::string>& also_read);
 

@@ -181,7 +181,7 @@ Result<ExprPtr> ExprBinder::is_test(const syntax::IsTest& t, const Span& span) {
     case Kind::kTrue: return call(is + "TRUE", {std::move(operand)}, span);
     case Kind::kFalse: return call(is + "FALSE", {std::move(operand)}, span);
     case Kind::kUnknown: return call(is + "UNKNOWN", {std::move(operand)}, span);
-    default: return unsupported(span, "IS JSON", "test a field with JSON_VALUE(..) IS NOT NULL");
+    default: return unsupported(span, "IS JSON", "declare the fields as columns: a record that is no JSON goes to the table's $dead");
   }
 }
 
@@ -293,7 +293,10 @@ Result<ExprPtr> ExprBinder::function(const syntax::FunctionCall& f, const Span& 
 Result<ExprPtr> ExprBinder::bind_node(const syntax::Expr& e) {
   const Span& span = e.span;
   if (const auto* c = e.as<syntax::ColumnRef>()) {
-    SUPYO_ASSIGN(const std::size_t i, column(c->name));
+    auto found = column(c->name);
+    if (!found && found.error().code == ErrorCode::kUnknownColumn && c->name.parts.size() == 1)
+      if (const auto alias = aliases_.find(c->name.last()); alias != aliases_.end()) return alias->second;
+    SUPYO_ASSIGN(const std::size_t i, std::move(found));
     references_.emplace_back(i, span);
     return column_of(*scope_.node, i);
   }

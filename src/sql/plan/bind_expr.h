@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -63,6 +64,9 @@ class ExprBinder {
   ExprBinder(const expr::FunctionRegistry& functions, const Scope& scope, CallHook hook = {})
       : functions_(functions), scope_(scope), hook_(std::move(hook)) {}
 
+  /// Names that stand for expressions where no column is called so.
+  void set_aliases(std::map<std::string, expr::ExprPtr> aliases) { aliases_ = std::move(aliases); }
+
   Result<expr::ExprPtr> bind(const syntax::Expr& e);
   /// A predicate: BOOLEAN, else kTypeMismatch naming `clause`.
   Result<expr::ExprPtr> bind_predicate(const syntax::Expr& e, std::string_view clause);
@@ -91,6 +95,7 @@ class ExprBinder {
   const expr::FunctionRegistry& functions_;
   const Scope& scope_;
   CallHook hook_;
+  std::map<std::string, expr::ExprPtr> aliases_;
   std::vector<std::pair<std::size_t, syntax::Span>> references_;
 };
 

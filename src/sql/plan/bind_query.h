@@ -117,7 +117,7 @@ class SelectBinder {
   std::size_t visible_ = 0;
   std::vector<std::size_t> key_columns_;
   std::vector<Item> items_;
-  expr::ExprPtr having_;
+  expr::ExprPtr having_, qualify_;
   bool grouped_ = false;
   std::vector<expr::ExprPtr> group_exprs_;
   std::vector<AggregateSlot> aggregates_;

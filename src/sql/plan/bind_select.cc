@@ -173,6 +173,12 @@ Result<ExprPtr> SelectBinder::row_number(const syntax::FunctionCall& call, const
     slot.ranked_by.push_back({std::move(by), {.column = 0, .descending = item.descending, .nulls_first = item.nulls_first.value_or(!item.descending)}});
   }
   references_.insert(references_.end(), inner.references().begin(), inner.references().end());
+  const auto same = [&](const OverSlot& o) {
+    return std::ranges::equal(o.keys, slot.keys, [](const ExprPtr& a, const ExprPtr& b) { return same_expr(*a, *b); }) &&
+           std::ranges::equal(o.ranked_by, slot.ranked_by, [](const auto& a, const auto& b) { return same_expr(*a.first, *b.first) && a.second == b.second; });
+  };
+  const auto known = std::ranges::find_if(overs_, same);
+  if (known != overs_.end()) return expr::column(kOverBase + static_cast<std::size_t>(known - overs_.begin()), slot.call.type);
   overs_.push_back(std::move(slot));
   return expr::column(kOverBase + overs_.size() - 1, overs_.back().call.type);
 }
@@ -222,6 +228,14 @@ Status SelectBinder::bind_items() {
   if (select_.having) {
     ExprBinder b = binder(true, false);
     SUPYO_ASSIGN(having_, b.bind_predicate(*select_.having, "HAVING"));
+    references_.insert(references_.end(), b.references().begin(), b.references().end());
+  }
+  if (select_.qualify) {
+    ExprBinder b = binder(true, true);
+    std::map<std::string, ExprPtr> aliases;
+    for (std::size_t i = 0; i < visible_; ++i) aliases.emplace(items_[i].name, items_[i].expr);
+    b.set_aliases(std::move(aliases));
+    SUPYO_ASSIGN(qualify_, b.bind_predicate(*select_.qualify, "QUALIFY"));
     references_.insert(references_.end(), b.references().begin(), b.references().end());
   }
   grouped_ = select_.has_group_by || !aggregates_.empty() || having_;
@@ -323,6 +337,9 @@ Status SelectBinder::group() {
   }
   if (having_) {
     SUPYO_ASSIGN(having_, grouped(having_));
+  }
+  if (qualify_) {
+    SUPYO_ASSIGN(qualify_, grouped(qualify_));
   }
   for (OverSlot& o : overs_) {
     if (o.ranked_by.empty()) {
@@ -434,12 +451,12 @@ Status SelectBinder::over() {
     SUPYO_TRY(over_group(slots, results));
   }
   for (Item& item : items_) item.expr = with_over(item.expr, results);
+  if (qualify_) qualify_ = with_over(qualify_, results);
   return ok();
 }
 
 Result<LogicalPtr> SelectBinder::bind() {
   if (!select_.hints.empty()) return unsupported(select_.hints.front().span, fmt::format("the hint {}", select_.hints.front().name), "remove it: the result is the same");
-  if (select_.qualify) return unsupported(select_.qualify->span, "QUALIFY", "filter in a query around this one");
   if (!select_.from.empty()) {
     SUPYO_ASSIGN(scope_, queries_.from(select_.from));
   } else {
@@ -452,6 +469,7 @@ Result<LogicalPtr> SelectBinder::bind() {
   SUPYO_TRY(bind_group_by());
   SUPYO_TRY(bind_items());
   if (!overs_.empty()) SUPYO_TRY(over());
+  if (qualify_) scope_.node = make_filter(scope_.node, {qualify_, select_.qualify->span.position()});
   std::vector<ExprPtr> exprs;
   std::vector<std::string> names;
   for (Item& item : items_) {

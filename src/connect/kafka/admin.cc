@@ -131,11 +131,15 @@ class ClientAdmin final : public KafkaAdmin {
     SUPYO_ASSIGN(const std::int32_t partitions, partition_count(client_.get(), topic, timeout_ms_, listener_));
     std::vector<Ends> all(static_cast<std::size_t>(partitions));
     for (std::int32_t p = 0; p < partitions; ++p) {
-      Ends& e = all[static_cast<std::size_t>(p)];
-      const auto error = rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), p, &e.start, &e.end, timeout_ms_);
-      if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return refused(fmt::format("asking for the ends of {}/{}", topic, p), error, nullptr, listener_);
+      SUPYO_ASSIGN(all[static_cast<std::size_t>(p)], ends_of(topic, p));
     }
     return all;
+  }
+  Result<Ends> ends_of(const std::string& topic, std::int32_t partition) override {
+    Ends e;
+    const auto error = rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), partition, &e.start, &e.end, timeout_ms_);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return refused(fmt::format("asking for the ends of {}/{}", topic, partition), error, nullptr, listener_);
+    return e;
   }
 
   Result<std::int64_t> delete_records(const std::string& topic, std::int32_t partition, std::int64_t offset) override {

@@ -53,6 +53,8 @@ class KafkaAdmin {
   };
   /// By partition.
   virtual Result<std::vector<Ends>> ends(const std::string& topic) = 0;
+  /// Of one partition. Asks its leader and, once that is known, no other broker: those may be stopped.
+  virtual Result<Ends> ends_of(const std::string& topic, std::int32_t partition) = 0;
   /// Everything before `offset` goes; the new log start. kOffsetOutOfRange beyond the end.
   virtual Result<std::int64_t> delete_records(const std::string& topic, std::int32_t partition, std::int64_t offset) = 0;
 

@@ -146,6 +146,10 @@ class FakeAdmin final : public connect::KafkaAdmin {
     if (found == topics.end()) return fail(ErrorCode::kUnknownTable, "no such topic");
     return found->second;
   }
+  Result<Ends> ends_of(const std::string& topic, std::int32_t partition) override {
+    SUPYO_ASSIGN(const std::vector<Ends> all, ends(topic));
+    return all.at(static_cast<std::size_t>(partition));
+  }
   Result<std::int64_t> delete_records(const std::string&, std::int32_t, std::int64_t) override { return fail(ErrorCode::kNotAllowed, "looking changes nothing"); }
   Result<std::map<std::pair<std::string, std::int32_t>, std::int64_t>> committed(const std::string& group) override { return offsets[group]; }
   Status set_committed(const std::string&, const std::string&, std::int32_t, std::int64_t) override { return refused(); }

@@ -25,6 +25,7 @@ using Outcome = connect::RecordReport::Outcome;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr DurationUs kProbe = 250 * kMillisecond, kProbeTimeout = kSecond;
+constexpr DurationUs kHeard = 1500 * kMillisecond;             // so old an answer about the high watermark may be
 constexpr DurationUs kStep = kMillisecond;
 constexpr DurationUs kLook = 200 * kMillisecond;               // after a stop, until its processor time must stand still
 constexpr DurationUs kDies = 3 * kSecond;                      // a killed process gives its memory back first
@@ -43,7 +44,8 @@ std::optional<std::uint64_t> read_hex(std::string_view text) {
 struct Seen {
   std::int32_t leader = -1;
   int in_sync = 0, leader_changes = 0;
-  double high_watermark = kNaN;
+  double high_watermark = 0;
+  TimeUs high_watermark_us = 0;                                ///< when a leader said so last
   bool fresh = false;                                          ///< since the last sample
 };
 
@@ -100,6 +102,7 @@ class RealTrial {
     SUPYO_ASSIGN(producer_, open_producer(env_, real_producer_options(brokers_.servers(), topic_, plan_.producer)));
     threads_.push_back(env_.threads->start("lab-consumer", [this] { consume(); }));
     threads_.push_back(env_.threads->start("lab-probe", [this] { probe(); }));
+    threads_.push_back(env_.threads->start("lab-probe-end", [this] { probe_end(); }));
     for (const TimeUs limit = now() + kPatience; !assigned_ && now() < limit;) env_.threads->idle(10 * kMillisecond);
     if (!assigned_) return fail(ErrorCode::kOutsideUnavailable, fmt::format("no partition was assigned to the lab's consumer: {}", consumer_error()), "supyo stack logs kafka3");
     return ok();
@@ -156,27 +159,33 @@ class RealTrial {
     return consumer_error_;
   }
 
-  /// An eye of its own on the brokers: another client, which waits for stopped brokers on its own time.
+  /// Eyes of their own on the brokers, each another client, which waits for stopped brokers on its own time. This one asks any broker who leads and who is in sync.
   void probe() {
     const auto admin = KafkaAdmin::open(brokers_.servers(), kProbeTimeout);
     if (!admin) return;
-    while (!over_) {
+    for (; !over_; env_.threads->idle(kProbe)) {
       const auto cluster = (*admin)->describe();
-      const auto ends = (*admin)->ends(topic_);
-      {
-        const std::lock_guard lock(mutex_);
-        if (cluster) {
-          for (const auto& t : cluster->topics) {
-            if (t.name != topic_ || t.partitions.size() != 1) continue;
-            if (t.partitions[0].leader != seen_.leader && seen_.leader != -1) ++seen_.leader_changes;
-            seen_.leader = t.partitions[0].leader;
-            seen_.in_sync = static_cast<int>(t.partitions[0].in_sync.size());
-          }
-          seen_.fresh = true;
-        }
-        seen_.high_watermark = ends && ends->size() == 1 ? static_cast<double>((*ends)[0].end) : kNaN;
+      if (!cluster) continue;
+      const std::lock_guard lock(mutex_);
+      for (const auto& t : cluster->topics) {
+        if (t.name != topic_ || t.partitions.size() != 1) continue;
+        if (t.partitions[0].leader != seen_.leader && seen_.leader != -1) ++seen_.leader_changes;
+        seen_.leader = t.partitions[0].leader;
+        seen_.in_sync = static_cast<int>(t.partitions[0].in_sync.size());
       }
-      env_.threads->idle(kProbe);
+      seen_.fresh = true;
+    }
+  }
+  /// And this one the leader alone, for the high watermark.
+  void probe_end() {
+    const auto admin = KafkaAdmin::open(brokers_.servers(), kProbeTimeout);
+    if (!admin) return;
+    for (; !over_; env_.threads->idle(kProbe)) {
+      const auto ends = (*admin)->ends_of(topic_, 0);
+      if (!ends) continue;
+      const std::lock_guard lock(mutex_);
+      seen_.high_watermark = static_cast<double>(ends->end);
+      seen_.high_watermark_us = now();
     }
   }
 
@@ -330,7 +339,7 @@ class RealTrial {
     std::int32_t leader = said_leader_;
     {
       const std::lock_guard lock(mutex_);
-      s.high_watermark = seen_.high_watermark;
+      if (now() - seen_.high_watermark_us <= kHeard) s.high_watermark = seen_.high_watermark;
       s.committed = static_cast<double>(committed_);
       s.epoch = seen_.leader_changes;
       if (seen_.fresh) {

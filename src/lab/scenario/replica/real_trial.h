@@ -8,7 +8,7 @@
 
 namespace supyo::scenario {
 
-/// One trial on real brokers, in real time, in a topic of its own: a producer with a ledger, a consumer of a group of its own, a probe that asks the brokers twice a second, and processes that are really
+/// One trial on real brokers, in real time, in a topic of its own: a producer with a ledger, a consumer of a group of its own, two probes that ask the brokers four times a second, and processes that are really
 /// stopped and killed. Columns and counts are run_model_trial's, with these differences: `end` is the highest acknowledged offset + 1; `epoch` counts the changes of the leader that the probe saw;
 /// `lag_committed` counts from the position that the consumer gave to be committed; errors count records by their last error, not requests; read_back counts what a reader found afterwards (its number must be
 /// the log's offsets, else the trial is not drained); `truncated` and `unclean_elections` are not known. Its own: what was lost, counted twice more, lost_by_offset (acknowledged at an offset where in the

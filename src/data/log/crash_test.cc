@@ -80,9 +80,10 @@ struct Machine {
   Topic topic;
   std::unique_ptr<PartitionWriter> writer;
 
-  Machine() {
+  explicit Machine(std::uint64_t zero_ahead) {
     topic = create_topic(sim.env(), "log", "t", {.segment_bytes = 1 << 20}).value();
     writer = PartitionWriter::open(sim.env(), topic, PartitionId(0)).value();
+    writer->set_zero_ahead(zero_ahead);
   }
 };
 
@@ -119,7 +120,7 @@ std::string verify(Machine& m, const Promise& p, bool read_back_appends) {
 
 /// All histories of up to `length` operations from `alphabet`; power fails before every file operation of the last one, and after it; every outcome for
 /// every unsynced page, size and directory entry.
-std::uint64_t explore(const std::string& alphabet, std::size_t length) {
+std::uint64_t explore(const std::string& alphabet, std::size_t length, std::uint64_t zero_ahead = 0) {
   std::uint64_t crashes = 0;
   std::vector<std::string> histories{""};
   for (std::size_t l = 0; l < length; ++l) {
@@ -131,7 +132,7 @@ std::uint64_t explore(const std::string& alphabet, std::size_t length) {
         bool completed = false;
         env::ExhaustiveChoices all;
         do {
-          Machine m;
+          Machine m(zero_ahead);
           Promise p;
           for (std::size_t i = 0; i + 1 < h.size(); ++i) EXPECT_TRUE(apply(h[i], *m.writer, p)) << h;
           m.sim.files().set_fault_hook(env::fail_nth(point, env::SimFault::kPowerOff));
@@ -163,6 +164,12 @@ TEST(LogCrash, EveryPointOfEveryShortHistory) {
 TEST(LogCrash, EveryPointOfEveryShortHistoryOfEpochs) {
   const std::uint64_t crashes = explore("ERCS", 4);
   EXPECT_GT(crashes, 3'000U);
+}
+
+/// Two records or three, then zeros up to the next page.
+TEST(LogCrash, EveryPointOfEveryShortHistoryWithZerosAhead) {
+  const std::uint64_t crashes = explore("ARSP", 3, 6000) + explore("ECS", 3, 6000);
+  EXPECT_GT(crashes, 1'000U);
 }
 
 /// A longer life with small segments in which the nth file operation fails, for every n, then the machine crashes.

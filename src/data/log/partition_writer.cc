@@ -104,6 +104,7 @@ Status PartitionWriter::open_active() {
   lane_file_.reset();
   SUPYO_ASSIGN(file_, env_.files.open(segment_path(active().base), env::OpenMode::kReadWrite));
   SUPYO_ASSIGN(reserved_, file_->size());
+  zeroed_ = 0;
   return ok();
 }
 
@@ -120,6 +121,7 @@ Status PartitionWriter::create_segment(Offset base) {
   file_ = std::move(file);
   lane_file_.reset();
   reserved_ = kSegmentHeaderBytes;
+  zeroed_ = 0;
   segments_.push_back({.base = base, .end = base, .bytes = kSegmentHeaderBytes});
   return ok();
 }
@@ -172,7 +174,19 @@ Result<Offset> PartitionWriter::write_frame(std::uint32_t count) {
   segment.end = next_;
   if (segment.first_timestamp_us == kTimeMax) segment.first_timestamp_us = header.max_timestamp_us;
   segment.max_timestamp_us = std::max(segment.max_timestamp_us, header.max_timestamp_us);
+  if (zero_ahead_ > 0 && segment.bytes > zeroed_) write_zeros();
   return first;
+}
+
+/// Nothing rests on these zeros: if they cannot be written, the append that gets there says why.
+void PartitionWriter::write_zeros() {
+  const std::uint64_t from = active().bytes;
+  const std::uint64_t unsynced = synced_base_ == active().base ? from - synced_position_ : from;
+  if (unsynced > zero_ahead_ / 2) return;
+  zeroed_ = std::min(from + zero_ahead_, reserved_);
+  if (zeroed_ <= from) return;
+  frame_.assign(static_cast<std::size_t>(zeroed_ - from), '\0');
+  (void)file_->write_at(from, frame_);
 }
 
 Status PartitionWriter::sync() {

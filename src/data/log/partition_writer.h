@@ -94,6 +94,9 @@ class PartitionWriter {
   /// Takes over a configuration that alter_topic_config() or add_partitions() gave. Never another topic's.
   void set_config(const TopicConfig& config) { topic_.config = config; }
   const TopicConfig& config() const { return topic_.config; }
+  /// For many small syncs: keeps up to so many bytes behind the records written with zeros. The sync of an append then meets blocks that were written to before, and
+  /// the file system has no journal to commit: half the disk's work. Larger appends than half of it leave it out, for them the zeros would cost more. 0, at first: none.
+  void set_zero_ahead(std::uint64_t bytes) { zero_ahead_ = bytes; }
 
   /// Makes everything appended durable: it is acknowledged when this returns.
   Status sync();
@@ -160,6 +163,7 @@ class PartitionWriter {
   Status write_mark(const Mark& mark);
   Status write_durable_mark(const Mark& mark);
   Status reserve(std::uint64_t size);
+  void write_zeros();
   Status create_segment(Offset base);
   Status open_active();
   Status truncate_to(Offset end);
@@ -182,6 +186,8 @@ class PartitionWriter {
   std::shared_ptr<env::File> file_;      ///< of the active segment
   std::shared_ptr<env::File> lane_file_; ///< the same, for lane 1; null until it is needed
   std::uint64_t reserved_ = 0;           ///< size of that file
+  std::uint64_t zero_ahead_ = 0;
+  std::uint64_t zeroed_ = 0;             ///< end of the zeros in it
   std::vector<SegmentInfo> segments_;
   std::vector<StagedEpoch> staged_;
   ProducerStates producers_;

@@ -225,16 +225,21 @@ Status Broker::flush_everything() {
 /// Plain records: the loop need not wait for the disk. Answers go after the flush that follows their request, and flushes end in their order: what a retry
 /// found to be there already is not told before that is durable.
 Status Broker::flush_beside() {
-  if ((!store_.dirty() && durable_answers_.empty()) || !store_.may_begin_flush()) return ok();
+  const TimeUs now = env_.clock.monotonic_us();
+  if (!waits_for_flush() || now < pace_.due(durable_answers_.size(), store_.dirty_bytes())) return ok();
   SUPYO_ASSIGN(const std::uint64_t number, store_.begin_flush());
   flushing_.emplace_back(number, std::move(durable_answers_));
   durable_answers_.clear();
+  pace_.began(now, flushing_.back().second.size());
   return send_flushed();
 }
 
 Status Broker::send_flushed() {
   SUPYO_ASSIGN(const std::uint64_t finished, store_.finish_flushes());
-  for (; !flushing_.empty() && flushing_.front().first <= finished; flushing_.pop_front()) send_all(flushing_.front().second);
+  for (; !flushing_.empty() && flushing_.front().first <= finished; flushing_.pop_front()) {
+    pace_.ended(env_.clock.monotonic_us(), flushing_.front().second.size(), durable_answers_.size());
+    send_all(flushing_.front().second);
+  }
   return ok();
 }
 
@@ -377,6 +382,7 @@ void Broker::expire_offsets() {
 
 TimeUs Broker::next_deadline() const {
   TimeUs next = std::min({retention_due_, compaction_due_, transactions_due_});
+  if (waits_for_flush()) next = std::min(next, pace_.due(durable_answers_.size(), store_.dirty_bytes()));
   for (const auto& [id, g] : groups_) next = std::min(next, g->next_deadline());
   for (const WaitingFetch& w : waiting_) next = std::min(next, w.foreign ? env_.clock.monotonic_us() + kForeignPoll : w.deadline);
   return next;

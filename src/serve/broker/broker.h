@@ -127,6 +127,7 @@ class Broker final : private GroupAnswers, private TransactionEffects {
   void fail_final(Error error);
   Status flush_everything();
   Status flush_beside();
+  bool waits_for_flush() const { return store_.dirty() || !durable_answers_.empty(); }
   Status send_flushed();
   void send_all(Answers& answers);
   Status commit_offsets();
@@ -207,6 +208,7 @@ class Broker final : private GroupAnswers, private TransactionEffects {
   std::vector<WaitingFetch> waiting_;
   Answers durable_answers_;                                     ///< of requests whose flush has not begun
   std::deque<std::pair<std::uint64_t, Answers>> flushing_;      ///< by the number of their flush
+  FlushPace pace_;
   std::vector<PendingCommit> pending_commits_;
   std::map<std::string, log::GroupCommits> group_commits_;   ///< of this turn
   TimeUs retention_due_ = 0, compaction_due_ = 0, transactions_due_ = 0;

@@ -23,6 +23,7 @@ Result<log::PartitionWriter*> Partition::writer() {
   }
   refused_.reset();
   writer_ = std::move(*opened);
+  writer_->set_zero_ahead(kZeroAhead);
   committed_end_ = writer_->committed_end();
   return writer_.get();
 }
@@ -171,16 +172,18 @@ Status Store::alter(const std::string& name, const log::TopicChanges& changes) {
 void Store::note_appended(Partition& partition, std::size_t bytes) {
   if (!partition.dirty()) dirty_.push_back(&partition);
   partition.note_appended(bytes);
+  dirty_bytes_ += bytes;
 }
 
 Result<std::uint64_t> Store::begin_flush() {
   auto flush = std::make_shared<Flush>(dirty_.size());
-  const auto lane = static_cast<unsigned>(begun_ % kFlushes);   // free: flushes end in their order
+  const auto lane = static_cast<unsigned>(begun_ % FlushPace::kFlushes);   // free: flushes end in their order
   for (Partition* p : dirty_) {
     SUPYO_ASSIGN(auto one, p->begin_flush(lane));
     flush->partitions.push_back(std::move(one));
   }
   dirty_.clear();
+  dirty_bytes_ = 0;
   flushes_.push_back(flush);
   for (Partition::Flush& one : flush->partitions)
     crew_.post([this, flush, &one] {

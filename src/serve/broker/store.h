@@ -15,6 +15,7 @@
 #include "data/log/partition_writer.h"
 #include "data/log/topic.h"
 #include "serve/broker/crew.h"
+#include "serve/broker/pace.h"
 #include "serve/broker/wire.h"
 
 namespace supyo::broker {
@@ -61,6 +62,7 @@ class Partition {
 
  private:
   static constexpr std::size_t kReaders = 8;
+  static constexpr std::uint64_t kZeroAhead = 256 << 10;
   struct Slot {
     std::unique_ptr<log::KafkaReader> reader;
     Offset position;
@@ -107,12 +109,11 @@ class Store {
   /// Bytes were appended to `partition`: the next flush syncs it.
   void note_appended(Partition& partition, std::size_t bytes);
   bool dirty() const { return !dirty_.empty(); }
+  std::uint64_t dirty_bytes() const { return dirty_bytes_; }
   /// Syncs and publishes every partition that was written to. An error is final: what was acknowledged before is safe, nothing after it is.
   Status flush();
-  /// The same beside the event loop, at most kFlushes at a time: on a busy disk a second sync that begins while the first runs ends long before one that waits
-  /// for it. begin_flush() gives the flush its number (from 1); finish_flushes() takes those that ended, in their order, and returns the number of the last one.
-  static constexpr std::size_t kFlushes = 2;
-  bool may_begin_flush() const { return flushes_.size() < kFlushes; }
+  /// The same beside the event loop, at most FlushPace::kFlushes at a time. begin_flush() gives the flush its number (from 1); finish_flushes() takes those that
+  /// ended, in their order, and returns the number of the last one.
   Result<std::uint64_t> begin_flush();
   Result<std::uint64_t> finish_flushes();
   /// Called on any thread when a flush has ended.
@@ -135,6 +136,7 @@ class Store {
   std::string directory_;
   std::map<std::string, TopicState> topics_;
   std::vector<Partition*> dirty_;
+  std::uint64_t dirty_bytes_ = 0;
   std::deque<std::shared_ptr<Flush>> flushes_;   ///< under way, oldest first
   std::uint64_t begun_ = 0, finished_ = 0;
   std::optional<Error> failed_;                  ///< of a flush that ended where nobody could be told

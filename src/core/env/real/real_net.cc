@@ -10,9 +10,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <utility>
 
 #include "core/env/real/real_files.h"
@@ -146,8 +148,11 @@ class RealPoller final : public Poller {
   void forget(Listener& listener) override { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, static_cast<RealListener&>(listener).descriptor(), nullptr); }
   void forget(Connection& connection) override { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, static_cast<RealConnection&>(connection).descriptor(), nullptr); }
   std::span<const Ready> wait(DurationUs timeout_us) override {
-    const int timeout_ms = timeout_us <= 0 ? 0 : static_cast<int>(std::min<DurationUs>((timeout_us + 999) / 1000, 3'600'000));
-    const int n = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms);
+    const DurationUs timeout = std::clamp<DurationUs>(timeout_us, 0, kHour);
+    const timespec until{.tv_sec = timeout / kSecond, .tv_nsec = timeout % kSecond * 1000};
+    int n = ::epoll_pwait2(epoll_.get(), events_.data(), static_cast<int>(events_.size()), &until, nullptr);
+    if (n < 0 && errno == ENOSYS)   // before Linux 5.11
+      n = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), static_cast<int>((timeout + 999) / kMillisecond));
     ready_.clear();
     for (int i = 0; i < n; ++i) {
       const epoll_event& e = events_[static_cast<std::size_t>(i)];

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "cli/signals.h"
 #include "cli/stack_options.h"
 #include "lab/stack/fetch.h"
 #include "lab/stack/stack.h"
@@ -48,7 +47,7 @@ class StackBrokers final : public scenario::BrokerProcesses {
 
   Status start(std::int32_t broker) override {
     for (int i = 0;; ++i) {
-      const Status done = stacks_.start_again(stack_, service_of(broker), {.say = {}, .stopped = stop_requested});
+      const Status done = stacks_.start_again(stack_, service_of(broker), {});   // at Ctrl-C too: what a lab killed is not left dead
       if (done || done.error().code != ErrorCode::kStateLocked || i == kLockTries) return done;
       env_.threads->idle(50 * kMillisecond);
     }

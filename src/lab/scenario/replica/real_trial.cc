@@ -364,15 +364,17 @@ class RealTrial {
       const std::lock_guard lock(mutex_);
       leader_after_ = seen_.leader;
       changes_ = seen_.leader_changes;
-      if (!start_error_.empty()) return fail(ErrorCode::kOutsideUnavailable, start_error_, "supyo stack logs kafka3");
     }
     for (const std::int32_t b : partition_.replicas) {
       stands_still(b);
       (void)brokers_.signal(b, env::ProcessSignal::kContinue);
       look_at_disk(b);
-      SUPYO_TRY(brokers_.start(b));
     }
-    return ok();
+    Status all = ok();
+    for (const std::int32_t b : partition_.replicas)
+      if (const Status started = brokers_.start(b); !started) all = started;   // the others nevertheless
+    const std::lock_guard lock(mutex_);
+    return all && !start_error_.empty() ? Status(fail(ErrorCode::kOutsideUnavailable, start_error_, "supyo stack logs kafka3")) : all;
   }
 
   Status drain() {

@@ -391,7 +391,7 @@ class RealTrial {
     summarise_trial(arm_, plan_);
     arm_.drained = all_reported && read_records_ == log_records_;
     const bool gone = std::ranges::all_of(killed_, [](const auto& k) { return k.second.gone; });
-    arm_.counts["fault_seen"] = !plan_.steps.empty() && still_ && gone && (!plan_.kills_leader() || changes_ > 0 || leader_after_ != led_) ? 1 : 0;
+    arm_.counts["fault_seen"] = !plan_.steps.empty() && still_ && gone && (!plan_.kills_leader() || changes_ > 0 || leader_after_ != led_ || epoch_rose()) ? 1 : 0;
     return ok();
   }
 
@@ -436,6 +436,13 @@ class RealTrial {
   /// Acknowledged at an offset where now another record is, or none.
   double lost_by_offset() const {
     return static_cast<double>(std::ranges::count_if(acks_, [&](const Ack& a) { return a.offset < 0 || a.offset >= log_records_ || ids_[static_cast<std::size_t>(a.offset)] != a.id; }));
+  }
+
+  /// By the brokers' own files: a later epoch than that in which the dead leader wrote last. The leader may be the same broker again, which a probe can miss.
+  bool epoch_rose() {
+    const auto dead = killed_.find(led_);
+    const auto epochs = read_leader_epochs(env_.files, partition_directory(partition_.leader));
+    return dead != killed_.end() && dead->second.log && epochs && std::ranges::any_of(*epochs, [&](const auto& e) { return e.first > dead->second.log->last_epoch; });
   }
 
   /// What the brokers themselves say was cut: from where the next leader's epoch begins to where the dead leader's log ended on its disk. Of that, what it had acknowledged. Less than zero when a file cannot be read.

@@ -55,7 +55,6 @@ catalog::ConnectorDescriptor print_descriptor() {
                {.key = "sink.parallelism", .kind = K::kInteger, .help = "accepted for Flink's sake; the job's parallelism holds"}};
   d.sink = true;
   d.accepts = ChangelogMode::kRetract;
-  d.sink_needs_primary_key_for_upsert = false;
   d.guarantee = DeliveryGuarantee::kAtLeastOnce;
   d.help = "prints rows as they come";
   return d;
@@ -89,7 +88,6 @@ catalog::ConnectorDescriptor blackhole_descriptor() {
   d.name = "blackhole";
   d.sink = true;
   d.accepts = ChangelogMode::kRetract;
-  d.sink_needs_primary_key_for_upsert = false;
   d.guarantee = DeliveryGuarantee::kNone;
   d.help = "takes everything and keeps nothing";
   return d;

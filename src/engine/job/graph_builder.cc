@@ -169,17 +169,19 @@ class Builder {
     return at == node_;
   }
 
+  static std::vector<ops::SortSpec::Key> sort_keys(const std::vector<plan::Sort::Key>& keys) {
+    std::vector<ops::SortSpec::Key> out;
+    for (const auto& k : keys) out.push_back({.column = k.column, .descending = k.descending, .nulls_first = k.nulls_first});
+    return out;
+  }
+
   Result<Kind> make(const plan::Sort& s) {
-    ops::SortSpec spec{.input = input(), .keys = {}, .offset = s.offset, .limit = s.count.value_or(UINT64_MAX)};
-    for (const auto& k : s.keys) spec.keys.push_back({.column = k.column, .descending = k.descending, .nulls_first = k.nulls_first});
-    return op(ops::make_sort(std::move(spec)));
+    return op(ops::make_sort({.input = input(), .keys = sort_keys(s.keys), .offset = s.offset, .limit = s.count.value_or(UINT64_MAX)}));
   }
 
   Result<Kind> make(const plan::TopN& t) {
-    ops::TopNSpec spec{.input = input(), .partition = t.partition, .order = {}, .limit = t.limit, .with_number = t.with_number, .update_before = t.emit_update_before,
-                       .input_retracts = t.input_retracts};
-    for (const auto& k : t.order) spec.order.push_back({.column = k.column, .descending = k.descending, .nulls_first = k.nulls_first});
-    return op(ops::make_top_n(std::move(spec)));
+    return op(ops::make_top_n({.input = input(), .partition = t.partition, .order = sort_keys(t.order), .limit = t.limit, .with_number = t.with_number,
+                               .update_before = t.emit_update_before, .input_retracts = t.input_retracts}));
   }
 
   Result<Kind> make(const plan::Sink& s) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/operators/group_keys.h"
+#include "engine/operators/keyed_row.h"
 
 namespace supyo::operators {
 namespace {
@@ -12,7 +13,7 @@ using Spec = JoinSpec;
 using state::kNoSlot;
 using state::Slot;
 
-/// One side's rows. In state: (length of the join key, join key, row) -> how often the row is there, how many rows of the other side it is joined with (outer
+/// One side's rows. In state: KeyedRow of the join key and the row -> how often the row is there, how many rows of the other side it is joined with (outer
 /// joins count that), its origin. In memory beside it: which rows have a join key, as a list in order of arrival (after a restart: in order of the state).
 class Side {
  public:
@@ -38,7 +39,7 @@ class Side {
   void attach(state::KeyedTable& table) {
     if (table_ != nullptr) return;
     table_ = &table;
-    table.for_each([&](Slot slot) { link(slot, table.hash(slot), key_of(slot)); });
+    table.for_each([&](Slot slot) { link(slot, table.hash(slot), KeyedRow::key(table.key(slot))); });
   }
 
   bool has_null_key(const Batch& batch, std::size_t row) const {
@@ -47,7 +48,7 @@ class Side {
 
   /// One more of the row; its slot.
   Slot add(const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
-    encode(batch, row, key);
+    KeyedRow::encode(key, codec_, batch.columns, row, encoded_);
     const Slot slot = table_->find_or_insert(hash, encoded_);
     Kept& k = kept(slot);
     if (k.count++ == 0) {
@@ -60,7 +61,7 @@ class Side {
   }
   /// One less; false when there is none.
   bool remove(const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
-    encode(batch, row, key);
+    KeyedRow::encode(key, codec_, batch.columns, row, encoded_);
     const Slot slot = table_->find(hash, encoded_);
     if (slot == kNoSlot) return false;
     if (--kept(slot).count > 0) {
@@ -82,31 +83,16 @@ class Side {
   Origin& origin(Slot slot) { return table_->as<Origin>(slot, sizeof(Kept)); }
   void touch(Slot slot) { table_->touch(slot); }
   bool decode(Slot slot, std::span<ColumnBuilder* const> out) const {
-    const std::string_view whole = table_->key(slot);
-    return codec_.decode(whole.substr(kLengthBytes + key_of(slot).size()), out);
+    return codec_.decode(KeyedRow::row(table_->key(slot)), out);
   }
 
  private:
-  static constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);
   struct Ends {
     Slot head = kNoSlot, tail = kNoSlot;
   };
   struct Link {
     Slot next = kNoSlot, before = kNoSlot;
   };
-
-  void encode(const Batch& batch, std::size_t row, std::string_view key) {
-    const auto length = static_cast<std::uint32_t>(key.size());
-    encoded_.assign(reinterpret_cast<const char*>(&length), kLengthBytes);
-    encoded_.append(key);
-    codec_.encode(batch.columns, row, encoded_);
-  }
-  std::string_view key_of(Slot slot) const {
-    const std::string_view whole = table_->key(slot);
-    std::uint32_t length = 0;
-    std::memcpy(&length, whole.data(), kLengthBytes);
-    return whole.substr(kLengthBytes, length);
-  }
 
   void link(Slot slot, std::uint64_t hash, std::string_view key) {
     if (slot >= links_.size()) links_.resize(std::max<std::size_t>(slot + 1, links_.size() * 2));

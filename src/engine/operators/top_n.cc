@@ -6,6 +6,7 @@
 
 #include "data/types/value.h"
 #include "engine/operators/group_keys.h"
+#include "engine/operators/keyed_row.h"
 
 namespace supyo::operators {
 namespace {
@@ -19,7 +20,7 @@ void append_big_endian(T v, std::string& out) {
 }
 
 /// Appends bytes that compare as the value is ordered, whatever follows them.
-void append_ordered(const Column& column, std::size_t row, const TopNSpec::Key& key, std::string& out) {
+void append_ordered(const Column& column, std::size_t row, const SortSpec::Key& key, std::string& out) {
   if (column.is_null(row)) {
     out.push_back(key.nulls_first ? '\0' : '\2');
     return;
@@ -49,7 +50,7 @@ void append_ordered(const Column& column, std::size_t row, const TopNSpec::Key& 
     for (std::size_t i = from; i < out.size(); ++i) out[i] = static_cast<char>(~out[i]);
 }
 
-/// In state: (length of the partition's key, that key, row) -> how often the row is there, and when it came. In memory beside it: the rows of a partition in order.
+/// In state: KeyedRow of the partition's key and the row -> how often the row is there, and when it came. In memory beside it: the rows of a partition in order.
 class TopN final : public dataflow::Operator {
  public:
   explicit TopN(std::shared_ptr<const TopNSpec> spec)
@@ -87,7 +88,7 @@ class TopN final : public dataflow::Operator {
     const TopN* top = nullptr;
     bool operator()(Slot a, Slot b) const {
       const int order = top->order_[a].compare(top->order_[b]);
-      return order != 0 ? order < 0 : top->born_[a] != top->born_[b] ? top->born_[a] < top->born_[b] : a < b;
+      return order != 0 ? order < 0 : top->born(a) != top->born(b) ? top->born(a) < top->born(b) : a < b;
     }
   };
   /// A row, `copies` times.
@@ -113,15 +114,16 @@ class TopN final : public dataflow::Operator {
     for (std::size_t from = 0; from < slots.size(); from += Batch::kMaxRows) {
       const std::size_t to = std::min(slots.size(), from + Batch::kMaxRows);
       for (std::size_t i = from; i < to; ++i) {
-        if (!codec_.decode(row_of(slots[i]), columns)) return damaged();
+        if (!codec_.decode(KeyedRow::row(table.key(slots[i])), columns)) return damaged();
         rows.end_row();
       }
       const BatchPtr batch = rows.finish();
       for (std::size_t i = from; i < to; ++i) {
         const Slot slot = slots[i];
         const Kept kept = table.as<Kept>(slot);
-        Partition& p = partition_at(index_.find_or_insert(table.hash(slot), partition_key(slot)));
-        link(p, slot, *batch, i - from, kept.born);
+        Partition& p = partition_at(index_.find_or_insert(table.hash(slot), KeyedRow::key(table.key(slot))));
+        order_of(*batch, i - from);
+        link(p, slot);
         p.total += kept.count;
         next_born_ = std::max(next_born_, kept.born + 1);
       }
@@ -152,17 +154,16 @@ class TopN final : public dataflow::Operator {
   }
 
   void add(Partition& p, const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
-    ordered_.clear();
-    for (const TopNSpec::Key& k : spec_->order) append_ordered(*batch.columns[k.column], row, k, ordered_);
+    order_of(batch, row);
     const bool full = !spec_->input_retracts && p.total >= spec_->limit;
     // A row that comes behind all that count is not even kept.
     if (full && ordered_ >= order_[*p.rows.rbegin()]) return;
-    encode(batch, row, key);
+    KeyedRow::encode(key, codec_, batch.columns, row, encoded_);
     const Slot slot = table_->find_or_insert(hash, encoded_);
     Kept& kept = table_->as<Kept>(slot);
     if (kept.count++ == 0) {
       kept.born = next_born_++;
-      link(p, slot, batch, row, kept.born);
+      link(p, slot);
     }
     table_->touch(slot);
     ++p.total;
@@ -170,7 +171,7 @@ class TopN final : public dataflow::Operator {
   }
 
   void remove(Partition& p, const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
-    encode(batch, row, key);
+    KeyedRow::encode(key, codec_, batch.columns, row, encoded_);
     const Slot slot = table_->find(hash, encoded_);
     if (slot != kNoSlot && table_->as<Kept>(slot).count > 0) take_one(p, slot);
   }
@@ -183,16 +184,17 @@ class TopN final : public dataflow::Operator {
     gone_.push_back(slot);   // what the batch emits may still show it
   }
 
-  void link(Partition& p, Slot slot, const Batch& batch, std::size_t row, std::uint64_t born) {
-    if (slot >= order_.size()) {
-      order_.resize(std::max<std::size_t>(slot + 1, order_.size() * 2));
-      born_.resize(order_.size());
-    }
-    order_[slot].clear();
-    for (const TopNSpec::Key& k : spec_->order) append_ordered(*batch.columns[k.column], row, k, order_[slot]);
-    born_[slot] = born;
+  void order_of(const Batch& batch, std::size_t row) {
+    ordered_.clear();
+    for (const SortSpec::Key& k : spec_->order) append_ordered(*batch.columns[k.column], row, k, ordered_);
+  }
+  /// The row, whose order_of() was taken, into its place.
+  void link(Partition& p, Slot slot) {
+    if (slot >= order_.size()) order_.resize(std::max<std::size_t>(slot + 1, order_.size() * 2));
+    order_[slot] = ordered_;
     p.rows.insert(slot);
   }
+  std::uint64_t born(Slot slot) const { return table_->as<Kept>(slot).born; }
 
   void forget_gone() {
     std::ranges::sort(gone_);
@@ -204,21 +206,6 @@ class TopN final : public dataflow::Operator {
     }
     gone_.clear();
   }
-
-  static constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);
-  void encode(const Batch& batch, std::size_t row, std::string_view key) {
-    const auto length = static_cast<std::uint32_t>(key.size());
-    encoded_.assign(reinterpret_cast<const char*>(&length), kLengthBytes);
-    encoded_.append(key);
-    codec_.encode(batch.columns, row, encoded_);
-  }
-  std::string_view partition_key(Slot slot) const {
-    const std::string_view whole = table_->key(slot);
-    std::uint32_t length = 0;
-    std::memcpy(&length, whole.data(), kLengthBytes);
-    return whole.substr(kLengthBytes, length);
-  }
-  std::string_view row_of(Slot slot) const { return table_->key(slot).substr(kLengthBytes + partition_key(slot).size()); }
 
   // ---- results
 
@@ -279,7 +266,7 @@ class TopN final : public dataflow::Operator {
   }
 
   Status emit(Slot slot, std::uint64_t number, RowKind kind, const Batch& batch, const Origin& cause, dataflow::Collector& out) {
-    if (!codec_.decode(row_of(slot), columns_)) return damaged();
+    if (!codec_.decode(KeyedRow::row(table_->key(slot)), columns_)) return damaged();
     if (spec_->with_number) out_.column(columns_.size()).append(static_cast<std::int64_t>(number));
     if (batch.origins.empty()) out_.end_row(kind);
     else out_.end_row(kind, cause);
@@ -296,7 +283,6 @@ class TopN final : public dataflow::Operator {
   state::KeyedTable index_;              // partition key -> slot, the place in partitions_; never part of an epoch
   std::vector<Partition> partitions_;
   std::vector<std::string> order_;       // by slot of the row: bytes that compare as the order says
-  std::vector<std::uint64_t> born_;      // by slot of the row
   std::uint64_t next_born_ = 0;
   // Scratch of one call.
   BatchBuilder out_;

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/dataflow/operator.h"
+#include "engine/operators/sort.h"
 
 namespace supyo::operators {
 
@@ -12,14 +12,9 @@ namespace supyo::operators {
 /// With numbers, or one row a partition: +I, updates, and -D when a place is empty again. Else: -D for a row that left, +I for one that came in.
 /// A retraction of a row that is not there is ignored. Without partition columns there is one partition (run it on one shard).
 struct TopNSpec {
-  struct Key {
-    std::size_t column = 0;
-    bool descending = false;
-    bool nulls_first = true;
-  };
   Schema input;
   std::vector<std::size_t> partition;
-  std::vector<Key> order;
+  std::vector<SortSpec::Key> order;
   std::uint64_t limit = 1;
   bool with_number = false;
   bool update_before = true;

@@ -34,7 +34,6 @@ struct ConnectorDescriptor {
   bool needs_format = false;                       ///< takes 'format' = json | csv | raw and the format's own options
   ChangelogMode produces = ChangelogMode::kAppend; ///< as a source; kUpsert: the last row of a key wins, and a delete brings only its primary key
   ChangelogMode accepts = ChangelogMode::kAppend;  ///< strongest changelog that the sink takes
-  bool sink_needs_primary_key_for_upsert = true;
   DeliveryGuarantee guarantee = DeliveryGuarantee::kAtLeastOnce;   ///< as a sink; EXPLAIN prints it
   std::map<std::string, Type> metadata;            ///< METADATA columns it can deliver
   std::string help;

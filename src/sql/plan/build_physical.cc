@@ -455,7 +455,7 @@ class Builder {
     SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
     Sink op{.table = s.table, .schema = s.schema, .mode = {}, .guarantee = DeliveryGuarantee::kNone, .primary_key = {}, .check_not_null = s.check_not_null,
             .overwrite = s.overwrite};
-    SinkWish wish{.node = 0, .accepts = ChangelogMode::kRetract, .needs_key_for_upsert = false, .connector = {}, .position = s.position};
+    SinkWish wish{.node = 0, .accepts = ChangelogMode::kRetract, .connector = {}, .position = s.position};
     if (s.table) {
       const catalog::ConnectorDescriptor* c = connectors_.find(s.table->connector());
       SUPYO_CHECK(c != nullptr);
@@ -463,7 +463,6 @@ class Builder {
         if (const auto i = s.schema.find(k)) op.primary_key.push_back(*i);
       op.guarantee = guarantee_of(*s.table, *c);
       wish.accepts = c->accepts;
-      wish.needs_key_for_upsert = c->sink_needs_primary_key_for_upsert;
       wish.connector = c->name;
     }
     PhysicalNode made = unary(std::move(op), input, {});

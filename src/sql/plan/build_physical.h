@@ -32,7 +32,6 @@ std::string describe_node(const PhysicalNode& node, const std::vector<PhysicalNo
 struct SinkWish {
   NodeIndex node = 0;
   ChangelogMode accepts = ChangelogMode::kAppend;
-  bool needs_key_for_upsert = true;
   std::string connector;
   SourcePosition position;
 };

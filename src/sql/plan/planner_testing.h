@@ -30,7 +30,7 @@ inline const catalog::ConnectorRegistry& test_connectors() {
     r.add({.name = "stored", .options = {}, .source = true, .sink = true, .accepts = ChangelogMode::kAppend, .guarantee = DeliveryGuarantee::kExactlyOnce, .metadata = {}, .help = {}});
     r.add({.name = "datagen", .options = {{"rows-per-second", Kind::kInteger, false, "10000", {}, "speed"}, {"fields.*.kind", Kind::kText, false, "random", {}, "how"}},
            .source = true, .metadata = {}, .help = {}});
-    r.add({.name = "print", .options = {}, .sink = true, .accepts = ChangelogMode::kRetract, .sink_needs_primary_key_for_upsert = false,
+    r.add({.name = "print", .options = {}, .sink = true, .accepts = ChangelogMode::kRetract,
            .guarantee = DeliveryGuarantee::kAtLeastOnce, .metadata = {}, .help = {}});
     r.add({.name = "upserts", .options = {}, .source = true, .produces = ChangelogMode::kUpsert, .metadata = {}, .help = {}});
     r.add({.name = "keyed", .options = {}, .sink = true, .accepts = ChangelogMode::kUpsert, .guarantee = DeliveryGuarantee::kEffectivelyOnce, .metadata = {}, .help = {}});

@@ -11,6 +11,7 @@
 #include "engine/operators/group_aggregate.h"
 #include "engine/operators/join.h"
 #include "engine/operators/limit.h"
+#include "engine/operators/over_aggregate.h"
 #include "engine/operators/over_lag.h"
 #include "engine/operators/sort.h"
 #include "engine/operators/top_n.h"
@@ -132,6 +133,17 @@ class Builder {
       s.lags.push_back({.column = c.argument, .offset = static_cast<std::uint32_t>(c.offset), .default_value = c.default_value, .name = c.name});
     s.origins = options_.origins;
     return op(ops::make_over_lag(std::move(s)));
+  }
+
+  Result<Kind> make(const plan::OverAggregate& o) {
+    ops::OverAggregateSpec s;
+    s.input = input();
+    s.time_column = o.time_column;
+    s.keys = o.keys;
+    s.calls = o.calls;
+    s.frame = {.rows = o.frame.rows, .preceding = o.frame.preceding};
+    s.origins = options_.origins;
+    return op(ops::make_over_aggregate(std::move(s)));
   }
 
   Result<Kind> make(const plan::Join& j) {

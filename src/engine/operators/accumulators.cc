@@ -5,7 +5,7 @@
 
 namespace supyo::operators {
 
-Accumulators::Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes) : calls_(std::move(calls)), width_(header_bytes) {
+Accumulators::Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes) : calls_(std::move(calls)), first_(header_bytes), width_(header_bytes) {
   SUPYO_CHECK_EQ(header_bytes % 8, 0U);
   for (const expr::AggregateCall& c : calls_) {
     offsets_.push_back(width_);
@@ -16,41 +16,43 @@ Accumulators::Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t
 
 void Accumulators::unpack_blobs(std::span<const state::Slot> slots, const state::KeyedTable& table) {
   open_slots_.clear();
-  group_of_row_.clear();
   for (const state::Slot slot : slots) {
     if (slot >= group_of_slot_.size()) group_of_slot_.resize(slot + 1, 0);
-    if (group_of_slot_[slot] == 0) {
-      open_slots_.push_back(slot);
-      group_of_slot_[slot] = static_cast<std::uint32_t>(open_slots_.size());
-      if (open_blobs_.size() < open_slots_.size()) open_blobs_.emplace_back(blobs_);
-      ByteReader in(table.blob(slot));
-      for (std::string& b : open_blobs_[open_slots_.size() - 1]) b = in.done() ? std::string_view{} : in.text();
-    }
-    group_of_row_.push_back(group_of_slot_[slot] - 1);
+    if (group_of_slot_[slot] != 0) continue;
+    open_slots_.push_back(slot);
+    group_of_slot_[slot] = static_cast<std::uint32_t>(open_slots_.size());
+    if (open_blobs_.size() < open_slots_.size()) open_blobs_.emplace_back(blobs_);
+    ByteReader in(table.blob(slot));
+    for (std::string& b : open_blobs_[open_slots_.size() - 1]) b = in.done() ? std::string_view{} : in.text();
   }
 }
 
-void Accumulators::pack_blobs(state::KeyedTable& table) const {
+void Accumulators::pack_blobs(state::KeyedTable& table) {
   std::string packed;
   for (std::size_t g = 0; g < open_slots_.size(); ++g) {
     packed.clear();
     ByteWriter out(packed);
     for (const std::string& b : open_blobs_[g]) out.text(b);
     table.set_blob(open_slots_[g], packed);
+    group_of_slot_[open_slots_[g]] = 0;
   }
 }
 
 Status Accumulators::update(const Batch& batch, std::span<const std::uint32_t> rows, std::span<const state::Slot> slots,
                             std::span<const std::int8_t> signs, state::KeyedTable& table) {
+  open(slots, table);
+  SUPYO_TRY(fold(batch, rows, slots, signs, table));
+  close(table);
+  return ok();
+}
+
+Status Accumulators::fold(const Batch& batch, std::span<const std::uint32_t> rows, std::span<const state::Slot> slots, std::span<const std::int8_t> signs,
+                          state::KeyedTable& table) {
   if (rows.empty()) return ok();
   base_.resize(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) base_[i] = table.fixed(slots[i]);
-  if (blobs_ > 0) unpack_blobs(slots, table);
+  row_slots_ = slots;
   for (std::size_t call = 0; call < calls_.size(); ++call) SUPYO_TRY(update_one(call, batch, rows, signs));
-  if (blobs_ > 0) {
-    pack_blobs(table);
-    for (const state::Slot slot : open_slots_) group_of_slot_[slot] = 0;
-  }
   return ok();
 }
 
@@ -64,7 +66,7 @@ Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<
     acc_.resize(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) acc_[i] = base_[i] + offsets_[call];
     if (blob != SIZE_MAX) {
-      for (std::size_t i = 0; i < rows.size(); ++i) blob_of_row_.push_back(&open_blobs_[group_of_row_[i]][blob]);
+      for (std::size_t i = 0; i < rows.size(); ++i) blob_of_row_.push_back(&open_blobs_[group_of_slot_[row_slots_[i]] - 1][blob]);
     }
     return c.aggregate->update(args_, rows, acc_, signs, blob_of_row_);
   }
@@ -77,7 +79,7 @@ Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<
     kept_rows_.push_back(rows[i]);
     if (!signs.empty()) kept_signs_.push_back(signs[i]);
     acc_.push_back(base_[i] + offsets_[call]);
-    if (blob != SIZE_MAX) blob_of_row_.push_back(&open_blobs_[group_of_row_[i]][blob]);
+    if (blob != SIZE_MAX) blob_of_row_.push_back(&open_blobs_[group_of_slot_[row_slots_[i]] - 1][blob]);
   }
   return c.aggregate->update(args_, kept_rows_, acc_, kept_signs_, blob_of_row_);
 }
@@ -88,6 +90,15 @@ Status Accumulators::append_values(const state::KeyedTable& table, state::Slot s
   for (std::size_t call = 0; call < calls_.size(); ++call) {
     const bool has_blob = blob_index_[call] != SIZE_MAX && !in.done();
     SUPYO_TRY(calls_[call].aggregate->value(base + offsets_[call], has_blob ? in.text() : std::string_view{}, *out[call]));
+  }
+  return ok();
+}
+
+Status Accumulators::append_open(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const {
+  const std::byte* base = table.fixed(slot);
+  for (std::size_t call = 0; call < calls_.size(); ++call) {
+    const std::size_t blob = blob_index_[call];
+    SUPYO_TRY(calls_[call].aggregate->value(base + offsets_[call], blob != SIZE_MAX ? std::string_view(open_blobs_[group_of_slot_[slot] - 1][blob]) : std::string_view{}, *out[call]));
   }
   return ok();
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,19 +27,39 @@ class Accumulators {
   /// Appends the current values of a group, one a call, to out[0 ..).
   Status append_values(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const;
 
+  /// For many small steps over the same groups: open(), then any number of fold() and append_open(), then close(). `slots` are all groups of the steps.
+  void open(std::span<const state::Slot> slots, const state::KeyedTable& table) {
+    if (blobs_ > 0) unpack_blobs(slots, table);
+  }
+  /// As update(), of open groups.
+  Status fold(const Batch& batch, std::span<const std::uint32_t> rows, std::span<const state::Slot> slots, std::span<const std::int8_t> signs, state::KeyedTable& table);
+  /// As append_values(), of an open group.
+  Status append_open(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const;
+  /// The open group is as if nothing had gone into it.
+  void reset_open(state::Slot slot, state::KeyedTable& table) {
+    std::fill(table.fixed(slot) + first_, table.fixed(slot) + width_, std::byte{0});
+    if (blobs_ > 0)
+      for (std::string& b : open_blobs_[group_of_slot_[slot] - 1]) b.clear();
+  }
+  void close(state::KeyedTable& table) {
+    if (blobs_ > 0) pack_blobs(table);
+  }
+
  private:
   Status update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs);
   void unpack_blobs(std::span<const state::Slot> slots, const state::KeyedTable& table);
-  void pack_blobs(state::KeyedTable& table) const;
+  void pack_blobs(state::KeyedTable& table);
 
   std::vector<expr::AggregateCall> calls_;
   std::vector<std::uint32_t> offsets_;
   std::vector<std::size_t> blob_index_;  // of a call among those that need a blob; SIZE_MAX = none
   std::size_t blobs_ = 0;
+  std::uint32_t first_ = 0;   // where the accumulators begin
   std::uint32_t width_ = 0;
 
   // Scratch of one update.
   std::vector<std::byte*> base_;
+  std::span<const state::Slot> row_slots_;
   std::vector<std::byte*> acc_;
   std::vector<std::string*> blob_of_row_;
   std::vector<ColumnPtr> args_;
@@ -46,7 +67,6 @@ class Accumulators {
   std::vector<std::int8_t> kept_signs_;
   std::vector<state::Slot> open_slots_;               // groups whose blobs are unpacked
   std::vector<std::vector<std::string>> open_blobs_;  // [group][blob]
-  std::vector<std::uint32_t> group_of_row_;
   std::vector<std::uint32_t> group_of_slot_;          // +1; 0 = not open
 };
 

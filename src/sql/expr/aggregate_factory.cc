@@ -10,14 +10,16 @@ namespace {
 
 // Result types: Flink's LogicalTypeMerging.findSumAggType and findAvgAggType. SUM and AVG of integers keep the type of their argument,
 // SUM(DECIMAL(p, s)) is DECIMAL(38, s), AVG(DECIMAL(p, s)) is DECIMAL(38, max(6, s)).
-constexpr std::array<AggregateHelp, 5> kHelp = {{
+constexpr std::array<AggregateHelp, 7> kHelp = {{
     {"AVG", "AVG([DISTINCT] numeric) -> numeric", "Mean of the values that are not null; of integers an integer, cut towards zero."},
     {"COUNT", "COUNT(*), COUNT([DISTINCT] any) -> BIGINT", "Number of rows, or of values that are not null."},
+    {"FIRST_VALUE", "FIRST_VALUE(any) -> any", "The first value that is not null: in time in OVER, as the rows come in GROUP BY."},
+    {"LAST_VALUE", "LAST_VALUE(any) -> any", "The last value that is not null: in time in OVER, as the rows come in GROUP BY."},
     {"MAX", "MAX(any) -> any", "The greatest value that is not null."},
     {"MIN", "MIN(any) -> any", "The least value that is not null."},
     {"SUM", "SUM([DISTINCT] numeric) -> numeric", "Sum of the values that are not null; null when there is none. Integers wrap."},
 }};
-constexpr std::array<std::string_view, 5> kNames = {"AVG", "COUNT", "MAX", "MIN", "SUM"};
+constexpr std::array<std::string_view, 7> kNames = {"AVG", "COUNT", "FIRST_VALUE", "LAST_VALUE", "MAX", "MIN", "SUM"};
 
 std::unexpected<Error> does_not_take(std::string_view name, std::span<const Type> args) {
   std::string list;
@@ -40,6 +42,10 @@ Result<ResolvedAggregate> make_aggregate(std::string_view name, std::span<const 
   AggregatePtr made;
   if (name == "COUNT") made = make_count_values();
   if (name == "MIN" || name == "MAX") made = make_extreme(name == "MAX", arg, retracting);
+  if (name == "FIRST_VALUE" || name == "LAST_VALUE") {
+    if (distinct) return fail(ErrorCode::kUnsupported, fmt::format("{}(DISTINCT ..) is not supported", name), "leave DISTINCT out: the first and the last value are the same without it");
+    made = make_edge_value(name == "LAST_VALUE", arg, retracting);
+  }
   if (name == "SUM" || name == "AVG") {
     if (!arg.is_numeric()) return does_not_take(name, args);
     made = name == "SUM" ? make_sum(arg) : make_average(arg);

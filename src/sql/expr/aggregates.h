@@ -10,6 +10,8 @@ AggregatePtr make_sum(const Type& arg);
 AggregatePtr make_average(const Type& arg);
 /// MIN or MAX. With `retracting` every value is kept with its count in the blob, else only the extreme.
 AggregatePtr make_extreme(bool greatest, const Type& arg, bool retracting);
+/// FIRST_VALUE or LAST_VALUE, in the order of the rows. With `retracting` every value is kept in the blob.
+AggregatePtr make_edge_value(bool last, const Type& arg, bool retracting);
 /// `inner` over the distinct values of its argument; the blob keeps every value with its count.
 AggregatePtr make_distinct(AggregatePtr inner, const Type& arg);
 

@@ -81,7 +81,12 @@ class SelectBinder {
     std::vector<expr::ExprPtr> keys;
     expr::ExprPtr order;
     expr::ExprPtr argument;
-    OverCall call;
+    OverCall call;                                                ///< of an aggregate only the type
+    bool is_aggregate = false;                                    ///< then the next four, in place of `argument` and `call`
+    LogicalCall aggregate;
+    std::vector<expr::ExprPtr> args;
+    expr::ExprPtr filter;
+    OverFrame frame;
     std::vector<std::pair<expr::ExprPtr, Sort::Key>> ranked_by;   ///< ROW_NUMBER: its order, in place of `order`, `argument` and `call`
     syntax::Span span;
   };
@@ -98,11 +103,15 @@ class SelectBinder {
   Status bind_group_item(const syntax::GroupItem& item);
   Status group();
   Status over();
+  void number_rows();
+  Status over_window(OverSlot& slot, const syntax::WindowDefinition& window, ExprBinder& inner);
+  static bool same_window(const OverSlot& a, const OverSlot& b);
   Status rank(std::size_t slot, std::vector<expr::ExprPtr>& results);
   Status over_group(const std::vector<std::size_t>& slots, std::vector<expr::ExprPtr>& results);
   std::optional<Result<expr::ExprPtr>> special_call(const syntax::FunctionCall& call, const syntax::Span& span, bool over_allowed);
   Result<expr::ExprPtr> aggregate_call(const syntax::FunctionCall& call, const syntax::Span& span);
   Result<expr::ExprPtr> over_call(const syntax::FunctionCall& call, const syntax::Span& span);
+  Result<expr::ExprPtr> over_aggregate(const syntax::FunctionCall& call, const syntax::Span& span);
   Result<expr::ExprPtr> row_number(const syntax::FunctionCall& call, const syntax::Span& span);
   std::string name_of_over(std::size_t slot) const;
   Result<syntax::WindowDefinition> window_of(const syntax::WindowDefinition& written) const;

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "sql/plan/bind_query.h"
+#include "sql/plan/select_columns.h"
 #include "sql/syntax/printer.h"
 
 // One SELECT block: FROM, WHERE, GROUP BY, HAVING, OVER, DISTINCT, the select list.
@@ -13,17 +13,6 @@ namespace {
 using expr::Expr;
 using expr::ExprPtr;
 using syntax::Span;
-
-constexpr std::size_t kAggregateBase = std::size_t{1} << 32;
-constexpr std::size_t kOverBase = std::size_t{1} << 33;
-
-/// Adds `e` to `list` unless it is there; its place.
-std::size_t place(std::vector<ExprPtr>& list, const ExprPtr& e) {
-  for (std::size_t i = 0; i < list.size(); ++i)
-    if (same_expr(*list[i], *e)) return i;
-  list.push_back(e);
-  return list.size() - 1;
-}
 
 /// Columns that are plain keep their names, the others are numbered.
 std::vector<std::string> names_for(const std::vector<ExprPtr>& exprs, const LogicalNode& input) {
@@ -102,7 +91,9 @@ Result<ExprPtr> SelectBinder::over_call(const syntax::FunctionCall& call, const 
   const std::string name = call.upper_name();
   if (name == "ROW_NUMBER") return row_number(call, span);
   if (name == "RANK" || name == "DENSE_RANK") return unsupported(span, fmt::format("{} OVER", name), "use ROW_NUMBER: rows that are equal in the order get numbers as they come");
-  if (name != "LAG") return unsupported(span, fmt::format("{} OVER", name), "LAG is the OVER function that is there; for sums and counts use a TUMBLE or HOP window");
+  if (name == "LEAD") return unsupported(span, "LEAD OVER", "it looks at rows to come, which a stream does not have: use LAG");
+  if (queries_.ctx_.functions.is_aggregate(name)) return over_aggregate(call, span);
+  if (name != "LAG") return unsupported(span, fmt::format("{} OVER", name), "OVER takes aggregates such as SUM and COUNT, FIRST_VALUE, LAST_VALUE, LAG and ROW_NUMBER");
   if (call.distinct || call.filter || call.ignore_nulls) return unsupported(span, "DISTINCT, FILTER or IGNORE NULLS of LAG", "leave it out");
   if (call.arguments.empty() || call.arguments.size() > 3)
     return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("LAG takes one to three arguments, not {}", call.arguments.size()), "write LAG(value [, rows back [, default]])");
@@ -131,22 +122,12 @@ Result<ExprPtr> SelectBinder::over_call(const syntax::FunctionCall& call, const 
     slot.call.default_value = {.type = slot.call.type, .data = value->literal.data};
     if (!slot.argument->type.nullable && !slot.call.default_value.is_null()) slot.call.type = slot.call.type.not_null();
   }
-  for (const auto& e : window.partition_by) {
-    SUPYO_ASSIGN(ExprPtr key, inner.bind(*e));
-    slot.keys.push_back(std::move(key));
-  }
-  if (window.order_by.size() != 1)
-    return fail_at(window.span, ErrorCode::kNoTimeAttribute, "OVER needs ORDER BY one time attribute", "write OVER (PARTITION BY k ORDER BY ts), ts being the WATERMARK column");
-  const syntax::OrderItem& order = window.order_by.front();
-  if (order.descending) return unsupported(order.expr->span, "OVER .. ORDER BY .. DESC", "streams flow upwards in time: leave DESC out");
-  SUPYO_ASSIGN(slot.order, inner.bind(*order.expr));
-  references_.insert(references_.end(), inner.references().begin(), inner.references().end());
+  SUPYO_TRY(over_window(slot, window, inner));
   // The same call twice is computed once.
   for (std::size_t i = 0; i < overs_.size(); ++i) {
     const OverSlot& o = overs_[i];
-    if (o.ranked_by.empty() && same_expr(*o.argument, *slot.argument) && same_expr(*o.order, *slot.order) && o.call.offset == slot.call.offset && o.call.type == slot.call.type &&
-        o.call.default_value == slot.call.default_value &&
-        std::ranges::equal(o.keys, slot.keys, [](const ExprPtr& a, const ExprPtr& b) { return same_expr(*a, *b); }))
+    if (same_window(o, slot) && same_expr(*o.argument, *slot.argument) && o.call.offset == slot.call.offset && o.call.type == slot.call.type &&
+        o.call.default_value == slot.call.default_value)
       return expr::column(kOverBase + i, o.call.type);
   }
   overs_.push_back(std::move(slot));
@@ -342,9 +323,12 @@ Status SelectBinder::group() {
     SUPYO_ASSIGN(qualify_, grouped(qualify_));
   }
   for (OverSlot& o : overs_) {
-    if (o.ranked_by.empty()) {
-      SUPYO_ASSIGN(o.argument, grouped(o.argument));
-      SUPYO_ASSIGN(o.order, grouped(o.order));
+    for (ExprPtr* e : {&o.argument, &o.filter, &o.order}) {
+      if (*e == nullptr) continue;
+      SUPYO_ASSIGN(*e, grouped(*e));
+    }
+    for (ExprPtr& a : o.args) {
+      SUPYO_ASSIGN(a, grouped(a));
     }
     for (auto& [by, key] : o.ranked_by) {
       SUPYO_ASSIGN(by, grouped(by));
@@ -367,44 +351,6 @@ ExprPtr SelectBinder::with_over(const ExprPtr& e, const std::vector<ExprPtr>& re
   auto copy = std::make_shared<Expr>(*e);
   for (ExprPtr& a : copy->args) a = with_over(a, results);
   return copy;
-}
-
-Status SelectBinder::over_group(const std::vector<std::size_t>& slots, std::vector<ExprPtr>& results) {
-  // All columns so far stay in front, so that expressions bound over them keep their numbers.
-  const LogicalPtr input = scope_.node;
-  std::vector<ExprPtr> exprs;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < input->columns.size(); ++i) {
-    exprs.push_back(column_of(*input, i));
-    names.push_back(input->columns[i].name);
-  }
-  LogicalOver node;
-  const OverSlot& first = overs_[slots.front()];
-  const auto add = [&](const ExprPtr& e) {
-    const std::size_t i = place(exprs, e);
-    if (i == names.size()) names.push_back(fmt::format("$f{}", i));
-    return i;
-  };
-  for (const ExprPtr& k : first.keys) node.keys.push_back(add(k));
-  if (first.order->kind != Expr::Kind::kColumn || !input->columns[first.order->column].row_time) {
-    const bool proc = first.order->kind == Expr::Kind::kColumn && input->columns[first.order->column].proc_time;
-    if (proc || (first.order->kind == Expr::Kind::kCall && first.order->function->name == "PROCTIME"))
-      return unsupported(first.span, "OVER on processing time", "order by the WATERMARK column of the table");
-    return fail_at(first.span, ErrorCode::kNoTimeAttribute, "OVER is not ordered by a time attribute",
-                   "ORDER BY the table's WATERMARK column, passed on unchanged: WATERMARK FOR ts AS ts - INTERVAL '5' SECOND");
-  }
-  node.time_column = first.order->column;
-  for (const std::size_t s : slots) {
-    OverCall call = overs_[s].call;
-    call.argument = add(overs_[s].argument);
-    call.name = name_of_over(s);
-    node.calls.push_back(std::move(call));
-  }
-  LogicalPtr below = exprs.size() == input->columns.size() ? input : make_project(input, exprs, names);
-  const std::size_t width = below->columns.size();
-  for (std::size_t i = 0; i < slots.size(); ++i) results[slots[i]] = expr::column(width + i, overs_[slots[i]].call.type);
-  scope_.node = make_over(std::move(below), std::move(node));
-  return ok();
 }
 
 std::string SelectBinder::name_of_over(std::size_t slot) const {
@@ -431,6 +377,7 @@ Status SelectBinder::rank(std::size_t slot, std::vector<ExprPtr>& results) {
 }
 
 Status SelectBinder::over() {
+  number_rows();
   std::vector<ExprPtr> results(overs_.size());
   std::vector<bool> done(overs_.size(), false);
   for (std::size_t i = 0; i < overs_.size(); ++i) {
@@ -441,10 +388,7 @@ Status SelectBinder::over() {
     }
     std::vector<std::size_t> slots;
     for (std::size_t k = i; k < overs_.size(); ++k) {
-      if (!overs_[k].ranked_by.empty()) continue;
-      const bool same = same_expr(*overs_[i].order, *overs_[k].order) &&
-                        std::ranges::equal(overs_[i].keys, overs_[k].keys, [](const ExprPtr& a, const ExprPtr& b) { return same_expr(*a, *b); });
-      if (!same) continue;
+      if (!same_window(overs_[i], overs_[k])) continue;
       slots.push_back(k);
       done[k] = true;
     }

@@ -324,6 +324,27 @@ class Builder {
     return whole(node, std::move(made));
   }
 
+  Result<Built> make(const LogicalPtr& node, const LogicalOverAggregate& o) {
+    SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    if (!plan_.nodes[input].changes.append_only())
+      return fail_at(o.position, ErrorCode::kUnsupported, fmt::format("OVER over rows that are updated ({}) is not supported", plan_.nodes[input].changes.to_string()),
+                     "apply it to a table of inserts, before rows are aggregated or replaced by key");
+    OverAggregate op{.keys = o.keys, .time_column = o.time_column, .frame = o.frame, .calls = {}};
+    SUPYO_ASSIGN(op.calls, calls_of(o.calls, *node->input(), o.frame.preceding.has_value()));
+    PhysicalNode made = unary(std::move(op), input, schema_of(*node));
+    partition(made, o.keys);
+    made.late_tables = node->input()->late_tables;
+    plan_.holds_until_watermark = true;
+    return whole(node, std::move(made));
+  }
+
+  /// ROW_NUMBER that nothing bounds: in event time it counts the rows as they leave.
+  Result<Built> number_rows(const LogicalPtr& node, const LogicalRank& r) {
+    if (!r.with_number) return any(node->input());
+    const LogicalCall count{.function = "COUNT", .args = {}, .distinct = false, .name = node->columns.back().name, .type = node->columns.back().type, .position = r.position};
+    return any(make_over_aggregate(node->input(), {.keys = r.partition, .time_column = r.order.front().column, .frame = {.rows = true, .preceding = {}}, .calls = {count}, .position = r.position}));
+  }
+
   /// A side of a join with a column for each key, the keys' expressions where they are no columns of it.
   Result<NodeIndex> keyed(const LogicalPtr& side, const std::vector<ExprPtr>& keys, std::vector<std::size_t>& columns) {
     std::vector<ExprPtr> exprs;
@@ -421,8 +442,10 @@ class Builder {
   }
 
   Result<Built> make(const LogicalPtr& node, const LogicalRank& r) {
+    const bool in_time = r.order.size() == 1 && !r.order.front().descending && node->input()->columns[r.order.front().column].row_time;
+    if (!r.limit && in_time) return number_rows(node, r);
     if (!r.limit)
-      return fail_at(r.position, ErrorCode::kUnsupported, "ROW_NUMBER without a bound on its number is not supported",
+      return fail_at(r.position, ErrorCode::kUnsupported, "ROW_NUMBER by something else than event time, without a bound on its number, is not supported",
                      "say in a query around it how many rows count: SELECT .. FROM (SELECT *, ROW_NUMBER() OVER (..) AS n FROM t) WHERE n <= 3");
     SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
     PhysicalNode made = unary(TopN{.partition = r.partition, .order = r.order, .limit = *r.limit, .with_number = r.with_number,
@@ -488,7 +511,7 @@ class Builder {
     std::vector<bool> wanted(plan_.nodes.size(), false);
     for (NodeIndex i = plan_.nodes.size(); i-- > 0;) {
       PhysicalNode& n = plan_.nodes[i];
-      const bool reads = (n.as<WindowAggregate>() || n.as<Over>()) && !n.late_tables.empty();
+      const bool reads = (n.as<WindowAggregate>() || n.as<Over>() || n.as<OverAggregate>()) && !n.late_tables.empty();
       const bool passes = wanted[i] && (n.as<Calc>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>());
       if (reads || passes)
         for (const NodeIndex in : n.inputs) wanted[in] = true;

@@ -49,6 +49,18 @@ std::string order_text(const std::vector<Sort::Key>& order, const std::vector<st
   return fmt::format("{}", fmt::join(keys, ", "));
 }
 
+std::string frame_text(const OverFrame& f) {
+  const std::string from = !f.preceding ? "UNBOUNDED PRECEDING" : *f.preceding == 0 ? "CURRENT ROW" : fmt::format("{} PRECEDING", f.rows ? std::to_string(*f.preceding) : format_duration(*f.preceding));
+  return fmt::format("{} BETWEEN {} AND CURRENT ROW", f.rows ? "ROWS" : "RANGE", from);
+}
+
+std::string over_state(const OverFrame& f) {
+  const std::string waiting = "rows waiting for the watermark, and ";
+  if (!f.preceding) return waiting + "one accumulator per key, for ever";
+  if (f.rows) return waiting + fmt::format("one accumulator and the last {} row{} per key, for ever", *f.preceding + 1, *f.preceding == 0 ? "" : "s");
+  return waiting + fmt::format("the rows of the last {} with one accumulator per key; freed when the watermark is past them", format_duration(*f.preceding));
+}
+
 struct Describe {
   const PhysicalNode& node;
   std::vector<std::string> in;   ///< column names of the first input
@@ -97,6 +109,9 @@ struct Describe {
     }
     return fmt::format("OverAggregate(partitionBy=[{}], orderBy=[{} ASC], select=[{}])", pick(in, o.keys), in[o.time_column], fmt::join(items, ", "));
   }
+  std::string operator()(const OverAggregate& o) const {
+    return fmt::format("OverAggregate(partitionBy=[{}], orderBy=[{} ASC], window=[{}], select=[{}])", pick(in, o.keys), in[o.time_column], frame_text(o.frame), calls_text(o.calls, in));
+  }
   std::string operator()(const Join& j) const {
     const char* kind = j.keep_left && j.keep_right ? "FullOuterJoin" : j.keep_left ? "LeftOuterJoin" : j.keep_right ? "RightOuterJoin" : "InnerJoin";
     const std::size_t width = in.size();
@@ -131,6 +146,7 @@ std::string state_of(const PhysicalNode& n) {
     for (const OverCall& c : o->calls) rows = std::max(rows, c.offset);
     return fmt::format("rows waiting for the watermark, and the last {} row{} per key", rows, rows == 1 ? "" : "s");
   }
+  if (const auto* o = n.as<OverAggregate>()) return over_state(o->frame);
   if (n.as<Join>()) return "all rows of both inputs, for ever";
   if (const auto* t = n.as<TopN>()) return t->input_retracts ? "all rows, for ever" : fmt::format("the first {} per key, for ever", t->limit == 1 ? "row" : fmt::format("{} rows", t->limit));
   if (n.as<Limit>()) return "how many rows have passed";

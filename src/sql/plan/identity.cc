@@ -64,6 +64,9 @@ struct Meaning {
     for (const OverCall& c : o.calls) text += fmt::format(" lag {} {} {} {}", c.argument, c.offset, literal_text(c.default_value), c.type.to_string());
     return text;
   }
+  std::string operator()(const OverAggregate& o) const {
+    return fmt::format("overagg {} {} {} {} {}", list(o.keys), o.time_column, o.frame.rows, o.frame.preceding.value_or(-1), calls_text(o.calls));
+  }
   std::string operator()(const Join& j) const {
     return fmt::format("join {} {} {} {} {}", list(j.left_keys), list(j.right_keys), j.keep_left, j.keep_right, j.condition ? meaning_of(*j.condition) : "");
   }

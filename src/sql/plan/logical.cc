@@ -115,12 +115,16 @@ LogicalPtr make_aggregate(LogicalPtr input, LogicalAggregate aggregate) {
   return node;
 }
 
-LogicalPtr make_over(LogicalPtr input, LogicalOver over) {
+namespace {
+
+/// The input's columns, then the calls'. What is late is dealt with here, not above.
+template <class Op>
+LogicalPtr make_any_over(LogicalPtr input, Op over) {
   auto node = unary(std::move(input));
   node->columns = node->input()->columns;
   std::vector<std::string> names;
   for (const ColumnInfo& c : node->columns) names.push_back(c.name);
-  for (const OverCall& call : over.calls) {
+  for (const auto& call : over.calls) {
     names.push_back(call.name);
     node->columns.push_back({.name = call.name, .type = call.type});
   }
@@ -130,6 +134,11 @@ LogicalPtr make_over(LogicalPtr input, LogicalOver over) {
   node->op = std::move(over);
   return node;
 }
+
+}  // namespace
+
+LogicalPtr make_over(LogicalPtr input, LogicalOver over) { return make_any_over(std::move(input), std::move(over)); }
+LogicalPtr make_over_aggregate(LogicalPtr input, LogicalOverAggregate over) { return make_any_over(std::move(input), std::move(over)); }
 
 LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join) {
   auto node = std::make_shared<LogicalNode>();
@@ -227,6 +236,7 @@ LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs) 
     LogicalPtr operator()(const LogicalWindow& op) const { return make_window(in[0], op); }
     LogicalPtr operator()(const LogicalAggregate& op) const { return make_aggregate(in[0], op); }
     LogicalPtr operator()(const LogicalOver& op) const { return make_over(in[0], op); }
+    LogicalPtr operator()(const LogicalOverAggregate& op) const { return make_over_aggregate(in[0], op); }
     LogicalPtr operator()(const LogicalJoin& op) const { return make_join(in[0], in[1], op); }
     LogicalPtr operator()(const LogicalUnion&) const { return make_union(in); }
     LogicalPtr operator()(const LogicalValues& op) const { return make_values(op, node.columns); }

@@ -68,6 +68,14 @@ struct LogicalOver {
   std::size_t time_column = 0;
   std::vector<OverCall> calls;
 };
+/// Columns: the input's, then one a call.
+struct LogicalOverAggregate {
+  std::vector<std::size_t> keys;
+  std::size_t time_column = 0;
+  OverFrame frame;
+  std::vector<LogicalCall> calls;
+  SourcePosition position;
+};
 /// Columns: the left input's, then the right one's. Time attributes do not pass: a row may come at any time, once its partner is there.
 struct LogicalJoin {
   enum class Kind : std::uint8_t { kInner, kLeft, kRight, kFull } kind = Kind::kInner;
@@ -105,7 +113,7 @@ struct LogicalSink {
 };
 
 struct LogicalNode {
-  std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalWindow, LogicalAggregate, LogicalOver, LogicalJoin, LogicalUnion, LogicalValues, LogicalSort,
+  std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalWindow, LogicalAggregate, LogicalOver, LogicalOverAggregate, LogicalJoin, LogicalUnion, LogicalValues, LogicalSort,
                LogicalRank, LogicalSink>
       op;
   std::vector<LogicalPtr> inputs;
@@ -126,6 +134,7 @@ LogicalPtr make_selection(LogicalPtr input, const std::vector<std::size_t>& colu
 LogicalPtr make_window(LogicalPtr input, LogicalWindow window);
 LogicalPtr make_aggregate(LogicalPtr input, LogicalAggregate aggregate);
 LogicalPtr make_over(LogicalPtr input, LogicalOver over);
+LogicalPtr make_over_aggregate(LogicalPtr input, LogicalOverAggregate over);
 LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join);
 /// The inputs' columns have equal types but for nullability; names are the first's.
 LogicalPtr make_union(std::vector<LogicalPtr> inputs);

@@ -123,6 +123,21 @@ struct Over {
   std::vector<OverCall> calls;
 };
 
+/// From how far before a row to the row itself its OVER aggregates look.
+struct OverFrame {
+  bool rows = false;                           ///< counts rows; else time, and rows of equal time are in each other's frames
+  std::optional<std::int64_t> preceding;       ///< rows, or microseconds; none: UNBOUNDED
+  bool operator==(const OverFrame&) const = default;
+};
+
+/// Aggregates OVER (PARTITION BY keys ORDER BY row time frame). Rows wait and are late as with Over. Output: the input's columns, then one per call.
+struct OverAggregate {
+  std::vector<std::size_t> keys;
+  std::size_t time_column = 0;
+  OverFrame frame;
+  std::vector<expr::AggregateCall> calls;      ///< resolved for retractions when the frame has a bound
+};
+
 /// Joins its two inputs on equal keys and a condition; keeps both for ever. Output: the left columns, then the right ones.
 struct Join {
   std::vector<std::size_t> left_keys, right_keys;   ///< of equal types, pairwise; none: on one shard, everything with everything
@@ -185,7 +200,7 @@ struct Sink {
 };
 
 struct PhysicalNode {
-  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, Join, Union, Values, Limit, Sort, TopN, Sink> op;
+  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, Union, Values, Limit, Sort, TopN, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
   std::optional<Distribution> right_distribution = {};   ///< Join: of its second input
@@ -198,7 +213,7 @@ struct PhysicalNode {
   /// Stable over restarts and over edits elsewhere in the file: hash of what the operator means and of all below it. Unique in the plan.
   std::string uid;
   std::string name;                           ///< one line, as EXPLAIN prints it
-  /// WindowAggregate and Over: the tables whose rows can be late here. Their late rows go to `T$late` (schema late_schema(input)).
+  /// WindowAggregate, Over and OverAggregate: the tables whose rows can be late here. Their late rows go to `T$late` (schema late_schema(input)).
   std::vector<catalog::ObjectPath> late_tables;
   bool stateful = false;
   std::string state;                          ///< what is kept, for EXPLAIN: "one accumulator per window and key"

@@ -228,6 +228,37 @@ TEST_F(PlanTest, LagOverEventTime) {
 )");
 }
 
+TEST_F(PlanTest, AggregatesOverOneFrameAreOneOperator) {
+  const PhysicalPlan p = plan(
+      "SELECT auction, SUM(price) OVER w AS s, MAX(price) OVER w + 1, COUNT(*) FILTER (WHERE price > 1) OVER w AS n, SUM(price) OVER w FROM bids "
+      "WINDOW w AS (PARTITION BY auction ORDER BY ts RANGE BETWEEN INTERVAL '10' SECOND PRECEDING AND CURRENT ROW)");
+  EXPECT_EQ(explain_text(p), R"(Sink(table=[console], fields=[auction, s, EXPR$2, n, EXPR$4], changelogMode=[I], guarantee=[none])
++- Calc(select=[auction, s, ($w1 + 1) AS EXPR$2, n, s AS EXPR$4], changelogMode=[I])
+   +- OverAggregate(partitionBy=[auction], orderBy=[ts ASC], window=[RANGE BETWEEN 10s PRECEDING AND CURRENT ROW], select=[SUM(price) AS s, MAX(price) AS $w1, COUNT(*) FILTER $f7 AS n], changelogMode=[I])
+         state: rows waiting for the watermark, and the rows of the last 10s with one accumulator per key; freed when the watermark is past them
+         late rows: bids$late
+      +- Exchange(distribution=[hash[auction]])
+         +- Calc(select=[auction, price, ts, (price > 1) AS $f7], changelogMode=[I])
+            +- TableSourceScan(table=[default_catalog.default_database.bids], fields=[auction, price, ts], watermark=[ts - 4s], not-null=[auction, ts], changelogMode=[I])
+                  state: position and watermark per split
+)");
+}
+
+TEST_F(PlanTest, OverSaysWhatItKeeps) {
+  const auto state = [&](std::string_view frame) {
+    return only<OverAggregate>(plan(fmt::format("SELECT SUM(price) OVER (PARTITION BY auction ORDER BY ts {}) FROM bids", frame))).state;
+  };
+  EXPECT_THAT(state(""), ::testing::HasSubstr("one accumulator per key, for ever"));
+  EXPECT_THAT(state("ROWS UNBOUNDED PRECEDING"), ::testing::HasSubstr("one accumulator per key, for ever"));
+  EXPECT_THAT(state("ROWS 4 PRECEDING"), ::testing::HasSubstr("the last 5 rows per key, for ever"));
+  EXPECT_THAT(state("RANGE CURRENT ROW"), ::testing::HasSubstr("freed when the watermark is past them"));
+  const PhysicalPlan number = plan("SELECT auction, ROW_NUMBER() OVER (PARTITION BY auction ORDER BY ts) AS n FROM bids");
+  EXPECT_TRUE(only<OverAggregate>(number).changes.append_only());
+  // Different frames are operators of their own.
+  const PhysicalPlan two = plan("SELECT SUM(price) OVER (ORDER BY ts), SUM(price) OVER (ORDER BY ts ROWS 1 PRECEDING), LAG(price) OVER (ORDER BY ts) FROM bids");
+  EXPECT_EQ(std::ranges::count_if(two.nodes, [](const PhysicalNode& n) { return n.as<OverAggregate>() || n.as<Over>(); }), 3);
+}
+
 TEST_F(PlanTest, GroupAggregateKeepsMinusUOnlyWhereItIsNeeded) {
   EXPECT_EQ(only<GroupAggregate>(plan("INSERT INTO printed SELECT auction, COUNT(*) FROM bids GROUP BY auction")).changes.to_string(), "[I,UB,UA]");
   const PhysicalPlan keyed = plan("INSERT INTO keyed SELECT auction, COUNT(*) FROM bids GROUP BY auction");

@@ -319,6 +319,33 @@ class Pruner {
     return {make_over(in.node, std::move(kept)), in.map};
   }
 
+  Pruned prune(const LogicalPtr& node, const LogicalOverAggregate& over, Needed needed) {
+    const std::size_t width = node->input()->columns.size();
+    LogicalOverAggregate kept = over;
+    kept.calls.clear();
+    std::vector<std::size_t> results;
+    Needed below(needed.begin(), needed.begin() + static_cast<std::ptrdiff_t>(width));
+    below[over.time_column] = true;
+    for (const std::size_t k : over.keys) below[k] = true;
+    for (std::size_t i = 0; i < over.calls.size(); ++i) {
+      results.push_back(needed[width + i] ? kept.calls.size() : kGone);
+      if (!needed[width + i]) continue;
+      kept.calls.push_back(over.calls[i]);
+      for (const std::size_t a : over.calls[i].args) below[a] = true;
+      if (over.calls[i].filter != SIZE_MAX) below[over.calls[i].filter] = true;
+    }
+    Pruned in = run(node->input(), std::move(below));
+    kept.time_column = in.map[over.time_column];
+    for (std::size_t& k : kept.keys) k = in.map[k];
+    for (LogicalCall& call : kept.calls) {
+      for (std::size_t& a : call.args) a = in.map[a];
+      if (call.filter != SIZE_MAX) call.filter = in.map[call.filter];
+    }
+    const std::size_t base = in.node->columns.size();
+    for (const std::size_t r : results) in.map.push_back(r == kGone ? kGone : base + r);
+    return {make_over_aggregate(in.node, std::move(kept)), in.map};
+  }
+
   /// As run(), without what only the nodes below need: a join and a rank keep whole rows.
   Pruned only(const LogicalPtr& node, const Needed& needed) {
     Pruned in = run(node, needed);

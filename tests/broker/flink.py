@@ -5,13 +5,10 @@ Usage: flink.py     The first run fetches Flink (about 300 MB) into the cache.
 """
 import collections
 import fcntl
-import glob
 import json
 import os
 import random
-import re
 import shutil
-import subprocess
 import sys
 
 import confluent_kafka as ck
@@ -19,11 +16,10 @@ import confluent_kafka as ck
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from broker import Broker, check  # noqa: E402
+import flink_jvm  # noqa: E402
 from clients import create, ends, producer  # noqa: E402
 
-CACHE = os.path.join(os.environ.get("SUPYO_DEPS") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "supyo"), "flink-2.1.3")
 WORK = os.path.abspath("build/e2e/broker-flink")
-PACKAGE, SHA256 = "apache-flink-libraries==2.1.3", "b48d3944755b9303f99d205ea1a9bcb798fc563a872c782393fb466f16d4f91c"
 SQL = """
 CREATE TABLE events (id BIGINT, word STRING, stamp TIMESTAMP(3) METADATA FROM 'timestamp', part INT METADATA FROM 'partition' VIRTUAL, off BIGINT METADATA FROM 'offset' VIRTUAL)
   WITH ('connector'='kafka', 'topic'='events', 'properties.bootstrap.servers'='{b}', 'properties.group.id'='flink', 'scan.startup.mode'='earliest-offset',
@@ -38,38 +34,8 @@ INSERT INTO counts SELECT word, COUNT(*) FROM events GROUP BY word;
 """
 
 
-def fetch():
-    lib = f"{CACHE}/lib"
-    if os.path.exists(f"{CACHE}/.complete"):
-        return lib
-    os.makedirs(lib, exist_ok=True)
-    with open(f"{CACHE}/requirements.txt", "w", encoding="ascii") as f:
-        f.write(f"{PACKAGE} --hash=sha256:{SHA256}\n")
-    subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--require-hashes", "-r", f"{CACHE}/requirements.txt", "-d", CACHE], check=True)
-    source = glob.glob(f"{CACHE}/apache*flink*libraries-2.1.3.tar.gz")[0]
-    subprocess.run(["tar", "xzf", source, "-C", CACHE, "--strip-components=1"], check=True)
-    for jar in glob.glob(f"{CACHE}/deps/lib/*.jar"):
-        shutil.move(jar, lib)
-    subprocess.run(["mvn", "-B", "-q", "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy", "-Dartifact=org.apache.flink:flink-sql-connector-kafka:4.0.1-2.0",
-                    f"-DoutputDirectory={lib}"], check=True)
-    shutil.rmtree(f"{CACHE}/deps")
-    os.remove(source)
-    open(f"{CACHE}/.complete", "w", encoding="ascii").close()
-    return lib
-
-
 def run_sql(lib, b):
-    with open(f"{WORK}/job.sql", "w", encoding="ascii") as f:
-        f.write(SQL.format(b=b.address))
-    with open(f"{WORK}/log4j.properties", "w", encoding="ascii") as f:
-        f.write("rootLogger.level=WARN\nappender.f.type=File\nappender.f.name=F\nappender.f.fileName=%s/flink.log\nappender.f.layout.type=PatternLayout\n"
-                "appender.f.layout.pattern=%%d %%p %%c{1} %%m%%n\nrootLogger.appenderRef.f.ref=F\n" % WORK)
-    opens = [f"--add-opens=java.base/java.{p}=ALL-UNNAMED" for p in ("lang", "net", "io", "nio", "lang.reflect", "text", "time", "util", "util.concurrent")]
-    done = subprocess.run(["java", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *opens, f"-Dlog4j.configurationFile=file:{WORK}/log4j.properties", "-cp", f"{lib}/*",
-                           f"{HERE}/FlinkSql.java", f"{WORK}/job.sql"], capture_output=True, text=True, timeout=300)
-    with open(f"{WORK}/out", "w", encoding="utf-8") as f:
-        f.write(done.stdout + done.stderr)
-    check(done.returncode == 0, f"Flink's jobs end well: {re.findall(r'.*(?:ERROR|Caused by|Exception).*', done.stdout + done.stderr)[:5]}; see {WORK}")
+    flink_jvm.run(lib, WORK, SQL.format(b=b.address), ["parallelism.default=2", "execution.checkpointing.interval=300ms"], ["-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
 
 
 def committed(b, topic):

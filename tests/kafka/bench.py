@@ -3,6 +3,7 @@
 
 speed: rows per CPU-second of the whole process (the Kafka client's threads included, the broker's not) for a pass-through of 7-field JSON bids, beside kcat that
 reads the same topic and throws it away; and rows per second by the clock.
+flink: the same statement over the same topic in Flink 2.1 (one JVM, parallelism 1, no checkpoints, the third run of three), CPU of the whole JVM.
 latency: exactly once kafka -> kafka at a 100 ms epoch; from the record's own time to a read_committed consumer, as a process of its own sees it.
 """
 import argparse
@@ -15,6 +16,9 @@ import subprocess
 import sys
 import time
 
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "broker"))   # behind: it has a broker.py, too
+
+import flink_jvm
 import run
 from broker import ADDRESS, Broker
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -64,6 +68,21 @@ def speed(rows):
         print(f"kcat, reading and dropping: {rows / statistics.median(t[0] for t in kcat):,.0f} rows per CPU-second")
 
 
+def beside_flink(rows):
+    """After speed(): needs its topic. Ours is run again, just before and after."""
+    work = f"{run.WORK}/flink"
+    os.makedirs(work)
+    ours = [cpu_of([run.SUPYO, "run", f"{run.WORK}/q0.sql"])[0]]
+    statement = "INSERT INTO o SELECT * FROM b;\n"
+    with open(f"{run.WORK}/q0.sql") as f:
+        declared = f.read().removesuffix(statement)
+    took = flink_jvm.run(flink_jvm.fetch(), work, declared + 3 * statement, ["parallelism.default=1"], ["-Xmx1g", "-XX:+UseG1GC"])[-3:]
+    ours.append(cpu_of([run.SUPYO, "run", f"{run.WORK}/q0.sql"])[0])
+    theirs, mine = took[-1][0], statistics.mean(ours)
+    print(f"Flink 2.1.3, the same statement and topic: {rows / theirs:,.0f} rows per CPU-second in its third run ({', '.join(f'{rows / cpu:,.0f}' for cpu, _ in took)}); "
+          f"Supyo {rows / mine:,.0f}: {theirs / mine:.1f} times as many")
+
+
 def latency(seconds, rate):
     run.create("lat-in", 1)
     run.create("lat-out", 1)
@@ -97,6 +116,7 @@ def main():
     p.add_argument("--seconds", type=int, default=20)
     p.add_argument("--rate", type=int, default=1000)
     p.add_argument("--only", default="")
+    p.add_argument("--flink", action="store_true", help="Flink beside it (the first time fetches 300 MB)")
     args = p.parse_args()
     broker = Broker(f"{run.WORK}-broker")   # waits until it is the only one on the machine
     shutil.rmtree(run.WORK, ignore_errors=True)
@@ -105,6 +125,8 @@ def main():
         broker.start()
         if args.only in ("", "speed"):
             speed(args.rows)
+        if args.only in ("", "speed") and args.flink:
+            beside_flink(args.rows)
         if args.only in ("", "latency"):
             latency(args.seconds, args.rate)
     finally:

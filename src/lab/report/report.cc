@@ -228,9 +228,9 @@ class Page {
       Chart c{p.id, p.title, p.note, p.unit, {}, {}};
       for (const scenario::PlotLine& l : p.lines) {
         const Arm* from = r_.arm(l.arm);
-        if (from != nullptr) c.lines.push_back({l.label, kStyles[std::min<std::size_t>(c.lines.size(), 3)], column(*from, l.series), l.band});
+        if (from != nullptr && from->column(l.series) != nullptr) c.lines.push_back({l.label, kStyles[std::min<std::size_t>(c.lines.size(), 3)], column(*from, l.series), l.band});
       }
-      chart(c, p.note);
+      if (!c.lines.empty()) chart(c, p.note);   // some are measured on real clusters only
     }
     out_ += "</section>\n";
   }
@@ -449,7 +449,7 @@ class Page {
   }
 
   void pairs(std::string_view caption, const std::map<std::string, std::string>& values) {
-    out_ += fmt::format("<table>\n<caption>{}</caption>\n<tbody>\n", escape(caption));
+    out_ += fmt::format("<table class=\"pairs\">\n<caption>{}</caption>\n<tbody>\n", escape(caption));
     for (const auto& [k, v] : values) out_ += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escape(k), escape(v));
     out_ += "</tbody>\n</table>\n";
   }

@@ -77,6 +77,7 @@ th,td{text-align:left;padding:7px 12px 7px 0;border-bottom:1px solid var(--line)
 thead th{font-size:.86rem;color:var(--soft);font-weight:600}
 tbody th{font-weight:550}
 th,td{overflow-wrap:anywhere}
+.pairs th{width:32%;overflow-wrap:break-word}
 figure table{font-size:.88rem;margin-top:8px;border-top:1px solid var(--line)}figure th,figure td{padding-top:4px;padding-bottom:4px}figure tr:last-child th,figure tr:last-child td{border-bottom:0}figure caption{font-size:.85rem;padding:8px 0 2px;caption-side:top}
 td.n,th.n{text-align:right;padding-right:20px;white-space:nowrap}
 .yes::before{content:"\2713\00a0";font-weight:700}.no::before{content:"\2717\00a0";font-weight:700}.no{color:var(--bad-ink);font-weight:650}

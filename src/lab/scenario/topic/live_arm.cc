@@ -132,7 +132,7 @@ class LiveRun {
 
   void add_columns() {
     auto& columns = live_.arm.columns;
-    for (const auto& [name, unit] : {std::pair{"offered", "records"}, {"log_start", "records"}, {"end", "records"}, {"bytes", "B"}, {"disk", "B"}}) columns.push_back({name, unit, {}});
+    for (const auto& [name, unit] : {std::pair{"offered", "records"}, {"log_start", "records"}, {"end", "records"}, {"bytes", "B"}, {"disk", "B"}, {"ack_p50", "s"}, {"ack_p99", "s"}}) columns.push_back({name, unit, {}});
     for (const auto& g : groups_) {
       for (const char* name : {"applied", "lag_committed", "lag_fetched", "headroom", "exposure", "lost"}) columns.push_back({fmt::format("{}_{}", name, g->spec->name), "records", {}});
       columns.push_back({"forecast_" + g->spec->name, "s", {}});
@@ -211,6 +211,9 @@ class LiveRun {
     put(end);
     put(use.log_bytes > 0 ? use.log_bytes : (end - start) * record_bytes());
     put(use.disk_bytes > 0 ? use.disk_bytes : kNaN);
+    std::vector<DurationUs> latencies = producer_->take_latencies();
+    std::ranges::sort(latencies);
+    for (const double q : {0.5, 0.99}) put(latencies.empty() ? kNaN : static_cast<double>(latencies[static_cast<std::size_t>(q * static_cast<double>(latencies.size() - 1))]) / 1e6);
     for (const auto& g : groups_) {
       const LiveGroup& m = *g->member;
       const double committed = static_cast<double>(m.committed());
@@ -262,6 +265,9 @@ class LiveRun {
     c["failed"] = static_cast<double>(producer_->count(Outcome::kFailed));
     c["unknown"] = static_cast<double>(producer_->count(Outcome::kUnknown));
     c["record_bytes"] = record_bytes();
+    std::vector<std::pair<std::string, std::string>> errors;
+    for (const auto& [why, records] : producer_->errors()) errors.emplace_back(why, std::to_string(records));
+    live_.config["not acknowledged, by error"] = errors.empty() ? "none" : joined(errors);
     const std::vector<LiveProbe::Look> looks = probe_->looks();
     for (const auto& g : groups_) {
       const LiveGroup& m = *g->member;

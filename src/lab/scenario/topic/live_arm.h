@@ -21,7 +21,8 @@ Status check_cluster(const RealCluster& cluster, const TopicScenario& scenario, 
 
 /// Runs one arm of a topic lab on a real cluster in real time, in a topic and groups of its own, which are gone afterwards however it ends: a producer with a ledger, a
 /// thread and a client for each group, and a probe that asks the brokers for the log's ends ten times a second. Columns and counts are run_topic_arm's; besides `disk`
-/// (bytes of the log's files with those that wait for their deletion; where the data directory is known) and duplicates_G (records that G handled twice).
+/// (bytes of the log's files with those that wait for their deletion; where the data directory is known), ack_p50 and ack_p99 (s, of a second's records) and duplicates_G (records
+/// that G handled twice).
 /// Lost is counted three times: by number (what was acknowledged and not handled), at the gaps that the handler saw, and from the probe: at each position that was
 /// gone, the log start (reset to latest: the high watermark) that the brokers had then, minus the position.
 Result<LiveArm> run_live_arm(const env::Env& env, const RealCluster& cluster, const TopicScenario& scenario, const std::string& name, const RunOptions& options);

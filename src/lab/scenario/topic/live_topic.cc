@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace supyo::scenario {
 namespace {
 
@@ -65,9 +67,11 @@ Status LiveProducer::turn() {
   while (sent_.load() < due) {
     const std::uint64_t number = sent_.load();
     fmt::format_to_n(value_.data(), 16, "{:016x}", number);
+    const TimeUs given = env_.clock.monotonic_us();
     SUPYO_ASSIGN(const bool taken, producer_->send(number, std::nullopt, value_, env_.clock.now_us()));
     if (!taken) break;   // its queue is full: the rate falls, and the guard on it says so
     ledger_.push_back(Outcome::kOpen);
+    given_us_.push_back(given);
     sent_.fetch_add(1);
   }
   take_reports(0);
@@ -76,11 +80,26 @@ Status LiveProducer::turn() {
 
 void LiveProducer::take_reports(DurationUs wait_us) {
   using Reported = connect::RecordReport::Outcome;
-  for (const connect::RecordReport& r : producer_->reports(wait_us)) {
+  const auto reports = producer_->reports(wait_us);
+  const TimeUs now = env_.clock.monotonic_us();
+  const std::lock_guard lock(mutex_);
+  for (const connect::RecordReport& r : reports) {
     const Outcome o = r.outcome == Reported::kAcknowledged ? Outcome::kAcknowledged : r.outcome == Reported::kFailed ? Outcome::kFailed : Outcome::kUnknown;
     ledger_[r.id] = o;
     counts_[static_cast<std::size_t>(o)].fetch_add(1);
+    if (o == Outcome::kAcknowledged) latencies_us_.push_back(now - given_us_[r.id]);
+    else ++errors_[r.why];
   }
+}
+
+std::vector<DurationUs> LiveProducer::take_latencies() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(latencies_us_, {});
+}
+
+std::map<std::string, std::uint64_t> LiveProducer::errors() const {
+  const std::lock_guard lock(mutex_);
+  return errors_;
 }
 
 Status LiveProducer::status() const {

@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -52,6 +53,10 @@ class LiveProducer {
   std::uint64_t sent() const { return sent_.load(); }
   std::uint64_t count(Outcome o) const { return counts_[static_cast<std::size_t>(o)].load(); }
   Status status() const;
+  /// From given to acknowledged, of the records that were acknowledged since the last call: not sorted.
+  std::vector<DurationUs> take_latencies();
+  /// Records that were not acknowledged, by the client's name of the error.
+  std::map<std::string, std::uint64_t> errors() const;
   /// After finish(): by number.
   const std::vector<Outcome>& ledger() const { return ledger_; }
 
@@ -68,10 +73,13 @@ class LiveProducer {
   std::string value_;
   std::unique_ptr<connect::RecordProducer> producer_;
   std::vector<Outcome> ledger_;
+  std::vector<TimeUs> given_us_;   ///< by number
   std::atomic<std::uint64_t> sent_ = 0;
   std::atomic<std::uint64_t> counts_[4] = {};
   std::atomic<bool> finished_ = false;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;   ///< of what follows
+  std::vector<DurationUs> latencies_us_;
+  std::map<std::string, std::uint64_t> errors_;
   Status status_ = ok();
   std::unique_ptr<env::Thread> thread_;
 };

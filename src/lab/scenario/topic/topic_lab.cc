@@ -46,7 +46,7 @@ void describe(const TopicScenario& s, const RunOptions& options, LabResult& r) {
   const TopicFault& f = *fault.inject;
   c["fault"] = f.kind == TopicFault::Kind::kSlowHandler ? fmt::format("the handler of {} takes {:g} records/s, phase {}", f.group, s.value(f.rate, kRate).value_or(0), fault.name)
                : f.kind == TopicFault::Kind::kStop      ? fmt::format("{} is stopped, phase {}", f.group, fault.name)
-                                                        : fmt::format("DeleteRecords {} past the committed position of {}, phase {}", f.past, f.group, fault.name);
+                                                        : fmt::format("DeleteRecords {:g} records past the committed position of {}, phase {}", s.value(f.past, kRecords).value_or(0), f.group, fault.name);
   for (const auto& [arm, knobs] : s.arms) {
     std::string text;
     for (const auto& [k, v] : knobs) text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", k, v);

@@ -296,7 +296,7 @@ class Consumption {
 };
 
 Result<connect::GroupConsumerOptions> consumer_options(const ConsumeCommand& command) {
-  connect::GroupConsumerOptions options{.servers = command.servers, .topic = command.topic, .group = command.group, .static_id = command.instance};
+  connect::GroupConsumerOptions options{.servers = command.servers, .topic = command.topic, .group = command.group, .static_id = command.instance, .stopped = [] { return stop_requested(); }};
   options.client_id = "supyo-consume";
   if (command.reset == "latest") options.reset = connect::GroupReset::kLatest;
   if (command.reset == "error") options.reset = connect::GroupReset::kError;

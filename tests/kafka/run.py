@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Supyo's Kafka source and sink against a real broker.
 
-run.py [--rounds 30] [--only NAME] [--seed N] [--plant]     needs SUPYO (build/release/supyo), confluent-kafka (build/kafka-venv), a JVM, Maven
+run.py [--rounds 30 kills of the job] [--only NAME] [--seed N] [--plant]     needs SUPYO (build/release/supyo), confluent-kafka (build/kafka-venv), a JVM, Maven
 """
 import argparse
 import collections
@@ -398,7 +398,9 @@ def test_exactly_once(args):
     state = f"{WORK}/eo-state"
     kills = broker_kills = 0
     feeder = Feeder("eo-in", 2000)
-    for n in range(args.rounds):
+    n = -1
+    while kills < args.rounds:
+        n += 1
         job = Job("eo", state, "--set", f"parallelism.default={1 + n % 2}")
         kill_broker = n % 10 == 4
         time.sleep(rng.uniform(0.05, 2))

@@ -175,7 +175,7 @@ Result<Settings> fixed_settings(const GroupConsumerOptions& o) {
 
 class ClientGroupConsumer final : public GroupConsumer {
  public:
-  explicit ClientGroupConsumer(const GroupConsumerOptions& options) : topic_(options.topic), group_(options.group), listener_(options.topic) { listener_.topic = topic_; }
+  explicit ClientGroupConsumer(const GroupConsumerOptions& options) : topic_(options.topic), group_(options.group), stopped_(options.stopped), listener_(options.topic) { listener_.topic = topic_; }
   ~ClientGroupConsumer() override {
     message_.reset();
     if (client_ && subscribed_) rd_kafka_consumer_close(client_.get());
@@ -218,7 +218,7 @@ class ClientGroupConsumer final : public GroupConsumer {
   Status commit(std::int32_t partition, std::int64_t offset, bool wait) override {
     const PartitionList list(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(list.get(), topic_.c_str(), partition)->offset = offset;
-    auto error = rd_kafka_commit(client_.get(), list.get(), wait ? 0 : 1);
+    const auto error = wait ? committed(list.get()) : rd_kafka_commit(client_.get(), list.get(), 1);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return ok();
     return unavailable(fmt::format("committing offset {} of {}/{} as '{}'", offset, topic_, partition, group_), rd_kafka_err2str(error), listener_);
   }
@@ -242,6 +242,24 @@ class ClientGroupConsumer final : public GroupConsumer {
   struct MessageDeleter {
     void operator()(rd_kafka_message_t* m) const { rd_kafka_message_destroy(m); }
   };
+
+  /// The client's own waiting ends with the broker's answer only, which does not come from a dead one.
+  rd_kafka_resp_err_t committed(const rd_kafka_topic_partition_list_t* list) {
+    constexpr int kSliceMs = 100;
+    constexpr int kSlicesAfterStop = 20;
+    std::optional<rd_kafka_resp_err_t> answer;
+    const Owned<rd_kafka_queue_t> answers(rd_kafka_queue_new(client_.get()));   // destroyed first: no answer reaches `answer` later
+    const auto take = [](rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* of, void* opaque) {
+      *static_cast<std::optional<rd_kafka_resp_err_t>*>(opaque) = error == RD_KAFKA_RESP_ERR_NO_ERROR && of != nullptr && of->cnt > 0 ? of->elems[0].err : error;
+    };
+    const auto given = rd_kafka_commit_queue(client_.get(), list, answers.get(), take, &answer);
+    if (given != RD_KAFKA_RESP_ERR_NO_ERROR) return given;
+    for (int left = kSlicesAfterStop; !answer && left > 0;) {
+      rd_kafka_queue_poll_callback(answers.get(), kSliceMs);
+      if (stopped_ && stopped_()) --left;
+    }
+    return answer.value_or(RD_KAFKA_RESP_ERR__TIMED_OUT);
+  }
 
   std::string fatal_error() const {
     char text[512];
@@ -289,6 +307,7 @@ class ClientGroupConsumer final : public GroupConsumer {
   }
 
   std::string topic_, group_;
+  std::function<bool()> stopped_;
   GroupListener listener_;         // outlives the client
   Owned<rd_kafka_t> client_;
   std::unique_ptr<rd_kafka_message_t, MessageDeleter> message_;   // of the last poll

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,7 @@ struct GroupConsumerOptions {
   /// group.protocol and partition.assignment.strategy (range, roundrobin, cooperative-sticky). Others: kUnknownOption.
   ClientProperties properties = {};
   std::vector<std::pair<std::string, std::string>> client_settings = {};   ///< librdkafka's own names, over all else, for labs that must set what Java's names do not reach
+  std::function<bool()> stopped = {};   ///< asked ten times a second while commit() waits: once it says true, only two more seconds
 };
 
 /// A member of a consumer group, outside of any job: `supyo consume` and labs. One thread polls it; the client has threads of its own.
@@ -66,7 +68,8 @@ class GroupConsumer {
   virtual Result<std::optional<GroupRecord>> poll(DurationUs wait_us) = 0;
   /// Events since the last call.
   virtual std::vector<GroupEvent> events() = 0;
-  /// Commits `offset` (the next to read) of a partition; waits for the answer when `wait` says so, else it comes as an event. Errors: kOutsideUnavailable.
+  /// Commits `offset` (the next to read) of a partition; waits for the answer when `wait` says so, else it comes as an event. Errors: kOutsideUnavailable, also when nobody
+  /// answered and it was told to stop: then the broker may have taken it or not.
   virtual Status commit(std::int32_t partition, std::int64_t offset, bool wait) = 0;
   /// The next offset that the client would fetch from the broker (what it keeps in its queue lies before it), as it said up to a second ago; -1: not assigned or not known yet.
   virtual std::int64_t fetch_position(std::int32_t partition) const = 0;

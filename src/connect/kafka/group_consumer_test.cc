@@ -81,6 +81,22 @@ class GroupConsumerTest : public testing::Test {
   std::vector<GroupEvent> events_;
 };
 
+TEST_F(GroupConsumerTest, ACommitThatNobodyAnswersEndsWhenToldToStop) {
+  produce(10);
+  GroupConsumerOptions o = options();
+  int asked = 0;
+  o.stopped = [&] { return ++asked > 3; };
+  open(o);
+  read_to(9);
+  ASSERT_TRUE(consumer_->commit(0, 5, true));
+  rd_kafka_mock_broker_set_down(cluster_, 1);
+  const Status done = consumer_->commit(0, 10, true);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::kOutsideUnavailable);
+  EXPECT_EQ(asked, 3 + 20);   // two seconds more, and no further question
+  rd_kafka_mock_broker_set_up(cluster_, 1);
+}
+
 TEST_F(GroupConsumerTest, ReadsCommitsAndGoesOnWhereItCommitted) {
   produce(300);
   open(options());
@@ -91,7 +107,8 @@ TEST_F(GroupConsumerTest, ReadsCommitsAndGoesOnWhereItCommitted) {
   EXPECT_EQ(consumer_->fetch_position(0), 300);
   ASSERT_EQ(events_of(Kind::kAssigned).size(), 1U);
   EXPECT_EQ(events_of(Kind::kAssigned)[0].partitions, std::vector<std::int32_t>{0});
-  ASSERT_TRUE(consumer_->commit(0, 120, true));
+  ASSERT_TRUE(consumer_->commit(0, 100, true));
+  ASSERT_TRUE(consumer_->commit(0, 120, false));
   while (events_of(Kind::kCommitted).empty()) {
     ASSERT_TRUE(consumer_->poll(100 * kMillisecond));
     collect();

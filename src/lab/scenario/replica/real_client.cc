@@ -19,10 +19,7 @@ connect::RecordProducerOptions real_producer_options(const std::string& servers,
 }
 
 Result<std::unique_ptr<connect::RecordProducer>> open_producer(const env::Env& env, const connect::RecordProducerOptions& options) {
-  for (const TimeUs limit = env.clock.monotonic_us() + kPatience;; env.threads->idle(50 * kMillisecond)) {
-    auto producer = connect::RecordProducer::open(options);
-    if (producer || producer.error().code != ErrorCode::kUnknownTable || env.clock.monotonic_us() >= limit) return producer;
-  }
+  return open_patiently(env, [&] { return connect::RecordProducer::open(options); });
 }
 
 }  // namespace supyo::scenario

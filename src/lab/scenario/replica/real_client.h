@@ -20,4 +20,13 @@ connect::RecordProducerOptions real_producer_options(const std::string& servers,
 /// A topic is known to the broker that was asked first, and to the others a moment later: waits for that. Errors: those of RecordProducer::open.
 Result<std::unique_ptr<connect::RecordProducer>> open_producer(const env::Env& env, const connect::RecordProducerOptions& options);
 
+/// A topic that was just made is not known to every broker: opens again until it is, for kPatience.
+template <class Open>
+auto open_patiently(const env::Env& env, const Open& open) {
+  for (const TimeUs limit = env.clock.monotonic_us() + kPatience;; env.threads->idle(50 * kMillisecond)) {
+    auto client = open();
+    if (client || client.error().code != ErrorCode::kUnknownTable || env.clock.monotonic_us() >= limit) return client;
+  }
+}
+
 }  // namespace supyo::scenario

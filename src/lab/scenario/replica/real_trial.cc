@@ -122,7 +122,7 @@ class RealTrial {
   }
 
   void consume() {
-    auto consumer = connect::GroupConsumer::open({.servers = brokers_.servers(), .topic = topic_, .group = topic_, .read_committed = false});
+    auto consumer = open_patiently(env_, [&] { return connect::GroupConsumer::open({.servers = brokers_.servers(), .topic = topic_, .group = topic_, .read_committed = false}); });
     if (!consumer) return consumer_failed(consumer.error());
     TimeUs committed_at = now();
     std::int64_t position = 0;

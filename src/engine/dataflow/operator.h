@@ -49,6 +49,8 @@ class Operator {
   virtual Status process(const BatchPtr& batch, std::size_t input, OperatorContext& ctx, Collector& out) = 0;
   /// The combined watermark moved to w. kTimeMax = the input ended: fire everything.
   virtual Status on_watermark(Watermark w, OperatorContext& ctx, Collector& out) { (void)w, (void)ctx, (void)out; return ok(); }
+  /// What the runtime tells downstream when the combined watermark is w: earlier where later output can be older than w. Must not go back as w goes on.
+  virtual TimeUs output_watermark(TimeUs w) const { return w; }
   /// Processing time reached next_timer_us(). For operators that wait on the clock (mini-batch, TTL).
   virtual Status on_timer(TimeUs now_us, OperatorContext& ctx, Collector& out) { (void)now_us, (void)ctx, (void)out; return ok(); }
   virtual TimeUs next_timer_us(const OperatorContext& ctx) const { (void)ctx; return kTimeMax; }

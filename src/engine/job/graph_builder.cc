@@ -9,7 +9,9 @@
 #include "engine/operators/calc.h"
 #include "engine/operators/changelog_normalize.h"
 #include "engine/operators/group_aggregate.h"
+#include "engine/operators/interval_join.h"
 #include "engine/operators/join.h"
+#include "engine/operators/join_schema.h"
 #include "engine/operators/limit.h"
 #include "engine/operators/over_aggregate.h"
 #include "engine/operators/over_lag.h"
@@ -18,6 +20,8 @@
 #include "engine/operators/values.h"
 #include "engine/operators/window_aggregate.h"
 #include "engine/operators/window_assign.h"
+#include "engine/operators/window_join.h"
+#include "sql/plan/logical.h"
 
 namespace supyo::job {
 namespace {
@@ -48,14 +52,14 @@ class Builder {
     node.max_parallelism = n.max_parallelism;
     SUPYO_ASSIGN(node.kind, std::visit([&](const auto& op) { return make(op); }, n.op));
     if (auto* o = std::get_if<dataflow::OperatorNode>(&node.kind); o != nullptr && !n.late_tables.empty() && system_.available()) {
-      SUPYO_ASSIGN(o->late_sink, system_sink(n.late_tables.front(), "$late", dataflow::late_schema(input())));
+      SUPYO_ASSIGN(o->late_sink, system_sink(n.late_tables.front(), "$late", dataflow::late_schema(n.is_join() ? ops::late_columns(both_inputs()) : input())));
     }
     for (std::size_t input = 0; input < n.inputs.size(); ++input) {
       const plan::Distribution& d = n.distribution_of(input);
       dataflow::Edge e;
       e.from = static_cast<dataflow::NodeId>(n.inputs[input]);
       e.to = static_cast<dataflow::NodeId>(index);
-      e.input = n.as<plan::Join>() ? input : 0;
+      e.input = n.is_join() ? input : 0;
       e.partitioning = d.kind == plan::Distribution::Kind::kHash     ? dataflow::Partitioning::kHash
                        : d.kind == plan::Distribution::Kind::kSingle ? dataflow::Partitioning::kSingle
                                                                      : dataflow::Partitioning::kForward;
@@ -69,6 +73,22 @@ class Builder {
   using Kind = decltype(dataflow::Node::kind);
   const Schema& input() const { return plan_.nodes[node_->inputs.at(0)].output; }
   const plan::Changes& input_changes() const { return plan_.nodes[node_->inputs.at(0)].changes; }
+  /// Names that late_schema() adds stay free.
+  Schema both_inputs() const {
+    const Schema added = dataflow::late_schema({});
+    std::vector<std::string> names;
+    std::vector<Type> types;
+    for (const Field& f : added.fields()) names.push_back(f.name);
+    for (const plan::NodeIndex in : node_->inputs)
+      for (const Field& f : plan_.nodes[in].output.fields()) {
+        names.push_back(f.name);
+        types.push_back(f.type);
+      }
+    plan::make_unique(names);
+    Schema s;
+    for (std::size_t i = 0; i < types.size(); ++i) s.add(names[added.size() + i], types[i]);
+    return s;
+  }
   static Kind op(dataflow::OperatorFactory f) { return dataflow::OperatorNode{.factory = std::move(f), .late_sink = nullptr}; }
 
   Result<Kind> make(const plan::Scan& s) {
@@ -148,7 +168,25 @@ class Builder {
 
   Result<Kind> make(const plan::Join& j) {
     return op(ops::make_join({.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .keep_left = j.keep_left,
-                              .keep_right = j.keep_right, .condition = j.condition, .origins = options_.origins, .zone_offset_us = options_.zone_offset_us}));
+                              .keep_right = j.keep_right, .condition = j.condition,
+                              .rows = j.rows == plan::JoinRows::kPairs ? ops::JoinSpec::Rows::kPairs : j.rows == plan::JoinRows::kSemi ? ops::JoinSpec::Rows::kSemi : ops::JoinSpec::Rows::kAnti,
+                              .origins = options_.origins, .zone_offset_us = options_.zone_offset_us}));
+  }
+
+  Result<Kind> make(const plan::IntervalJoin& j) {
+    ops::IntervalJoinSpec s{.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .left_time = j.left_time,
+                            .right_time = j.right_time, .lower_us = j.lower_us, .upper_us = j.upper_us, .keep_left = j.keep_left, .keep_right = j.keep_right, .condition = j.condition,
+                            .origins = options_.origins, .zone_offset_us = options_.zone_offset_us, .label = "IntervalJoin"};
+    return op(ops::make_interval_join(std::move(s)));
+  }
+
+  Result<Kind> make(const plan::WindowJoin& j) {
+    using Rows = ops::WindowJoinSpec::Rows;
+    ops::WindowJoinSpec s{.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .left_start = j.left_start,
+                          .left_end = j.left_end, .right_start = j.right_start, .right_end = j.right_end, .local_zone = j.local_zone, .keep_left = j.keep_left, .keep_right = j.keep_right,
+                          .rows = j.rows == plan::JoinRows::kPairs ? Rows::kPairs : j.rows == plan::JoinRows::kSemi ? Rows::kSemi : Rows::kAnti, .condition = j.condition,
+                          .origins = options_.origins, .zone_offset_us = options_.zone_offset_us, .label = "WindowJoin"};
+    return op(ops::make_window_join(std::move(s)));
   }
 
   Result<Kind> make(const plan::Union&) { return op(ops::make_union()); }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/operators/group_keys.h"
+#include "engine/operators/join_schema.h"
 #include "engine/operators/keyed_row.h"
 
 namespace supyo::operators {
@@ -14,7 +15,7 @@ using state::kNoSlot;
 using state::Slot;
 
 /// One side's rows. In state: KeyedRow of the join key and the row -> how often the row is there, how many rows of the other side it is joined with (outer
-/// joins count that), its origin. In memory beside it: which rows have a join key, as a list in order of arrival (after a restart: in order of the state).
+/// and semi joins count that), its origin. In memory beside it: which rows have a join key, as a list in order of arrival (after a restart: in order of the state).
 class Side {
  public:
   struct Kept {
@@ -130,13 +131,15 @@ class Join final : public dataflow::Operator {
  public:
   explicit Join(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)),
-        sides_{Side(spec_->left, spec_->left_keys, spec_->keep_left, spec_->origins), Side(spec_->right, spec_->right_keys, spec_->keep_right, spec_->origins)},
+        sides_{Side(spec_->left, spec_->left_keys, spec_->keep_left || !pairs(), spec_->origins), Side(spec_->right, spec_->right_keys, spec_->keep_right, spec_->origins)},
         out_(output_schema(*spec_)),
-        candidates_(output_schema(*spec_)) {
+        candidates_(pairs_of(*spec_)) {
     const std::size_t left = spec_->left.size(), right = spec_->right.size();
-    out_columns_ = {builder_columns(out_, 0, left), builder_columns(out_, left, right)};
+    out_columns_ = {builder_columns(out_, 0, left), builder_columns(out_, left, pairs() ? right : 0)};
     candidate_columns_ = {builder_columns(candidates_, 0, left), builder_columns(candidates_, left, right)};
   }
+
+  static Schema pairs_of(const Spec& s) { return joined_schema(s.left, s.right, s.keep_left, s.keep_right); }
 
   std::string_view name() const override { return "Join"; }
   state::StateSpec state() const override { return {.tables = {sides_[0].table_spec("left"), sides_[1].table_spec("right")}}; }
@@ -148,7 +151,7 @@ class Join final : public dataflow::Operator {
     keys.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) keys.add(row);
     const auto views = keys.views();
-    const bool inner = !spec_->keep_left && !spec_->keep_right;
+    const bool inner = pairs() && !spec_->keep_left && !spec_->keep_right;
     for (std::size_t row = 0; row < batch->rows; ++row) {
       const Row r{.batch = *batch, .row = row, .input = input, .hash = keys.hash(row), .key = views[row], .kind = batch->kind(row)};
       SUPYO_TRY(inner ? take_inner(r, out) : take_outer(r, out));
@@ -168,6 +171,8 @@ class Join final : public dataflow::Operator {
     bool retracts() const { return is_retraction(kind); }
   };
   using Columns = std::array<std::vector<ColumnBuilder*>, 2>;
+  bool pairs() const { return spec_->rows == Spec::Rows::kPairs; }
+  bool semi() const { return spec_->rows == Spec::Rows::kSemi; }
 
   // ---- inner: the candidates are the result, once the condition has been asked
 
@@ -207,7 +212,7 @@ class Join final : public dataflow::Operator {
       else if (!own.remove(r.batch, r.row, r.hash, r.key)) return ok();
       SUPYO_TRY(find_matches(r));
     }
-    if (matches_.empty()) return own.keep ? emit_alone(r, r.retracts() ? RowKind::kDelete : RowKind::kInsert, out) : ok();
+    if (matches_.empty()) return own.keep && !semi() ? emit_alone(r, r.retracts() ? RowKind::kDelete : RowKind::kInsert, out) : ok();
     return r.retracts() ? part(r, out) : pair(r, slot, out);
   }
 
@@ -220,27 +225,27 @@ class Join final : public dataflow::Operator {
       partners += count;
       if (other.keep) {
         if (other.kept(match).partners == 0)
-          for (std::int32_t i = 0; i < count; ++i) SUPYO_TRY(emit_other_alone(r, match, RowKind::kDelete, out));
+          for (std::int32_t i = 0; i < count; ++i) SUPYO_TRY(emit_other_alone(r, match, semi() ? RowKind::kInsert : RowKind::kDelete, out));
         ++other.kept(match).partners;
         other.touch(match);
       }
-      for (std::int32_t i = 0; i < count; ++i) SUPYO_TRY(emit_pair(r, match, RowKind::kInsert, out));
+      for (std::int32_t i = 0; pairs() && i < count; ++i) SUPYO_TRY(emit_pair(r, match, RowKind::kInsert, out));
     }
     if (own.keep) own.kept(slot).partners = partners;
-    return ok();
+    return own.keep && semi() ? emit_alone(r, RowKind::kInsert, out) : ok();
   }
 
   Status part(const Row& r, dataflow::Collector& out) {
     Side& other = sides_[1 - r.input];
     for (const Slot match : matches_) {
       const std::int32_t count = other.kept(match).count;
-      for (std::int32_t i = 0; i < count; ++i) SUPYO_TRY(emit_pair(r, match, RowKind::kDelete, out));
+      for (std::int32_t i = 0; pairs() && i < count; ++i) SUPYO_TRY(emit_pair(r, match, RowKind::kDelete, out));
       if (!other.keep) continue;
       if (--other.kept(match).partners == 0)
-        for (std::int32_t i = 0; i < count; ++i) SUPYO_TRY(emit_other_alone(r, match, RowKind::kInsert, out));
+        for (std::int32_t i = 0; i < count; ++i) SUPYO_TRY(emit_other_alone(r, match, semi() ? RowKind::kDelete : RowKind::kInsert, out));
       other.touch(match);
     }
-    return ok();
+    return sides_[r.input].keep && semi() ? emit_alone(r, RowKind::kDelete, out) : ok();
   }
 
   Status find_matches(const Row& r) {
@@ -310,12 +315,7 @@ class Join final : public dataflow::Operator {
 
 }  // namespace
 
-Schema output_schema(const JoinSpec& spec) {
-  Schema s;
-  for (const Field& f : spec.left.fields()) s.add(f.name, spec.keep_right ? f.type.as_nullable() : f.type);
-  for (const Field& f : spec.right.fields()) s.add(f.name, spec.keep_left ? f.type.as_nullable() : f.type);
-  return s;
-}
+Schema output_schema(const JoinSpec& spec) { return spec.rows == JoinSpec::Rows::kPairs ? Join::pairs_of(spec) : spec.left; }
 
 dataflow::OperatorFactory make_join(JoinSpec spec) {
   auto shared = std::make_shared<const Spec>(std::move(spec));

@@ -13,11 +13,15 @@ namespace supyo::operators {
 /// Inner: a row is joined with every row of the other side that is there; what it emits has its own kind. Outer: emits only +I and -D; a row without a
 /// partner stands with nulls, and that row is taken back when the first partner comes. A null in a key never equals anything. A retraction of a row that
 /// is not there is ignored. No keys: everything meets everything (run it on one shard).
+///
+/// Semi and anti joins: the left rows that have a partner, or have none; left columns only, +I and -D only. Of the right side they keep all rows as well.
 struct JoinSpec {
+  enum class Rows : std::uint8_t { kPairs, kSemi, kAnti };
   Schema left, right;
   std::vector<std::size_t> left_keys, right_keys;   ///< of equal types, pairwise
   bool keep_left = false, keep_right = false;       ///< LEFT, RIGHT, FULL
   expr::ExprPtr condition;                          ///< over left then right columns; null: none
+  Rows rows = Rows::kPairs;                         ///< kSemi, kAnti: keep_left and keep_right are false
   bool origins = false;
   std::int64_t zone_offset_us = 0;
 };

@@ -37,8 +37,8 @@ BatchPtr batch_of(const std::vector<In>& rows) {
 
 class JoinTest : public ::testing::Test {
  protected:
-  JoinSpec spec(bool keep_left, bool keep_right, bool with_condition = false) {
-    JoinSpec s{.left = side_schema(), .right = side_schema(), .left_keys = {0}, .right_keys = {0}, .keep_left = keep_left, .keep_right = keep_right, .condition = nullptr};
+  JoinSpec spec(bool keep_left, bool keep_right, bool with_condition = false, JoinSpec::Rows rows = JoinSpec::Rows::kPairs) {
+    JoinSpec s{.left = side_schema(), .right = side_schema(), .left_keys = {0}, .right_keys = {0}, .keep_left = keep_left, .keep_right = keep_right, .condition = nullptr, .rows = rows};
     if (with_condition) {   // left.v < right.v
       const auto less = registry_.resolve("<", std::vector<Type>{Type::big_int().not_null(), Type::big_int().not_null()});
       s.condition = expr::call(less->function, {expr::column(1, Type::big_int().not_null()), expr::column(3, Type::big_int().not_null())}, less->result);
@@ -81,8 +81,9 @@ std::multiset<std::string> oracle(const std::vector<In>& left, const std::vector
     for (std::size_t i = 0; i < right.size(); ++i) {
       if (!l.key || l.key != right[i].key || (s.condition && !(l.value < right[i].value))) continue;
       met = right_met[i] = true;
-      out.insert(text(&l) + "|" + text(&right[i]));
+      if (s.rows == JoinSpec::Rows::kPairs) out.insert(text(&l) + "|" + text(&right[i]));
     }
+    if (s.rows != JoinSpec::Rows::kPairs && met == (s.rows == JoinSpec::Rows::kSemi)) out.insert(text(&l));
     if (!met && s.keep_left) out.insert(text(&l) + "|" + text(nullptr));
   }
   for (std::size_t i = 0; i < right.size(); ++i)
@@ -91,13 +92,14 @@ std::multiset<std::string> oracle(const std::vector<In>& left, const std::vector
 }
 
 TEST_F(JoinTest, EqualsNestedLoopsAtEveryMomentAndAfterRestarts) {
-  for (int mode = 0; mode < 8; ++mode) {
-    const JoinSpec s = spec((mode & 1) != 0, (mode & 2) != 0, (mode & 4) != 0);
+  for (int mode = 0; mode < 12; ++mode) {
+    const JoinSpec s = mode < 8 ? spec((mode & 1) != 0, (mode & 2) != 0, (mode & 4) != 0)
+                                : spec(false, false, (mode & 1) != 0, (mode & 2) != 0 ? JoinSpec::Rows::kSemi : JoinSpec::Rows::kAnti);
     std::mt19937 random(static_cast<unsigned>(mode) + 11);
     std::vector<In> sides[2];
     std::multiset<std::string> seen;
     OperatorHarness::Stored stored;
-    for (int epoch = 0; epoch < 12; ++epoch) {
+    for (int epoch = 0; epoch < 7; ++epoch) {
       OperatorHarness h(make_join(s));
       h.restore(stored, kTimeMin);
       for (int step = 0; step < 6; ++step) {
@@ -135,6 +137,19 @@ TEST_F(JoinTest, EqualsNestedLoopsAtEveryMomentAndAfterRestarts) {
       h.cut(stored);
     }
   }
+}
+
+TEST_F(JoinTest, SemiAndAntiGiveTheLeftRowsAsPartnersComeAndGo) {
+  OperatorHarness semi(make_join(spec(false, false, false, JoinSpec::Rows::kSemi)));
+  OperatorHarness anti(make_join(spec(false, false, false, JoinSpec::Rows::kAnti)));
+  for (OperatorHarness* h : {&semi, &anti}) {
+    h->feed(batch_of({{1, 10}, {2, 20}, {std::nullopt, 30}}), 0);
+    h->feed(batch_of({{1, 100}, {1, 101}, {std::nullopt, 300}}), 1);
+    h->feed(batch_of({{1, 11}}), 0);
+    h->feed(batch_of({{1, 100, RowKind::kDelete}, {1, 101, RowKind::kDelete}}), 1);
+  }
+  EXPECT_THAT(semi.rows, ElementsAre("+I 1|10", "+I 1|11", "-D 1|10", "-D 1|11"));
+  EXPECT_THAT(anti.rows, ElementsAre("+I 1|10", "+I 2|20", "+I NULL|30", "-D 1|10", "+I 1|10", "+I 1|11"));
 }
 
 TEST_F(JoinTest, AHotKeyIsCutIntoBatches) {

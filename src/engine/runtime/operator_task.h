@@ -19,6 +19,7 @@ class OperatorTask final : public Task, private dataflow::OperatorContext, priva
  private:
   Status on_rows(const BatchPtr& batch, std::size_t input) override;
   Status on_watermark(TimeUs us) override;
+  TimeUs output_watermark(TimeUs us) const override { return op_->output_watermark(us); }
   Status on_barrier(Epoch e) override;
   Status named(Status s) const;
 

@@ -88,9 +88,9 @@ Status Task::combine() {
     counters_.watermark_us.set(lowest);
     shard_.note(node_.id, static_cast<std::uint64_t>(lowest));
     SUPYO_TRY(on_watermark(lowest));
-    return broadcast(Watermark{lowest});
+    return broadcast(Watermark{output_watermark(lowest)});
   }
-  return returned ? broadcast(Watermark{watermark_us_}) : ok();
+  return returned ? broadcast(Watermark{output_watermark(watermark_us_)}) : ok();
 }
 
 Status Task::take_barrier(ChannelState& c, Epoch e) {

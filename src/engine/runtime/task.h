@@ -86,6 +86,8 @@ class Task {
  protected:
   virtual Status on_rows(const BatchPtr& batch, std::size_t input) = 0;
   virtual Status on_watermark(TimeUs us) { (void)us; return ok(); }
+  /// What goes downstream for it.
+  virtual TimeUs output_watermark(TimeUs us) const { return us; }
   virtual Status on_barrier(Epoch e) = 0;
   /// All of its own part for the epoch is in; passes the barrier on.
   Status cut(Epoch e);

@@ -296,6 +296,10 @@ Result<ExprPtr> ExprBinder::bind_node(const syntax::Expr& e) {
     auto found = column(c->name);
     if (!found && found.error().code == ErrorCode::kUnknownColumn && c->name.parts.size() == 1)
       if (const auto alias = aliases_.find(c->name.last()); alias != aliases_.end()) return alias->second;
+    if (!found && outer_ != nullptr && (found.error().code == ErrorCode::kUnknownColumn || found.error().code == ErrorCode::kUnknownTable)) {
+      const auto around = ExprBinder(functions_, *outer_).column(c->name);
+      if (around) return expr::column(kOuterBase + *around, outer_->node->columns[*around].type);
+    }
     SUPYO_ASSIGN(const std::size_t i, std::move(found));
     references_.emplace_back(i, span);
     return column_of(*scope_.node, i);
@@ -336,7 +340,7 @@ Result<ExprPtr> ExprBinder::bind_node(const syntax::Expr& e) {
   }
   if (e.as<syntax::Star>()) return fail_at(span, ErrorCode::kInvalidQuery, "* cannot stand here", "name the columns");
   if (e.as<syntax::InQuery>() || e.as<syntax::Exists>() || e.as<syntax::ScalarQuery>() || e.as<syntax::QuantifiedComparison>())
-    return unsupported(span, "a subquery inside an expression", "write it as a join: FROM t JOIN (SELECT DISTINCT k FROM u) AS u ON t.k = u.k");
+    return unsupported(span, "a subquery inside an expression", "IN (SELECT ..) and EXISTS stand in WHERE, alone or joined by AND; write others as a join: FROM t JOIN (SELECT DISTINCT k FROM u) AS u ON t.k = u.k");
   if (e.as<syntax::RowValue>() || e.as<syntax::FieldAccess>()) return unsupported(span, "a ROW value", "use its parts as columns of their own");
   if (e.as<syntax::ArrayValue>() || e.as<syntax::MapValue>() || e.as<syntax::Subscript>())
     return unsupported(span, "an ARRAY or MAP value", "use its parts as columns of their own, or a text with SPLIT_INDEX");

@@ -56,6 +56,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 Result<Type> bind_type(const syntax::TypeName& type);
 
+inline constexpr std::size_t kOuterBase = std::size_t{1} << 34;
+
 class ExprBinder {
  public:
   /// Sees every call first: aggregates and OVER, which mean something only in some places. Nothing = an ordinary function.
@@ -64,6 +66,8 @@ class ExprBinder {
   ExprBinder(const expr::FunctionRegistry& functions, const Scope& scope, CallHook hook = {})
       : functions_(functions), scope_(scope), hook_(std::move(hook)) {}
 
+  /// Columns of the query around this one, for names that are no columns here: they are numbered from kOuterBase. Null: none.
+  void set_outer(const Scope* outer) { outer_ = outer; }
   /// Names that stand for expressions where no column is called so.
   void set_aliases(std::map<std::string, expr::ExprPtr> aliases) { aliases_ = std::move(aliases); }
 
@@ -94,6 +98,7 @@ class ExprBinder {
 
   const expr::FunctionRegistry& functions_;
   const Scope& scope_;
+  const Scope* outer_ = nullptr;
   CallHook hook_;
   std::map<std::string, expr::ExprPtr> aliases_;
   std::vector<std::pair<std::size_t, syntax::Span>> references_;

@@ -25,6 +25,13 @@ struct BindContext {
 /// Where ORDER BY is allowed: only at the top of a query to the console, whose result is finite.
 enum class OrderAllowed : std::uint8_t { kNo, kTopOfConsoleQuery };
 
+/// A query in IN or EXISTS, beside the query around it. Expressions are over (the columns of the query around it, the columns of `node`).
+struct Subquery {
+  LogicalPtr node;
+  std::vector<expr::ExprPtr> correlated;   ///< conjuncts of its WHERE that read the query around it
+  std::vector<expr::ExprPtr> items;        ///< what it selects
+};
+
 /// Binds one query in one naming context: the catalog and database in which its names are resolved, and the WITH tables in sight.
 class QueryBinder {
  public:
@@ -52,6 +59,7 @@ class QueryBinder {
   Result<LogicalPtr> view(const catalog::ViewDefinition& view, const syntax::Span& span);
   Result<LogicalPtr> window_function(const syntax::FunctionCall& call, const syntax::Span& span);
   Result<LogicalPtr> table_argument(const syntax::Expr& e);
+  Result<Subquery> subquery(const syntax::Query& query, const Scope& outer);
 
   BindContext& ctx_;
   std::string catalog_;
@@ -69,6 +77,8 @@ class SelectBinder {
   Result<LogicalPtr> bind();
   /// As bind(), with the keys of ORDER BY that SELECT does not give as further columns behind `visible()`. Not for SELECT DISTINCT.
   Result<LogicalPtr> bind_with_keys(const std::vector<syntax::OrderItem>& order_by);
+  /// As a subquery: what WHERE asks of the query around it becomes a condition on pairs.
+  Result<Subquery> bind_subquery(const Scope& outer);
   std::size_t visible() const { return visible_; }
   const std::vector<std::size_t>& key_columns() const { return key_columns_; }
 
@@ -96,6 +106,11 @@ class SelectBinder {
     expr::ExprPtr filter;
   };
 
+  Status from();
+  /// Filters, and joins what is asked of subqueries. `outer`: the query around this one, whose columns WHERE may name.
+  Status where(const Scope* outer);
+  Status join_subquery(const syntax::Expr& test);
+  Result<LogicalPtr> finish();
   Status bind_items();
   Status bind_keys();
   Status expand_star(const syntax::Star& star, const syntax::Span& span);
@@ -131,6 +146,7 @@ class SelectBinder {
   std::vector<expr::ExprPtr> group_exprs_;
   std::vector<AggregateSlot> aggregates_;
   std::vector<OverSlot> overs_;
+  std::vector<std::pair<expr::ExprPtr, syntax::Span>> correlated_;   ///< conjuncts of WHERE that read the query around it, whose columns begin at kOuterBase
   std::vector<std::pair<std::size_t, syntax::Span>> references_;   ///< columns of FROM used in items and HAVING, and where
 };
 

@@ -401,17 +401,24 @@ Status SelectBinder::over() {
 
 Result<LogicalPtr> SelectBinder::bind() {
   if (!select_.hints.empty()) return unsupported(select_.hints.front().span, fmt::format("the hint {}", select_.hints.front().name), "remove it: the result is the same");
-  if (!select_.from.empty()) {
-    SUPYO_ASSIGN(scope_, queries_.from(select_.from));
-  } else {
-    scope_.node = one_row_of_nothing();
-  }
-  if (select_.where) {
-    SUPYO_ASSIGN(ExprPtr predicate, binder(false, false).bind_predicate(*select_.where, "WHERE"));
-    scope_.node = make_filter(scope_.node, {std::move(predicate), select_.where->span.position()});
-  }
+  SUPYO_TRY(from());
+  SUPYO_TRY(where(nullptr));
   SUPYO_TRY(bind_group_by());
   SUPYO_TRY(bind_items());
+  return finish();
+}
+
+Status SelectBinder::from() {
+  if (select_.from.empty()) {
+    scope_.node = one_row_of_nothing();
+    return ok();
+  }
+  SUPYO_ASSIGN(scope_, queries_.from(select_.from));
+  return ok();
+}
+
+/// What stands above the items: OVER, QUALIFY, the select list, DISTINCT.
+Result<LogicalPtr> SelectBinder::finish() {
   if (!overs_.empty()) SUPYO_TRY(over());
   if (qualify_) scope_.node = make_filter(scope_.node, {qualify_, select_.qualify->span.position()});
   std::vector<ExprPtr> exprs;

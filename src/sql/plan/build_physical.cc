@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "sql/plan/bind_expr.h"
+#include "sql/plan/join_in_time.h"
 #include "sql/plan/strip_window.h"
 
 namespace supyo::plan {
@@ -375,11 +376,12 @@ class Builder {
       const auto read = expr::columns_read(e);
       return !read.empty() && is_deterministic(e) && std::ranges::all_of(read, [&](std::size_t c) { return (c >= width) == of_right; });
     };
-    std::vector<std::size_t> to_right(node->columns.size(), 0);
+    std::vector<std::size_t> to_right(width + right->columns.size(), 0);
     for (std::size_t i = width; i < to_right.size(); ++i) to_right[i] = i - width;
     std::vector<ExprPtr> left_keys, right_keys;
     std::vector<ExprPtr> rest;
     for (const ExprPtr& e : join.condition) {
+      if (join.bounds && is_within(e, *join.bounds, *left, *right)) continue;
       const bool equal = e->kind == Expr::Kind::kCall && e->function->name == "=" && e->args[0]->type.same_kind(e->args[1]->type);
       const bool swapped = equal && reads_only(*e->args[0], true) && reads_only(*e->args[1], false);
       if (!swapped && !(equal && reads_only(*e->args[0], false) && reads_only(*e->args[1], true))) {
@@ -389,37 +391,68 @@ class Builder {
       left_keys.push_back(e->args[swapped ? 1 : 0]);
       right_keys.push_back(expr::remap_columns(e->args[swapped ? 0 : 1], to_right));
     }
-    Join op{.left_keys = {}, .right_keys = {}, .keep_left = join.keeps_left(), .keep_right = join.keeps_right(), .condition = nullptr};
+    if (!join.same_window && equates_different_windows(*left, *right, join.condition))
+      return fail_at(join.position, ErrorCode::kUnsupported, "a join of windows that are cut in different ways is not supported",
+                     "give both sides the same window function, size, slide and offset, over a time of the same type");
+    Join op{.left_keys = {}, .right_keys = {}, .keep_left = join.keeps_left() && !join.only_left(), .keep_right = join.keeps_right(), .condition = nullptr,
+            .rows = join.kind == LogicalJoin::Kind::kSemi ? JoinRows::kSemi : join.kind == LogicalJoin::Kind::kAnti ? JoinRows::kAnti : JoinRows::kPairs};
     SUPYO_ASSIGN(const NodeIndex l, keyed(left, left_keys, op.left_keys));
     SUPYO_ASSIGN(const NodeIndex r, keyed(right, right_keys, op.right_keys));
     const Schema& left_output = plan_.nodes[l].output;
     const Schema& right_output = plan_.nodes[r].output;
     // Keys that are no columns lie between the two sides' columns.
-    Built out;
-    for (std::size_t i = 0; i < width; ++i) out.map.push_back(i);
-    for (std::size_t i = 0; i < right->columns.size(); ++i) out.map.push_back(left_output.size() + i);
+    std::vector<std::size_t> pair_map = identity(width);
+    for (std::size_t i = 0; i < right->columns.size(); ++i) pair_map.push_back(left_output.size() + i);
     if (!rest.empty()) {
       ExprPtr all = rest.front();
       for (std::size_t i = 1; i < rest.size(); ++i) {
         SUPYO_ASSIGN(const expr::ResolvedCall both, functions_.resolve("AND", std::vector<Type>{all->type, rest[i]->type}));
         all = expr::call(both.function, {all, rest[i]}, both.result);
       }
-      op.condition = expr::remap_columns(all, out.map);
+      op.condition = expr::remap_columns(all, pair_map);
     }
     PhysicalNode made;
     std::vector<std::string> names;
     for (const Field& f : left_output.fields()) names.push_back(f.name);
-    for (const Field& f : right_output.fields()) names.push_back(f.name);
+    if (!join.only_left())
+      for (const Field& f : right_output.fields()) names.push_back(f.name);
     make_unique(names);
     for (std::size_t i = 0; i < left_output.size(); ++i) made.output.add(names[i], op.keep_right ? left_output[i].type.as_nullable() : left_output[i].type);
-    for (std::size_t i = 0; i < right_output.size(); ++i)
+    for (std::size_t i = 0; !join.only_left() && i < right_output.size(); ++i)
       made.output.add(names[left_output.size() + i], op.keep_left ? right_output[i].type.as_nullable() : right_output[i].type);
     made.inputs = {l, r};
     partition(made, op.left_keys);
     made.right_distribution = Distribution{made.distribution.kind, op.right_keys};
-    made.op = std::move(op);
-    out.node = add(std::move(made));
-    return out;
+    if (join.is_in_time()) {
+      for (const NodeIndex in : made.inputs)
+        if (!plan_.nodes[in].changes.append_only()) return not_in_time(join, plan_.nodes[in]);
+      late_of_both(made, *left, *right);
+      plan_.holds_until_watermark |= join.same_window || op.keep_left || op.keep_right;
+    }
+    if (join.same_window) {
+      const SameWindow& w = *join.same_window;
+      made.op = WindowJoin{.left_keys = op.left_keys, .right_keys = op.right_keys, .left_start = w.left_start, .left_end = w.left_end, .right_start = w.right_start, .right_end = w.right_end,
+                           .window = w.window.window, .local_zone = w.window.local_zone, .keep_left = op.keep_left, .keep_right = op.keep_right, .condition = op.condition, .rows = op.rows};
+    } else if (join.bounds) {
+      made.op = IntervalJoin{.left_keys = op.left_keys, .right_keys = op.right_keys, .left_time = join.bounds->left_time, .right_time = join.bounds->right_time,
+                             .lower_us = join.bounds->lower_us, .upper_us = join.bounds->upper_us, .keep_left = op.keep_left, .keep_right = op.keep_right, .condition = op.condition};
+    } else {
+      made.op = std::move(op);
+    }
+    if (join.only_left()) pair_map.resize(width);
+    return Built{add(std::move(made)), std::move(pair_map)};
+  }
+
+  std::unexpected<Error> not_in_time(const LogicalJoin& join, const PhysicalNode& input) const {
+    return fail_at(join.position, ErrorCode::kUnsupported,
+                   fmt::format("{} join over rows that are updated ({}) is not supported: {}", join.same_window ? "a window" : "an interval", input.changes.to_string(), describe_node(input, plan_.nodes)),
+                   "join tables of inserts; or make it a regular join, which keeps both inputs, by a CAST of one of the times: CAST(ts AS TIMESTAMP(6))");
+  }
+
+  /// Rows that come too late for a join in time go to one table, with the columns of both sides.
+  static void late_of_both(PhysicalNode& node, const LogicalNode& left, const LogicalNode& right) {
+    const auto& tables = left.late_tables.empty() ? right.late_tables : left.late_tables;
+    if (!tables.empty()) node.late_tables = {tables.front()};
   }
 
   Result<Built> make(const LogicalPtr& node, const LogicalUnion&) {
@@ -511,7 +544,7 @@ class Builder {
     std::vector<bool> wanted(plan_.nodes.size(), false);
     for (NodeIndex i = plan_.nodes.size(); i-- > 0;) {
       PhysicalNode& n = plan_.nodes[i];
-      const bool reads = (n.as<WindowAggregate>() || n.as<Over>() || n.as<OverAggregate>()) && !n.late_tables.empty();
+      const bool reads = (n.as<WindowAggregate>() || n.as<Over>() || n.as<OverAggregate>() || n.as<IntervalJoin>() || n.as<WindowJoin>()) && !n.late_tables.empty();
       const bool passes = wanted[i] && (n.as<Calc>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>());
       if (reads || passes)
         for (const NodeIndex in : n.inputs) wanted[in] = true;

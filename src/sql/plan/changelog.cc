@@ -74,6 +74,7 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
     return {.update = true, .update_before = t->emit_update_before, .remove = !in.append_only()};
   }
   if (node.as<Sort>()) return {};
+  if (const auto* j = node.as<Join>(); j != nullptr && j->rows != JoinRows::kPairs) return {.update = false, .update_before = false, .remove = j->rows == JoinRows::kAnti || !in.append_only()};
   if (const auto* j = node.as<Join>(); j != nullptr && (j->keep_left || j->keep_right)) return {.update = false, .update_before = false, .remove = true};
   return in;
 }
@@ -98,7 +99,9 @@ std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, 
       if (w->window_columns[i] != WindowColumn::kTime) key.push_back(w->keys.size() + w->calls.size() + i);
     return key;
   }
+  if (node.as<IntervalJoin>() || node.as<WindowJoin>()) return std::nullopt;
   if (const auto* j = node.as<Join>()) {
+    if (j->rows != JoinRows::kPairs) return nodes[node.inputs[0]].upsert_key;
     const auto& left = nodes[node.inputs[0]].upsert_key;
     const auto& right = nodes[node.inputs[1]].upsert_key;
     const auto one_at_most = [](const std::optional<std::vector<std::size_t>>& key, const std::vector<std::size_t>& joined) {

@@ -3,6 +3,7 @@
 
 #include "core/base/duration.h"
 #include "sql/plan/build_physical.h"
+#include "sql/plan/logical.h"
 
 // EXPLAIN in its three forms.
 namespace supyo::plan {
@@ -27,6 +28,10 @@ std::string window_text(const WindowSpec& w, const std::string& time) {
   if (w.offset_us != 0) text += fmt::format(", offset=[{}]", w.offset_us < 0 ? "-" + format_duration(-w.offset_us) : format_duration(w.offset_us));
   return text + ")";
 }
+
+std::string signed_text(DurationUs us) { return us < 0 ? "-" + format_duration(-us) : format_duration(us); }
+
+std::string is_past(DurationUs us) { return us == 0 ? "has reached them" : fmt::format("is {} past them", format_duration(us)); }
 
 std::string calls_text(const std::vector<expr::AggregateCall>& calls, const std::vector<std::string>& in) {
   std::vector<std::string> out;
@@ -65,6 +70,7 @@ struct Describe {
   const PhysicalNode& node;
   std::vector<std::string> in;   ///< column names of the first input
   std::vector<std::string> out;
+  std::vector<std::string> pair;   ///< joins: of both inputs
 
   std::string operator()(const Scan& s) const {
     std::string text = fmt::format("TableSourceScan(table=[{}], fields=[{}]", s.table.path.to_string(), fmt::join(out, ", "));
@@ -112,13 +118,34 @@ struct Describe {
   std::string operator()(const OverAggregate& o) const {
     return fmt::format("OverAggregate(partitionBy=[{}], orderBy=[{} ASC], window=[{}], select=[{}])", pick(in, o.keys), in[o.time_column], frame_text(o.frame), calls_text(o.calls, in));
   }
-  std::string operator()(const Join& j) const {
-    const char* kind = j.keep_left && j.keep_right ? "FullOuterJoin" : j.keep_left ? "LeftOuterJoin" : j.keep_right ? "RightOuterJoin" : "InnerJoin";
-    const std::size_t width = in.size();
+  template <class T>
+  static const char* kind_of(const T& j) {
+    if constexpr (requires { j.rows; }) {
+      if (j.rows != JoinRows::kPairs) return j.rows == JoinRows::kSemi ? "LeftSemiJoin" : "LeftAntiJoin";
+    }
+    return j.keep_left && j.keep_right ? "FullOuterJoin" : j.keep_left ? "LeftOuterJoin" : j.keep_right ? "RightOuterJoin" : "InnerJoin";
+  }
+  template <class T>
+  std::string where_of(const T& j) const {
     std::vector<std::string> where;
-    for (std::size_t i = 0; i < j.left_keys.size(); ++i) where.push_back(fmt::format("({} = {})", out[j.left_keys[i]], out[width + j.right_keys[i]]));
-    if (j.condition) where.push_back(j.condition->to_string(out));
-    return fmt::format("Join(joinType=[{}], where=[{}], select=[{}])", kind, where.empty() ? "true" : fmt::format("{}", fmt::join(where, " AND ")), fmt::join(out, ", "));
+    for (std::size_t i = 0; i < j.left_keys.size(); ++i) where.push_back(fmt::format("({} = {})", pair[j.left_keys[i]], pair[in.size() + j.right_keys[i]]));
+    if (j.condition) where.push_back(j.condition->to_string(pair));
+    return where.empty() ? "true" : fmt::format("{}", fmt::join(where, " AND "));
+  }
+  std::string operator()(const Join& j) const {
+    return fmt::format("Join(joinType=[{}], where=[{}], select=[{}])", kind_of(j), where_of(j), fmt::join(out, ", "));
+  }
+  std::string operator()(const IntervalJoin& j) const {
+    return fmt::format("IntervalJoin(joinType=[{}], windowBounds=[isRowTime=true, leftLowerBound={}, leftUpperBound={}, leftTimeIndex={}, rightTimeIndex={}], where=[{}], select=[{}])",
+                       kind_of(j), signed_text(j.lower_us), signed_text(j.upper_us), j.left_time, j.right_time, where_of(j), fmt::join(out, ", "));
+  }
+  std::string operator()(const WindowJoin& j) const {
+    const auto side = [&](std::size_t first, std::size_t start, std::size_t end) {
+      std::string text = window_text(j.window, "");
+      return text.replace(text.find("time_col=[]"), 11, fmt::format("win_start=[{}], win_end=[{}]", pair[first + start], pair[first + end]));
+    };
+    return fmt::format("WindowJoin(leftWindow=[{}], rightWindow=[{}], joinType=[{}], where=[{}], select=[{}])", side(0, j.left_start, j.left_end), side(in.size(), j.right_start, j.right_end),
+                       kind_of(j), where_of(j), fmt::join(out, ", "));
   }
   std::string operator()(const Union&) const { return fmt::format("Union(all=[true], union=[{}])", fmt::join(out, ", ")); }
   std::string operator()(const Values& v) const { return fmt::format("Values(rows=[{}], fields=[{}])", v.rows.size(), fmt::join(out, ", ")); }
@@ -147,6 +174,9 @@ std::string state_of(const PhysicalNode& n) {
     return fmt::format("rows waiting for the watermark, and the last {} row{} per key", rows, rows == 1 ? "" : "s");
   }
   if (const auto* o = n.as<OverAggregate>()) return over_state(o->frame);
+  if (const auto* j = n.as<IntervalJoin>())
+    return fmt::format("left rows until the watermark {}, right rows until it {}", is_past(j->left_kept_us()), is_past(j->right_kept_us()));
+  if (n.as<WindowJoin>()) return "rows of both inputs in open windows; freed when the watermark passes the window's end";
   if (n.as<Join>()) return "all rows of both inputs, for ever";
   if (const auto* t = n.as<TopN>()) return t->input_retracts ? "all rows, for ever" : fmt::format("the first {} per key, for ever", t->limit == 1 ? "row" : fmt::format("{} rows", t->limit));
   if (n.as<Limit>()) return "how many rows have passed";
@@ -233,8 +263,13 @@ std::string json_text(std::string_view text) {
 }  // namespace
 
 std::string describe_node(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes) {
-  Describe d{node, {}, names_of(node.output)};
+  Describe d{node, {}, names_of(node.output), {}};
   if (!node.inputs.empty()) d.in = names_of(nodes[node.inputs.front()].output);
+  if (node.is_join()) {
+    d.pair = d.in;
+    for (const Field& f : nodes[node.inputs[1]].output.fields()) d.pair.push_back(f.name);
+    make_unique(d.pair);
+  }
   return std::visit(d, node.op);
 }
 

@@ -35,6 +35,8 @@ std::string table_text(const catalog::TableDefinition& t) {
   return text;
 }
 
+std::string_view rows_text(JoinRows rows) { return rows == JoinRows::kPairs ? "" : rows == JoinRows::kSemi ? " semi" : " anti"; }
+
 struct Meaning {
   const PhysicalNode& node;
   std::string operator()(const Scan& s) const {
@@ -68,7 +70,15 @@ struct Meaning {
     return fmt::format("overagg {} {} {} {} {}", list(o.keys), o.time_column, o.frame.rows, o.frame.preceding.value_or(-1), calls_text(o.calls));
   }
   std::string operator()(const Join& j) const {
-    return fmt::format("join {} {} {} {} {}", list(j.left_keys), list(j.right_keys), j.keep_left, j.keep_right, j.condition ? meaning_of(*j.condition) : "");
+    return fmt::format("join {} {} {} {} {}{}", list(j.left_keys), list(j.right_keys), j.keep_left, j.keep_right, j.condition ? meaning_of(*j.condition) : "", rows_text(j.rows));
+  }
+  std::string operator()(const IntervalJoin& j) const {
+    return fmt::format("interval join {} {} {} {} {} {} {} {} {}", list(j.left_keys), list(j.right_keys), j.left_time, j.right_time, j.lower_us, j.upper_us, j.keep_left, j.keep_right,
+                       j.condition ? meaning_of(*j.condition) : "");
+  }
+  std::string operator()(const WindowJoin& j) const {
+    return fmt::format("window join {} {} {} {} {} {} {} {} {} {} {}{}", list(j.left_keys), list(j.right_keys), j.left_start, j.left_end, j.right_start, j.right_end, window_text(j.window),
+                       j.local_zone, j.keep_left, j.keep_right, j.condition ? meaning_of(*j.condition) : "", rows_text(j.rows));
   }
   std::string operator()(const Union&) const { return "union"; }
   std::string operator()(const Values& v) const {

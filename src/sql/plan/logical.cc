@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/base/check.h"
+#include "sql/plan/join_in_time.h"
 
 namespace supyo::plan {
 namespace {
@@ -82,6 +83,8 @@ LogicalPtr make_window(LogicalPtr input, LogicalWindow window) {
   node->columns.push_back({.name = names[n], .type = boundary, .window = window.id, .window_column = WindowColumn::kStart});
   node->columns.push_back({.name = names[n + 1], .type = boundary, .window = window.id, .window_column = WindowColumn::kEnd});
   node->columns.push_back({.name = names[n + 2], .type = time.not_null(), .row_time = true, .window = window.id, .window_column = WindowColumn::kTime});
+  const AttachedWindow attached{window.window, time.id == TypeId::kTimestampLtz};
+  for (std::size_t i = n; i < n + 3; ++i) node->columns[i].attached = attached;
   node->op = window;
   return node;
 }
@@ -102,6 +105,7 @@ LogicalPtr make_aggregate(LogicalPtr input, LogicalAggregate aggregate) {
     // window_time of a window that the aggregation completes is the time attribute of its result; any other row time is a plain value now.
     c.row_time = c.window >= 0 && c.window_column == WindowColumn::kTime && start && end;
     c.window = -1;
+    if (!start || !end) c.attached.reset();
     names.push_back(c.name);
     node->columns.push_back(std::move(c));
   }
@@ -142,18 +146,22 @@ LogicalPtr make_over_aggregate(LogicalPtr input, LogicalOverAggregate over) { re
 
 LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join) {
   auto node = std::make_shared<LogicalNode>();
+  join.same_window = find_same_window(*left, *right, join.condition);
+  join.bounds = join.same_window || join.only_left() ? std::nullopt : find_time_bounds(*left, *right, join.condition);
   std::vector<std::string> names;
   const auto take = [&](const LogicalNode& side, bool may_be_absent) {
     for (ColumnInfo c : side.columns) {
-      c.row_time = c.proc_time = false;
+      c.row_time &= join.is_in_time();
+      c.proc_time = false;
       c.window = -1;
+      if (!join.same_window || c.attached != join.same_window->window) c.attached.reset();
       c.type.nullable |= may_be_absent;
       names.push_back(c.name);
       node->columns.push_back(std::move(c));
     }
   };
   take(*left, join.keeps_right());
-  take(*right, join.keeps_left());
+  if (!join.only_left()) take(*right, join.keeps_left());
   make_unique(names);
   for (std::size_t i = 0; i < names.size(); ++i) node->columns[i].name = names[i];
   node->inputs = {std::move(left), std::move(right)};
@@ -172,6 +180,7 @@ LogicalPtr make_union(std::vector<LogicalPtr> inputs) {
       c.row_time &= other.row_time;
       c.proc_time &= other.proc_time;
       if (c.window != other.window || c.window_column != other.window_column) c.window = -1;
+      if (c.attached != other.attached || c.window_column != other.window_column) c.attached.reset();
     }
     for (const auto& t : input->late_tables)
       if (std::ranges::find(node->late_tables, t) == node->late_tables.end()) node->late_tables.push_back(t);
@@ -201,6 +210,7 @@ LogicalPtr make_rank(LogicalPtr input, LogicalRank rank) {
   for (ColumnInfo& c : node->columns) {
     c.row_time = c.proc_time = false;
     c.window = -1;
+    c.attached.reset();
   }
   node->late_tables.clear();
   if (rank.with_number) {

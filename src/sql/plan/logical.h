@@ -21,6 +21,13 @@ namespace supyo::plan {
 struct LogicalNode;
 using LogicalPtr = std::shared_ptr<const LogicalNode>;
 
+/// The window that a row lies in: such a row comes before the watermark has passed the window's end, or is late.
+struct AttachedWindow {
+  WindowSpec window;
+  bool local_zone = false;      ///< over TIMESTAMP_LTZ: its bounds are printed in the session's zone
+  bool operator==(const AttachedWindow&) const = default;
+};
+
 struct ColumnInfo {
   std::string name;
   Type type;
@@ -28,6 +35,7 @@ struct ColumnInfo {
   bool proc_time = false;       ///< PROCTIME(): known, so that the refusal can say so
   int window = -1;              ///< id of the LogicalWindow that made it; -1 = none
   WindowColumn window_column = WindowColumn::kStart;
+  std::optional<AttachedWindow> attached = {};   ///< it is window_column of that window, also after the window's aggregation or join
 };
 
 struct LogicalScan {
@@ -76,12 +84,28 @@ struct LogicalOverAggregate {
   std::vector<LogicalCall> calls;
   SourcePosition position;
 };
-/// Columns: the left input's, then the right one's. Time attributes do not pass: a row may come at any time, once its partner is there.
+/// (left's row time) - (right's row time) within [lower_us, upper_us].
+struct TimeBounds {
+  std::size_t left_time = 0, right_time = 0;   ///< columns of either side
+  DurationUs lower_us = 0, upper_us = 0;
+};
+/// Both rows lie in the same window, which they name in these columns of either side.
+struct SameWindow {
+  std::size_t left_start = 0, left_end = 0, right_start = 0, right_end = 0;
+  AttachedWindow window;
+};
+/// Columns: the left input's, then the right one's; of a semi or anti join (left rows that have a partner, or have none) the left one's only. Time attributes pass
+/// a join in time, but no regular join: there a row may come at any time, once its partner is there.
 struct LogicalJoin {
-  enum class Kind : std::uint8_t { kInner, kLeft, kRight, kFull } kind = Kind::kInner;
-  std::vector<expr::ExprPtr> condition;   ///< conjuncts over the columns; none: every pair
+  enum class Kind : std::uint8_t { kInner, kLeft, kRight, kFull, kSemi, kAnti } kind = Kind::kInner;
+  std::vector<expr::ExprPtr> condition;   ///< conjuncts over both inputs' columns; none: every pair
   SourcePosition position;
-  bool keeps_left() const { return kind == Kind::kLeft || kind == Kind::kFull; }
+  std::optional<TimeBounds> bounds = {};   ///< set by make_join() from the condition: an interval join
+  std::optional<SameWindow> same_window = {};   ///< so, too: a window join
+  bool is_in_time() const { return bounds || same_window; }
+  bool only_left() const { return kind == Kind::kSemi || kind == Kind::kAnti; }
+  /// Rows that meet nothing are part of the result.
+  bool keeps_left() const { return kind == Kind::kLeft || kind == Kind::kFull || kind == Kind::kAnti; }
   bool keeps_right() const { return kind == Kind::kRight || kind == Kind::kFull; }
 };
 struct LogicalUnion {};

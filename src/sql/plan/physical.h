@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -138,11 +139,40 @@ struct OverAggregate {
   std::vector<expr::AggregateCall> calls;      ///< resolved for retractions when the frame has a bound
 };
 
-/// Joins its two inputs on equal keys and a condition; keeps both for ever. Output: the left columns, then the right ones.
+/// What a join gives: pairs (left columns, then right ones), or the left rows that have a partner, or have none.
+enum class JoinRows : std::uint8_t { kPairs, kSemi, kAnti };
+
+/// Joins its two inputs on equal keys and a condition; keeps both for ever.
 struct Join {
   std::vector<std::size_t> left_keys, right_keys;   ///< of equal types, pairwise; none: on one shard, everything with everything
   bool keep_left = false, keep_right = false;       ///< LEFT, RIGHT, FULL: rows without a partner, filled with nulls
   expr::ExprPtr condition;                          ///< over left then right columns; null: none
+  JoinRows rows = JoinRows::kPairs;
+};
+
+/// Joins two inputs of inserts on equal keys, a condition, and row times that lie near each other: left - right within [lower_us, upper_us]. A row is kept
+/// until the watermark has passed all that it can be joined with; then an outer join gives it with nulls, if it had no partner. Inserts only; both row times
+/// stay time attributes, and the watermark of the output is held back by what a row may wait.
+struct IntervalJoin {
+  std::vector<std::size_t> left_keys, right_keys;
+  std::size_t left_time = 0, right_time = 0;
+  DurationUs lower_us = 0, upper_us = 0;
+  bool keep_left = false, keep_right = false;
+  expr::ExprPtr condition;
+  DurationUs left_kept_us() const { return std::max<DurationUs>(0, -lower_us); }    ///< after a row's time, in event time
+  DurationUs right_kept_us() const { return std::max<DurationUs>(0, upper_us); }
+};
+
+/// Joins two inputs of inserts within the same window, once the watermark has passed its end; nothing is kept of it then. window_start and window_end are among
+/// the keys. Inserts only.
+struct WindowJoin {
+  std::vector<std::size_t> left_keys, right_keys;
+  std::size_t left_start = 0, left_end = 0, right_start = 0, right_end = 0;
+  WindowSpec window;
+  bool local_zone = false;                          ///< the windows' time is TIMESTAMP_LTZ
+  bool keep_left = false, keep_right = false;
+  expr::ExprPtr condition;
+  JoinRows rows = JoinRows::kPairs;
 };
 
 /// UNION ALL: rows of all inputs (same types) as they come.
@@ -200,7 +230,7 @@ struct Sink {
 };
 
 struct PhysicalNode {
-  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, Union, Values, Limit, Sort, TopN, Sink> op;
+  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, Union, Values, Limit, Sort, TopN, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
   std::optional<Distribution> right_distribution = {};   ///< Join: of its second input
@@ -213,8 +243,10 @@ struct PhysicalNode {
   /// Stable over restarts and over edits elsewhere in the file: hash of what the operator means and of all below it. Unique in the plan.
   std::string uid;
   std::string name;                           ///< one line, as EXPLAIN prints it
-  /// WindowAggregate, Over and OverAggregate: the tables whose rows can be late here. Their late rows go to `T$late` (schema late_schema(input)).
+  /// WindowAggregate, Over, joins in time: the tables whose rows can be late here. Their late rows go to `T$late` of the first (schema late_schema(input); of a
+  /// join: of the columns of both inputs, the other side's null).
   std::vector<catalog::ObjectPath> late_tables;
+  bool is_join() const { return inputs.size() == 2 && (as<Join>() || as<IntervalJoin>() || as<WindowJoin>()); }
   bool stateful = false;
   std::string state;                          ///< what is kept, for EXPLAIN: "one accumulator per window and key"
 

@@ -123,7 +123,7 @@ ExprPtr shifted(const ExprPtr& e, std::size_t columns, std::size_t by) {
 /// ON of a side that is not kept whole. What WHERE asks of both sides of an inner join is part of its condition.
 LogicalPtr place_join(const LogicalPtr& node, const std::vector<ExprPtr>& where, const SourcePosition& position) {
   const LogicalJoin& join = *node->as<LogicalJoin>();
-  const std::size_t width = node->inputs[0]->columns.size(), all = node->columns.size();
+  const std::size_t width = node->inputs[0]->columns.size(), all = width + node->inputs[1]->columns.size();
   LogicalPtr sides[2] = {node->inputs[0], node->inputs[1]};
   LogicalJoin kept = join;
   kept.condition.clear();
@@ -361,8 +361,9 @@ class Pruner {
   }
 
   Pruned prune(const LogicalPtr& node, const LogicalJoin& join, Needed needed) {
-    for (const ExprPtr& e : join.condition) need(needed, *e);
     const auto width = static_cast<std::ptrdiff_t>(node->inputs[0]->columns.size());
+    needed.resize(node->inputs[0]->columns.size() + node->inputs[1]->columns.size());   // a semi join reads what it does not give
+    for (const ExprPtr& e : join.condition) need(needed, *e);
     const Pruned left = only(node->inputs[0], Needed(needed.begin(), needed.begin() + width));
     const Pruned right = only(node->inputs[1], Needed(needed.begin() + width, needed.end()));
     Pruned out;
@@ -370,6 +371,7 @@ class Pruner {
     for (const std::size_t c : right.map) out.map.push_back(c == kGone ? kGone : left.node->columns.size() + c);
     LogicalJoin kept = join;
     for (ExprPtr& e : kept.condition) e = remapped(e, out.map);
+    if (join.only_left()) out.map.resize(node->inputs[0]->columns.size());
     out.node = make_join(left.node, right.node, std::move(kept));
     return out;
   }

@@ -1,0 +1,21 @@
+#pragma once
+#include "data/types/type.h"
+
+namespace supyo::operators {
+
+/// The left columns, then the right ones; those of a side that may be absent can be null.
+inline Schema joined_schema(const Schema& left, const Schema& right, bool keep_left, bool keep_right) {
+  Schema s;
+  for (const Field& f : left.fields()) s.add(f.name, keep_right ? f.type.as_nullable() : f.type);
+  for (const Field& f : right.fields()) s.add(f.name, keep_left ? f.type.as_nullable() : f.type);
+  return s;
+}
+
+/// Columns of both sides as late_schema() takes them: a late row has those of its own side.
+inline Schema late_columns(const Schema& joined) {
+  Schema s;
+  for (const Field& f : joined.fields()) s.add(f.name, f.type.as_nullable());
+  return s;
+}
+
+}  // namespace supyo::operators

@@ -1,0 +1,171 @@
+#include <algorithm>
+
+#include "sql/plan/bind_query.h"
+#include "sql/plan/join_in_time.h"
+
+// IN (SELECT ..) and EXISTS (SELECT ..) in WHERE: semi and anti joins with what FROM and the rest of WHERE give.
+namespace supyo::plan {
+namespace {
+
+using expr::Expr;
+using expr::ExprPtr;
+using syntax::Span;
+
+void split(const syntax::Expr& e, std::vector<const syntax::Expr*>& out) {
+  const auto* b = e.as<syntax::Binary>();
+  if (b == nullptr || b->op != syntax::BinaryOp::kAnd) {
+    out.push_back(&e);
+    return;
+  }
+  split(*b->left, out);
+  split(*b->right, out);
+}
+
+/// A conjunct that is a subquery's, alone or under NOT.
+struct SubqueryTest {
+  const syntax::InQuery* in = nullptr;
+  const syntax::Exists* exists = nullptr;
+  bool negated = false;
+  const syntax::Query& query() const { return in != nullptr ? *in->query : *exists->query; }
+};
+
+std::optional<SubqueryTest> subquery_test(const syntax::Expr& e) {
+  if (const auto* in = e.as<syntax::InQuery>()) return SubqueryTest{.in = in, .negated = in->negated};
+  if (const auto* exists = e.as<syntax::Exists>()) return SubqueryTest{.exists = exists, .negated = false};
+  const auto* u = e.as<syntax::Unary>();
+  if (u == nullptr || u->op != syntax::UnaryOp::kNot) return std::nullopt;
+  auto inner = subquery_test(*u->operand);
+  if (inner) inner->negated = !inner->negated;
+  return inner;
+}
+
+/// An expression of the subquery's WHERE over (columns of the query around it, columns of the subquery).
+ExprPtr to_pair(const ExprPtr& e, std::size_t outer_width) {
+  if (e->kind == Expr::Kind::kColumn) {
+    return expr::column(e->column >= kOuterBase ? e->column - kOuterBase : outer_width + e->column, e->type);
+  }
+  if (e->args.empty()) return e;
+  auto copy = std::make_shared<Expr>(*e);
+  for (ExprPtr& a : copy->args) a = to_pair(a, outer_width);
+  return copy;
+}
+
+bool reads_outer(const Expr& e) {
+  const auto read = expr::columns_read(e);
+  return !read.empty() && read.back() >= kOuterBase;
+}
+
+}  // namespace
+
+Status SelectBinder::where(const Scope* outer) {
+  if (!select_.where) return ok();
+  std::vector<const syntax::Expr*> conjuncts, tests;
+  split(*select_.where, conjuncts);
+  const bool any_test = std::ranges::any_of(conjuncts, [](const syntax::Expr* e) { return subquery_test(*e).has_value(); });
+  if (!any_test && outer == nullptr) {
+    SUPYO_ASSIGN(const ExprPtr predicate, binder(false, false).bind_predicate(*select_.where, "WHERE"));
+    scope_.node = filter_joins(scope_.node, predicate, select_.where->span.position());
+    return ok();
+  }
+  ExprPtr rows;
+  for (const syntax::Expr* e : conjuncts) {
+    if (subquery_test(*e)) {
+      tests.push_back(e);
+      continue;
+    }
+    ExprBinder b = binder(false, false);
+    b.set_outer(outer);
+    SUPYO_ASSIGN(const ExprPtr bound, b.bind_predicate(*e, "WHERE"));
+    if (reads_outer(*bound)) {
+      correlated_.emplace_back(bound, e->span);
+      continue;
+    }
+    if (rows) {
+      SUPYO_ASSIGN(rows, b.call("AND", {rows, bound}, e->span));
+    } else {
+      rows = bound;
+    }
+  }
+  if (rows) scope_.node = filter_joins(scope_.node, rows, select_.where->span.position());
+  for (const syntax::Expr* e : tests) SUPYO_TRY(join_subquery(*e));
+  return ok();
+}
+
+Status SelectBinder::join_subquery(const syntax::Expr& e) {
+  const SubqueryTest test = *subquery_test(e);
+  const std::size_t width = scope_.node->columns.size();
+  std::vector<ExprPtr> operands;
+  if (test.in != nullptr) {
+    const auto* row = test.in->operand->as<syntax::RowValue>();
+    ExprBinder b = binder(false, false);
+    if (row == nullptr) {
+      SUPYO_ASSIGN(ExprPtr operand, b.bind(*test.in->operand));
+      operands.push_back(std::move(operand));
+    } else {
+      for (const auto& part : row->items) {
+        SUPYO_ASSIGN(ExprPtr operand, b.bind(*part));
+        operands.push_back(std::move(operand));
+      }
+    }
+  }
+  SUPYO_ASSIGN(const Subquery sub, queries_.subquery(test.query(), scope_));
+  LogicalJoin join{.kind = test.negated ? LogicalJoin::Kind::kAnti : LogicalJoin::Kind::kSemi, .condition = sub.correlated, .position = e.span.position()};
+  if (test.in != nullptr) {
+    if (sub.items.size() != operands.size())
+      return fail_at(test.query().span, ErrorCode::kInvalidQuery, fmt::format("IN compares {} value{} with {} column{} of the subquery", operands.size(), operands.size() == 1 ? "" : "s", sub.items.size(), sub.items.size() == 1 ? "" : "s"),
+                     "select as many columns as stand before IN");
+    ExprBinder b = binder(false, false);
+    ExprPtr all;
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      SUPYO_ASSIGN(ExprPtr equal, b.call("=", {operands[i], sub.items[i]}, e.span));
+      if (!test.negated) {
+        join.condition.push_back(std::move(equal));
+      } else if (all) {
+        SUPYO_ASSIGN(all, b.call("AND", {all, equal}, e.span));
+      } else {
+        all = std::move(equal);
+      }
+    }
+    // NOT IN holds where no row of the subquery is equal or could be: a null on either side leaves it open.
+    if (all && all->type.nullable) {
+      SUPYO_ASSIGN(all, b.call("IS NOT FALSE", {all}, e.span));
+    }
+    if (all) join.condition.push_back(std::move(all));
+  }
+  SUPYO_CHECK_EQ(width, scope_.node->columns.size());
+  scope_.node = make_join(scope_.node, sub.node, std::move(join));
+  return ok();
+}
+
+Result<Subquery> QueryBinder::subquery(const syntax::Query& query, const Scope& outer) {
+  const std::size_t width = outer.node->columns.size();
+  const auto* select = query.body.as<syntax::Select>();
+  if (select != nullptr && query.with.empty() && query.order_by.empty() && !query.offset && !query.limit) return SelectBinder(*this, *select).bind_subquery(outer);
+  SUPYO_ASSIGN(LogicalPtr node, bind(query));
+  Subquery out{.node = node, .correlated = {}, .items = {}};
+  for (std::size_t i = 0; i < node->columns.size(); ++i) out.items.push_back(expr::column(width + i, node->columns[i].type));
+  return out;
+}
+
+Result<Subquery> SelectBinder::bind_subquery(const Scope& outer) {
+  const std::size_t width = outer.node->columns.size();
+  if (!select_.hints.empty()) return unsupported(select_.hints.front().span, fmt::format("the hint {}", select_.hints.front().name), "remove it: the result is the same");
+  SUPYO_TRY(from());
+  SUPYO_TRY(where(&outer));
+  SUPYO_TRY(bind_group_by());
+  SUPYO_TRY(bind_items());
+  Subquery out;
+  if (grouped_ || !overs_.empty() || qualify_) {
+    if (!correlated_.empty())
+      return unsupported(correlated_.front().second, "a column of the query around it in a subquery that aggregates or ranks", "aggregate in a query of its own, and join its result");
+    SUPYO_ASSIGN(out.node, finish());
+    for (std::size_t i = 0; i < out.node->columns.size(); ++i) out.items.push_back(expr::column(width + i, out.node->columns[i].type));
+    return out;
+  }
+  out.node = scope_.node;
+  for (const auto& [e, span] : correlated_) out.correlated.push_back(to_pair(e, width));
+  for (const Item& item : items_) out.items.push_back(to_pair(item.expr, width));
+  return out;
+}
+
+}  // namespace supyo::plan

@@ -1,0 +1,26 @@
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "sql/plan/logical.h"
+
+/// Joins whose condition bounds how far apart the times of partners are: what is kept for them is bounded, too.
+namespace supyo::plan {
+
+/// The bounds that the condition's conjuncts set to (a row time of `left`) - (a row time of `right`), the tightest of them; absent unless both are set.
+/// Seen are comparisons of row times, each plus or minus a constant interval of days to seconds, either way round.
+std::optional<TimeBounds> find_time_bounds(const LogicalNode& left, const LogicalNode& right, const std::vector<expr::ExprPtr>& condition);
+
+/// The window that both rows must lie in: the condition equates window_start and window_end of windows that are cut alike.
+std::optional<SameWindow> find_same_window(const LogicalNode& left, const LogicalNode& right, const std::vector<expr::ExprPtr>& condition);
+/// Whether the condition equates window_start and window_end of windows that are cut in different ways, which Flink does not join.
+bool equates_different_windows(const LogicalNode& left, const LogicalNode& right, const std::vector<expr::ExprPtr>& condition);
+
+/// Whether the conjunct says no more than `bounds` do. An equation is kept: it is a key.
+bool is_within(const expr::ExprPtr& conjunct, const TimeBounds& bounds, const LogicalNode& left, const LogicalNode& right);
+
+/// WHERE over inner joins: what makes a join one in time becomes part of its condition (FROM a, b WHERE a.k = b.k AND a.ts BETWEEN b.ts AND ..), since from it
+/// follow time attributes; the rest is a filter above. No mere rewriting: it is done whatever the rules.
+LogicalPtr filter_joins(LogicalPtr node, const expr::ExprPtr& predicate, const SourcePosition& position);
+
+}  // namespace supyo::plan

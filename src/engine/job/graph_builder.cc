@@ -16,6 +16,7 @@
 #include "engine/operators/over_aggregate.h"
 #include "engine/operators/over_lag.h"
 #include "engine/operators/sort.h"
+#include "engine/operators/temporal_join.h"
 #include "engine/operators/top_n.h"
 #include "engine/operators/values.h"
 #include "engine/operators/window_aggregate.h"
@@ -187,6 +188,13 @@ class Builder {
                           .rows = j.rows == plan::JoinRows::kPairs ? Rows::kPairs : j.rows == plan::JoinRows::kSemi ? Rows::kSemi : Rows::kAnti, .condition = j.condition,
                           .origins = options_.origins, .zone_offset_us = options_.zone_offset_us, .label = "WindowJoin"};
     return op(ops::make_window_join(std::move(s)));
+  }
+
+  Result<Kind> make(const plan::TemporalJoin& j) {
+    ops::TemporalJoinSpec s{.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .left_time = j.left_time,
+                            .right_time = j.right_time, .keep_left = j.keep_left, .condition = j.condition, .origins = options_.origins, .zone_offset_us = options_.zone_offset_us,
+                            .label = "TemporalJoin"};
+    return op(ops::make_temporal_join(std::move(s)));
   }
 
   Result<Kind> make(const plan::Union&) { return op(ops::make_union()); }

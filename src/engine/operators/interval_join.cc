@@ -26,8 +26,8 @@ class TimedSide {
     std::uint32_t matched = 0;
   };
 
-  TimedSide(const Schema& schema, const std::vector<std::size_t>& keys, std::size_t time_column, DurationUs after, bool keep, bool origins)
-      : keys_of_batch(schema, keys), time_column(time_column), after(after), keep(keep), codec_(schema.types()), key_columns_(keys), origins_(origins),
+  TimedSide(const Schema& schema, const std::vector<std::size_t>& keys, std::size_t time_column, DurationUs after, DurationUs grain, bool keep, bool origins)
+      : keys_of_batch(schema, keys), time_column(time_column), after(after), keep(keep), codec_(schema.types()), key_columns_(keys), origins_(origins), grain_(keep ? 1 : grain),
         index_({.name = "index", .fixed_width = sizeof(Ends)}) {}
 
   GroupKeys keys_of_batch;
@@ -65,7 +65,7 @@ class TimedSide {
       key = late_key_;
     }
     KeyedRow::encode(key, codec_, batch.columns, row, encoded_);
-    const Slot slot = table_->find_or_insert(hash, encoded_, time + after);
+    const Slot slot = table_->find_or_insert(hash, encoded_, due(time));
     Kept& k = kept(slot);
     if (k.count++ == 0) {
       k.time = time;
@@ -106,6 +106,13 @@ class TimedSide {
   bool decode(Slot slot, std::span<ColumnBuilder* const> out) const { return codec_.decode(KeyedRow::row(table_->key(slot)), out); }
 
  private:
+  /// Rows that only wait to be forgotten go some at a time: an entry of the table's time index costs as much as a row. Those that may stand alone go at once.
+  TimeUs due(TimeUs time) const {
+    const TimeUs exact = time + after;
+    const DurationUs beyond = (exact % grain_ + grain_) % grain_;
+    return beyond == 0 ? exact : exact + grain_ - beyond;
+  }
+
   struct Ends {
     Slot head = kNoSlot, tail = kNoSlot;
   };
@@ -150,6 +157,7 @@ class TimedSide {
   RowCodec codec_;
   std::vector<std::size_t> key_columns_;
   bool origins_;
+  DurationUs grain_;
   state::KeyedTable* table_ = nullptr;
   state::KeyedTable index_;        // join key -> its rows; never part of an epoch
   std::vector<Link> links_;        // by slot
@@ -160,8 +168,8 @@ class IntervalJoin final : public dataflow::Operator {
  public:
   explicit IntervalJoin(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)),
-        sides_{TimedSide(spec_->left, spec_->left_keys, spec_->left_time, -spec_->lower_us, spec_->keep_left, spec_->origins),
-               TimedSide(spec_->right, spec_->right_keys, spec_->right_time, spec_->upper_us, spec_->keep_right, spec_->origins)},
+        sides_{TimedSide(spec_->left, spec_->left_keys, spec_->left_time, -spec_->lower_us, grain_of(*spec_), spec_->keep_left, spec_->origins),
+               TimedSide(spec_->right, spec_->right_keys, spec_->right_time, spec_->upper_us, grain_of(*spec_), spec_->keep_right, spec_->origins)},
         late_(spec_->label),
         out_(output_schema(*spec_)),
         candidates_(output_schema(*spec_)),
@@ -171,6 +179,8 @@ class IntervalJoin final : public dataflow::Operator {
     candidate_columns_ = {builder_columns(candidates_, 0, left), builder_columns(candidates_, left, right)};
     late_columns_ = {builder_columns(late_rows_, 0, left), builder_columns(late_rows_, left, right)};
   }
+
+  static DurationUs grain_of(const Spec& s) { return std::max<DurationUs>(kMillisecond, (s.upper_us - s.lower_us) / 64); }
 
   std::string_view name() const override { return "IntervalJoin"; }
   state::StateSpec state() const override { return {.tables = {sides_[0].table_spec("left"), sides_[1].table_spec("right")}}; }

@@ -3,6 +3,8 @@
 
 #include "core/base/duration.h"
 #include "sql/plan/bind_query.h"
+#include "sql/plan/bind_as_of.h"
+#include "sql/plan/join_in_time.h"
 #include "sql/syntax/parser.h"
 #include "sql/syntax/printer.h"
 
@@ -192,8 +194,9 @@ Result<Scope> QueryBinder::from(const std::vector<syntax::TableRefPtr>& refs) {
 Result<Scope> QueryBinder::join(const syntax::Join& join, const Span& span) {
   if (join.natural) return unsupported(span, "NATURAL JOIN", "name the columns: JOIN .. USING (..)");
   SUPYO_ASSIGN(const Scope left, from(*join.left));
-  SUPYO_ASSIGN(const Scope right, from(*join.right));
   LogicalJoin out{.kind = join_kind(join), .condition = {}, .position = join.right->span.position()};
+  const auto* table = join.right->as<syntax::TableByName>();
+  SUPYO_ASSIGN(const Scope right, table != nullptr && table->system_time ? versioned(*join.right, left, out) : from(*join.right));
   // The condition sees the rows as they are, before an outer join fills in nulls.
   Scope scope = side_by_side(left, right, make_join(left.node, right.node, {}));
   ExprBinder binder(ctx_.functions, scope);
@@ -213,13 +216,14 @@ Result<Scope> QueryBinder::join(const syntax::Join& join, const Span& span) {
     const std::size_t stands = right_stands ? width + r : l;
     if (std::ranges::find(scope.common, stands) == scope.common.end()) scope.common.push_back(stands);
   }
+  if (out.as_of && !covers_key(out, *left.node, *right.node)) return key_is_not_named(out, *right.node);
   scope.node = make_join(left.node, right.node, std::move(out));
   return scope;
 }
 
 Result<Scope> QueryBinder::named(const syntax::TableByName& table, const Span& span) {
   if (table.system_time)
-    return unsupported(span, "FOR SYSTEM_TIME AS OF", "temporal joins are not there yet");
+    return unsupported(span, "FOR SYSTEM_TIME AS OF outside of a join", "join with it: FROM orders AS o JOIN rates FOR SYSTEM_TIME AS OF o.ts AS r ON o.currency = r.currency");
   if (table.name.parts.size() == 1) {
     for (auto it = common_tables_.rbegin(); it != common_tables_.rend(); ++it) {
       if (it->first != table.name.last()) continue;

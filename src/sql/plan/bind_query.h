@@ -54,6 +54,8 @@ class QueryBinder {
   /// FROM a, b: every pair, which WHERE then chooses from.
   Result<Scope> from(const std::vector<syntax::TableRefPtr>& refs);
   Result<Scope> join(const syntax::Join& join, const syntax::Span& span);
+  /// The right side of FOR SYSTEM_TIME AS OF, and what makes it one.
+  Result<Scope> versioned(const syntax::TableRef& ref, const Scope& left, LogicalJoin& join);
   Result<Scope> named(const syntax::TableByName& table, const syntax::Span& span);
   Result<LogicalPtr> object(const catalog::ObjectPath& path, const syntax::Name& name, const std::vector<syntax::Hint>& hints);
   Result<LogicalPtr> view(const catalog::ViewDefinition& view, const syntax::Span& span);

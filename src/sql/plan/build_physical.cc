@@ -372,42 +372,24 @@ class Builder {
     const LogicalPtr& left = node->inputs[0];
     const LogicalPtr& right = node->inputs[1];
     const std::size_t width = left->columns.size();
-    const auto reads_only = [&](const Expr& e, bool of_right) {
-      const auto read = expr::columns_read(e);
-      return !read.empty() && is_deterministic(e) && std::ranges::all_of(read, [&](std::size_t c) { return (c >= width) == of_right; });
-    };
-    std::vector<std::size_t> to_right(width + right->columns.size(), 0);
-    for (std::size_t i = width; i < to_right.size(); ++i) to_right[i] = i - width;
-    std::vector<ExprPtr> left_keys, right_keys;
-    std::vector<ExprPtr> rest;
-    for (const ExprPtr& e : join.condition) {
-      if (join.bounds && is_within(e, *join.bounds, *left, *right)) continue;
-      const bool equal = e->kind == Expr::Kind::kCall && e->function->name == "=" && e->args[0]->type.same_kind(e->args[1]->type);
-      const bool swapped = equal && reads_only(*e->args[0], true) && reads_only(*e->args[1], false);
-      if (!swapped && !(equal && reads_only(*e->args[0], false) && reads_only(*e->args[1], true))) {
-        rest.push_back(e);
-        continue;
-      }
-      left_keys.push_back(e->args[swapped ? 1 : 0]);
-      right_keys.push_back(expr::remap_columns(e->args[swapped ? 0 : 1], to_right));
-    }
+    const JoinParts parts = parts_of(join, *left, *right);
     if (!join.same_window && equates_different_windows(*left, *right, join.condition))
       return fail_at(join.position, ErrorCode::kUnsupported, "a join of windows that are cut in different ways is not supported",
                      "give both sides the same window function, size, slide and offset, over a time of the same type");
     Join op{.left_keys = {}, .right_keys = {}, .keep_left = join.keeps_left() && !join.only_left(), .keep_right = join.keeps_right(), .condition = nullptr,
             .rows = join.kind == LogicalJoin::Kind::kSemi ? JoinRows::kSemi : join.kind == LogicalJoin::Kind::kAnti ? JoinRows::kAnti : JoinRows::kPairs};
-    SUPYO_ASSIGN(const NodeIndex l, keyed(left, left_keys, op.left_keys));
-    SUPYO_ASSIGN(const NodeIndex r, keyed(right, right_keys, op.right_keys));
+    SUPYO_ASSIGN(const NodeIndex l, keyed(left, parts.left_keys, op.left_keys));
+    SUPYO_ASSIGN(const NodeIndex r, keyed(right, parts.right_keys, op.right_keys));
     const Schema& left_output = plan_.nodes[l].output;
     const Schema& right_output = plan_.nodes[r].output;
     // Keys that are no columns lie between the two sides' columns.
     std::vector<std::size_t> pair_map = identity(width);
     for (std::size_t i = 0; i < right->columns.size(); ++i) pair_map.push_back(left_output.size() + i);
-    if (!rest.empty()) {
-      ExprPtr all = rest.front();
-      for (std::size_t i = 1; i < rest.size(); ++i) {
-        SUPYO_ASSIGN(const expr::ResolvedCall both, functions_.resolve("AND", std::vector<Type>{all->type, rest[i]->type}));
-        all = expr::call(both.function, {all, rest[i]}, both.result);
+    if (!parts.rest.empty()) {
+      ExprPtr all = parts.rest.front();
+      for (std::size_t i = 1; i < parts.rest.size(); ++i) {
+        SUPYO_ASSIGN(const expr::ResolvedCall both, functions_.resolve("AND", std::vector<Type>{all->type, parts.rest[i]->type}));
+        all = expr::call(both.function, {all, parts.rest[i]}, both.result);
       }
       op.condition = expr::remap_columns(all, pair_map);
     }
@@ -423,29 +405,20 @@ class Builder {
     made.inputs = {l, r};
     partition(made, op.left_keys);
     made.right_distribution = Distribution{made.distribution.kind, op.right_keys};
-    if (join.is_in_time()) {
+    if (join.is_in_time() || join.as_of) {
       for (const NodeIndex in : made.inputs)
-        if (!plan_.nodes[in].changes.append_only()) return not_in_time(join, plan_.nodes[in]);
+        if (!plan_.nodes[in].changes.append_only() && (in == l || !join.as_of)) return not_in_time(join, plan_.nodes[in]);
       late_of_both(made, *left, *right);
-      plan_.holds_until_watermark |= join.same_window || op.keep_left || op.keep_right;
+      plan_.holds_until_watermark |= join.as_of || join.same_window || op.keep_left || op.keep_right;
     }
-    if (join.same_window) {
-      const SameWindow& w = *join.same_window;
-      made.op = WindowJoin{.left_keys = op.left_keys, .right_keys = op.right_keys, .left_start = w.left_start, .left_end = w.left_end, .right_start = w.right_start, .right_end = w.right_end,
-                           .window = w.window.window, .local_zone = w.window.local_zone, .keep_left = op.keep_left, .keep_right = op.keep_right, .condition = op.condition, .rows = op.rows};
-    } else if (join.bounds) {
-      made.op = IntervalJoin{.left_keys = op.left_keys, .right_keys = op.right_keys, .left_time = join.bounds->left_time, .right_time = join.bounds->right_time,
-                             .lower_us = join.bounds->lower_us, .upper_us = join.bounds->upper_us, .keep_left = op.keep_left, .keep_right = op.keep_right, .condition = op.condition};
-    } else {
-      made.op = std::move(op);
-    }
+    made.op = std::visit([](auto j) { return decltype(made.op)(std::move(j)); }, operator_of(join, std::move(op)));
     if (join.only_left()) pair_map.resize(width);
     return Built{add(std::move(made)), std::move(pair_map)};
   }
 
   std::unexpected<Error> not_in_time(const LogicalJoin& join, const PhysicalNode& input) const {
     return fail_at(join.position, ErrorCode::kUnsupported,
-                   fmt::format("{} join over rows that are updated ({}) is not supported: {}", join.same_window ? "a window" : "an interval", input.changes.to_string(), describe_node(input, plan_.nodes)),
+                   fmt::format("{} join over rows that are updated ({}) is not supported: {}", join.as_of ? "a temporal" : join.same_window ? "a window" : "an interval", input.changes.to_string(), describe_node(input, plan_.nodes)),
                    "join tables of inserts; or make it a regular join, which keeps both inputs, by a CAST of one of the times: CAST(ts AS TIMESTAMP(6))");
   }
 
@@ -544,7 +517,7 @@ class Builder {
     std::vector<bool> wanted(plan_.nodes.size(), false);
     for (NodeIndex i = plan_.nodes.size(); i-- > 0;) {
       PhysicalNode& n = plan_.nodes[i];
-      const bool reads = (n.as<WindowAggregate>() || n.as<Over>() || n.as<OverAggregate>() || n.as<IntervalJoin>() || n.as<WindowJoin>()) && !n.late_tables.empty();
+      const bool reads = (n.as<WindowAggregate>() || n.as<Over>() || n.as<OverAggregate>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
       const bool passes = wanted[i] && (n.as<Calc>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>());
       if (reads || passes)
         for (const NodeIndex in : n.inputs) wanted[in] = true;

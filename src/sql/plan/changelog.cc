@@ -73,7 +73,7 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
     if (!t->has_places()) return {.update = false, .update_before = false, .remove = true};
     return {.update = true, .update_before = t->emit_update_before, .remove = !in.append_only()};
   }
-  if (node.as<Sort>()) return {};
+  if (node.as<Sort>() || node.as<TemporalJoin>()) return {};
   if (const auto* j = node.as<Join>(); j != nullptr && j->rows != JoinRows::kPairs) return {.update = false, .update_before = false, .remove = j->rows == JoinRows::kAnti || !in.append_only()};
   if (const auto* j = node.as<Join>(); j != nullptr && (j->keep_left || j->keep_right)) return {.update = false, .update_before = false, .remove = true};
   return in;
@@ -99,7 +99,7 @@ std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, 
       if (w->window_columns[i] != WindowColumn::kTime) key.push_back(w->keys.size() + w->calls.size() + i);
     return key;
   }
-  if (node.as<IntervalJoin>() || node.as<WindowJoin>()) return std::nullopt;
+  if (node.as<IntervalJoin>() || node.as<WindowJoin>() || node.as<TemporalJoin>()) return std::nullopt;
   if (const auto* j = node.as<Join>()) {
     if (j->rows != JoinRows::kPairs) return nodes[node.inputs[0]].upsert_key;
     const auto& left = nodes[node.inputs[0]].upsert_key;
@@ -146,8 +146,8 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
     if (auto* c = std::get_if<ChangelogNormalize>(&n.op)) c->emit_update_before = before[i];
     if (auto* t = std::get_if<TopN>(&n.op)) t->emit_update_before = before[i];
     const auto* calc = n.as<Calc>();
-    // A filter must see -U, or a row that no longer passes would stay; an aggregation, a rank and a sort take rows back whole.
-    const bool needs = n.as<TopN>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<Sort>() || (calc != nullptr && calc->filter) || before[i];
+    // A filter must see -U, or a row that no longer passes would stay; an aggregation, a rank and a sort take rows back whole. A temporal join takes nothing back.
+    const bool needs = n.as<TopN>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<Sort>() || (calc != nullptr && calc->filter) || (before[i] && !n.as<TemporalJoin>());
     for (const NodeIndex in : n.inputs) before[in] = before[in] || needs;
   }
   for (PhysicalNode& n : nodes) n.changes = changes_of(n, nodes);

@@ -123,7 +123,8 @@ struct Describe {
     if constexpr (requires { j.rows; }) {
       if (j.rows != JoinRows::kPairs) return j.rows == JoinRows::kSemi ? "LeftSemiJoin" : "LeftAntiJoin";
     }
-    return j.keep_left && j.keep_right ? "FullOuterJoin" : j.keep_left ? "LeftOuterJoin" : j.keep_right ? "RightOuterJoin" : "InnerJoin";
+    if constexpr (!requires { j.keep_right; }) return j.keep_left ? "LeftOuterJoin" : "InnerJoin";
+    else return j.keep_left && j.keep_right ? "FullOuterJoin" : j.keep_left ? "LeftOuterJoin" : j.keep_right ? "RightOuterJoin" : "InnerJoin";
   }
   template <class T>
   std::string where_of(const T& j) const {
@@ -146,6 +147,9 @@ struct Describe {
     };
     return fmt::format("WindowJoin(leftWindow=[{}], rightWindow=[{}], joinType=[{}], where=[{}], select=[{}])", side(0, j.left_start, j.left_end), side(in.size(), j.right_start, j.right_end),
                        kind_of(j), where_of(j), fmt::join(out, ", "));
+  }
+  std::string operator()(const TemporalJoin& j) const {
+    return fmt::format("TemporalJoin(joinType=[{}], where=[{}], asOf=[{}], versions=[{}], select=[{}])", kind_of(j), where_of(j), pair[j.left_time], pair[in.size() + j.right_time], fmt::join(out, ", "));
   }
   std::string operator()(const Union&) const { return fmt::format("Union(all=[true], union=[{}])", fmt::join(out, ", ")); }
   std::string operator()(const Values& v) const { return fmt::format("Values(rows=[{}], fields=[{}])", v.rows.size(), fmt::join(out, ", ")); }
@@ -177,6 +181,7 @@ std::string state_of(const PhysicalNode& n) {
   if (const auto* j = n.as<IntervalJoin>())
     return fmt::format("left rows until the watermark {}, right rows until it {}", is_past(j->left_kept_us()), is_past(j->right_kept_us()));
   if (n.as<WindowJoin>()) return "rows of both inputs in open windows; freed when the watermark passes the window's end";
+  if (n.as<TemporalJoin>()) return "left rows and right versions until the watermark has reached them; the version of every key that holds, for ever";
   if (n.as<Join>()) return "all rows of both inputs, for ever";
   if (const auto* t = n.as<TopN>()) return t->input_retracts ? "all rows, for ever" : fmt::format("the first {} per key, for ever", t->limit == 1 ? "row" : fmt::format("{} rows", t->limit));
   if (n.as<Limit>()) return "how many rows have passed";

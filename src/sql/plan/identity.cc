@@ -80,6 +80,9 @@ struct Meaning {
     return fmt::format("window join {} {} {} {} {} {} {} {} {} {} {}{}", list(j.left_keys), list(j.right_keys), j.left_start, j.left_end, j.right_start, j.right_end, window_text(j.window),
                        j.local_zone, j.keep_left, j.keep_right, j.condition ? meaning_of(*j.condition) : "", rows_text(j.rows));
   }
+  std::string operator()(const TemporalJoin& j) const {
+    return fmt::format("temporal join {} {} {} {} {} {}", list(j.left_keys), list(j.right_keys), j.left_time, j.right_time, j.keep_left, j.condition ? meaning_of(*j.condition) : "");
+  }
   std::string operator()(const Union&) const { return "union"; }
   std::string operator()(const Values& v) const {
     std::string text = "values";

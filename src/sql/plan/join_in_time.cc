@@ -108,7 +108,7 @@ bool reads_left_only(const Expr& e, std::size_t width) {
 /// `node` with what conjuncts make of the inner joins in it; says which of them are used. `node` itself where nothing comes of it.
 LogicalPtr absorb(const LogicalPtr& node, const std::vector<ExprPtr>& conjuncts, std::vector<bool>& used) {
   const auto* join = node->as<LogicalJoin>();
-  if (join == nullptr || join->kind != LogicalJoin::Kind::kInner) return node;
+  if (join == nullptr || join->kind != LogicalJoin::Kind::kInner || join->as_of) return node;
   const std::size_t width = node->inputs[0]->columns.size();
   std::vector<ExprPtr> of_left;
   std::vector<std::size_t> numbers;
@@ -178,6 +178,67 @@ bool equates_different_windows(const LogicalNode& left, const LogicalNode& right
 bool is_within(const ExprPtr& conjunct, const TimeBounds& bounds, const LogicalNode& left, const LogicalNode& right) {
   const auto b = bound_of(conjunct, left, right);
   return b && b->left == bounds.left_time && b->right == bounds.right_time && !(b->lower && b->upper);
+}
+
+namespace {
+
+bool reads_only(const Expr& e, std::size_t width, bool of_right) {
+  const auto read = expr::columns_read(e);
+  return !read.empty() && is_deterministic(e) && std::ranges::all_of(read, [&](std::size_t c) { return (c >= width) == of_right; });
+}
+
+/// A column of the key, as it is or cast to the other side's type.
+std::optional<std::size_t> key_column(const Expr& right_key, const AsOf& as_of) {
+  const Expr& e = right_key.kind == Expr::Kind::kCast ? *right_key.args[0] : right_key;
+  if (e.kind != Expr::Kind::kColumn || std::ranges::find(as_of.key, e.column) == as_of.key.end()) return std::nullopt;
+  return e.column;
+}
+
+}  // namespace
+
+JoinParts parts_of(const LogicalJoin& join, const LogicalNode& left, const LogicalNode& right) {
+  const std::size_t width = left.columns.size();
+  std::vector<std::size_t> to_right(width + right.columns.size(), 0);
+  for (std::size_t i = width; i < to_right.size(); ++i) to_right[i] = i - width;
+  JoinParts out;
+  std::vector<std::size_t> keyed;   // temporal join: the key's columns that an equation names already
+  for (const ExprPtr& e : join.condition) {
+    if (join.bounds && is_within(e, *join.bounds, left, right)) continue;
+    const bool equal = e->kind == Expr::Kind::kCall && e->function->name == "=" && e->args[0]->type.same_kind(e->args[1]->type);
+    const bool swapped = equal && reads_only(*e->args[0], width, true) && reads_only(*e->args[1], width, false);
+    bool is_key = swapped || (equal && reads_only(*e->args[0], width, false) && reads_only(*e->args[1], width, true));
+    const ExprPtr right_key = is_key ? expr::remap_columns(e->args[swapped ? 0 : 1], to_right) : nullptr;
+    if (is_key && join.as_of) {
+      const auto column = key_column(*right_key, *join.as_of);
+      is_key = column && std::ranges::find(keyed, *column) == keyed.end();
+      if (is_key) keyed.push_back(*column);
+    }
+    if (!is_key) {
+      out.rest.push_back(e);
+      continue;
+    }
+    out.left_keys.push_back(e->args[swapped ? 1 : 0]);
+    out.right_keys.push_back(right_key);
+  }
+  return out;
+}
+
+bool covers_key(const LogicalJoin& join, const LogicalNode& left, const LogicalNode& right) { return parts_of(join, left, right).right_keys.size() == join.as_of->key.size(); }
+
+std::variant<Join, IntervalJoin, WindowJoin, TemporalJoin> operator_of(const LogicalJoin& join, Join op) {
+  if (join.as_of)
+    return TemporalJoin{.left_keys = std::move(op.left_keys), .right_keys = std::move(op.right_keys), .left_time = join.as_of->left_time, .right_time = join.as_of->right_time,
+                        .keep_left = op.keep_left, .condition = std::move(op.condition)};
+  if (join.same_window) {
+    const SameWindow& w = *join.same_window;
+    return WindowJoin{.left_keys = std::move(op.left_keys), .right_keys = std::move(op.right_keys), .left_start = w.left_start, .left_end = w.left_end, .right_start = w.right_start,
+                      .right_end = w.right_end, .window = w.window.window, .local_zone = w.window.local_zone, .keep_left = op.keep_left, .keep_right = op.keep_right,
+                      .condition = std::move(op.condition), .rows = op.rows};
+  }
+  if (join.bounds)
+    return IntervalJoin{.left_keys = std::move(op.left_keys), .right_keys = std::move(op.right_keys), .left_time = join.bounds->left_time, .right_time = join.bounds->right_time,
+                        .lower_us = join.bounds->lower_us, .upper_us = join.bounds->upper_us, .keep_left = op.keep_left, .keep_right = op.keep_right, .condition = std::move(op.condition)};
+  return op;
 }
 
 LogicalPtr filter_joins(LogicalPtr node, const ExprPtr& predicate, const SourcePosition& position) {

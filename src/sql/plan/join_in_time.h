@@ -19,6 +19,17 @@ bool equates_different_windows(const LogicalNode& left, const LogicalNode& right
 /// Whether the conjunct says no more than `bounds` do. An equation is kept: it is a key.
 bool is_within(const expr::ExprPtr& conjunct, const TimeBounds& bounds, const LogicalNode& left, const LogicalNode& right);
 
+/// A join's condition: equations between what reads one side each, and the rest. What its time bounds say is in neither.
+struct JoinParts {
+  std::vector<expr::ExprPtr> left_keys, right_keys;   ///< over the columns of either side
+  std::vector<expr::ExprPtr> rest;                    ///< over both sides'
+};
+JoinParts parts_of(const LogicalJoin& join, const LogicalNode& left, const LogicalNode& right);
+/// Whether the equations of a temporal join name all of the right side's key.
+bool covers_key(const LogicalJoin& join, const LogicalNode& left, const LogicalNode& right);
+/// The operator of the join's kind, with the regular join's keys and condition.
+std::variant<Join, IntervalJoin, WindowJoin, TemporalJoin> operator_of(const LogicalJoin& join, Join op);
+
 /// WHERE over inner joins: what makes a join one in time becomes part of its condition (FROM a, b WHERE a.k = b.k AND a.ts BETWEEN b.ts AND ..), since from it
 /// follow time attributes; the rest is a filter above. No mere rewriting: it is done whatever the rules.
 LogicalPtr filter_joins(LogicalPtr node, const expr::ExprPtr& predicate, const SourcePosition& position);

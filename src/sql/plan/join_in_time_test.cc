@@ -136,6 +136,33 @@ TEST_F(JoinInTimeTest, SubqueriesInWhere) {
   EXPECT_THAT(session_.explain("INSERT INTO appended SELECT id, id FROM orders WHERE id NOT IN (SELECT order_id FROM paid)"), HasSubstr("takes only inserts"));
 }
 
+TEST_F(JoinInTimeTest, AsOf) {
+  const std::string sql = "INSERT INTO appended SELECT o.id, o.id FROM orders AS o LEFT JOIN users FOR SYSTEM_TIME AS OF o.ts AS u ON u.id = o.id AND u.name <> 'x' AND o.item <> 'y'";
+  EXPECT_EQ(session_.explain(sql), R"(Sink(table=[default_catalog.default_database.appended], fields=[k, n], changelogMode=[I], guarantee=[exactly once])
++- Calc(select=[id AS k, id AS n], changelogMode=[I])
+   +- TemporalJoin(joinType=[LeftOuterJoin], where=[(id = id0) AND ((name <> 'x') AND (item <> 'y'))], asOf=[ts], versions=[ts0], select=[id, item, ts, id0, name, ts0], changelogMode=[I])
+         state: left rows and right versions until the watermark has reached them; the version of every key that holds, for ever
+         late rows: orders$late
+      +- Exchange(distribution=[hash[id]])
+         +- TableSourceScan(table=[default_catalog.default_database.orders], fields=[id, item, ts], watermark=[ts - 1s], not-null=[ts], changelogMode=[I])
+               state: position and watermark per split
+      +- Exchange(distribution=[hash[id]])
+         +- ChangelogNormalize(key=[id], changelogMode=[I,UA,D])
+               state: the last row of every key, until it is deleted
+            +- Exchange(distribution=[hash[id]])
+               +- TableSourceScan(table=[default_catalog.default_database.users], fields=[id, name, ts], watermark=[ts], not-null=[id, ts], changelogMode=[I,UA,D])
+                     state: position and watermark per split
+)") << "what is asked of a version is asked in the join, and no -U is needed";
+  TestSession plain(false);
+  ASSERT_TRUE(plain.run(std::string(kTables) + std::string(kStreams)));
+  EXPECT_THAT(plain.explain(sql), HasSubstr("asOf=[ts], versions=[ts0]"));
+  ASSERT_TRUE(session_.run("CREATE VIEW names AS SELECT * FROM users"));
+  EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN names FOR SYSTEM_TIME AS OF o.ts AS u ON u.id = o.id"), HasSubstr("FOR SYSTEM_TIME AS OF on a view is not supported"));
+  EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN users FOR SYSTEM_TIME AS OF PROCTIME() AS u ON u.id = o.id"), HasSubstr("processing time is not supported"));
+  EXPECT_THAT(session_.explain("SELECT u.id FROM users AS u JOIN users FOR SYSTEM_TIME AS OF u.ts AS v ON u.id = v.id"), HasSubstr("a temporal join over rows that are updated"));
+  EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN keyless FOR SYSTEM_TIME AS OF o.ts AS u ON u.id = o.id"), HasSubstr("`keyless` does not exist"));
+}
+
 TEST_F(JoinInTimeTest, UpdatedRowsAreRefused) {
   const auto p = session_.plan("SELECT o.id FROM orders o\nJOIN users u ON o.id = u.id AND o.ts BETWEEN u.ts AND u.ts + INTERVAL '1' SECOND");
   ASSERT_FALSE(p);

@@ -146,12 +146,12 @@ LogicalPtr make_over_aggregate(LogicalPtr input, LogicalOverAggregate over) { re
 
 LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join) {
   auto node = std::make_shared<LogicalNode>();
-  join.same_window = find_same_window(*left, *right, join.condition);
-  join.bounds = join.same_window || join.only_left() ? std::nullopt : find_time_bounds(*left, *right, join.condition);
+  join.same_window = join.as_of ? std::nullopt : find_same_window(*left, *right, join.condition);
+  join.bounds = join.as_of || join.same_window || join.only_left() ? std::nullopt : find_time_bounds(*left, *right, join.condition);
   std::vector<std::string> names;
   const auto take = [&](const LogicalNode& side, bool may_be_absent) {
     for (ColumnInfo c : side.columns) {
-      c.row_time &= join.is_in_time();
+      c.row_time &= join.is_in_time() || (join.as_of && &side == left.get());
       c.proc_time = false;
       c.window = -1;
       if (!join.same_window || c.attached != join.same_window->window) c.attached.reset();

@@ -94,6 +94,11 @@ struct SameWindow {
   std::size_t left_start = 0, left_end = 0, right_start = 0, right_end = 0;
   AttachedWindow window;
 };
+/// FOR SYSTEM_TIME AS OF: each left row meets the version that the right table had at the row's time.
+struct AsOf {
+  std::size_t left_time = 0, right_time = 0;
+  std::vector<std::size_t> key;   ///< the right table's primary key
+};
 /// Columns: the left input's, then the right one's; of a semi or anti join (left rows that have a partner, or have none) the left one's only. Time attributes pass
 /// a join in time, but no regular join: there a row may come at any time, once its partner is there.
 struct LogicalJoin {
@@ -102,6 +107,7 @@ struct LogicalJoin {
   SourcePosition position;
   std::optional<TimeBounds> bounds = {};   ///< set by make_join() from the condition: an interval join
   std::optional<SameWindow> same_window = {};   ///< so, too: a window join
+  std::optional<AsOf> as_of = {};               ///< as written: a temporal join. The left input's time attributes pass it
   bool is_in_time() const { return bounds || same_window; }
   bool only_left() const { return kind == Kind::kSemi || kind == Kind::kAnti; }
   /// Rows that meet nothing are part of the result.

@@ -175,6 +175,15 @@ struct WindowJoin {
   JoinRows rows = JoinRows::kPairs;
 };
 
+/// Joins each row of an append-only input (left) with the version that a table (right, a changelog) had of the key at the row's time. Rows wait for the watermark;
+/// of every key the version that holds is kept. Inserts only.
+struct TemporalJoin {
+  std::vector<std::size_t> left_keys, right_keys;   ///< the right ones are the table's primary key
+  std::size_t left_time = 0, right_time = 0;
+  bool keep_left = false;
+  expr::ExprPtr condition;
+};
+
 /// UNION ALL: rows of all inputs (same types) as they come.
 struct Union {};
 
@@ -230,7 +239,7 @@ struct Sink {
 };
 
 struct PhysicalNode {
-  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, Union, Values, Limit, Sort, TopN, Sink> op;
+  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, Union, Values, Limit, Sort, TopN, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
   std::optional<Distribution> right_distribution = {};   ///< Join: of its second input
@@ -246,7 +255,7 @@ struct PhysicalNode {
   /// WindowAggregate, Over, joins in time: the tables whose rows can be late here. Their late rows go to `T$late` of the first (schema late_schema(input); of a
   /// join: of the columns of both inputs, the other side's null).
   std::vector<catalog::ObjectPath> late_tables;
-  bool is_join() const { return inputs.size() == 2 && (as<Join>() || as<IntervalJoin>() || as<WindowJoin>()); }
+  bool is_join() const { return inputs.size() == 2 && (as<Join>() || as<IntervalJoin>() || as<WindowJoin>() || as<TemporalJoin>()); }
   bool stateful = false;
   std::string state;                          ///< what is kept, for EXPLAIN: "one accumulator per window and key"
 

@@ -132,13 +132,15 @@ LogicalPtr place_join(const LogicalPtr& node, const std::vector<ExprPtr>& where,
   for (const ExprPtr& e : join.condition) {
     const Reads reads = is_deterministic(*e) ? reads_of(*e, width) : Reads::kBoth;
     if (reads == Reads::kLeft && !join.keeps_left()) push(e, false);
-    else if (reads == Reads::kRight && !join.keeps_right()) push(e, true);
+    // What is asked of a version is no condition on the table: the version that does not fulfil it hides the one before it all the same.
+    else if (reads == Reads::kRight && !join.keeps_right() && !join.as_of) push(e, true);
     else kept.condition.push_back(e);
   }
   for (const ExprPtr& e : where) {
     const Reads reads = is_deterministic(*e) ? reads_of(*e, width) : Reads::kNothing;
     // Below an outer join the types of the filled side differ in nullability only.
     if (reads == Reads::kLeft && !join.keeps_right()) push(e, false);
+    else if (reads == Reads::kRight && !join.keeps_left() && join.as_of) kept.condition.push_back(e);
     else if (reads == Reads::kRight && !join.keeps_left()) push(e, true);
     else if (reads == Reads::kBoth && join.kind == LogicalJoin::Kind::kInner) kept.condition.push_back(e);
     else above.push_back(e);
@@ -364,6 +366,10 @@ class Pruner {
     const auto width = static_cast<std::ptrdiff_t>(node->inputs[0]->columns.size());
     needed.resize(node->inputs[0]->columns.size() + node->inputs[1]->columns.size());   // a semi join reads what it does not give
     for (const ExprPtr& e : join.condition) need(needed, *e);
+    if (join.as_of) {
+      needed[join.as_of->left_time] = needed[node->inputs[0]->columns.size() + join.as_of->right_time] = true;
+      for (const std::size_t c : join.as_of->key) needed[node->inputs[0]->columns.size() + c] = true;
+    }
     const Pruned left = only(node->inputs[0], Needed(needed.begin(), needed.begin() + width));
     const Pruned right = only(node->inputs[1], Needed(needed.begin() + width, needed.end()));
     Pruned out;
@@ -371,6 +377,11 @@ class Pruner {
     for (const std::size_t c : right.map) out.map.push_back(c == kGone ? kGone : left.node->columns.size() + c);
     LogicalJoin kept = join;
     for (ExprPtr& e : kept.condition) e = remapped(e, out.map);
+    if (kept.as_of) {
+      kept.as_of->left_time = left.map[kept.as_of->left_time];
+      kept.as_of->right_time = right.map[kept.as_of->right_time];
+      for (std::size_t& c : kept.as_of->key) c = right.map[c];
+    }
     if (join.only_left()) out.map.resize(node->inputs[0]->columns.size());
     out.node = make_join(left.node, right.node, std::move(kept));
     return out;

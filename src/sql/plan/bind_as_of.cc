@@ -1,0 +1,51 @@
+#include "sql/plan/bind_as_of.h"
+
+#include <algorithm>
+
+// FOR SYSTEM_TIME AS OF: joins with a table as it was.
+namespace supyo::plan {
+
+std::unexpected<Error> key_is_not_named(const LogicalJoin& join, const LogicalNode& right) {
+  std::vector<std::string> names;
+  for (const std::size_t c : join.as_of->key) names.push_back(right.columns[c].name);
+  return fail_at(join.position, ErrorCode::kInvalidQuery, fmt::format("the condition of a temporal join must equate all of the table's primary key ({})", fmt::join(names, ", ")),
+                 fmt::format("add to ON: o.{0} = r.{0}", names.front()));
+}
+
+Result<Scope> QueryBinder::versioned(const syntax::TableRef& ref, const Scope& left, LogicalJoin& join) {
+  const auto& table = *ref.as<syntax::TableByName>();
+  if (join.kind != LogicalJoin::Kind::kInner && join.kind != LogicalJoin::Kind::kLeft)
+    return unsupported(ref.span, "a RIGHT or FULL temporal join", "an inner or LEFT JOIN with the table FOR SYSTEM_TIME AS OF is there");
+  const syntax::Expr& time = *table.system_time;
+  SUPYO_ASSIGN(const expr::ExprPtr as_of, ExprBinder(ctx_.functions, left).bind(time));
+  const bool is_column = as_of->kind == expr::Expr::Kind::kColumn;
+  if ((is_column && left.node->columns[as_of->column].proc_time) || (as_of->kind == expr::Expr::Kind::kCall && as_of->function->name == "PROCTIME"))
+    return unsupported(time.span, "FOR SYSTEM_TIME AS OF processing time", "use the WATERMARK column of the left table");
+  if (!is_column || !left.node->columns[as_of->column].row_time)
+    return fail_at(time.span, ErrorCode::kNoTimeAttribute, "FOR SYSTEM_TIME AS OF needs a time attribute of the left table", "use its WATERMARK column, passed on unchanged");
+  const bool is_common = table.name.parts.size() == 1 && std::ranges::any_of(common_tables_, [&](const auto& c) { return c.first == table.name.last(); });
+  SUPYO_ASSIGN(const catalog::ObjectPath path, resolve(table.name));
+  const auto found = ctx_.catalog.find(path);
+  if (is_common || (found && !std::holds_alternative<catalog::TableDefinition>(*found)))
+    return unsupported(table.name.span, "FOR SYSTEM_TIME AS OF on a view", "name a table with PRIMARY KEY (..) NOT ENFORCED and a WATERMARK");
+  syntax::TableRef plain = ref;
+  std::get<syntax::TableByName>(plain.node).system_time = {};
+  SUPYO_ASSIGN(Scope right, from(plain));
+  const auto& declared = std::get<catalog::TableDefinition>(*found);
+  if (declared.primary_key.empty())
+    return fail_at(table.name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` has no versions: it has no primary key", path.name), "declare PRIMARY KEY (..) NOT ENFORCED");
+  AsOf out{.left_time = as_of->column, .right_time = SIZE_MAX, .key = {}};
+  // Column aliases rename, but keep the order of the declaration.
+  for (const std::string& name : declared.primary_key) {
+    const auto at = std::ranges::find(declared.columns, name, &catalog::ColumnDefinition::name);
+    out.key.push_back(static_cast<std::size_t>(at - declared.columns.begin()));
+  }
+  for (std::size_t i = 0; i < right.node->columns.size(); ++i)
+    if (right.node->columns[i].row_time) out.right_time = i;
+  if (out.right_time == SIZE_MAX)
+    return fail_at(table.name.span, ErrorCode::kNoTimeAttribute, fmt::format("`{}` has no versions in event time: it has no WATERMARK", path.name), "declare WATERMARK FOR ts AS ts on the time of the change");
+  join.as_of = std::move(out);
+  return right;
+}
+
+}  // namespace supyo::plan

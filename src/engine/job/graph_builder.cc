@@ -15,6 +15,7 @@
 #include "engine/operators/limit.h"
 #include "engine/operators/over_aggregate.h"
 #include "engine/operators/over_lag.h"
+#include "engine/operators/set_operation.h"
 #include "engine/operators/sort.h"
 #include "engine/operators/temporal_join.h"
 #include "engine/operators/top_n.h"
@@ -22,6 +23,7 @@
 #include "engine/operators/window_aggregate.h"
 #include "engine/operators/window_assign.h"
 #include "engine/operators/window_join.h"
+#include "engine/operators/window_rank.h"
 #include "sql/plan/logical.h"
 
 namespace supyo::job {
@@ -60,7 +62,7 @@ class Builder {
       dataflow::Edge e;
       e.from = static_cast<dataflow::NodeId>(n.inputs[input]);
       e.to = static_cast<dataflow::NodeId>(index);
-      e.input = n.is_join() ? input : 0;
+      e.input = n.is_join() || n.as<plan::SetOperation>() ? input : 0;
       e.partitioning = d.kind == plan::Distribution::Kind::kHash     ? dataflow::Partitioning::kHash
                        : d.kind == plan::Distribution::Kind::kSingle ? dataflow::Partitioning::kSingle
                                                                      : dataflow::Partitioning::kForward;
@@ -199,6 +201,8 @@ class Builder {
 
   Result<Kind> make(const plan::Union&) { return op(ops::make_union()); }
 
+  Result<Kind> make(const plan::SetOperation& s) { return op(ops::make_set_operation({.input = node_->output, .intersect = s.intersect, .all = s.all})); }
+
   Result<Kind> make(const plan::Values& v) {
     Batch one;
     one.rows = 1;
@@ -240,6 +244,11 @@ class Builder {
   Result<Kind> make(const plan::TopN& t) {
     return op(ops::make_top_n({.input = input(), .partition = t.partition, .order = sort_keys(t.order), .limit = t.limit, .with_number = t.with_number,
                                .update_before = t.emit_update_before, .input_retracts = t.input_retracts}));
+  }
+
+  Result<Kind> make(const plan::WindowRank& t) {
+    return op(ops::make_window_rank({.input = input(), .start_column = t.start_column, .end_column = t.end_column, .shift_us = t.local ? options_.zone_offset_us : 0,
+                                     .partition = t.partition, .order = sort_keys(t.order), .limit = t.limit, .with_number = t.with_number, .origins = options_.origins}));
   }
 
   Result<Kind> make(const plan::Sink& s) {

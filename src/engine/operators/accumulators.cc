@@ -94,6 +94,19 @@ Status Accumulators::append_values(const state::KeyedTable& table, state::Slot s
   return ok();
 }
 
+Status Accumulators::merge(state::Slot into, state::Slot from, state::KeyedTable& table) {
+  const state::Slot both[] = {into, from};
+  open(both, table);
+  for (std::size_t call = 0; call < calls_.size(); ++call) {
+    const std::size_t blob = blob_index_[call];
+    std::string* mine = blob == SIZE_MAX ? nullptr : &open_blobs_[group_of_slot_[into] - 1][blob];
+    const std::string_view other = blob == SIZE_MAX ? std::string_view{} : open_blobs_[group_of_slot_[from] - 1][blob];
+    SUPYO_TRY(calls_[call].aggregate->merge(table.fixed(into) + offsets_[call], mine, table.fixed(from) + offsets_[call], other));
+  }
+  close(table);
+  return ok();
+}
+
 Status Accumulators::append_open(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const {
   const std::byte* base = table.fixed(slot);
   for (std::size_t call = 0; call < calls_.size(); ++call) {

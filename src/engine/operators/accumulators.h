@@ -35,6 +35,8 @@ class Accumulators {
   Status fold(const Batch& batch, std::span<const std::uint32_t> rows, std::span<const state::Slot> slots, std::span<const std::int8_t> signs, state::KeyedTable& table);
   /// As append_values(), of an open group.
   Status append_open(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const;
+  /// Puts what went into `from` into `into`, as if it came after.
+  Status merge(state::Slot into, state::Slot from, state::KeyedTable& table);
   /// The open group is as if nothing had gone into it.
   void reset_open(state::Slot slot, state::KeyedTable& table) {
     std::fill(table.fixed(slot) + first_, table.fixed(slot) + width_, std::byte{0});

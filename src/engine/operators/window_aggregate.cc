@@ -4,6 +4,7 @@
 #include "engine/operators/accumulators.h"
 #include "engine/operators/group_keys.h"
 #include "engine/operators/late_rows.h"
+#include "engine/operators/session_aggregate.h"
 #include "engine/operators/window_bounds.h"
 
 namespace supyo::operators {
@@ -189,9 +190,6 @@ class WindowAggregate final : public dataflow::Operator {
 };
 
 Status check(const Spec& s) {
-  if (s.window.kind == WindowSpec::Kind::kSession) {
-    return fail(ErrorCode::kUnsupported, "SESSION windows are not supported yet", "use TUMBLE or HOP");
-  }
   const bool steps = s.window.kind != WindowSpec::Kind::kTumble;
   if (s.window.size_us <= 0 || (steps && s.window.slide_us <= 0)) {
     return fail(ErrorCode::kInvalidQuery, "the size and the slide of a window must be positive");
@@ -221,6 +219,7 @@ Schema output_schema(const WindowAggregateSpec& spec) {
 }
 
 dataflow::OperatorFactory make_window_aggregate(WindowAggregateSpec spec) {
+  if (spec.window.kind == WindowSpec::Kind::kSession) return make_session_aggregate(std::move(spec));
   auto shared = std::make_shared<const Spec>(std::move(spec));
   return [shared](std::uint32_t, std::uint32_t) -> Result<std::unique_ptr<dataflow::Operator>> {
     SUPYO_TRY(check(*shared));

@@ -8,7 +8,7 @@
 
 namespace supyo::operators {
 
-/// GROUP BY window_start, window_end, keys over TUMBLE, HOP or CUMULATE of a row time.
+/// GROUP BY window_start, window_end, keys over TUMBLE, HOP or CUMULATE of a row time; SESSION: session_aggregate.h.
 ///
 /// A row is late for a window iff its edge watermark is at or beyond the window's end - 1 ms: it then goes to emit_late() (one entry a row
 /// and window) and never into the window. Windows fire when the combined watermark gets there, in order of window end, then of the key's
@@ -29,7 +29,7 @@ struct WindowAggregateSpec {
 };
 /// Keys, aggregates, properties.
 Schema output_schema(const WindowAggregateSpec& spec);
-/// Errors of the factory: kUnsupported (SESSION windows), kInvalidQuery (a size or slide that is not positive).
+/// Errors of the factory: kInvalidQuery (a size, slide or gap that is not positive).
 dataflow::OperatorFactory make_window_aggregate(WindowAggregateSpec spec);
 
 }  // namespace supyo::operators

@@ -240,8 +240,8 @@ TEST_F(WindowAggregateTest, ZoneAlignsLtzWindows) {
   EXPECT_THAT(h.rows[0], ::testing::EndsWith("|1970-01-02 00:00:00.000|1970-01-03 00:00:00.000|1970-01-02 14:59:59.999"));
 }
 
-TEST_F(WindowAggregateTest, RefusesSessionsAndEmptySizes) {
-  EXPECT_EQ(make_window_aggregate(spec_of({.kind = WindowSpec::Kind::kSession, .gap_us = kSecond}))(0, 1).error().code, ErrorCode::kUnsupported);
+TEST_F(WindowAggregateTest, RefusesEmptySizes) {
+  EXPECT_EQ(make_window_aggregate(spec_of({.kind = WindowSpec::Kind::kSession}))(0, 1).error().code, ErrorCode::kInvalidQuery);
   EXPECT_EQ(make_window_aggregate(spec_of({.kind = WindowSpec::Kind::kTumble}))(0, 1).error().code, ErrorCode::kInvalidQuery);
 }
 

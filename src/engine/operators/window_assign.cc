@@ -84,7 +84,7 @@ dataflow::OperatorFactory make_window_assign(WindowAssignSpec spec) {
   auto shared = std::make_shared<const Spec>(std::move(spec));
   return [shared](std::uint32_t, std::uint32_t) -> Result<std::unique_ptr<dataflow::Operator>> {
     if (shared->window.kind == WindowSpec::Kind::kSession) {
-      return fail(ErrorCode::kUnsupported, "SESSION windows are not supported yet", "use TUMBLE or HOP");
+      return fail(ErrorCode::kUnsupported, "SESSION windows without an aggregation are not supported", "group by window_start, window_end");
     }
     return std::make_unique<WindowAssign>(shared);
   };

@@ -44,6 +44,10 @@ class CountRows final : public Aggregate {
     out.append(load<std::int64_t>(acc));
     return ok();
   }
+  Status merge(std::byte* acc, std::string*, const std::byte* other, std::string_view) const override {
+    store(acc, load<std::int64_t>(acc) + load<std::int64_t>(other));
+    return ok();
+  }
 };
 
 class CountValues final : public Aggregate {
@@ -60,6 +64,10 @@ class CountValues final : public Aggregate {
   }
   Status value(const std::byte* acc, std::string_view, ColumnBuilder& out) const override {
     out.append(load<std::int64_t>(acc));
+    return ok();
+  }
+  Status merge(std::byte* acc, std::string*, const std::byte* other, std::string_view) const override {
+    store(acc, load<std::int64_t>(acc) + load<std::int64_t>(other));
     return ok();
   }
 };
@@ -116,6 +124,14 @@ class NumberSum final : public Aggregate {
     }
     return ok();
   }
+  Status merge(std::byte* acc, std::string*, const std::byte* other, std::string_view) const override {
+    auto a = load<SumAcc<Wide>>(acc);
+    const auto b = load<SumAcc<Wide>>(other);
+    a.sum += b.sum;
+    a.count += b.count;
+    store(acc, a);
+    return ok();
+  }
 
  private:
   static void add(std::byte* p, T v, std::int64_t sign) {
@@ -159,6 +175,17 @@ class DecimalSum final : public Aggregate {
     if (v) out.append(*v); else out.append_null();
     return ok();
   }
+  Status merge(std::byte* acc, std::string*, const std::byte* other, std::string_view) const override {
+    auto a = load<DecimalSumAcc>(acc);
+    const auto b = load<DecimalSumAcc>(other);
+    Int128 sum = 0;
+    if (__builtin_add_overflow(a.sum(), b.sum(), &sum)) a.overflowed = 1;
+    a.set(sum);
+    a.count += b.count;
+    a.overflowed |= b.overflowed;
+    store(acc, a);
+    return ok();
+  }
 
  private:
   int scale_;
@@ -191,6 +218,14 @@ class Extreme final : public Aggregate {
     if (load<std::int64_t>(acc) == 0) out.append_null(); else out.append(load<T>(acc + 8));
     return ok();
   }
+  Status merge(std::byte* acc, std::string*, const std::byte* other, std::string_view) const override {
+    if (load<std::int64_t>(other) == 0) return ok();
+    const T v = load<T>(other + 8);
+    const T old = load<T>(acc + 8);
+    if (load<std::int64_t>(acc) != 0 && !(kGreatest ? v > old : v < old)) return ok();
+    std::memcpy(acc, other, width());
+    return ok();
+  }
 
  private:
   Type result_;
@@ -221,6 +256,13 @@ class TextExtreme final : public Aggregate {
     if (load<std::int64_t>(acc) == 0) out.append_null(); else out.append_text(blob);
     return ok();
   }
+  Status merge(std::byte* acc, std::string* blob, const std::byte* other, std::string_view other_blob) const override {
+    if (load<std::int64_t>(other) == 0) return ok();
+    if (load<std::int64_t>(acc) != 0 && !(kGreatest ? other_blob > *blob : other_blob < *blob)) return ok();
+    std::memcpy(acc, other, width());
+    blob->assign(other_blob);
+    return ok();
+  }
 
  private:
   Type result_;
@@ -249,6 +291,11 @@ class RetractableExtreme final : public Aggregate {
     if (SortedCounts::extreme(blob, key_size_, greatest_, key)) append_ordered_value(result_, key, out); else out.append_null();
     return ok();
   }
+  Status merge(std::byte*, std::string* blob, const std::byte*, std::string_view other_blob) const override {
+    SortedCounts counts(*blob, key_size_);
+    SortedCounts::for_each(other_blob, key_size_, [&](std::string_view key, std::int64_t count) { counts.add(key, count); });
+    return ok();
+  }
 
  private:
   bool greatest_;
@@ -259,7 +306,7 @@ class RetractableExtreme final : public Aggregate {
 /// Passes a value on to `inner` when the first row with it comes, and takes it back when the last one goes.
 class Distinct final : public Aggregate {
  public:
-  Distinct(AggregatePtr inner, const Type& arg) : inner_(std::move(inner)), key_size_(ordered_key_size(arg)) {}
+  Distinct(AggregatePtr inner, const Type& arg) : inner_(std::move(inner)), arg_(arg), key_size_(ordered_key_size(arg)) {}
   std::string_view name() const override { return inner_->name(); }
   Type result() const override { return inner_->result(); }
   std::uint32_t width() const override { return inner_->width(); }
@@ -283,9 +330,28 @@ class Distinct final : public Aggregate {
     return inner_->update(args, changed, changed_acc, changed_signs, {});
   }
   Status value(const std::byte* acc, std::string_view, ColumnBuilder& out) const override { return inner_->value(acc, {}, out); }
+  Status merge(std::byte* acc, std::string* blob, const std::byte*, std::string_view other_blob) const override {
+    // Values that both have count once: what the other side adds is worked out anew.
+    ColumnBuilder values(arg_);
+    std::vector<std::uint32_t> rows;
+    std::vector<std::int8_t> signs;
+    SortedCounts counts(*blob, key_size_);
+    SortedCounts::for_each(other_blob, key_size_, [&](std::string_view key, std::int64_t count) {
+      const std::int64_t after = counts.add(key, count);
+      const bool was = after - count > 0;
+      if (was == (after > 0)) return;
+      append_ordered_value(arg_, key, values);
+      rows.push_back(static_cast<std::uint32_t>(rows.size()));
+      signs.push_back(was ? -1 : 1);
+    });
+    const ColumnPtr column = values.finish();
+    const std::vector<std::byte*> accs(rows.size(), acc);
+    return rows.empty() ? ok() : inner_->update({&column, 1}, rows, accs, signs, {});
+  }
 
  private:
   AggregatePtr inner_;
+  Type arg_;
   std::size_t key_size_;
 };
 

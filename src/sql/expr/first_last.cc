@@ -49,6 +49,10 @@ class Edge final : public Aggregate {
     if (is_present(acc)) out.append(v); else out.append_null();
     return ok();
   }
+  Status merge(std::byte* acc, std::string*, const std::byte* other, std::string_view) const override {
+    if (is_present(other) && (last_ || !is_present(acc))) std::memcpy(acc, other, width());
+    return ok();
+  }
 
  private:
   bool last_;
@@ -74,6 +78,12 @@ class TextEdge final : public Aggregate {
   }
   Status value(const std::byte* acc, std::string_view blob, ColumnBuilder& out) const override {
     if (is_present(acc)) out.append_text(blob); else out.append_null();
+    return ok();
+  }
+  Status merge(std::byte* acc, std::string* blob, const std::byte* other, std::string_view other_blob) const override {
+    if (!is_present(other) || (!last_ && is_present(acc))) return ok();
+    set_present(acc);
+    blob->assign(other_blob);
     return ok();
   }
 
@@ -103,6 +113,10 @@ class RetractableEdge final : public Aggregate {
   }
   Status value(const std::byte*, std::string_view blob, ColumnBuilder& out) const override {
     if (blob.empty()) out.append_null(); else append_ordered_value(result_, last_ ? last_of(blob) : entry_at(blob, 0), out);
+    return ok();
+  }
+  Status merge(std::byte*, std::string* blob, const std::byte*, std::string_view other_blob) const override {
+    blob->append(other_blob);
     return ok();
   }
 

@@ -100,6 +100,10 @@ bool FunctionRegistry::is_aggregate(std::string_view name) const {
   return std::ranges::find(aggregate_names(), upper(name)) != aggregate_names().end();
 }
 
+Status Aggregate::merge(std::byte*, std::string*, const std::byte*, std::string_view) const {
+  return fail(ErrorCode::kUnsupported, fmt::format("{} over SESSION windows is not supported", name()), "compute it over TUMBLE or HOP windows");
+}
+
 Result<ResolvedCall> FunctionRegistry::resolve(std::string_view name, std::span<const Type> args) const {
   const std::string wanted = upper(name);
   const auto [from, to] = impl_->by_name.equal_range(wanted);

@@ -173,4 +173,12 @@ bool SortedCounts::extreme(std::string_view blob, std::size_t key_size, bool gre
   return found;
 }
 
+void SortedCounts::for_each(std::string_view blob, std::size_t key_size, const std::function<void(std::string_view, std::int64_t)>& visit) {
+  for (std::size_t at = 0; at < blob.size();) {
+    const Entry e = entry_at(blob, at, key_size);
+    at = e.end;
+    visit(e.key, e.count);
+  }
+}
+
 }  // namespace supyo::expr

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,8 @@ class SortedCounts {
   std::int64_t add(std::string_view key, std::int64_t by);
   /// The least or greatest key with a count above zero; false when there is none.
   static bool extreme(std::string_view blob, std::size_t key_size, bool greatest, std::string_view& key);
+  /// Every key with its count, in order.
+  static void for_each(std::string_view blob, std::size_t key_size, const std::function<void(std::string_view key, std::int64_t count)>& visit);
 
  private:
   std::string& blob_;

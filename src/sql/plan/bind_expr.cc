@@ -274,8 +274,8 @@ Result<ExprPtr> ExprBinder::function(const syntax::FunctionCall& f, const Span& 
   const std::string name = f.upper_name();
   if (f.over) return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} OVER cannot stand here", name), "compute it in a subquery first");
   if (std::ranges::find(kLegacyWindows, name) != std::end(kLegacyWindows) && !functions_.is_scalar(name))
-    return unsupported(span, fmt::format("the group window function {}", name),
-                       "use the table function: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)) .. GROUP BY window_start, window_end");
+    return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("the window function {} cannot stand here", name),
+                   "TUMBLE(ts, INTERVAL '1' HOUR) stands in GROUP BY; TUMBLE_START(..), TUMBLE_END(..) and TUMBLE_ROWTIME(..) in SELECT and HAVING beside it");
   if (functions_.is_aggregate(name) && !functions_.is_scalar(name))
     return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("the aggregate {} cannot stand here", name), "use it in SELECT or HAVING of a grouped query");
   if (f.distinct || f.filter || !f.within_group.empty() || f.ignore_nulls)

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 
 #include "core/base/duration.h"
 #include "sql/plan/bind_query.h"
@@ -8,7 +7,7 @@
 #include "sql/syntax/parser.h"
 #include "sql/syntax/printer.h"
 
-// FROM: tables, views, derived tables, window table functions.
+// FROM: tables, views, derived tables.
 namespace supyo::plan {
 namespace {
 
@@ -46,88 +45,6 @@ void hide(Scope& scope, std::size_t column) {
     r.merged.resize(r.columns.size());
     r.merged[column - r.first] = true;
   }
-}
-
-struct WindowShape {
-  std::string_view name;
-  WindowSpec::Kind kind;
-  std::array<std::string_view, 3> intervals;   ///< after DATA and TIMECOL; the last one may be left out
-};
-constexpr WindowShape kShapes[] = {
-    {"TUMBLE", WindowSpec::Kind::kTumble, {"SIZE", "OFFSET", ""}},
-    {"HOP", WindowSpec::Kind::kHop, {"SLIDE", "SIZE", "OFFSET"}},
-};
-
-struct WindowArguments {
-  const syntax::Expr* data = nullptr;
-  const syntax::Expr* time = nullptr;
-  std::map<std::string_view, const syntax::Expr*> intervals;
-};
-
-Result<WindowArguments> arguments_of(const syntax::FunctionCall& call, const WindowShape& shape, const Span& span) {
-  std::vector<std::string_view> order = {"DATA", "TIMECOL"};
-  for (const std::string_view name : shape.intervals)
-    if (!name.empty()) order.push_back(name);
-  std::map<std::string_view, const syntax::Expr*> given;
-  for (std::size_t i = 0; i < call.arguments.size(); ++i) {
-    const syntax::FunctionArgument& a = call.arguments[i];
-    if (!a.name) {
-      if (i >= order.size())
-        return fail_at(a.value->span, ErrorCode::kInvalidQuery, fmt::format("{} takes at most {} arguments", shape.name, order.size()),
-                       fmt::format("its arguments are {}", fmt::join(order, ", ")));
-      given[order[i]] = a.value.get();
-      continue;
-    }
-    std::string upper = a.name->text;
-    for (char& c : upper)
-      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    const auto it = std::ranges::find(order, upper);
-    if (it == order.end())
-      return fail_at(a.name->span, ErrorCode::kInvalidQuery, fmt::format("{} has no argument {}", shape.name, a.name->text),
-                     fmt::format("its arguments are {}", fmt::join(order, ", ")));
-    given[*it] = a.value.get();
-  }
-  WindowArguments out;
-  for (const std::string_view name : order) {
-    const bool there = given.contains(name);
-    if (!there && name != "OFFSET")
-      return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} needs the argument {}", shape.name, name),
-                     fmt::format("write TABLE({}(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR{}))", shape.name, shape.kind == WindowSpec::Kind::kHop ? ", INTERVAL '1' DAY" : ""));
-    if (!there) continue;
-    if (name == "DATA") out.data = given[name];
-    else if (name == "TIMECOL") out.time = given[name];
-    else out.intervals[name] = given[name];
-  }
-  return out;
-}
-
-Result<DurationUs> interval_argument(const syntax::Expr& e, std::string_view name, bool positive) {
-  const auto* literal = e.as<syntax::IntervalLiteral>();
-  if (literal == nullptr)
-    return fail_at(e.span, ErrorCode::kTypeMismatch, fmt::format("the window's {} must be an INTERVAL", name), "write INTERVAL '10' MINUTE");
-  SUPYO_ASSIGN(const ExprPtr bound, bind_interval(*literal, e.span));
-  if (bound->type.id != TypeId::kIntervalDay)
-    return unsupported(e.span, fmt::format("a window {} in months or years", name), "months differ in length: use days, e.g. INTERVAL '30' DAY");
-  const DurationUs us = std::get<std::int64_t>(bound->literal.data);
-  if (us % kMillisecond != 0 || (positive && us <= 0))
-    return fail_at(e.span, ErrorCode::kInvalidQuery, fmt::format("the window's {} must be {}whole milliseconds", name, positive ? "positive and in " : "in "),
-                   "write INTERVAL '10' MINUTE");
-  return us;
-}
-
-Result<WindowSpec> window_spec(const WindowShape& shape, const WindowArguments& arguments) {
-  WindowSpec spec;
-  spec.kind = shape.kind;
-  for (const auto& [name, e] : arguments.intervals) {
-    SUPYO_ASSIGN(const DurationUs us, interval_argument(*e, name, name != "OFFSET"));
-    if (name == "SIZE") spec.size_us = us;
-    else if (name == "SLIDE") spec.slide_us = us;
-    else spec.offset_us = us;
-  }
-  if (spec.kind == WindowSpec::Kind::kHop && spec.size_us % spec.slide_us != 0)
-    return fail_at(arguments.intervals.at("SIZE")->span, ErrorCode::kInvalidQuery, "the size of HOP must be a multiple of its slide",
-                   "e.g. a slide of 5 minutes and a size of 10 minutes (HOP takes the slide first)");
-  return spec;
 }
 
 }  // namespace
@@ -360,42 +277,6 @@ Result<LogicalPtr> QueryBinder::scan(const catalog::TableDefinition& declared, c
     raw.row_time = row_time;
   }
   return make_project(make_scan(std::move(raw)), std::move(outputs), std::move(names));
-}
-
-Result<LogicalPtr> QueryBinder::table_argument(const syntax::Expr& e) {
-  if (const auto* query = e.as<syntax::ScalarQuery>()) return bind(*query->query);
-  const auto* argument = e.as<syntax::TableArgument>();
-  if (argument == nullptr)
-    return fail_at(e.span, ErrorCode::kInvalidQuery, "the first argument of a window function is a table", "write TABLE t, or a query in parentheses");
-  if (!argument->partition_by.empty() || !argument->order_by.empty())
-    return unsupported(e.span, "PARTITION BY of a table argument", "TUMBLE and HOP need none");
-  if (!argument->table) return bind(*argument->query);
-  SUPYO_ASSIGN(const Scope scope, named({*argument->table, {}, {}}, argument->table->span));
-  return scope.node;
-}
-
-Result<LogicalPtr> QueryBinder::window_function(const syntax::FunctionCall& call, const Span& span) {
-  const std::string name = call.upper_name();
-  const auto shape = std::ranges::find(kShapes, std::string_view(name), &WindowShape::name);
-  if (shape == std::end(kShapes)) {
-    if (name == "CUMULATE" || name == "SESSION") return unsupported(call.name.span, fmt::format("the window function {}", name), "TUMBLE and HOP are there");
-    return unsupported(call.name.span, fmt::format("the table function {}", name), "the table functions are TUMBLE and HOP");
-  }
-  SUPYO_ASSIGN(const WindowArguments arguments, arguments_of(call, *shape, span));
-  SUPYO_ASSIGN(LogicalPtr input, table_argument(*arguments.data));
-  const auto* descriptor = arguments.time->as<syntax::Descriptor>();
-  if (descriptor == nullptr || descriptor->columns.size() != 1)
-    return fail_at(arguments.time->span, ErrorCode::kInvalidQuery, "the time column is given as DESCRIPTOR(column)", "write DESCRIPTOR(ts)");
-  const syntax::Identifier& column = descriptor->columns.front();
-  const Scope scope = Scope::of(input);
-  SUPYO_ASSIGN(const std::size_t time, ExprBinder(ctx_.functions, scope).column({column.span, {column}}));
-  const ColumnInfo& info = input->columns[time];
-  if (info.proc_time) return unsupported(column.span, "a window on processing time", "declare a WATERMARK on an event time column and use that");
-  if (!info.row_time)
-    return fail_at(column.span, ErrorCode::kNoTimeAttribute, fmt::format("`{}` ({}) is not a time attribute", column.text, info.type.to_string()),
-                   "a window needs the table's WATERMARK column, passed on unchanged: WATERMARK FOR ts AS ts - INTERVAL '5' SECOND");
-  SUPYO_ASSIGN(const WindowSpec spec, window_spec(*shape, arguments));
-  return make_window(std::move(input), {spec, time, ctx_.next_window++});
 }
 
 }  // namespace supyo::plan

@@ -198,12 +198,11 @@ Result<LogicalPtr> QueryBinder::values(const syntax::Values& v, const Span& span
 
 Result<LogicalPtr> QueryBinder::set_operation(const syntax::SetOperation& op, const Span& span) {
   using Kind = syntax::SetOperation::Kind;
-  if (op.kind != Kind::kUnion)
-    return unsupported(span, op.kind == Kind::kIntersect ? "INTERSECT" : "EXCEPT", "join on all columns (LEFT JOIN .. WHERE the right side IS NULL for EXCEPT), with SELECT DISTINCT");
+  const std::string_view name = op.kind == Kind::kUnion ? "UNION" : op.kind == Kind::kIntersect ? "INTERSECT" : "EXCEPT";
   SUPYO_ASSIGN(LogicalPtr left, body(*op.left));
   SUPYO_ASSIGN(LogicalPtr right, body(*op.right));
   if (left->columns.size() != right->columns.size())
-    return fail_at(op.right->span, ErrorCode::kTypeMismatch, fmt::format("UNION of {} and {} columns", left->columns.size(), right->columns.size()),
+    return fail_at(op.right->span, ErrorCode::kTypeMismatch, fmt::format("{} of {} and {} columns", name, left->columns.size(), right->columns.size()),
                    "give both sides the same number of columns");
   std::vector<Type> types;
   for (std::size_t i = 0; i < left->columns.size(); ++i) {
@@ -212,12 +211,13 @@ Result<LogicalPtr> QueryBinder::set_operation(const syntax::SetOperation& op, co
     auto common = expr::common_type(a.type, b.type);
     if (!common)
       return fail_at(op.right->span, ErrorCode::kTypeMismatch,
-                     fmt::format("column {} of UNION is `{}` {} on the left and `{}` {} on the right", i + 1, a.name, a.type.to_string(), b.name, b.type.to_string()),
+                     fmt::format("column {} of {} is `{}` {} on the left and `{}` {} on the right", i + 1, name, a.name, a.type.to_string(), b.name, b.type.to_string()),
                      "cast one side to the type of the other");
     types.push_back(*common);
   }
   left = cast_columns(std::move(left), types);
   right = cast_columns(std::move(right), types);
+  if (op.kind != Kind::kUnion) return make_set_operation(std::move(left), std::move(right), {.intersect = op.kind == Kind::kIntersect, .all = op.all});
   // A chain of UNION ALL is one node.
   std::vector<LogicalPtr> inputs;
   if (left->as<LogicalUnion>()) {

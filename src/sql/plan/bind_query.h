@@ -60,7 +60,8 @@ class QueryBinder {
   Result<LogicalPtr> object(const catalog::ObjectPath& path, const syntax::Name& name, const std::vector<syntax::Hint>& hints);
   Result<LogicalPtr> view(const catalog::ViewDefinition& view, const syntax::Span& span);
   Result<LogicalPtr> window_function(const syntax::FunctionCall& call, const syntax::Span& span);
-  Result<LogicalPtr> table_argument(const syntax::Expr& e);
+  /// `partition`: where the columns of PARTITION BY go; null: none is taken.
+  Result<LogicalPtr> table_argument(const syntax::Expr& e, std::vector<std::size_t>* partition);
   Result<Subquery> subquery(const syntax::Query& query, const Scope& outer);
 
   BindContext& ctx_;
@@ -118,6 +119,9 @@ class SelectBinder {
   Status expand_star(const syntax::Star& star, const syntax::Span& span);
   Status bind_group_by();
   Status bind_group_item(const syntax::GroupItem& item);
+  static bool is_group_window(const syntax::Expr& e);
+  Status group_window(const syntax::FunctionCall& call, const syntax::Span& span);
+  std::optional<Result<expr::ExprPtr>> window_property(const syntax::FunctionCall& call, const syntax::Span& span);
   Status group();
   Status over();
   void number_rows();
@@ -146,6 +150,7 @@ class SelectBinder {
   expr::ExprPtr having_, qualify_;
   bool grouped_ = false;
   std::vector<expr::ExprPtr> group_exprs_;
+  const syntax::FunctionCall* group_window_ = nullptr;   ///< TUMBLE(..) and the like in GROUP BY
   std::vector<AggregateSlot> aggregates_;
   std::vector<OverSlot> overs_;
   std::vector<std::pair<expr::ExprPtr, syntax::Span>> correlated_;   ///< conjuncts of WHERE that read the query around it, whose columns begin at kOuterBase

@@ -41,7 +41,7 @@ std::optional<Result<ExprPtr>> SelectBinder::special_call(const syntax::Function
   if (name == "LAG" || name == "LEAD" || name == "ROW_NUMBER" || name == "RANK" || name == "DENSE_RANK")
     return Result<ExprPtr>(fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} needs OVER (..)", name), fmt::format("write {}(..) OVER (PARTITION BY k ORDER BY ts)", name)));
   if (queries_.ctx_.functions.is_aggregate(name)) return aggregate_call(call, span);
-  return std::nullopt;
+  return window_property(call, span);
 }
 
 Result<ExprPtr> SelectBinder::aggregate_call(const syntax::FunctionCall& call, const Span& span) {
@@ -256,6 +256,10 @@ Result<LogicalPtr> SelectBinder::bind_with_keys(const std::vector<syntax::OrderI
 Status SelectBinder::bind_group_item(const syntax::GroupItem& item) {
   if (item.kind != syntax::GroupItem::Kind::kExpressions) return unsupported(item.span, "GROUPING SETS, ROLLUP and CUBE", "write one query per grouping and UNION ALL them");
   for (const auto& e : item.expressions) {
+    if (is_group_window(*e)) {
+      SUPYO_TRY(group_window(*e->as<syntax::FunctionCall>(), e->span));
+      continue;
+    }
     ExprBinder b = binder(false, false);
     auto bound = b.bind(*e);
     if (!bound && bound.error().code == ErrorCode::kUnknownColumn) {

@@ -209,6 +209,8 @@ class Builder {
   }
 
   Result<Built> make(const LogicalPtr& node, const LogicalWindow& w) {
+    if (w.window.kind == WindowSpec::Kind::kSession)
+      return fail_at(w.position, ErrorCode::kUnsupported, "SESSION without an aggregation is not supported", "aggregate: GROUP BY window_start, window_end and the columns of PARTITION BY");
     SUPYO_ASSIGN(const NodeIndex in, exact(node->input()));
     return whole(node, unary(WindowAssign{w.window, w.time_column}, in, schema_of(*node)));
   }
@@ -264,6 +266,9 @@ class Builder {
       op.keys.push_back(c);
       output.add(node->columns[i].name, node->columns[i].type);
     }
+    if (stripped.window.kind == WindowSpec::Kind::kSession && !stripped.of_group && !same_columns(op.keys, stripped.partition))
+      return fail_at(a.position, ErrorCode::kUnsupported, "grouping SESSION by other columns than its PARTITION BY is not supported",
+                     "group by window_start, window_end and exactly the columns of TABLE t PARTITION BY ..");
     std::vector<LogicalCall> calls = a.calls;
     for (LogicalCall& call : calls) {
       const auto place = [&](std::size_t& c) { c = stripped.map[c]; return !is_mark(c); };
@@ -297,6 +302,14 @@ class Builder {
       out.node = add(unary(std::move(calc), out.node, Schema(columns)));
     }
     return out;
+  }
+
+  static bool same_columns(std::vector<std::size_t> a, std::vector<std::size_t> b) {
+    for (auto* v : {&a, &b}) {
+      std::ranges::sort(*v);
+      v->erase(std::ranges::unique(*v).begin(), v->end());
+    }
+    return a == b;
   }
 
   /// Adds the window columns that are missing to the output; where each of them is, by WindowColumn.
@@ -439,6 +452,18 @@ class Builder {
     return whole(node, std::move(made));
   }
 
+  Result<Built> make(const LogicalPtr& node, const LogicalSetOperation& s) {
+    PhysicalNode made;
+    made.op = SetOperation{s.intersect, s.all};
+    for (const LogicalPtr& input : node->inputs) {
+      SUPYO_ASSIGN(const NodeIndex in, exact(input));
+      made.inputs.push_back(in);
+    }
+    made.output = schema_of(*node);
+    partition(made, identity(node->columns.size()));
+    return whole(node, std::move(made));
+  }
+
   Result<Built> make(const LogicalPtr& node, const LogicalValues& v) {
     PhysicalNode made;
     made.op = Values{v.rows};
@@ -454,6 +479,15 @@ class Builder {
       return fail_at(r.position, ErrorCode::kUnsupported, "ROW_NUMBER by something else than event time, without a bound on its number, is not supported",
                      "say in a query around it how many rows count: SELECT .. FROM (SELECT *, ROW_NUMBER() OVER (..) AS n FROM t) WHERE n <= 3");
     SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    const auto window = window_of_rank(*node->input(), r.partition);
+    if (window && plan_.nodes[input].changes.append_only()) {
+      PhysicalNode made = unary(WindowRank{.start_column = window->start, .end_column = window->end, .local = node->input()->columns[window->end].attached->local_zone,
+                                           .partition = r.partition, .order = r.order, .limit = *r.limit, .with_number = r.with_number}, input, schema_of(*node));
+      partition(made, r.partition);
+      made.late_tables = node->input()->late_tables;
+      plan_.holds_until_watermark = true;
+      return whole(node, std::move(made));
+    }
     PhysicalNode made = unary(TopN{.partition = r.partition, .order = r.order, .limit = *r.limit, .with_number = r.with_number,
                                    .input_retracts = !plan_.nodes[input].changes.append_only()}, input, schema_of(*node));
     partition(made, r.partition);
@@ -517,7 +551,7 @@ class Builder {
     std::vector<bool> wanted(plan_.nodes.size(), false);
     for (NodeIndex i = plan_.nodes.size(); i-- > 0;) {
       PhysicalNode& n = plan_.nodes[i];
-      const bool reads = (n.as<WindowAggregate>() || n.as<Over>() || n.as<OverAggregate>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
+      const bool reads = (n.as<WindowAggregate>() || n.as<WindowRank>() || n.as<Over>() || n.as<OverAggregate>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
       const bool passes = wanted[i] && (n.as<Calc>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>());
       if (reads || passes)
         for (const NodeIndex in : n.inputs) wanted[in] = true;

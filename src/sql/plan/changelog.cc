@@ -73,6 +73,8 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
     if (!t->has_places()) return {.update = false, .update_before = false, .remove = true};
     return {.update = true, .update_before = t->emit_update_before, .remove = !in.append_only()};
   }
+  // A row that the right side gets can leave EXCEPT; INTERSECT of rows that stay only grows.
+  if (const auto* s = node.as<SetOperation>()) return {.update = false, .update_before = false, .remove = !s->intersect || !in.append_only()};
   if (node.as<Sort>() || node.as<TemporalJoin>()) return {};
   if (const auto* j = node.as<Join>(); j != nullptr && j->rows != JoinRows::kPairs) return {.update = false, .update_before = false, .remove = j->rows == JoinRows::kAnti || !in.append_only()};
   if (const auto* j = node.as<Join>(); j != nullptr && (j->keep_left || j->keep_right)) return {.update = false, .update_before = false, .remove = true};
@@ -87,6 +89,7 @@ std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, 
   };
   if (const auto* g = node.as<GroupAggregate>()) return first(g->keys.size());
   if (const auto* n = node.as<ChangelogNormalize>()) return n->keys;
+  if (const auto* s = node.as<SetOperation>(); s != nullptr && !s->all) return first(node.output.size());
   if (const auto* t = node.as<TopN>()) {
     if (!t->has_places()) return nodes[node.inputs.front()].upsert_key;
     std::vector<std::size_t> key = t->partition;
@@ -147,7 +150,7 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
     if (auto* t = std::get_if<TopN>(&n.op)) t->emit_update_before = before[i];
     const auto* calc = n.as<Calc>();
     // A filter must see -U, or a row that no longer passes would stay; an aggregation, a rank and a sort take rows back whole. A temporal join takes nothing back.
-    const bool needs = n.as<TopN>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<Sort>() || (calc != nullptr && calc->filter) || (before[i] && !n.as<TemporalJoin>());
+    const bool needs = n.as<TopN>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<SetOperation>() || n.as<Sort>() || (calc != nullptr && calc->filter) || (before[i] && !n.as<TemporalJoin>());
     for (const NodeIndex in : n.inputs) before[in] = before[in] || needs;
   }
   for (PhysicalNode& n : nodes) n.changes = changes_of(n, nodes);

@@ -22,9 +22,13 @@ std::string pick(const std::vector<std::string>& names, const std::vector<std::s
 }
 
 std::string window_text(const WindowSpec& w, const std::string& time) {
-  std::string text = w.kind == WindowSpec::Kind::kHop
-                         ? fmt::format("HOP(time_col=[{}], slide=[{}], size=[{}]", time, format_duration(w.slide_us), format_duration(w.size_us))
-                         : fmt::format("TUMBLE(time_col=[{}], size=[{}]", time, format_duration(w.size_us));
+  std::string text;
+  switch (w.kind) {
+    case WindowSpec::Kind::kTumble: text = fmt::format("TUMBLE(time_col=[{}], size=[{}]", time, format_duration(w.size_us)); break;
+    case WindowSpec::Kind::kHop: text = fmt::format("HOP(time_col=[{}], slide=[{}], size=[{}]", time, format_duration(w.slide_us), format_duration(w.size_us)); break;
+    case WindowSpec::Kind::kCumulate: text = fmt::format("CUMULATE(time_col=[{}], step=[{}], max_size=[{}]", time, format_duration(w.slide_us), format_duration(w.size_us)); break;
+    case WindowSpec::Kind::kSession: text = fmt::format("SESSION(time_col=[{}], gap=[{}]", time, format_duration(w.gap_us)); break;
+  }
   if (w.offset_us != 0) text += fmt::format(", offset=[{}]", w.offset_us < 0 ? "-" + format_duration(-w.offset_us) : format_duration(w.offset_us));
   return text + ")";
 }
@@ -152,6 +156,9 @@ struct Describe {
     return fmt::format("TemporalJoin(joinType=[{}], where=[{}], asOf=[{}], versions=[{}], select=[{}])", kind_of(j), where_of(j), pair[j.left_time], pair[in.size() + j.right_time], fmt::join(out, ", "));
   }
   std::string operator()(const Union&) const { return fmt::format("Union(all=[true], union=[{}])", fmt::join(out, ", ")); }
+  std::string operator()(const SetOperation& s) const {
+    return fmt::format("{}(all=[{}], select=[{}])", s.intersect ? "Intersect" : "Except", s.all, fmt::join(out, ", "));
+  }
   std::string operator()(const Values& v) const { return fmt::format("Values(rows=[{}], fields=[{}])", v.rows.size(), fmt::join(out, ", ")); }
   std::string operator()(const Limit& l) const { return fmt::format("Limit({})", rows_text(l)); }
   std::string operator()(const Sort& s) const {
@@ -163,6 +170,10 @@ struct Describe {
     return fmt::format("Rank(rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd={}], partitionBy=[{}], orderBy=[{}], select=[{}])", t.limit, pick(in, t.partition),
                        order_text(t.order, in), fmt::join(out, ", "));
   }
+  std::string operator()(const WindowRank& t) const {
+    return fmt::format("WindowRank(window=[win_start=[{}], win_end=[{}]], rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd={}], partitionBy=[{}], orderBy=[{}], select=[{}])",
+                       in[t.start_column], in[t.end_column], t.limit, pick(in, t.partition), order_text(t.order, in), fmt::join(out, ", "));
+  }
   std::string operator()(const Sink& s) const {
     return fmt::format("Sink(table=[{}], fields=[{}])", s.table ? s.table->path.to_string() : "console", fmt::join(names_of(s.schema), ", "));
   }
@@ -170,6 +181,11 @@ struct Describe {
 
 std::string state_of(const PhysicalNode& n) {
   if (n.as<ChangelogNormalize>()) return "the last row of every key, until it is deleted";
+  if (const auto* w = n.as<WindowAggregate>(); w != nullptr && w->window.kind == WindowSpec::Kind::kSession)
+    return "one accumulator per open session and key; freed when the watermark passes the session's end";
+  if (const auto* r = n.as<WindowRank>())
+    return fmt::format("the first {} per open window and key; freed when the watermark passes the window's end", r->limit == 1 ? "row" : fmt::format("{} rows", r->limit));
+  if (n.as<SetOperation>()) return "every distinct row of both inputs, for ever";
   if (n.as<WindowAggregate>()) return "one accumulator per open window and key; freed when the watermark passes the window's end";
   if (const auto* g = n.as<GroupAggregate>()) return g->calls.empty() ? "every distinct row seen" : "one accumulator per key, for ever";
   if (const auto* o = n.as<Over>()) {

@@ -84,6 +84,7 @@ struct Meaning {
     return fmt::format("temporal join {} {} {} {} {} {}", list(j.left_keys), list(j.right_keys), j.left_time, j.right_time, j.keep_left, j.condition ? meaning_of(*j.condition) : "");
   }
   std::string operator()(const Union&) const { return "union"; }
+  std::string operator()(const SetOperation& s) const { return fmt::format("set {} {}", s.intersect, s.all); }
   std::string operator()(const Values& v) const {
     std::string text = "values";
     for (const auto& row : v.rows) {
@@ -101,6 +102,11 @@ struct Meaning {
   }
   std::string operator()(const TopN& t) const {
     std::string text = fmt::format("rank {} {} {} {}", list(t.partition), t.limit, t.with_number, t.input_retracts);
+    for (const Sort::Key& k : t.order) text += fmt::format(" {}{}{}", k.column, k.descending ? "d" : "a", k.nulls_first ? "f" : "l");
+    return text;
+  }
+  std::string operator()(const WindowRank& t) const {
+    std::string text = fmt::format("windowrank {} {} {} {} {}", t.end_column, t.local, list(t.partition), t.limit, t.with_number);
     for (const Sort::Key& k : t.order) text += fmt::format(" {}{}{}", k.column, k.descending ? "d" : "a", k.nulls_first ? "f" : "l");
     return text;
   }

@@ -85,7 +85,7 @@ LogicalPtr make_window(LogicalPtr input, LogicalWindow window) {
   node->columns.push_back({.name = names[n + 2], .type = time.not_null(), .row_time = true, .window = window.id, .window_column = WindowColumn::kTime});
   const AttachedWindow attached{window.window, time.id == TypeId::kTimestampLtz};
   for (std::size_t i = n; i < n + 3; ++i) node->columns[i].attached = attached;
-  node->op = window;
+  node->op = std::move(window);
   return node;
 }
 
@@ -190,6 +190,18 @@ LogicalPtr make_union(std::vector<LogicalPtr> inputs) {
   return node;
 }
 
+LogicalPtr make_set_operation(LogicalPtr left, LogicalPtr right, LogicalSetOperation op) {
+  auto node = std::make_shared<LogicalNode>();
+  for (std::size_t i = 0; i < left->columns.size(); ++i) {
+    ColumnInfo c{.name = left->columns[i].name, .type = left->columns[i].type};
+    c.type.nullable |= right->columns[i].type.nullable;
+    node->columns.push_back(std::move(c));
+  }
+  node->inputs = {std::move(left), std::move(right)};
+  node->op = op;
+  return node;
+}
+
 LogicalPtr make_values(LogicalValues values, std::vector<ColumnInfo> columns) {
   auto node = std::make_shared<LogicalNode>();
   node->columns = std::move(columns);
@@ -207,10 +219,12 @@ LogicalPtr make_sort(LogicalPtr input, LogicalSort sort) {
 LogicalPtr make_rank(LogicalPtr input, LogicalRank rank) {
   auto node = unary(std::move(input));
   node->columns = node->input()->columns;
+  const auto window = window_of_rank(*node->input(), rank.partition);
   for (ColumnInfo& c : node->columns) {
-    c.row_time = c.proc_time = false;
+    c.row_time &= window && c.attached && c.window_column == WindowColumn::kTime;
+    c.proc_time = false;
     c.window = -1;
-    c.attached.reset();
+    if (!window) c.attached.reset();
   }
   node->late_tables.clear();
   if (rank.with_number) {
@@ -249,12 +263,23 @@ LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs) 
     LogicalPtr operator()(const LogicalOverAggregate& op) const { return make_over_aggregate(in[0], op); }
     LogicalPtr operator()(const LogicalJoin& op) const { return make_join(in[0], in[1], op); }
     LogicalPtr operator()(const LogicalUnion&) const { return make_union(in); }
+    LogicalPtr operator()(const LogicalSetOperation& op) const { return make_set_operation(in[0], in[1], op); }
     LogicalPtr operator()(const LogicalValues& op) const { return make_values(op, node.columns); }
     LogicalPtr operator()(const LogicalSort& op) const { return make_sort(in[0], op); }
     LogicalPtr operator()(const LogicalRank& op) const { return make_rank(in[0], op); }
     LogicalPtr operator()(const LogicalSink& op) const { return make_sink(in[0], op); }
   };
   return std::visit(Rebuild{inputs, node, names()}, node.op);
+}
+
+std::optional<WindowOfRank> window_of_rank(const LogicalNode& input, const std::vector<std::size_t>& partition) {
+  const auto& columns = input.columns;
+  for (const std::size_t start : partition)
+    for (const std::size_t end : partition)
+      if (columns[start].attached && columns[start].attached == columns[end].attached && columns[start].window_column == WindowColumn::kStart &&
+          columns[end].window_column == WindowColumn::kEnd)
+        return WindowOfRank{start, end};
+  return std::nullopt;
 }
 
 ExprPtr column_of(const LogicalNode& node, std::size_t i) { return expr::column(i, node.columns[i].type); }

@@ -56,6 +56,9 @@ struct LogicalWindow {
   WindowSpec window;
   std::size_t time_column = 0;
   int id = 0;
+  std::vector<std::size_t> partition = {};   ///< SESSION: whose sessions they are
+  bool of_group = false;                     ///< SESSION in GROUP BY: of all its other keys, in place of `partition`
+  SourcePosition position = {};
 };
 struct LogicalCall {
   std::string function;
@@ -115,6 +118,11 @@ struct LogicalJoin {
   bool keeps_right() const { return kind == Kind::kRight || kind == Kind::kFull; }
 };
 struct LogicalUnion {};
+/// INTERSECT [ALL], EXCEPT [ALL] of two inputs whose columns have equal types but for nullability; names are the first's. Time attributes do not pass.
+struct LogicalSetOperation {
+  bool intersect = true;
+  bool all = false;
+};
 struct LogicalValues {
   std::vector<std::vector<expr::ExprPtr>> rows;
 };
@@ -125,7 +133,8 @@ struct LogicalSort {
   std::optional<std::uint64_t> count;
   SourcePosition position;
 };
-/// ROW_NUMBER() OVER (..). Columns: the input's, then the number when it is wanted. Time attributes do not pass, as with a join.
+/// ROW_NUMBER() OVER (..). Columns: the input's, then the number when it is wanted. Time attributes do not pass, as with a join, but window_time where the rank
+/// is one of a window (window_of_rank).
 struct LogicalRank {
   std::vector<std::size_t> partition;
   std::vector<Sort::Key> order;
@@ -143,7 +152,7 @@ struct LogicalSink {
 };
 
 struct LogicalNode {
-  std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalWindow, LogicalAggregate, LogicalOver, LogicalOverAggregate, LogicalJoin, LogicalUnion, LogicalValues, LogicalSort,
+  std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalWindow, LogicalAggregate, LogicalOver, LogicalOverAggregate, LogicalJoin, LogicalUnion, LogicalSetOperation, LogicalValues, LogicalSort,
                LogicalRank, LogicalSink>
       op;
   std::vector<LogicalPtr> inputs;
@@ -168,12 +177,20 @@ LogicalPtr make_over_aggregate(LogicalPtr input, LogicalOverAggregate over);
 LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join);
 /// The inputs' columns have equal types but for nullability; names are the first's.
 LogicalPtr make_union(std::vector<LogicalPtr> inputs);
+LogicalPtr make_set_operation(LogicalPtr left, LogicalPtr right, LogicalSetOperation op);
 LogicalPtr make_values(LogicalValues values, std::vector<ColumnInfo> columns);
 LogicalPtr make_sort(LogicalPtr input, LogicalSort sort);
 LogicalPtr make_rank(LogicalPtr input, LogicalRank rank);
 LogicalPtr make_sink(LogicalPtr input, LogicalSink sink);
 /// The same operator over other inputs with the same columns.
 LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs);
+
+/// Where a rank's partition has the start and the end of one window, so that the window's end completes it: the two columns.
+struct WindowOfRank {
+  std::size_t start = 0;
+  std::size_t end = 0;
+};
+std::optional<WindowOfRank> window_of_rank(const LogicalNode& input, const std::vector<std::size_t>& partition);
 
 expr::ExprPtr column_of(const LogicalNode& node, std::size_t i);
 Schema schema_of(const LogicalNode& node);

@@ -187,6 +187,12 @@ struct TemporalJoin {
 /// UNION ALL: rows of all inputs (same types) as they come.
 struct Union {};
 
+/// INTERSECT [ALL], EXCEPT [ALL]: each row as often as its counts on both sides say. Output: the inputs' columns.
+struct SetOperation {
+  bool intersect = true;
+  bool all = false;
+};
+
 /// Constant rows; a bounded source. Expressions over no columns, evaluated once at start on a batch of one row.
 struct Values {
   std::vector<std::vector<expr::ExprPtr>> rows;
@@ -224,6 +230,16 @@ struct TopN {
   bool has_places() const { return with_number || limit == 1; }   ///< a row is told by its partition and its place: it is updated
 };
 
+/// TopN of each window and key, emitted once, when the watermark passes the window's end. Output as TopN's.
+struct WindowRank {
+  std::size_t start_column = 0, end_column = 0;      ///< window_start and window_end
+  bool local = false;                                ///< they are in the session's zone
+  std::vector<std::size_t> partition;                ///< with both
+  std::vector<Sort::Key> order;
+  std::uint64_t limit = 1;
+  bool with_number = false;
+};
+
 /// Writes to a table, or to the caller (console) when `table` is absent. Its schema is the node's input schema: the persisted columns of
 /// the table, by position, with the table's names and types (implicit casts are in the Calc below).
 struct Sink {
@@ -239,7 +255,7 @@ struct Sink {
 };
 
 struct PhysicalNode {
-  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, Union, Values, Limit, Sort, TopN, Sink> op;
+  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, Union, SetOperation, Values, Limit, Sort, TopN, WindowRank, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
   std::optional<Distribution> right_distribution = {};   ///< Join: of its second input
@@ -252,7 +268,7 @@ struct PhysicalNode {
   /// Stable over restarts and over edits elsewhere in the file: hash of what the operator means and of all below it. Unique in the plan.
   std::string uid;
   std::string name;                           ///< one line, as EXPLAIN prints it
-  /// WindowAggregate, Over, joins in time: the tables whose rows can be late here. Their late rows go to `T$late` of the first (schema late_schema(input); of a
+  /// WindowAggregate, WindowRank, OVER, joins in time: the tables whose rows can be late here. Their late rows go to `T$late` of the first (schema late_schema(input); of a
   /// join: of the columns of both inputs, the other side's null).
   std::vector<catalog::ObjectPath> late_tables;
   bool is_join() const { return inputs.size() == 2 && (as<Join>() || as<IntervalJoin>() || as<WindowJoin>() || as<TemporalJoin>()); }

@@ -244,6 +244,51 @@ TEST_F(PlanTest, AggregatesOverOneFrameAreOneOperator) {
 )");
 }
 
+TEST_F(PlanTest, SessionsAreOfTheirPartition) {
+  const PhysicalPlan p = plan(
+      "INSERT INTO appended SELECT bidder, COUNT(*) FROM TABLE(SESSION(TABLE bids PARTITION BY bidder, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, bidder");
+  const PhysicalNode& session = only<WindowAggregate>(p);
+  EXPECT_THAT(session.name, ::testing::HasSubstr("groupBy=[bidder], window=[SESSION(time_col=[ts], gap=[10s])]"));
+  EXPECT_EQ(session.state, "one accumulator per open session and key; freed when the watermark passes the session's end");
+  EXPECT_EQ(session.late_tables.size(), 1U);
+  // The same by the group window of older Flink.
+  const PhysicalPlan old = plan("INSERT INTO appended SELECT bidder, COUNT(*) FROM bids GROUP BY SESSION(ts, INTERVAL '10' SECOND), bidder");
+  EXPECT_EQ(only<WindowAggregate>(old).name.substr(0, 80), session.name.substr(0, 80));
+  const PhysicalPlan cumulate = plan(
+      "SELECT bidder, COUNT(*) FROM TABLE(CUMULATE(TABLE bids, DESCRIPTOR(ts), INTERVAL '10' SECOND, INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, bidder");
+  EXPECT_THAT(only<WindowAggregate>(cumulate).name, ::testing::HasSubstr("CUMULATE(time_col=[ts], step=[10s], max_size=[1m])"));
+}
+
+TEST_F(PlanTest, ARankOfAWindowIsFinal) {
+  constexpr std::string_view kQuery =
+      "SELECT {} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end{} ORDER BY n DESC) AS place FROM "
+      "(SELECT bidder, COUNT(*) AS n, window_start, window_end, window_time FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY bidder, window_start, window_end, window_time)) "
+      "WHERE place <= 3";
+  const PhysicalPlan p = plan("INSERT INTO appended " + fmt::format(fmt::runtime(kQuery), "bidder, n", ""));
+  const PhysicalNode& rank = only<WindowRank>(p);
+  EXPECT_TRUE(rank.changes.append_only());
+  EXPECT_EQ(rank.state, "the first 3 rows per open window and key; freed when the watermark passes the window's end");
+  EXPECT_TRUE(p.holds_until_watermark);
+  // Over the window function itself late rows are told.
+  const PhysicalPlan raw = plan(
+      "SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY price) AS n FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR))) WHERE n = 1");
+  EXPECT_EQ(only<WindowRank>(raw).late_tables.size(), 1U);
+  // Without the window's start it is a rank like any other.
+  const PhysicalPlan open = plan(
+      "SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_end ORDER BY price) AS n FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR))) WHERE n = 1");
+  EXPECT_EQ(only<TopN>(open).changes.to_string(), "[I,UB,UA]");
+}
+
+TEST_F(PlanTest, SetOperationsSayWhatTheyTakeBack) {
+  const PhysicalPlan common = plan("INSERT INTO appended SELECT auction, price FROM bids INTERSECT SELECT bidder, price FROM bids");
+  EXPECT_TRUE(only<SetOperation>(common).changes.append_only());
+  EXPECT_EQ(only<SetOperation>(common).distribution.keys.size(), 2U);
+  const PhysicalPlan except = plan("INSERT INTO printed SELECT auction, price FROM bids EXCEPT ALL SELECT auction, COUNT(*) FROM bids GROUP BY auction");
+  EXPECT_EQ(only<SetOperation>(except).changes.to_string(), "[I,D]");
+  EXPECT_THAT(only<SetOperation>(except).name, ::testing::HasSubstr("Except(all=[true], select=[auction, price])"));
+  EXPECT_EQ(only<SetOperation>(except).state, "every distinct row of both inputs, for ever");
+}
+
 TEST_F(PlanTest, OverSaysWhatItKeeps) {
   const auto state = [&](std::string_view frame) {
     return only<OverAggregate>(plan(fmt::format("SELECT SUM(price) OVER (PARTITION BY auction ORDER BY ts {}) FROM bids", frame))).state;

@@ -259,9 +259,11 @@ class Pruner {
     const std::size_t width = node->input()->columns.size();
     needed.resize(width);
     needed[window.time_column] = true;
+    for (const std::size_t c : window.partition) needed[c] = true;
     Pruned in = run(node->input(), std::move(needed));
     LogicalWindow moved = window;
     moved.time_column = in.map[window.time_column];
+    for (std::size_t& c : moved.partition) c = in.map[c];
     const std::size_t kept = in.node->columns.size();
     for (std::size_t i = 0; i < 3; ++i) in.map.push_back(kept + i);
     return {make_window(in.node, moved), in.map};
@@ -405,6 +407,14 @@ class Pruner {
     }
     out.node = make_union(std::move(inputs));
     return out;
+  }
+
+  /// Rows are compared whole.
+  Pruned prune(const LogicalPtr& node, const LogicalSetOperation& op, const Needed& needed) {
+    const Needed all(needed.size(), true);
+    LogicalPtr left = only(node->inputs[0], all).node;
+    LogicalPtr right = only(node->inputs[1], all).node;
+    return {make_set_operation(std::move(left), std::move(right), op), identity(needed.size())};
   }
 
   Pruned prune(const LogicalPtr& node, const LogicalValues& values, const Needed& needed) {

@@ -20,6 +20,8 @@ struct Stripped {
   std::vector<std::size_t> map;   ///< old column -> new column or a mark
   std::size_t time_column = 0;    ///< of `node`
   WindowSpec window;
+  std::vector<std::size_t> partition;   ///< of `node`; of LogicalWindow, as the next
+  bool of_group = false;
   /// What filters ask of the window itself, all of it to hold: of a window's rows all pass or none, so it is asked of the window's result. Column i is the
   /// i-th WindowColumn.
   std::vector<expr::ExprPtr> window_filters;

@@ -1,0 +1,357 @@
+#include "engine/operators/session_aggregate.h"
+
+#include <algorithm>
+
+#include "core/base/bytes.h"
+#include "engine/operators/accumulators.h"
+#include "engine/operators/group_keys.h"
+#include "engine/operators/late_rows.h"
+
+namespace supyo::operators {
+namespace {
+
+using state::kNoSlot;
+using state::Slot;
+using Spec = WindowAggregateSpec;
+
+/// Before the accumulators. Then the session's origin, when a judge listens.
+struct Header {
+  TimeUs start = 0;
+  TimeUs end = 0;
+  std::int64_t rows = 0;      // less those taken back
+  std::int64_t sessions = 0;  // of the key; only in its session 0
+};
+
+std::uint32_t header_bytes(const Spec& s) { return static_cast<std::uint32_t>(sizeof(Header) + (s.origins ? sizeof(Origin) : 0)); }
+
+std::vector<Type> key_types(const Spec& s) {
+  std::vector<Type> out;
+  for (const std::size_t k : s.keys) out.push_back(s.input[k].type);
+  return out;
+}
+
+/// In state: (number, key) -> header, accumulators. The sessions of a key are numbered from 0 without holes; nearly always there is one. An entry's time is at
+/// most the time at which it fires: it is looked at again when it is due, so that a row that prolongs a session need not move it.
+class SessionAggregate final : public dataflow::Operator {
+ public:
+  explicit SessionAggregate(std::shared_ptr<const Spec> spec)
+      : spec_(std::move(spec)),
+        shift_(spec_->input[spec_->time_column].type.id == TypeId::kTimestampLtz ? spec_->zone_offset_us : 0),
+        keys_(spec_->input, spec_->keys),
+        key_codec_(key_types(*spec_)),
+        accumulators_(spec_->aggregates, header_bytes(*spec_)),
+        late_(spec_->label),
+        out_(output_schema(*spec_)),
+        targets_(builder_columns(out_, 0, spec_->keys.size() + accumulators_.size() + spec_->properties.size())) {}
+
+  std::string_view name() const override { return "WindowAggregate"; }
+  state::StateSpec state() const override {
+    return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "sessions", .fixed_width = accumulators_.width(), .timed = true}}};
+  }
+
+  Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
+    batch_ = batch.get();
+    table_ = &ctx.state().keyed(0);
+    combined_ = ctx.watermark_us();
+    open_first_sessions();
+    for (std::size_t i = 0; i < candidates_.size(); ++i) SUPYO_TRY(assign(candidates_[i], firsts_[i], inserted_[i] != 0));
+    SUPYO_TRY(flush());
+    return late_.empty() ? ok() : late_.flush(*batch, ctx);
+  }
+
+  Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
+    table_ = &ctx.state().keyed(0);
+    due_.clear();
+    table_->due(w.us, due_);
+    std::ranges::sort(due_);
+    due_.erase(std::ranges::unique(due_).begin(), due_.end());
+    std::erase_if(due_, [&](Slot slot) {
+      const TimeUs fires = header(slot).end - kWindowGrain;
+      if (fires <= w.us) return false;
+      move_to(slot, table_->hash(slot), std::string(table_->key(slot)), fires);
+      return true;
+    });
+    std::ranges::sort(due_, [&](Slot a, Slot b) {
+      const Header& x = header(a);
+      const Header& y = header(b);
+      if (x.end != y.end) return x.end < y.end;
+      if (x.start != y.start) return x.start < y.start;
+      return key_of(a) < key_of(b);
+    });
+    for (const Slot slot : due_) {
+      if (header(slot).rows > 0) SUPYO_TRY(fire(slot));
+      if (out_.full()) SUPYO_TRY(out.emit(out_.finish()));
+    }
+    if (out_.rows() > 0) SUPYO_TRY(out.emit(out_.finish()));
+    return remove_due();
+  }
+
+ private:
+  struct Candidate {
+    std::uint32_t row = 0;
+    TimeUs time = 0;
+    TimeUs edge = 0;
+  };
+  Header& header(Slot slot) { return table_->as<Header>(slot); }
+  std::string_view key_of(Slot slot) const { return GroupKeys::without_prefix(table_->key(slot)); }
+
+  /// One probe for all rows: the first session of each row's key, made for those that surely are in one.
+  void open_first_sessions() {
+    candidates_.clear();
+    hashes_.clear();
+    times_.clear();
+    keys_.start(*batch_);
+    key_columns_.clear();
+    for (const std::size_t k : spec_->keys) key_columns_.push_back(batch_->columns[k]);
+    const Column& time = *batch_->columns[spec_->time_column];
+    behind_.clear();
+    for (std::uint32_t row = 0; row < batch_->rows; ++row) {
+      if (time.is_null(row)) [[unlikely]] {
+        late_.add({.row = row, .watermark_us = combined_, .reason = LateRows::Reason::kNullTime});
+        continue;
+      }
+      const TimeUs t = time.value<std::int64_t>(row);
+      const TimeUs edge = edge_watermark(*batch_, row, combined_);
+      const TimeUs fires = t + spec_->window.gap_us - kWindowGrain;
+      candidates_.push_back({row, t, edge});
+      behind_.push_back(edge >= fires || combined_ >= fires);
+      if (behind_.back()) continue;
+      hashes_.push_back(keys_.hash(row));
+      times_.push_back(fires);
+      keys_.add(0, row);
+    }
+    slots_.resize(hashes_.size());
+    made_.resize(hashes_.size());
+    table_->find_or_insert(hashes_, keys_.views(), times_, slots_, made_);
+    firsts_.assign(candidates_.size(), kNoSlot);
+    inserted_.assign(candidates_.size(), 0);
+    for (std::size_t i = 0, n = 0; i < candidates_.size(); ++i) {
+      if (behind_[i]) continue;
+      firsts_[i] = slots_[n];
+      inserted_[i] = made_[n++];
+    }
+  }
+
+  /// Finds the session of a row, and joins those that it connects.
+  Status assign(const Candidate& c, Slot first, bool inserted) {
+    if (inserted) {
+      begin(first, c);
+      header(first).sessions = 1;
+      return take(c, first);
+    }
+    const bool behind = first == kNoSlot;
+    if (behind) first = table_->find(keys_.hash(c.row), numbered(0, c.row));
+    Slot mine = kNoSlot;
+    std::int64_t sessions = first == kNoSlot ? 0 : header(first).sessions;
+    for (std::int64_t n = 0; n < sessions;) {
+      const Slot slot = n == 0 ? first : table_->find(keys_.hash(c.row), numbered(n, c.row));
+      if (slot == kNoSlot) return damaged();
+      if (!touches(header(slot), c)) {
+        ++n;
+        continue;
+      }
+      if (mine == kNoSlot) {
+        mine = slot;
+        extend(mine, c.time, c.time + spec_->window.gap_us);
+        ++n;
+        continue;
+      }
+      SUPYO_TRY(flush());
+      SUPYO_TRY(join(mine, slot));
+      remove(first, n, c.row);
+      --sessions;
+    }
+    if (mine != kNoSlot) return take(c, mine);
+    if (behind) {
+      add_late(c);
+      return ok();
+    }
+    // What the key has is closed to this row, or too far.
+    mine = table_->find_or_insert(keys_.hash(c.row), numbered(sessions, c.row), c.time + spec_->window.gap_us - kWindowGrain);
+    header(first).sessions = sessions + 1;
+    table_->touch(first);
+    begin(mine, c);
+    return take(c, mine);
+  }
+
+  bool touches(const Header& h, const Candidate& c) const {
+    const TimeUs fires = h.end - kWindowGrain;
+    return fires > c.edge && fires > combined_ && c.time <= h.end && c.time + spec_->window.gap_us >= h.start;
+  }
+
+  void begin(Slot slot, const Candidate& c) {
+    header(slot) = {.start = c.time, .end = c.time + spec_->window.gap_us, .rows = 0, .sessions = 0};
+    if (spec_->origins) table_->as<Origin>(slot, sizeof(Header)) = Origin{};
+  }
+  void extend(Slot slot, TimeUs start, TimeUs end) {
+    Header& h = header(slot);
+    h.start = std::min(h.start, start);
+    h.end = std::max(h.end, end);
+  }
+
+  /// The row goes into the session, with the others of its batch.
+  Status take(const Candidate& c, Slot slot) {
+    const bool back = is_retraction(batch_->kind(c.row));
+    rows_.push_back(c.row);
+    row_slots_.push_back(slot);
+    if (!batch_->kinds.empty()) signs_.push_back(back ? -1 : 1);
+    header(slot).rows += back ? -1 : 1;
+    if (spec_->origins && !batch_->origins.empty()) table_->as<Origin>(slot, sizeof(Header)).merge(batch_->origins[c.row]);
+    table_->touch(slot);
+    return ok();
+  }
+  Status flush() {
+    SUPYO_TRY(accumulators_.update(*batch_, rows_, row_slots_, signs_, *table_));
+    rows_.clear();
+    row_slots_.clear();
+    signs_.clear();
+    return ok();
+  }
+
+  Status join(Slot into, Slot from) {
+    const Header h = header(from);
+    extend(into, h.start, h.end);
+    header(into).rows += h.rows;
+    if (spec_->origins) table_->as<Origin>(into, sizeof(Header)).merge(table_->as<Origin>(from, sizeof(Header)));
+    table_->touch(into);
+    return accumulators_.merge(into, from, *table_);
+  }
+
+  /// Takes session `n` of the key away; the key's last one takes its number.
+  void remove(Slot first, std::int64_t n, std::size_t row) { remove(first, n, keys_.hash(row), [&](std::int64_t number) { return numbered(number, row); }); }
+  template <class Key>
+  void remove(Slot first, std::int64_t n, std::uint64_t hash, Key&& key) {
+    const std::int64_t last = header(first).sessions - 1;
+    const Slot from = last == 0 ? first : table_->find(hash, key(last));
+    if (n == last) {
+      table_->erase(from);
+    } else {
+      table_->erase(n == 0 ? first : table_->find(hash, key(n)));
+      const Slot to = move_to(from, hash, std::string(key(n)), header(from).end - kWindowGrain);
+      if (n == 0) first = to;
+    }
+    if (last == 0) return;
+    header(first).sessions = last;
+    table_->touch(first);
+  }
+
+  /// The session under another key or time.
+  Slot move_to(Slot from, std::uint64_t hash, const std::string& key, TimeUs time) {
+    fixed_.assign(table_->fixed(from), table_->fixed(from) + accumulators_.width());
+    blob_ = table_->blob(from);
+    table_->erase(from);
+    const Slot to = table_->find_or_insert(hash, key, time);
+    std::ranges::copy(fixed_, table_->fixed(to));
+    if (!blob_.empty()) table_->set_blob(to, blob_);
+    table_->touch(to);
+    return to;
+  }
+
+  Status remove_due() {
+    // The highest numbers of a key first, so that what takes a number stays.
+    many_.clear();
+    for (const Slot slot : due_) {
+      if (number_of(slot) == 0 && header(slot).sessions == 1) table_->erase(slot);
+      else many_.push_back({std::string(key_of(slot)), table_->hash(slot), number_of(slot)});
+    }
+    std::ranges::sort(many_, [](const Numbered& a, const Numbered& b) { return a.key != b.key ? a.key < b.key : a.number > b.number; });
+    for (const Numbered& m : many_) {
+      const auto key = [&](std::int64_t n) { return numbered(n, m.key); };
+      const Slot first = table_->find(m.hash, key(0));
+      if (first == kNoSlot) return damaged();
+      remove(first, m.number, m.hash, key);
+    }
+    return ok();
+  }
+
+  struct Numbered {
+    std::string key;
+    std::uint64_t hash = 0;
+    std::int64_t number = 0;
+  };
+  std::int64_t number_of(Slot slot) const { return static_cast<std::int64_t>(ByteReader(table_->key(slot)).varint() >> 1); }
+  /// Valid until the next call.
+  std::string_view numbered(std::int64_t number, std::size_t row) {
+    numbered(number, std::string_view());
+    key_codec_.encode(key_columns_, row, bytes_);
+    return bytes_;
+  }
+  std::string_view numbered(std::int64_t number, std::string_view key) {
+    bytes_.clear();
+    ByteWriter(bytes_).varint(static_cast<std::uint64_t>(number) << 1);   // as GroupKeys::add() has it
+    bytes_.append(key);
+    return bytes_;
+  }
+
+  void add_late(const Candidate& c) {
+    const TimeUs end = c.time + spec_->window.gap_us;
+    const bool idle_return = c.edge < end - kWindowGrain;
+    late_.add({.row = c.row, .watermark_us = c.edge, .time_us = c.time, .window_start_us = c.time + shift_, .window_end_us = end + shift_,
+               .reason = idle_return ? LateRows::Reason::kIdleReturn : LateRows::Reason::kLate});
+  }
+
+  Status fire(Slot slot) {
+    const std::size_t keys = spec_->keys.size();
+    const std::size_t calls = accumulators_.size();
+    const std::span<ColumnBuilder* const> targets(targets_);
+    if (!keys_.decode(key_of(slot), targets.first(keys))) return damaged();
+    SUPYO_TRY(accumulators_.append_values(*table_, slot, targets.subspan(keys, calls)));
+    const Header& h = header(slot);
+    for (std::size_t p = 0; p < spec_->properties.size(); ++p) {
+      ColumnBuilder& column = *targets_[keys + calls + p];
+      switch (spec_->properties[p]) {
+        case Spec::Property::kStart: column.append(h.start + shift_); break;
+        case Spec::Property::kEnd: column.append(h.end + shift_); break;
+        case Spec::Property::kTime: column.append(h.end - kWindowGrain); break;
+      }
+    }
+    if (!spec_->origins) {
+      out_.end_row();
+      return ok();
+    }
+    Origin origin = table_->as<Origin>(slot, sizeof(Header));
+    // The result is complete no earlier than its window's end.
+    origin.event_max = std::max(origin.event_max, h.end);
+    out_.end_row(RowKind::kInsert, origin);
+    return ok();
+  }
+
+  Status damaged() const { return fail(ErrorCode::kDamaged, fmt::format("state of {}: a session does not decode", spec_->label)); }
+
+  std::shared_ptr<const Spec> spec_;
+  DurationUs shift_;
+  GroupKeys keys_;
+  RowCodec key_codec_;
+  Accumulators accumulators_;
+  // Scratch of one call.
+  LateRows late_;
+  BatchBuilder out_;
+  std::vector<ColumnBuilder*> targets_;
+  const Batch* batch_ = nullptr;
+  state::KeyedTable* table_ = nullptr;
+  TimeUs combined_ = kTimeMin;
+  std::vector<Candidate> candidates_;
+  std::vector<bool> behind_;
+  std::vector<std::uint64_t> hashes_;
+  std::vector<TimeUs> times_;
+  std::vector<Slot> slots_, firsts_, row_slots_, due_;
+  std::vector<std::uint8_t> made_, inserted_;
+  std::vector<std::uint32_t> rows_;
+  std::vector<std::int8_t> signs_;
+  std::vector<Numbered> many_;
+  std::vector<ColumnPtr> key_columns_;
+  std::vector<std::byte> fixed_;
+  std::string bytes_, blob_;
+};
+
+}  // namespace
+
+dataflow::OperatorFactory make_session_aggregate(WindowAggregateSpec spec) {
+  auto shared = std::make_shared<const Spec>(std::move(spec));
+  return [shared](std::uint32_t, std::uint32_t) -> Result<std::unique_ptr<dataflow::Operator>> {
+    if (shared->window.gap_us <= 0) return fail(ErrorCode::kInvalidQuery, "the gap of a session must be positive");
+    return std::make_unique<SessionAggregate>(shared);
+  };
+}
+
+}  // namespace supyo::operators

@@ -1,0 +1,213 @@
+#include "engine/operators/session_aggregate.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+#include <set>
+
+#include "data/types/builder.h"
+#include "engine/operators/operator_harness.h"
+
+namespace supyo::operators {
+namespace {
+
+constexpr DurationUs kGap = 30 * kMillisecond;
+
+struct Row {
+  TimeUs time = 0;
+  std::string key;
+  std::optional<std::int64_t> price;
+  std::string word;
+  TimeUs edge = kTimeMin;
+};
+
+Schema input_schema() { return Schema({{"ts", Type::timestamp(3)}, {"k", Type::string()}, {"price", Type::big_int()}, {"word", Type::string()}}); }
+
+/// Two partitions, each with its own disorder and watermark.
+std::vector<Row> random_rows(std::uint32_t seed, std::size_t n, std::size_t keys) {
+  std::mt19937 random(seed);
+  std::vector<Row> rows;
+  TimeUs newest[2] = {kTimeMin, kTimeMin};
+  TimeUs clock = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    clock += random() % (keys == 1 ? 70 : 12) * kMillisecond;
+    const std::size_t partition = random() % 2;
+    Row r;
+    r.time = clock - static_cast<TimeUs>(random() % 160) * kMillisecond - (partition == 1 ? 40 * kMillisecond : 0);
+    r.key = std::string(1, static_cast<char>('a' + random() % keys));
+    if (random() % 6 != 0) r.price = static_cast<std::int64_t>(random() % 20) - 5;
+    r.word = std::string(random() % 4, static_cast<char>('p' + random() % 3));
+    r.edge = newest[partition] == kTimeMin ? kTimeMin : newest[partition] - 50 * kMillisecond;
+    newest[partition] = std::max(newest[partition], r.time);
+    rows.push_back(std::move(r));
+  }
+  return rows;
+}
+
+/// The watermark of both partitions before row `i`.
+TimeUs combined_before(const std::vector<Row>& rows, std::size_t i) {
+  TimeUs least = kTimeMax;
+  for (std::size_t k = i; k < rows.size(); ++k) least = std::min(least, rows[k].edge);
+  return least == kTimeMax ? kTimeMin : least;
+}
+
+BatchPtr batch_of(std::span<const Row> rows) {
+  BatchBuilder b(input_schema());
+  for (const Row& r : rows) {
+    b.column(0).append(r.time);
+    b.column(1).append_text(r.key);
+    if (r.price) b.column(2).append(*r.price); else b.column(2).append_null();
+    b.column(3).append_text(r.word);
+    b.end_row(RowKind::kInsert, Origin{r.time, r.time, r.time});
+  }
+  auto batch = std::make_shared<Batch>(*b.finish());
+  for (const Row& r : rows) batch->edge_watermarks.push_back(r.edge);
+  return batch;
+}
+
+expr::AggregateCall call(std::string_view name, std::vector<std::size_t> args, bool distinct = false, bool retracting = false) {
+  static const expr::FunctionRegistry registry;
+  std::vector<Type> types;
+  for (const std::size_t a : args) types.push_back(input_schema()[a].type);
+  return {.aggregate = registry.resolve_aggregate(name, types, distinct, retracting)->aggregate, .args = std::move(args), .filter = SIZE_MAX, .name = std::string(name) + (distinct ? "d" : ""), .distinct = distinct};
+}
+
+WindowAggregateSpec spec_of() {
+  WindowAggregateSpec s;
+  s.input = input_schema();
+  s.window = {.kind = WindowSpec::Kind::kSession, .gap_us = kGap};
+  s.time_column = 0;
+  s.keys = {1};
+  s.aggregates = {call("COUNT", {}), call("SUM", {2}), call("MIN", {2}), call("MAX", {3}), call("COUNT", {2}, true), call("SUM", {2}, true), call("MIN", {3}, false, true), call("AVG", {2})};
+  s.properties = {WindowAggregateSpec::Property::kStart, WindowAggregateSpec::Property::kEnd};
+  s.origins = true;
+  return s;
+}
+
+struct Session {
+  std::string key;
+  TimeUs start = 0;
+  TimeUs end = 0;
+  std::vector<const Row*> rows;
+};
+
+std::string text_of(const Session& s) {
+  std::optional<std::int64_t> sum, least;
+  std::set<std::int64_t> distinct;
+  std::string greatest, least_word = "~";
+  std::int64_t n = 0;
+  for (const Row* r : s.rows) {
+    greatest = std::max(greatest, r->word);
+    least_word = std::min(least_word, r->word);
+    if (!r->price) continue;
+    ++n;
+    sum = sum.value_or(0) + *r->price;
+    least = std::min(least.value_or(*r->price), *r->price);
+    distinct.insert(*r->price);
+  }
+  const auto text = [](const std::optional<std::int64_t>& v) { return v ? std::to_string(*v) : "NULL"; };
+  std::optional<std::int64_t> distinct_sum, average;
+  for (const std::int64_t v : distinct) distinct_sum = distinct_sum.value_or(0) + v;
+  if (n > 0) average = *sum / n;
+  return fmt::format("+I {}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", s.key, s.rows.size(), text(sum), text(least), greatest, distinct.size(), text(distinct_sum), least_word, text(average),
+                     format_timestamp(s.start, 3), format_timestamp(s.end, 3));
+}
+
+std::vector<std::string> brute_force(const std::vector<Row>& rows, std::size_t& late) {
+  std::vector<Session> sessions;
+  late = 0;
+  for (const Row& r : rows) {
+    Session mine{r.key, r.time, r.time + kGap, {&r}};
+    bool joined = false;
+    for (std::size_t i = 0; i < sessions.size();) {
+      const Session& s = sessions[i];
+      if (s.key != r.key || s.end - kWindowGrain <= r.edge || r.time > s.end || r.time + kGap < s.start) {
+        ++i;
+        continue;
+      }
+      joined = true;
+      mine.start = std::min(mine.start, s.start);
+      mine.end = std::max(mine.end, s.end);
+      mine.rows.insert(mine.rows.end(), s.rows.begin(), s.rows.end());
+      sessions.erase(sessions.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    if (!joined && r.time + kGap - kWindowGrain <= r.edge) ++late;
+    else sessions.push_back(std::move(mine));
+  }
+  std::ranges::sort(sessions, {}, [](const Session& s) { return std::tuple(s.end, s.start, s.key); });
+  std::vector<std::string> out;
+  for (const Session& s : sessions) out.push_back(text_of(s));
+  return out;
+}
+
+TEST(SessionAggregateTest, EqualsBruteForceAtEveryBatchSizeAndAfterRestore) {
+  for (std::uint32_t seed = 1; seed <= 3; ++seed) {
+    const std::vector<Row> rows = random_rows(seed, 1500, seed == 3 ? 1 : 6);
+    std::size_t late = 0;
+    const std::vector<std::string> expected = brute_force(rows, late);
+    ASSERT_GT(late, 10U);
+    ASSERT_GT(expected.size(), 20U);
+    for (const std::size_t batch_rows : {std::size_t{1}, std::size_t{7}, std::size_t{512}}) {
+      auto h = std::make_unique<OperatorHarness>(make_session_aggregate(spec_of()));
+      std::vector<std::string> out;
+      std::size_t seen_late = 0;
+      OperatorHarness::Stored stored;
+      for (std::size_t from = 0, number = 1; from < rows.size(); from += batch_rows, ++number) {
+        const std::size_t n = std::min(batch_rows, rows.size() - from);
+        h->feed(batch_of(std::span(rows).subspan(from, n)));
+        if (number % 2 == 0) h->watermark(combined_before(rows, from + n));
+        if (number % 3 == 0) h->cut(stored);
+        if (number % (40 + seed) != 0) continue;
+        h->cut(stored);
+        out.insert(out.end(), h->rows.begin(), h->rows.end());
+        seen_late += h->late.size();
+        const TimeUs w = h->watermark_us();
+        h = std::make_unique<OperatorHarness>(make_session_aggregate(spec_of()));
+        h->restore(stored, w);
+      }
+      h->watermark(kTimeMax);
+      out.insert(out.end(), h->rows.begin(), h->rows.end());
+      EXPECT_EQ(out, expected) << "seed " << seed << " batch " << batch_rows;
+      EXPECT_EQ(seen_late + h->late.size(), late);
+      stored.clear();
+      h->cut(stored);
+      EXPECT_EQ(h->state().entries(), 0U);
+    }
+  }
+}
+
+TEST(SessionAggregateTest, ARowJoinsWhatItTouches) {
+  OperatorHarness h(make_session_aggregate(spec_of()));
+  const auto row = [](TimeUs ms, std::int64_t price) { return Row{.time = ms * kMillisecond, .key = "a", .price = price, .word = "w"}; };
+  h.feed(batch_of(std::vector{row(100, 1), row(160, 2), row(190, 4)}));   // [100, 130), [160, 220)
+  EXPECT_EQ(h.state().entries(), 2U) << "a row within the gap, to the millisecond, prolongs";
+  h.feed(batch_of(std::vector{row(130, 8)}));
+  EXPECT_EQ(h.state().entries(), 1U);
+  h.watermark(218 * kMillisecond);
+  EXPECT_TRUE(h.rows.empty());
+  h.watermark(219 * kMillisecond);
+  ASSERT_EQ(h.rows.size(), 1U);
+  EXPECT_THAT(h.rows[0], ::testing::HasSubstr("a|4|15|1|"));
+  EXPECT_THAT(h.rows[0], ::testing::EndsWith("00.100|1970-01-01 00:00:00.220"));
+}
+
+TEST(SessionAggregateTest, RetractionsEmptyASession) {
+  OperatorHarness h(make_session_aggregate(spec_of()));
+  const Row r{.time = 5, .key = "a", .price = 1, .word = "w"};
+  h.feed(batch_of({&r, 1}));
+  auto back = std::make_shared<Batch>(*batch_of({&r, 1}));
+  back->kinds = {RowKind::kDelete};
+  h.feed(back);
+  h.watermark(kTimeMax);
+  EXPECT_TRUE(h.rows.empty());
+  EXPECT_EQ(h.state().entries(), 0U);
+}
+
+TEST(SessionAggregateTest, RefusesAGapOfNothing) {
+  WindowAggregateSpec s = spec_of();
+  s.window.gap_us = 0;
+  EXPECT_EQ(make_session_aggregate(s)(0, 1).error().code, ErrorCode::kInvalidQuery);
+}
+
+}  // namespace
+}  // namespace supyo::operators

@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "sql/plan/bind_expr.h"
 #include "sql/plan/join_in_time.h"
+#include "sql/plan/shared_scans.h"
 #include "sql/plan/strip_window.h"
 
 namespace supyo::plan {
@@ -17,10 +18,10 @@ using expr::ExprPtr;
 class Builder {
  public:
   Builder(const ColumnsRead& reads, const expr::FunctionRegistry& functions, const catalog::ConnectorRegistry& connectors, bool rules)
-      : reads_(reads), functions_(functions), connectors_(connectors), rules_(rules) {}
+      : functions_(functions), connectors_(connectors), rules_(rules), scans_(reads, connectors) {}
 
   Result<PhysicalPlan> build(const std::vector<LogicalPtr>& sinks) {
-    for (const LogicalPtr& sink : sinks) gather_scans(sink);
+    for (const LogicalPtr& sink : sinks) scans_.gather(sink);
     for (const LogicalPtr& sink : sinks) SUPYO_TRY(this->sink(sink));
     SUPYO_TRY(settle_changelog(plan_, wishes_));
     mark_edges();
@@ -42,73 +43,10 @@ class Builder {
 
   // ---- scans
 
-  /// One physical scan serves all uses of a table (with the same options), with all the columns that any of them reads.
-  struct SharedScan {
-    LogicalScan scan;
-    std::vector<std::size_t> read;
-  };
-  static std::string scan_key(const LogicalScan& s) {
-    std::string key = s.table.path.to_string();
-    for (const auto& [k, v] : s.table.options) key += fmt::format("\n{}={}", k, v);
-    // After ALTER or a re-creation between statements the same path is another table.
-    return key + s.table.schema().to_string() + (s.computed_row_time ? "computed" : "");
-  }
-
-  void gather_scans(const LogicalPtr& node) {
-    for (const LogicalPtr& input : node->inputs) gather_scans(input);
-    const auto* found = node->as<LogicalScan>();
-    if (found == nullptr) return;
-    LogicalScan with_key = *found;
-    if (is_upsert(*found)) read_key(with_key);
-    const LogicalScan* s = &with_key;
-    auto [it, fresh] = scans_.try_emplace(scan_key(*s), SharedScan{*s, {}});
-    SharedScan& shared = it->second;
-    const auto read = reads_.find(s->id);
-    if (read != reads_.end()) merge(shared.read, read->second);
-    if (fresh) return;
-    const std::vector<std::size_t> before = shared.scan.columns;
-    const std::optional<std::size_t> row_time_column = shared.scan.row_time && !shared.scan.computed_row_time
-                                                           ? std::optional(before[shared.scan.row_time->column]) : std::nullopt;
-    merge(shared.scan.columns, s->columns);
-    if (shared.scan.computed_row_time) {
-      shared.scan.computed_row_time = expr::remap_columns(shared.scan.computed_row_time, places(before, shared.scan.columns));
-      shared.scan.row_time->column = shared.scan.columns.size();
-    } else if (row_time_column) {
-      shared.scan.row_time->column = static_cast<std::size_t>(std::ranges::find(shared.scan.columns, *row_time_column) - shared.scan.columns.begin());
-    }
-  }
-
-  /// Rows that replace each other by key are told apart by all of it, whatever the query reads.
-  static void read_key(LogicalScan& s) {
-    const Schema schema = s.table.schema();
-    std::vector<std::size_t> keys;
-    for (const std::string& name : s.table.primary_key) keys.push_back(*schema.find(name));
-    const std::vector<std::size_t> before = s.columns;
-    merge(s.columns, keys);
-    if (!s.row_time) return;
-    if (s.computed_row_time) {
-      s.computed_row_time = expr::remap_columns(s.computed_row_time, places(before, s.columns));
-      s.row_time->column = s.columns.size();
-    } else {
-      s.row_time->column = places({before[s.row_time->column]}, s.columns).front();
-    }
-  }
-
-  static void merge(std::vector<std::size_t>& into, const std::vector<std::size_t>& more) {
-    into.insert(into.end(), more.begin(), more.end());
-    std::ranges::sort(into);
-    into.erase(std::ranges::unique(into).begin(), into.end());
-  }
-  static std::vector<std::size_t> places(const std::vector<std::size_t>& of, const std::vector<std::size_t>& in) {
-    std::vector<std::size_t> map;
-    for (const std::size_t c : of) map.push_back(static_cast<std::size_t>(std::ranges::find(in, c) - in.begin()));
-    return map;
-  }
-
   Result<Built> scan(const LogicalScan& s) {
-    const SharedScan& shared = scans_.at(scan_key(s));
+    const SharedScans::Shared& shared = scans_.of(s);
     const LogicalScan& all = shared.scan;
-    const bool upsert = is_upsert(all);
+    const bool upsert = scans_.is_upsert(all);
     if (upsert && all.table.primary_key.empty())
       return fail(ErrorCode::kInvalidQuery, fmt::format("table `{}`: connector '{}' needs a primary key to read by", all.table.path.name, all.table.connector()), "PRIMARY KEY (..) NOT ENFORCED");
     PhysicalNode node;
@@ -124,10 +62,10 @@ class Builder {
     }
     if (op.row_time) op.not_null[op.row_time->column] = true;
     std::vector<std::size_t> keys;
-    for (const std::string& name : upsert ? all.table.primary_key : std::vector<std::string>()) keys.push_back(places({*schema.find(name)}, all.columns).front());
+    for (const std::string& name : upsert ? all.table.primary_key : std::vector<std::string>()) keys.push_back(SharedScans::places({*schema.find(name)}, all.columns).front());
     for (const std::size_t k : keys) op.not_null[k] = true;
     node.op = std::move(op);
-    Built out{.node = 0, .map = places(s.columns, all.columns)};
+    Built out{.node = 0, .map = SharedScans::places(s.columns, all.columns)};
     if (s.computed_row_time) out.map.push_back(all.columns.size());
     out.node = add(std::move(node));
     if (upsert) {
@@ -136,11 +74,6 @@ class Builder {
       out.node = add(std::move(normalize));
     }
     return out;
-  }
-
-  bool is_upsert(const LogicalScan& s) const {
-    const catalog::ConnectorDescriptor* c = connectors_.find(s.table.connector());
-    return c != nullptr && c->produces == ChangelogMode::kUpsert;
   }
 
   // ---- operators
@@ -559,13 +492,12 @@ class Builder {
     }
   }
 
-  const ColumnsRead& reads_;
   const expr::FunctionRegistry& functions_;
   const catalog::ConnectorRegistry& connectors_;
   bool rules_;
   PhysicalPlan plan_;
   std::map<std::string, NodeIndex> by_meaning_;
-  std::map<std::string, SharedScan> scans_;
+  SharedScans scans_;
   std::vector<SinkWish> wishes_;
   bool console_ = false;
 };

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 namespace supyo::scenario {
 namespace {
@@ -44,6 +45,13 @@ MeanInterval mean_interval(std::span<const double> values) {
   for (const double v : values) squares += (v - mean) * (v - mean);
   const double half = t_value(values.size() - 1) * std::sqrt(squares / (n - 1) / n);
   return {mean, mean - half, mean + half};
+}
+
+MeanInterval ratio_interval(std::span<const double> values) {
+  std::vector<double> logs;
+  for (const double v : values) logs.push_back(v > 0 ? std::log(v) : std::numeric_limits<double>::quiet_NaN());
+  const MeanInterval m = mean_interval(logs);
+  return {std::exp(m.mean), std::exp(m.low), std::exp(m.high)};
 }
 
 ShareInterval share_interval(int hits, int trials) {

@@ -8,6 +8,9 @@ struct MeanInterval {
   double mean = 0, low = 0, high = 0;
 };
 MeanInterval mean_interval(std::span<const double> values);
+/// Of positive values: their geometric mean, with the interval of the mean of their logarithms. For times, rates and ratios of them: it says the same of a/b as of b/a, and a late value that is ten times the others does not make up the mean.
+/// With a value that is not positive everything is NaN.
+MeanInterval ratio_interval(std::span<const double> values);
 
 /// The 95 % interval (Clopper and Pearson) of the probability of something that happened `hits` times in `trials`.
 struct ShareInterval {

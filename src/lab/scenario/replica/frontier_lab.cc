@@ -68,7 +68,7 @@ void describe(const FrontierScenario& s, const std::vector<FrontierCell>& cells,
   r.config["producer"] = fmt::format("{} records of {} B without an outcome at most, {} records in a batch at most, {} requests in flight, {}", c.producer.outstanding, c.record_bytes, c.producer.batch_records, c.producer.in_flight,
                                      c.idempotent ? "idempotent with acks=all" : "not idempotent");
   r.config["trials"] = fmt::format("{} of the cells that are judged by, {} of the others, {} each after {}", std::ranges::max(cells, {}, &FrontierCell::trials).trials, fewest.trials, format_duration(c.run_us), format_duration(c.warmup_us));
-  r.config["intervals"] = "95 %, Student's t on the logarithms of the trials' values; the value itself is their geometric mean";
+  r.config["intervals"] = "99 %, so that the five that are judged by hold together with 95 %: Student's t on the logarithms of the trials' values; the value itself is their geometric mean";
   r.config["fault"] = "none";
   if (!real) r.config["declared costs"] = fmt::format("network {} one way and up to {} more, a request {}, a record {} us", format_duration(c.cluster.network_us), format_duration(c.cluster.jitter_us), format_duration(c.cluster.request_us), c.cluster.record_us);
 }
@@ -128,7 +128,7 @@ bool is_judged(const FrontierScenario& s, const FrontierCell& cell) {
 void count_points(const std::vector<FrontierCell>& cells, const std::map<std::string, std::vector<FrontierPoint>>& points, Arm& arm) {
   auto& c = arm.counts;
   const auto interval = [&](const std::string& name, const std::vector<double>& v) {
-    const MeanInterval m = ratio_interval(v);
+    const MeanInterval m = ratio_interval(v, Confidence::k99);
     c[name] = m.mean;
     c[name + "_low"] = m.low;
     c[name + "_high"] = m.high;

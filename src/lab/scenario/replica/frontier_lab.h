@@ -77,7 +77,7 @@ FrontierPoint run_model_point(const FrontierCell& cell, int trial);
 Result<LabResult> run_frontier_scenario(const FrontierScenario& scenario, const RunOptions& options);
 Result<LabResult> run_frontier_trials(const FrontierScenario& scenario, const RunOptions& options, bool real, const FrontierRunner& run_point);
 
-/// As evaluate(). Measures: the knobs; of each cell thr_CELL (records/s), p50_CELL and p99_CELL (s), batch_CELL (records a request, where that is known), cores_CELL (kept busy by real brokers), each with _low and _high: ratio_interval() over the trials (95 %).
+/// As evaluate(). Measures: the knobs; of each cell thr_CELL (records/s), p50_CELL and p99_CELL (s), batch_CELL (records a request, where that is known), cores_CELL (kept busy by real brokers), each with _low and _high: ratio_interval() over the trials, 99 %.
 /// rho_rfN_lL, the same of the ratio of the throughputs with acks=all and acks=1 in the same round; trials (of the cells that are judged by); and what the file derives.
 Status evaluate_frontier(const FrontierScenario& scenario, LabResult& result);
 

@@ -52,6 +52,47 @@ TEST(Frontier, AcksAllCostsLatencyAndLingerHidesIt) {
   EXPECT_EQ(to_json(run("")), to_json(r));
 }
 
+TEST(Frontier, WhatIsJudgedHasMoreTrialsAndNeighboursTakeTurns) {
+  const auto cells = cells_of(parsed("knobs: {trials: 6, other_trials: 2}\n"));
+  ASSERT_TRUE(cells) << cells.error().to_string();
+  std::vector<std::string> judged;
+  for (const FrontierCell& c : *cells) {
+    EXPECT_EQ(c.trials, c.judged ? 6 : 2) << c.name;
+    if (c.judged) judged.push_back(c.name);
+  }
+  EXPECT_THAT(judged, ::testing::UnorderedElementsAre("rf1_1_l0", "rf1_all_l0", "rf3_1_l0", "rf3_all_l0", "rf3_1_l100", "rf3_all_l100"));
+
+  const auto order = order_of(*cells);
+  std::map<std::string, std::vector<std::size_t>> at;
+  for (std::size_t i = 0; i < order.size(); ++i) at[(*cells)[order[i]].name].push_back(i);
+  EXPECT_EQ(order.size(), 6 * 6 + 18 * 2);
+  for (const FrontierCell& c : *cells) EXPECT_EQ(at[c.name].size(), static_cast<std::size_t>(c.trials)) << c.name;
+  // A ratio is of neighbours in time, each of them first in every other round.
+  for (std::size_t t = 0; t < 6; ++t) EXPECT_EQ(at["rf3_all_l0"][t] + (t % 2 == 0 ? 0 : 1), at["rf3_1_l0"][t] + (t % 2 == 0 ? 1 : 0)) << t;
+  // The others are spread: not all at the beginning.
+  EXPECT_LT(at["rf3_1_l5"][0], order.size() / 2);
+  EXPECT_GT(at["rf3_1_l5"][1], order.size() / 2);
+
+  const auto r = run_frontier_scenario(parsed("knobs: {run: 300ms, trials: 5, other_trials: 2}\nlinger: [0ms, 100ms]\n"), {});
+  ASSERT_TRUE(r) << r.error().to_string();
+  EXPECT_EQ(r->verdict, Verdict::kConfirmed) << r->why;
+  EXPECT_EQ(value(*r, "trials"), 5);
+}
+
+TEST(Frontier, BrokersAreSteadyWhenTwoRoundsStayWithinFivePercent) {
+  Settling s;
+  for (const double v : {100.0, 180.0, 184.0, 200.0, 206.0}) {
+    s.add({v, 2 * v});
+    EXPECT_FALSE(s.settled()) << v;
+  }
+  s.add({210, 420});
+  EXPECT_TRUE(s.settled());
+  EXPECT_EQ(s.rounds(), 6);
+  Settling silent;   // nothing acknowledged: never steady
+  for (int i = 0; i < 4; ++i) silent.add({0, 100});
+  EXPECT_FALSE(silent.settled());
+}
+
 TEST(Frontier, PlantedVariants) {
   EXPECT_EQ(run(", safe_acks: 1").verdict, Verdict::kRefuted);
   EXPECT_EQ(run(", many: 1").verdict, Verdict::kInvalid);
@@ -69,6 +110,8 @@ TEST(Frontier, BadFilesAreRefused) {
   EXPECT_THAT(error_of("replicas: {1: 12}\n"), HasSubstr("replicas is 12"));
   EXPECT_THAT(error_of("guards: [offered_rate_within_2_percent]\n"), HasSubstr("offers no rate"));
   EXPECT_THAT(error_of("workload: {outstanding: 5s}\n"), HasSubstr("outstanding"));
+  EXPECT_THAT(error_of("workload: {idempotence: 2}\n"), HasSubstr("idempotence is 2"));
+  EXPECT_THAT(error_of("other_trials: 0\n"), HasSubstr("other_trials is 0"));
 }
 
 }  // namespace

@@ -236,6 +236,14 @@ TEST(Intervals, AreThoseOfTheTables) {
   EXPECT_NEAR(m.mean, 12, 1e-9);
   EXPECT_NEAR(m.high, 12 + 4.303 * 2 / std::sqrt(3), 0.01);
   EXPECT_TRUE(std::isinf(mean_interval(std::vector<double>{1}).high));
+  EXPECT_NEAR(mean_interval(v, Confidence::k99).high, 12 + 9.925 * 2 / std::sqrt(3), 0.01);
+  const std::vector<double> many(61, 1.0), apart = [&] { auto w = many; w[0] = 2; return w; }();
+  EXPECT_NEAR((mean_interval(apart, Confidence::k99).high - mean_interval(apart).mean) / (mean_interval(apart).high - mean_interval(apart).mean), 2.660 / 2.000, 0.003);   // 60 degrees of freedom
+  const MeanInterval of_ratios = ratio_interval(std::vector<double>{0.5, 1, 2}), turned = ratio_interval(std::vector<double>{2, 1, 0.5});
+  EXPECT_NEAR(of_ratios.mean, 1, 1e-9);
+  EXPECT_NEAR(std::log(of_ratios.high), 4.303 * std::log(2) / std::sqrt(3), 0.001);
+  EXPECT_NEAR(of_ratios.high * turned.low, 1, 1e-9);
+  EXPECT_TRUE(std::isnan(ratio_interval(std::vector<double>{1, 0}).mean));
   EXPECT_NEAR(share_interval(0, 20).high, 0.1684, 0.0005);   // 1 - 0.025^(1/20)
   EXPECT_EQ(share_interval(0, 20).low, 0);
   EXPECT_NEAR(share_interval(5, 10).low, 0.1871, 0.0005);

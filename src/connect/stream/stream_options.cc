@@ -255,7 +255,7 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
       if (key.except) continue;
     }
     value_index[column.name] = c.value_schema.size();
-    c.value_schema.add(column.name, column.type);
+    c.value_schema.add(column.name, column.type, column.nested);
   }
   c.width = request.columns.size();
   for (std::size_t position = 0; position < request.columns.size(); ++position) {

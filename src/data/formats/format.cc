@@ -105,6 +105,8 @@ Status check_raw(const Schema& schema) {
 
 Status check_types(const FormatOptions& o, const Schema& schema) {
   for (const Field& f : schema.fields())
+    if (f.nested && o.name != "json") return fail(ErrorCode::kUnsupported, fmt::format("format '{}' has no ROWs, and '{}' is a field of one", o.name, f.name), "use json, or plain columns");
+  for (const Field& f : schema.fields())
     if (f.type.id >= TypeId::kIntervalMonth || f.type.id == TypeId::kNull)
       return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot hold column '{}' of type {}", o.name, f.name, f.type.to_string()));
   return ok();

@@ -88,6 +88,38 @@ TEST(Json, EveryTruncationOfARecordIsRefused) {
   for (std::size_t n = 0; n < kGood.size(); ++n) EXPECT_EQ(decode({"json", {}}, {kGood.substr(0, n)}, {0}).batch, nullptr) << n;
 }
 
+TEST(Json, FieldsOfRowsAreColumns) {
+  Schema s;
+  s.add("id", Type::big_int());
+  s.add("p.name", Type::string(), true);
+  s.add("p.at.city", Type::string(), true);
+  s.add("p.age", Type::integer(), true);
+  s.add("a.b", Type::integer());   // no ROW: a name with a dot
+  const std::vector<std::size_t> all = {0, 1, 2, 3, 4};
+  const std::vector<std::string> lines = {R"({"id":1,"p":{"name":"Ann","at":{"city":"Seoul","zip":[{}]},"age":30},"a.b":7,"a":{"b":8}})", R"({"p":{"age":41,"at":null,"name":"Bob"},"id":2})", R"({"id":3,"p":null})",
+                                          R"({"id":4,"p":{"at":{}}})", R"({"id":5,"p":[]})", R"({"id":6,"p":{"age":"x"}})", R"({"id":7,"p":{"at":"x"}})", R"({"id":8,"p":{"name":"Cid")"};
+  const auto d = decode({"json", {}}, lines, all, s);
+  ASSERT_EQ(d.good, (std::vector<std::uint32_t>{0, 1, 2, 3}));
+  EXPECT_EQ(row_text(*d.batch, 0), "1|Ann|Seoul|30|7");
+  EXPECT_EQ(row_text(*d.batch, 1), "2|Bob|NULL|41|NULL");
+  EXPECT_EQ(row_text(*d.batch, 2), "3|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(row_text(*d.batch, 3), "4|NULL|NULL|NULL|NULL");
+  ASSERT_EQ(d.bad.size(), 4U);
+  EXPECT_EQ(d.bad[0].field, "p");
+  EXPECT_EQ(d.bad[1].field, "p.age");
+  EXPECT_EQ(d.bad[2].field, "p.at");
+  // A ROW that is null lacks nothing; one without the field does.
+  const auto strict = decode({"json", {{"fail-on-missing-field", "true"}}}, {R"({"id":3,"p":null})", R"({"id":4,"p":{"at":{}}})", R"({"id":4,"p":{"at":{"city":null}}})"}, {0, 2}, s);
+  EXPECT_EQ(strict.good, (std::vector<std::uint32_t>{0, 2}));
+  ASSERT_EQ(strict.bad.size(), 1U);
+  EXPECT_EQ(strict.bad[0].field, "p.at.city");
+  // With ignore-parse-errors what does not fit is null.
+  const auto lenient = decode({"json", {{"ignore-parse-errors", "true"}}}, {lines[4], lines[6]}, all, s);
+  EXPECT_EQ(lenient.good.size(), 2U);
+  EXPECT_EQ(row_text(*lenient.batch, 0), "5|NULL|NULL|NULL|NULL");
+  EXPECT_FALSE(make_decoder({"csv", {}}, s, all));
+}
+
 TEST(Json, OptionsAsFlinkNamesThem) {
   EXPECT_EQ(decode({"json", {{"fail-on-missing-field", "true"}}}, {R"({"id":1})"}, {0, 1}).bad.at(0).reason, "missing field");
   const auto ignored = decode({"json", {{"ignore-parse-errors", "true"}}}, {R"({"id":"q","n":1})", "garbage"}, {0, 1});

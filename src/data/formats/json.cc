@@ -18,9 +18,10 @@ constexpr std::size_t kPadding = 64;
 class JsonDecoder final : public Decoder {
  public:
   JsonDecoder(const JsonOptions& options, const Schema& schema, std::span<const std::size_t> columns) : options_(options) {
+    levels_.emplace_back();
     for (const std::size_t c : columns) {
       fields_.push_back(schema[c]);
-      column_of_.emplace(schema[c].name, static_cast<int>(fields_.size() - 1));
+      add(schema[c], static_cast<int>(fields_.size() - 1));
     }
     cells_.resize(fields_.size());
     seen_.resize(fields_.size());
@@ -73,21 +74,7 @@ class JsonDecoder final : public Decoder {
     sj::ondemand::object object;
     if (doc.get_object().get(object)) return refuse("not a JSON object");
     std::fill(seen_.begin(), seen_.end(), 0);
-    std::size_t position = 0;
-    for (auto f : object) {
-      sj::ondemand::field field;
-      if (const auto e = std::move(f).get(field)) return refuse(sj::error_message(e));
-      const int column = column_at(position++, field);
-      if (column == kSkip) continue;
-      sj::ondemand::value value = field.value();
-      const auto c = static_cast<std::size_t>(column);
-      seen_[c] = 1;
-      cells_[c].null = true;
-      if (const char* why = read(value, fields_[c].type, cells_[c])) {
-        if (!options_.ignore_parse_errors) return refuse(why, fields_[c].name);
-        cells_[c].null = true;
-      }
-    }
+    if (!parse_fields(object, 0)) return false;
     if (doc.current_location().error() == sj::SUCCESS) return refuse("more than one JSON value in a record");
     for (std::size_t c = 0; c < cells_.size(); ++c) {
       if (seen_[c] != 0) continue;
@@ -97,17 +84,98 @@ class JsonDecoder final : public Decoder {
     return true;
   }
 
+  bool parse_fields(sj::ondemand::object& object, std::size_t level) {
+    std::size_t position = 0;
+    for (auto f : object) {
+      sj::ondemand::field field;
+      if (const auto e = std::move(f).get(field)) return refuse(sj::error_message(e));
+      const int column = column_at(levels_[level], position++, field);
+      if (column == kSkip) continue;
+      sj::ondemand::value value = field.value();
+      if (column < kSkip) {
+        if (!parse_row(value, level_of(column))) return false;
+        continue;
+      }
+      const auto c = static_cast<std::size_t>(column);
+      seen_[c] = 1;
+      cells_[c].null = true;
+      if (const char* why = read(value, fields_[c].type, cells_[c])) {
+        if (!options_.ignore_parse_errors) return refuse(why, fields_[c].name);
+        cells_[c].null = true;
+      }
+    }
+    return true;
+  }
+
+  /// A ROW that is null has no fields, and none of them is missing.
+  bool parse_row(sj::ondemand::value& value, std::size_t level) {
+    sj::ondemand::json_type kind;
+    if (value.type().get(kind)) return refuse("malformed value", levels_[level].name);
+    sj::ondemand::object object;
+    if (kind == sj::ondemand::json_type::object && value.get_object().get(object) == sj::SUCCESS) return parse_fields(object, level);
+    if (kind == sj::ondemand::json_type::null ? value.is_null().error() != sj::SUCCESS : !options_.ignore_parse_errors) return refuse("not an object where a ROW is declared", levels_[level].name);
+    for (const std::size_t c : levels_[level].columns) {
+      seen_[c] = 1;
+      cells_[c].null = true;
+    }
+    return true;
+  }
+
+  /// A key as it stands in the record, with its closing quote. Up to 16 bytes compare as two numbers: most keys do.
+  struct Expected {
+    Expected() = default;
+    Expected(std::string_view name, int c) : quoted(std::string(name) + '"'), column(c) {
+      for (std::size_t w = 0; w < 2 && quoted.size() > 8 * w; ++w) {
+        const std::size_t n = std::min<std::size_t>(quoted.size() - 8 * w, 8);
+        std::memcpy(&word[w], quoted.data() + 8 * w, n);
+        mask[w] = n == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * n)) - 1;
+      }
+    }
+    /// `at` is followed by kPadding readable bytes, see may_read_past.
+    bool is(const char* at) const {
+      std::uint64_t found[2];
+      std::memcpy(found, at, sizeof found);
+      return (((found[0] ^ word[0]) & mask[0]) | ((found[1] ^ word[1]) & mask[1])) == 0 &&
+             (quoted.size() <= 16 || std::memcmp(at + 16, quoted.data() + 16, quoted.size() - 16) == 0);
+    }
+    std::string quoted = "\"";
+    std::uint64_t word[2] = {'"', 0};
+    std::uint64_t mask[2] = {0xff, 0};   // zero: no such bytes
+    int column = kSkip;
+  };
+
+  /// Names of one object, and what was seen of their order.
+  struct Level {
+    std::string name = {};
+    std::unordered_map<std::string, int> column_of = {};   ///< a column; kSkip; below that the level of a ROW
+    std::vector<Expected> order = {};
+    std::vector<std::size_t> columns = {};                 ///< in it and below it
+  };
+  static std::size_t level_of(int target) { return static_cast<std::size_t>(kSkip - target); }
+
+  void add(const Field& field, int column) {
+    std::size_t level = 0, from = 0;
+    for (std::size_t dot = field.nested ? field.name.find('.') : std::string::npos; dot != std::string::npos; dot = field.name.find('.', from)) {
+      const auto [it, fresh] = levels_[level].column_of.emplace(field.name.substr(from, dot - from), kSkip - static_cast<int>(levels_.size()));
+      level = level_of(it->second);
+      if (fresh) levels_.push_back({.name = field.name.substr(0, dot)});
+      levels_[level].columns.push_back(static_cast<std::size_t>(column));
+      from = dot + 1;
+    }
+    levels_[level].column_of.emplace(field.name.substr(from), column);
+  }
+
   // Producers write fields in the same order record after record: the key seen at this position last time is tried first.
-  int column_at(std::size_t position, sj::ondemand::field& field) {
+  static int column_at(Level& level, std::size_t position, sj::ondemand::field& field) {
     const sj::ondemand::raw_json_string raw = field.key();
-    if (position < order_.size() && order_[position].is(raw.raw())) return order_[position].column;
+    if (position < level.order.size() && level.order[position].is(raw.raw())) return level.order[position].column;
     std::string_view key;
     if (field.unescaped_key().get(key)) return kSkip;
-    const auto it = column_of_.find(std::string(key));
-    const int column = it == column_of_.end() ? kSkip : it->second;
+    const auto it = level.column_of.find(std::string(key));
+    const int column = it == level.column_of.end() ? kSkip : it->second;
     if (position < 256 && key.size() < kPadding && key.find('\\') == std::string_view::npos && key.find('"') == std::string_view::npos) {
-      if (position >= order_.size()) order_.resize(position + 1);
-      order_[position] = Expected(key, column);
+      if (position >= level.order.size()) level.order.resize(position + 1);
+      level.order[position] = Expected(key, column);
     }
     return column;
   }
@@ -162,33 +230,9 @@ class JsonDecoder final : public Decoder {
     return "a number where another type is declared";
   }
 
-  /// A key as it stands in the record, with its closing quote. Up to 16 bytes compare as two numbers: most keys do.
-  struct Expected {
-    Expected() = default;
-    Expected(std::string_view name, int c) : quoted(std::string(name) + '"'), column(c) {
-      for (std::size_t w = 0; w < 2 && quoted.size() > 8 * w; ++w) {
-        const std::size_t n = std::min<std::size_t>(quoted.size() - 8 * w, 8);
-        std::memcpy(&word[w], quoted.data() + 8 * w, n);
-        mask[w] = n == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * n)) - 1;
-      }
-    }
-    /// `at` is followed by kPadding readable bytes, see may_read_past.
-    bool is(const char* at) const {
-      std::uint64_t found[2];
-      std::memcpy(found, at, sizeof found);
-      return (((found[0] ^ word[0]) & mask[0]) | ((found[1] ^ word[1]) & mask[1])) == 0 &&
-             (quoted.size() <= 16 || std::memcmp(at + 16, quoted.data() + 16, quoted.size() - 16) == 0);
-    }
-    std::string quoted = "\"";
-    std::uint64_t word[2] = {'"', 0};
-    std::uint64_t mask[2] = {0xff, 0};   // zero: no such bytes
-    int column = kSkip;
-  };
-
   JsonOptions options_;
   std::vector<Field> fields_;
-  std::unordered_map<std::string, int> column_of_;
-  std::vector<Expected> order_;
+  std::vector<Level> levels_;   ///< the record itself, then ROWs
   std::vector<Cell> cells_;
   std::vector<std::uint8_t> seen_;
   sj::ondemand::parser parser_;

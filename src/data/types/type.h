@@ -89,6 +89,7 @@ struct Type {
 struct Field {
   std::string name;
   Type type;
+  bool nested = false;   ///< a field of a ROW: the name is the way to it, its steps joined by dots
   bool operator==(const Field&) const = default;
 };
 
@@ -101,7 +102,7 @@ class Schema {
   const Field& operator[](std::size_t i) const { return fields_[i]; }
   std::optional<std::size_t> find(std::string_view name) const;
   std::vector<Type> types() const;
-  void add(std::string name, Type type) { fields_.push_back({std::move(name), type}); }
+  void add(std::string name, Type type, bool nested = false) { fields_.push_back({std::move(name), type, nested}); }
   bool operator==(const Schema&) const = default;
   std::string to_string() const;  ///< "(`a` BIGINT, `b` STRING)"
 

@@ -30,6 +30,7 @@ struct ColumnDefinition {
   std::string metadata_key;     ///< kMetadata: FROM 'key' or the column's own name
   bool is_virtual = false;      ///< kMetadata VIRTUAL: not written
   std::string comment;
+  bool nested = false;          ///< one field of a column `person ROW<id BIGINT, ..>`: its name is "person.id". Fields of one ROW stand beside each other
 };
 
 /// WATERMARK FOR `column` AS <expression>; the planner reduces it to column - bound.

@@ -108,6 +108,17 @@ Result<ExprPtr> ExprBinder::call(std::string_view name, std::vector<ExprPtr> arg
   return expr::call(resolved.function, std::move(args), resolved.result);
 }
 
+namespace {
+
+/// Of `columns` those that are fields of the ROW `name`.
+std::vector<std::string> fields_below(const std::string& name, const std::vector<std::string>& columns) {
+  std::vector<std::string> fields;
+  std::ranges::copy_if(columns, std::back_inserter(fields), [&](const std::string& c) { return c.size() > name.size() + 1 && c.starts_with(name) && c[name.size()] == '.'; });
+  return fields;
+}
+
+}  // namespace
+
 Result<std::size_t> ExprBinder::column(const syntax::Name& name) const {
   const auto& parts = name.parts;
   if (!scope_.node || scope_.node->columns.empty())
@@ -133,15 +144,53 @@ Result<std::size_t> ExprBinder::column(const syntax::Name& name) const {
     }
   }
   if (found) return *found;
+  if (parts.size() > 1) {
+    SUPYO_ASSIGN(const auto field, nested_field(name));
+    if (field) return *field;
+  }
+  if (const auto fields = fields_of_row(name); !fields.empty())
+    return unsupported(name.span, fmt::format("the ROW `{}` as a whole", name.to_string()), fmt::format("name its fields: {}", fmt::join(fields, ", ")));
   if (!called) {
-    for (const Relation& r : scope_.relations)
+    for (const Relation& r : scope_.relations) {
       if (std::ranges::find(r.columns, parts[0].text) != r.columns.end())
-        return unsupported(name.span, fmt::format("the nested field `{}`", name.to_string()), "ROW columns are not there yet: read the field as a column of its own");
+        return fail_at(name.span, ErrorCode::kUnknownColumn, fmt::format("`{}` is not a ROW: there is no field `{}`", parts[0].text, name.to_string()), fmt::format("declare it: `{}` ROW<`{}` ..>", parts[0].text, parts[1].text));
+      if (const auto fields = fields_below(parts[0].text, r.columns); !fields.empty())
+        return fail_at(name.span, ErrorCode::kUnknownColumn, fmt::format("there is no field `{}`", name.to_string()), did_you_mean(name.to_string(), fields, fmt::format("the fields are: {}", fmt::join(fields, ", "))));
+    }
     return fail_at(parts[0].span, ErrorCode::kUnknownTable, fmt::format("`{}` is not in FROM", fmt::join(qualifier, ".")),
                    scope_.hint_for(qualifier.back(), "leave the qualifier out"));
   }
   return fail_at(parts.back().span, ErrorCode::kUnknownColumn, fmt::format("there is no column `{}`", wanted),
                  did_you_mean(wanted, names, fmt::format("the columns are: {}", fmt::join(names, ", "))));
+}
+
+/// Every way to read `name` as [relation.]row.field: the relations that are meant, and the field's own name.
+template <class Visit>
+void ExprBinder::each_reading(const syntax::Name& name, const Visit& visit) const {
+  std::vector<std::string> parts, qualifier;
+  for (const auto& p : name.parts) parts.push_back(p.text);
+  for (auto first = parts.begin(); first != parts.end(); qualifier.push_back(*first++)) {
+    const std::string field = fmt::format("{}", fmt::join(first, parts.end(), "."));
+    for (const Relation& r : scope_.relations)
+      if (qualifier.empty() || r.is_called(qualifier)) visit(r, field);
+  }
+}
+
+Result<std::optional<std::size_t>> ExprBinder::nested_field(const syntax::Name& name) const {
+  std::vector<std::size_t> found;
+  each_reading(name, [&](const Relation& r, const std::string& field) {
+    for (std::size_t i = 0; i < r.columns.size(); ++i)
+      if (r.columns[i] == field) found.push_back(r.first + i);
+  });
+  if (found.size() > 1) return fail_at(name.span, ErrorCode::kAmbiguousColumn, fmt::format("`{}` names more than one field", name.to_string()), fmt::format("say of which table: {}", fmt::join(scope_.aliases(), ", ")));
+  return found.empty() ? std::nullopt : std::optional(found.front());
+}
+
+/// Of the ROW that is called so; empty: there is none.
+std::vector<std::string> ExprBinder::fields_of_row(const syntax::Name& name) const {
+  std::vector<std::string> fields;
+  each_reading(name, [&](const Relation& r, const std::string& row) { std::ranges::copy(fields_below(row, r.columns), std::back_inserter(fields)); });
+  return fields;
 }
 
 Result<std::vector<ExprPtr>> ExprBinder::bind_all(const std::vector<const syntax::Expr*>& list) {

@@ -83,6 +83,10 @@ class ExprBinder {
 
  private:
   Result<expr::ExprPtr> bind_node(const syntax::Expr& e);
+  template <class Visit>
+  void each_reading(const syntax::Name& name, const Visit& visit) const;
+  Result<std::optional<std::size_t>> nested_field(const syntax::Name& name) const;
+  std::vector<std::string> fields_of_row(const syntax::Name& name) const;
   Result<expr::ExprPtr> binary(const syntax::Binary& b, const syntax::Span& span);
   Result<expr::ExprPtr> unary(const syntax::Unary& u, const syntax::Span& span);
   Result<expr::ExprPtr> is_test(const syntax::IsTest& t, const syntax::Span& span);

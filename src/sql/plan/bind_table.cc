@@ -98,12 +98,45 @@ class TableBinder {
           column.metadata_key = c.metadata_key.value_or(c.name.text);
           break;
       }
+      if (c.kind == Kind::kPhysical && c.type && c.type->keyword == syntax::TypeKeyword::kRow) {
+        SUPYO_TRY(fields_of(*c.type, c.name.text, c.type->not_null));
+        continue;
+      }
       if (c.type) {
         SUPYO_ASSIGN(column.type, bind_type(*c.type));
       }
       table_.columns.push_back(std::move(column));
     }
     return ok();
+  }
+
+  /// A ROW is read field by field: each is a column of its own, which is null where the ROW is.
+  Status fields_of(const syntax::TypeName& row, const std::string& path, bool never_null) {
+    if (!can_nest())
+      return unsupported(row.span, fmt::format("a ROW in a table of connector '{}'", table_.connector()), "tables with 'format' = 'json' can have them, and 'datagen'");
+    for (const syntax::TypeField& f : row.fields) {
+      const std::string name = path + "." + f.name.text;
+      const bool not_null = never_null && f.type.not_null;
+      if (f.name.text.find('.') != std::string::npos) return unsupported(f.name.span, "a dot in the name of a ROW's field", "rename it");
+      if (std::ranges::find(table_.columns, name, &ColumnDefinition::name) != table_.columns.end())
+        return fail_at(f.name.span, ErrorCode::kAlreadyExists, fmt::format("field `{}` is declared twice", name), "rename one of them");
+      if (f.type.keyword == syntax::TypeKeyword::kRow) {
+        SUPYO_TRY(fields_of(f.type, name, not_null));
+        continue;
+      }
+      SUPYO_ASSIGN(const Type type, bind_type(f.type));
+      table_.columns.push_back({.name = name, .type = type.as_nullable(!not_null), .expression_sql = {}, .metadata_key = {}, .comment = f.comment, .nested = true});
+    }
+    return ok();
+  }
+
+  bool can_nest() const {
+    if (!table_.temporary && table_.path.catalog != catalog::kDefaultCatalog) return false;
+    const catalog::ConnectorDescriptor* connector = ctx_.catalog.connectors().find(table_.connector());
+    if (connector == nullptr || !connector->needs_format) return connector == nullptr || connector->name == "datagen";
+    const auto own = table_.options.find("value.format");
+    const auto format = own != table_.options.end() ? own : table_.options.find("format");
+    return format == table_.options.end() || format->second == "json";
   }
 
   Result<ColumnDefinition*> find(const syntax::Identifier& name) {

@@ -227,6 +227,26 @@ TEST(Errors, Tables) {
   expect_all(cases);
 }
 
+TEST(Errors, FieldsOfRows) {
+  const std::string table = "CREATE TABLE t (id INT, p ROW<a INT, q ROW<b INT, c STRING>>) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json', 'properties.bootstrap.servers' = 'embedded:x');\n";
+  const std::vector<std::pair<std::string, Bad>> cases = {
+      {"SELECT p FROM t", {"", Code::kUnsupported, 2, 8, "p.a, p.q.b, p.q.c"}},
+      {"SELECT t.p.q FROM t", {"", Code::kUnsupported, 2, 8, "p.q.b, p.q.c"}},
+      {"SELECT p.x FROM t", {"", Code::kUnknownColumn, 2, 8, "`p.x`"}},
+      {"SELECT id.x FROM t", {"", Code::kUnknownColumn, 2, 8, "`id` is not a ROW"}},
+      {"SELECT p.a FROM t JOIN t AS u ON t.id = u.id", {"", Code::kAmbiguousColumn, 2, 8, "t, u"}},
+      {"INSERT INTO t SELECT id, id, id, 'x' FROM plain", {"", Code::kUnsupported, 2, 13, "ROWs can be read"}},
+      {"CREATE TABLE u (p ROW<a INT, a INT>) WITH ('connector' = 'datagen')", {"", Code::kAlreadyExists, 2, 30, "declared twice"}},
+      {"CREATE TABLE u (p ROW<a INT, m MAP<INT, INT>>) WITH ('connector' = 'datagen')", {"", Code::kUnsupported, 2, 32, "MAP<INT, INT>"}},
+      {"CREATE TABLE u (p ROW<a INT>) WITH ('connector' = 'kafka', 'format' = 'csv')", {"", Code::kUnsupported, 2, 19, "'format' = 'json'"}},
+  };
+  for (auto [sql, bad] : cases) {
+    const std::string text = table + sql;
+    bad.sql = text;
+    expect_all({&bad, 1});
+  }
+}
+
 TEST(Errors, Sinks) {
   const Bad cases[] = {
       {"INSERT INTO appended SELECT auction, COUNT(*) FROM bids GROUP BY auction", Code::kSinkCannotTake, 1, 13, "takes only inserts [I], but GroupAggregate(groupBy=[auction]"},

@@ -466,6 +466,11 @@ TEST_F(PlanTest, DescribeAndShowCreate) {
             "ts | TIMESTAMP(3) *ROWTIME* | TRUE |  |  | ts - INTERVAL '4' SECOND\nextra | STRING | TRUE |  |  | \n");
   EXPECT_EQ(session_.listing("DESCRIBE keyed"), "k | BIGINT | FALSE | PRI(k) |  | \nn | BIGINT | TRUE |  |  | \n");
   // What SHOW CREATE prints makes the same table again.
+  ASSERT_TRUE(session_.run("CREATE TABLE nested (id INT, p ROW<a INT, q ROW<b INT NOT NULL, `c d` STRING> NOT NULL> NOT NULL, z ROW<a INT>) WITH ('connector' = 'datagen')"));
+  const std::string nested = session_.listing("SHOW CREATE TABLE nested");
+  EXPECT_THAT(nested, HasSubstr("  `p` ROW<`a` INT, `q` ROW<`b` INT NOT NULL, `c d` STRING> NOT NULL> NOT NULL,\n  `z` ROW<`a` INT>\n"));
+  ASSERT_TRUE(session_.run("DROP TABLE nested; " + nested)) << nested;
+  EXPECT_EQ(session_.listing("SHOW CREATE TABLE nested"), nested);
   const std::string text = session_.listing("SHOW CREATE TABLE bids");
   ASSERT_TRUE(session_.run("DROP TABLE bids; " + text)) << text;
   EXPECT_EQ(session_.listing("SHOW CREATE TABLE bids"), text);

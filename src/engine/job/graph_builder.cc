@@ -131,6 +131,7 @@ class Builder {
     s.window = w.window;
     s.time_column = w.time_column;
     s.keys = w.keys;
+    if (w.given) s.given = {.start_column = w.given->start_column, .end_column = w.given->end_column, .shift_us = w.given->local ? options_.zone_offset_us : 0};
     s.aggregates = w.calls;
     for (const plan::WindowColumn c : w.window_columns)
       s.properties.push_back(c == plan::WindowColumn::kStart ? ops::WindowAggregateSpec::Property::kStart

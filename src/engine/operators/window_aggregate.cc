@@ -17,7 +17,7 @@ constexpr std::uint32_t kOriginBytes = sizeof(Origin);
 
 std::uint32_t header_bytes(const Spec& s) { return (s.retracting ? 8U : 0U) + (s.origins ? kOriginBytes : 0U); }
 
-DurationUs zone_shift(const Spec& s) { return s.input[s.time_column].type.id == TypeId::kTimestampLtz ? s.zone_offset_us : 0; }
+DurationUs zone_shift(const Spec& s) { return !s.given && s.input[s.time_column].type.id == TypeId::kTimestampLtz ? s.zone_offset_us : 0; }
 
 class WindowAggregate final : public dataflow::Operator {
  public:
@@ -35,7 +35,7 @@ class WindowAggregate final : public dataflow::Operator {
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
-    assign(*batch, ctx.watermark_us());
+    if (spec_->given) take_given(*batch, ctx.watermark_us()); else assign(*batch, ctx.watermark_us());
     if (!late_.empty()) SUPYO_TRY(late_.flush(*batch, ctx));
     if (rows_.empty()) return ok();
     state::KeyedTable& table = ctx.state().keyed(0);
@@ -107,6 +107,26 @@ class WindowAggregate final : public dataflow::Operator {
         if (edge >= fires || combined >= fires) add_late(row, t, n, edge, fires);
         else add(row, n, fires, window_mix(n));
       }
+    }
+  }
+
+  /// As assign(), for rows that have their window.
+  void take_given(const Batch& batch, TimeUs combined) {
+    rows_.clear();
+    times_.clear();
+    hashes_.clear();
+    keys_.start(batch);
+    const auto starts = batch.columns[spec_->given->start_column]->values<std::int64_t>();
+    const auto ends = batch.columns[spec_->given->end_column]->values<std::int64_t>();
+    for (std::uint32_t row = 0; row < batch.rows; ++row) {
+      const TimeUs fires = ends[row] - spec_->given->shift_us - kWindowGrain;
+      const TimeUs edge = edge_watermark(batch, row, combined);
+      if (edge < fires && combined < fires) [[likely]] {
+        add(row, 0, fires, 0);
+        continue;
+      }
+      late_.add({.row = row, .watermark_us = edge, .time_us = fires, .window_start_us = starts[row], .window_end_us = ends[row],
+                 .reason = edge < fires ? LateRows::Reason::kIdleReturn : LateRows::Reason::kLate});
     }
   }
 
@@ -190,6 +210,7 @@ class WindowAggregate final : public dataflow::Operator {
 };
 
 Status check(const Spec& s) {
+  if (s.given) return ok();
   const bool steps = s.window.kind != WindowSpec::Kind::kTumble;
   if (s.window.size_us <= 0 || (steps && s.window.slide_us <= 0)) {
     return fail(ErrorCode::kInvalidQuery, "the size and the slide of a window must be positive");
@@ -219,7 +240,7 @@ Schema output_schema(const WindowAggregateSpec& spec) {
 }
 
 dataflow::OperatorFactory make_window_aggregate(WindowAggregateSpec spec) {
-  if (spec.window.kind == WindowSpec::Kind::kSession) return make_session_aggregate(std::move(spec));
+  if (!spec.given && spec.window.kind == WindowSpec::Kind::kSession) return make_session_aggregate(std::move(spec));
   auto shared = std::make_shared<const Spec>(std::move(spec));
   return [shared](std::uint32_t, std::uint32_t) -> Result<std::unique_ptr<dataflow::Operator>> {
     SUPYO_TRY(check(*shared));

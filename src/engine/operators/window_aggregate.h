@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,14 @@ namespace supyo::operators {
 /// and window) and never into the window. Windows fire when the combined watermark gets there, in order of window end, then of the key's
 /// first row. A group without rows (all retracted) fires nothing. Source: Flink docs, Window Aggregation; X-34.
 struct WindowAggregateSpec {
+  /// Rows that have their window already: it is among the keys, in these columns. Then `window`, `time_column` and `properties` are not used.
+  struct Given {
+    std::size_t start_column = 0;
+    std::size_t end_column = 0;
+    DurationUs shift_us = 0;                      ///< what they are ahead of the time attribute: the session zone's offset when that is TIMESTAMP_LTZ
+  };
   Schema input;
+  std::optional<Given> given = {};
   WindowSpec window;
   std::size_t time_column = 0;                    ///< TIMESTAMP or TIMESTAMP_LTZ; a null is late with reason NULL_TIME
   std::vector<std::size_t> keys;                  ///< input columns; the input is partitioned by them

@@ -172,12 +172,27 @@ class Builder {
       if (has_end) return window_aggregate(node, a, in[k].window);
     }
     SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    const auto window = window_of_group(*node->input(), a.keys);
+    if (window && plan_.nodes[input].changes.append_only()) return given_window_aggregate(node, a, *window, input);
     GroupAggregate op;
     op.keys = a.keys;
     op.input_retracts = !plan_.nodes[input].changes.append_only();
     SUPYO_ASSIGN(op.calls, calls_of(a.calls, *node->input(), op.input_retracts));
     PhysicalNode made = unary(std::move(op), input, schema_of(*node));
     partition(made, a.keys);
+    return whole(node, std::move(made));
+  }
+
+  /// Of rows that have their window from below: of a rank, a join or an aggregation of that window.
+  Result<Built> given_window_aggregate(const LogicalPtr& node, const LogicalAggregate& a, const WindowOfKeys& window, NodeIndex input) {
+    const AttachedWindow& attached = *node->input()->columns[window.end].attached;
+    WindowAggregate op{.window = attached.window, .time_column = window.end, .keys = a.keys, .calls = {}, .window_columns = {},
+                       .given = WindowAggregate::Given{.start_column = window.start, .end_column = window.end, .local = attached.local_zone}};
+    SUPYO_ASSIGN(op.calls, calls_of(a.calls, *node->input(), false));
+    PhysicalNode made = unary(std::move(op), input, schema_of(*node));
+    partition(made, a.keys);
+    made.late_tables = node->input()->late_tables;
+    plan_.holds_until_watermark = true;
     return whole(node, std::move(made));
   }
 
@@ -412,7 +427,7 @@ class Builder {
       return fail_at(r.position, ErrorCode::kUnsupported, "ROW_NUMBER by something else than event time, without a bound on its number, is not supported",
                      "say in a query around it how many rows count: SELECT .. FROM (SELECT *, ROW_NUMBER() OVER (..) AS n FROM t) WHERE n <= 3");
     SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
-    const auto window = window_of_rank(*node->input(), r.partition);
+    const auto window = window_of_keys(*node->input(), r.partition);
     if (window && plan_.nodes[input].changes.append_only()) {
       PhysicalNode made = unary(WindowRank{.start_column = window->start, .end_column = window->end, .local = node->input()->columns[window->end].attached->local_zone,
                                            .partition = r.partition, .order = r.order, .limit = *r.limit, .with_number = r.with_number}, input, schema_of(*node));

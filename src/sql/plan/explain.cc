@@ -102,6 +102,7 @@ struct Describe {
   }
   std::string operator()(const WindowAssign& w) const { return fmt::format("WindowTableFunction(window=[{}])", window_text(w.window, in[w.time_column])); }
   std::string operator()(const WindowAggregate& w) const {
+    if (w.given) return fmt::format("WindowAggregate(groupBy=[{}], window=[win_start=[{}], win_end=[{}]], select=[{}])", pick(in, w.keys), in[w.given->start_column], in[w.given->end_column], calls_text(w.calls, in));
     std::vector<std::string> columns(out.begin() + static_cast<std::ptrdiff_t>(w.keys.size() + w.calls.size()), out.end());
     return fmt::format("WindowAggregate(groupBy=[{}], window=[{}], select=[{}], windowColumns=[{}])", pick(in, w.keys), window_text(w.window, in[w.time_column]),
                        calls_text(w.calls, in), fmt::join(columns, ", "));

@@ -92,20 +92,15 @@ LogicalPtr make_window(LogicalPtr input, LogicalWindow window) {
 LogicalPtr make_aggregate(LogicalPtr input, LogicalAggregate aggregate) {
   auto node = unary(std::move(input));
   node->late_tables.clear();  // rows born here have no edge watermark
-  bool start = false;
-  bool end = false;
   const auto& in = node->input()->columns;
-  for (const std::size_t k : aggregate.keys) {
-    start |= in[k].window >= 0 && in[k].window_column == WindowColumn::kStart;
-    end |= in[k].window >= 0 && in[k].window_column == WindowColumn::kEnd;
-  }
+  const auto window = window_of_group(*node->input(), aggregate.keys);
   std::vector<std::string> names;
   for (const std::size_t k : aggregate.keys) {
     ColumnInfo c = in[k];
     // window_time of a window that the aggregation completes is the time attribute of its result; any other row time is a plain value now.
-    c.row_time = c.window >= 0 && c.window_column == WindowColumn::kTime && start && end;
+    c.row_time = window && c.attached && c.window_column == WindowColumn::kTime;
     c.window = -1;
-    if (!start || !end) c.attached.reset();
+    if (!window) c.attached.reset();
     names.push_back(c.name);
     node->columns.push_back(std::move(c));
   }
@@ -219,7 +214,7 @@ LogicalPtr make_sort(LogicalPtr input, LogicalSort sort) {
 LogicalPtr make_rank(LogicalPtr input, LogicalRank rank) {
   auto node = unary(std::move(input));
   node->columns = node->input()->columns;
-  const auto window = window_of_rank(*node->input(), rank.partition);
+  const auto window = window_of_keys(*node->input(), rank.partition);
   for (ColumnInfo& c : node->columns) {
     c.row_time &= window && c.attached && c.window_column == WindowColumn::kTime;
     c.proc_time = false;
@@ -272,14 +267,20 @@ LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs) 
   return std::visit(Rebuild{inputs, node, names()}, node.op);
 }
 
-std::optional<WindowOfRank> window_of_rank(const LogicalNode& input, const std::vector<std::size_t>& partition) {
+std::optional<WindowOfKeys> window_of_keys(const LogicalNode& input, const std::vector<std::size_t>& keys) {
   const auto& columns = input.columns;
-  for (const std::size_t start : partition)
-    for (const std::size_t end : partition)
+  for (const std::size_t start : keys)
+    for (const std::size_t end : keys)
       if (columns[start].attached && columns[start].attached == columns[end].attached && columns[start].window_column == WindowColumn::kStart &&
           columns[end].window_column == WindowColumn::kEnd)
-        return WindowOfRank{start, end};
+        return WindowOfKeys{start, end};
   return std::nullopt;
+}
+
+std::optional<WindowOfKeys> window_of_group(const LogicalNode& input, const std::vector<std::size_t>& keys) {
+  const auto window = window_of_keys(input, keys);
+  if (!window || (input.columns[window->start].window < 0 && !input.late_tables.empty())) return std::nullopt;
+  return window;
 }
 
 ExprPtr column_of(const LogicalNode& node, std::size_t i) { return expr::column(i, node.columns[i].type); }

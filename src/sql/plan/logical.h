@@ -134,7 +134,7 @@ struct LogicalSort {
   SourcePosition position;
 };
 /// ROW_NUMBER() OVER (..). Columns: the input's, then the number when it is wanted. Time attributes do not pass, as with a join, but window_time where the rank
-/// is one of a window (window_of_rank).
+/// is one of a window (window_of_keys).
 struct LogicalRank {
   std::vector<std::size_t> partition;
   std::vector<Sort::Key> order;
@@ -185,12 +185,14 @@ LogicalPtr make_sink(LogicalPtr input, LogicalSink sink);
 /// The same operator over other inputs with the same columns.
 LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs);
 
-/// Where a rank's partition has the start and the end of one window, so that the window's end completes it: the two columns.
-struct WindowOfRank {
+/// Where keys have the start and the end of one window, so that the window's end completes what is done by them: the two columns.
+struct WindowOfKeys {
   std::size_t start = 0;
   std::size_t end = 0;
 };
-std::optional<WindowOfRank> window_of_rank(const LogicalNode& input, const std::vector<std::size_t>& partition);
+std::optional<WindowOfKeys> window_of_keys(const LogicalNode& input, const std::vector<std::size_t>& keys);
+/// The same for GROUP BY: of the window function below, or of rows that came when their window was over. Rows that only name a window may be late for it.
+std::optional<WindowOfKeys> window_of_group(const LogicalNode& input, const std::vector<std::size_t>& keys);
 
 expr::ExprPtr column_of(const LogicalNode& node, std::size_t i);
 Schema schema_of(const LogicalNode& node);

@@ -96,6 +96,12 @@ struct WindowAggregate {
   std::vector<std::size_t> keys;
   std::vector<expr::AggregateCall> calls;
   std::vector<WindowColumn> window_columns;
+  /// Rows that have `window` already, in these columns, which are among the keys; `time_column` is not used then.
+  struct Given {
+    std::size_t start_column = 0, end_column = 0;
+    bool local = false;                        ///< they are in the session's zone
+  };
+  std::optional<Given> given = {};
 };
 
 /// Aggregates per key without bound. Emits +I for a new group, then updates; -D when a retraction empties the group. The operator counts

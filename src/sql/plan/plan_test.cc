@@ -273,6 +273,13 @@ TEST_F(PlanTest, ARankOfAWindowIsFinal) {
   const PhysicalPlan raw = plan(
       "SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY price) AS n FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR))) WHERE n = 1");
   EXPECT_EQ(only<WindowRank>(raw).late_tables.size(), 1U);
+  // So is what groups by the window again; but not over rows that may be late for it.
+  constexpr std::string_view kWindows = "SELECT window_start, window_end, bidder FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR))";
+  const PhysicalPlan again = plan(fmt::format("INSERT INTO appended SELECT COUNT(*), MAX(n) FROM (SELECT COUNT(*) AS n, window_start AS s, window_end AS e FROM ({}) GROUP BY bidder, window_start, window_end) GROUP BY s, e", kWindows));
+  EXPECT_EQ(std::ranges::count_if(again.nodes, [](const PhysicalNode& n) { return n.as<WindowAggregate>() && n.changes.append_only(); }), 2);
+  EXPECT_THAT(explain_text(again), ::testing::HasSubstr("window=[win_start=[s], win_end=[e]]"));
+  const PhysicalPlan late = plan(fmt::format("SELECT COUNT(*) FROM ({0} WHERE bidder = 1 UNION ALL {0}) GROUP BY window_start, window_end", kWindows));
+  EXPECT_FALSE(only<GroupAggregate>(late).changes.append_only());
   // Without the window's start it is a rank like any other.
   const PhysicalPlan open = plan(
       "SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_end ORDER BY price) AS n FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR))) WHERE n = 1");

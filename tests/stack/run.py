@@ -137,7 +137,7 @@ def kafka3(stack):
 
 
 def replicas(stack):
-    """The lab acked-loss on three brokers, which it stops and kills: fewer trials than its verdict asks for, so the numbers are checked, and its guards."""
+    """The labs acked-loss and ack-frontier on three brokers, which the first one stops and kills: fewer trials than their verdicts ask for, so the numbers are checked, and the guards."""
     home = tempfile.mkdtemp(prefix="supyo-replicas-")
     stack.directory = f"{home}/supyo/stack"   # where labs look
     up = stack.run("up", "kafka3")
@@ -160,6 +160,10 @@ def replicas(stack):
     check("replicas: acks=all and min ISR 2 lose nothing", arms["clean"]["lost"] == arms["refused"]["lost"] == arms["stale"]["lost"] == 0 and arms["refused"]["errors_not_enough_replicas"] > 0)
     check("replicas: frozen below min ISR", arms["frozen"]["acked_late"] > 0 and arms["frozen"]["hw_late"] == arms["frozen"]["lag_late"] == 0 and arms["frozen"]["fresh_slope"] > 0.9)
     check("replicas: an unclean election loses in spite of acks=all", arms["unclean"]["lost"] > 0, f"{arms['unclean']['lost']:.0f}")
+    frontier, _ = lab("ack-frontier", "trials=6", "other_trials=1", "settle=5s")   # too few for its verdict on a busy machine
+    measured = {m: frontier["measures"][m]["value"] for m in ("rho_rf3_l0", "rho_rf3_l100")}
+    check("replicas: ack-frontier: every guard holds", all(g["ok"] for g in frontier["guards"]) and frontier["mode"] == "real", [g for g in frontier["guards"] if not g["ok"]] or "")
+    check("replicas: acks=all costs throughput without linger and hardly any with", measured["rho_rf3_l0"] < 0.9 < measured["rho_rf3_l100"], measured)
     topics = kcat(services["broker-1"]["ports"]["kafka"], "-L").stdout
     check("replicas: no topic is left", "supyo-lab-" not in topics, topics if "supyo-lab-" in topics else "")
     result, _ = lab("acked-loss-invalid", "trials=1", "safe_trials=1")

@@ -142,6 +142,8 @@ CREATE TABLE t (`watermark` INT, `primary` INT, `constraint` INT, WATERMARK FOR 
 CREATE TABLE t (r ROW<a INT, b ARRAY<MAP<STRING, DOUBLE>>>, m MULTISET<STRING>, d DATE, i INTERVAL DAY TO SECOND(3));
 CREATE VIEW v AS SELECT a FROM t;
 CREATE TEMPORARY VIEW IF NOT EXISTS db.v (x, y) COMMENT 'a view' AS WITH q AS (SELECT 1) SELECT * FROM q UNION ALL SELECT 2;
+CREATE FUNCTION f AS 'a.b.C';
+CREATE TEMPORARY SYSTEM FUNCTION IF NOT EXISTS f AS 'a.b.C' LANGUAGE JAVA USING JAR '/a.jar', JAR '/b.jar';
 CREATE CATALOG ice WITH ('type' = 'iceberg', 'catalog-type' = 'hadoop', 'warehouse' = 'file:///tmp/wh');
 CREATE CATALOG IF NOT EXISTS c COMMENT 'mine' WITH ('type' = 'generic_in_memory');
 CREATE DATABASE ice.db;

@@ -2,6 +2,7 @@
 
 #include "connect/file/file.h"
 #include "connect/generator/generator.h"
+#include "connect/generator/nexmark.h"
 #include "connect/iceberg/iceberg.h"
 #include "connect/kafka/kafka.h"
 #include "connect/stream/stream.h"
@@ -33,6 +34,7 @@ const std::map<std::string, Connector>& connectors() {
     using C = const ConnectorContext&;
     std::map<std::string, Connector> m;
     add(m, {connect::generator_descriptor(), [](S r, C c) -> SourceResult { return connect::make_generator_source(r, c.env); }, nullptr});
+    add(m, {connect::nexmark_descriptor(), [](S r, C c) -> SourceResult { return connect::make_nexmark_source(r, c.env); }, nullptr});
     add(m, {connect::file_descriptor(), [](S r, C c) -> SourceResult { return connect::make_file_source(r, c.env); },
             [](K r, C c) -> SinkResult { return connect::make_file_sink(r, c.env); }});
     add(m, {connect::print_descriptor(), nullptr, [](K r, C c) -> SinkResult { return connect::make_print_sink(r, c.print); }});

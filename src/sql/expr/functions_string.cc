@@ -273,6 +273,15 @@ Result<ColumnPtr> trim(Args args, const Type& result, std::size_t rows, const Ev
   return map_text<Text, Text>(args, result, rows, [](std::string& out, Text s, Text set) { out += trimmed(s, set, kFront, kBack); });
 }
 
+Result<ColumnPtr> count_char(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  FixedOutput<std::int64_t> out(rows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    const bool none = args[0]->is_null(i) || args[1]->is_null(i) || args[1]->text(i).empty();
+    out.set(i, none ? 0 : std::ranges::count(args[0]->text(i), args[1]->text(i).front()));
+  }
+  return out.finish(result);
+}
+
 // ---- codes
 
 Result<ColumnPtr> ascii(Args args, const Type& result, std::size_t rows, const EvalContext&) {
@@ -316,6 +325,8 @@ void register_string(Registrar& r) {
   add("STARTSWITH", has_affix<false>, {s, s}, b, "STARTSWITH(STRING, STRING) -> BOOLEAN", "Whether the text begins with the other.");
   add("ENDSWITH", has_affix<true>, {s, s}, b, "ENDSWITH(STRING, STRING) -> BOOLEAN", "Whether the text ends with the other.");
   add("SPLIT_INDEX", split_index, {s, s, i}, s, "SPLIT_INDEX(STRING, delimiter, INT) -> STRING", "The field of that number, from 0; null when there is none.", {.always_nullable = true});
+  add("SUPYO_COUNT_CHAR", count_char, {s, s}, Type::big_int(), "SUPYO_COUNT_CHAR(STRING, STRING) -> BIGINT",
+      "How often the first byte of the second text is in the first; 0 when that is null. Nexmark's count_char: CREATE FUNCTION count_char AS 'com.github.nexmark.flink.udf.CountChar'.", {.never_null = true});
   add("REPLACE", replace, {s, s, s}, s, "REPLACE(STRING, from, to) -> STRING", "Every `from` replaced by `to`.");
   add("OVERLAY", overlay, {s, s, i, i}, s, "OVERLAY(STRING PLACING STRING FROM INT [FOR INT]) -> STRING", "A part of the text replaced by position.", {.optional = 1});
   add("LPAD", pad<true>, {s, i, s}, s, "LPAD(STRING, INT, STRING) -> STRING", "Filled up on the left, or cut, to that many characters.", {.always_nullable = true});

@@ -131,6 +131,17 @@ Result<ResolvedAggregate> FunctionRegistry::resolve_aggregate(std::string_view n
   return make_aggregate(wanted, args, distinct, retracting);
 }
 
+bool FunctionRegistry::add_alias(std::string_view name, std::string_view function) {
+  const std::string alias = upper(name);
+  if (is_scalar(alias) || is_aggregate(alias)) return false;
+  const auto [from, to] = impl_->by_name.equal_range(upper(function));
+  std::vector<const Overload*> overloads;
+  for (auto it = from; it != to; ++it) overloads.push_back(it->second);
+  SUPYO_CHECK(!overloads.empty());
+  for (const Overload* o : overloads) impl_->by_name.emplace(alias, o);
+  return true;
+}
+
 std::vector<const Function*> FunctionRegistry::functions() const {
   std::vector<const Function*> out;
   for (const auto& [name, overload] : impl_->by_name) out.push_back(&overload->function);

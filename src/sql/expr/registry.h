@@ -64,6 +64,8 @@ class FunctionRegistry {
   Result<ResolvedCall> resolve(std::string_view name, std::span<const Type> args) const;
   /// `retracting`: the input has -U/-D rows. DISTINCT gives its own aggregate.
   Result<ResolvedAggregate> resolve_aggregate(std::string_view name, std::span<const Type> args, bool distinct, bool retracting) const;
+  /// A further name of a function, for a session. False when the name is taken.
+  bool add_alias(std::string_view name, std::string_view function);
   /// Sorted; for SHOW FUNCTIONS and docs/reference/functions.md.
   std::vector<const Function*> functions() const;
   std::vector<std::string> names() const;

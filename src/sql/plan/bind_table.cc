@@ -113,7 +113,7 @@ class TableBinder {
   /// A ROW is read field by field: each is a column of its own, which is null where the ROW is.
   Status fields_of(const syntax::TypeName& row, const std::string& path, bool never_null) {
     if (!can_nest())
-      return unsupported(row.span, fmt::format("a ROW in a table of connector '{}'", table_.connector()), "tables with 'format' = 'json' can have them, and 'datagen'");
+      return unsupported(row.span, fmt::format("a ROW in a table of connector '{}'", table_.connector()), "tables with 'format' = 'json' can have them, and 'datagen' and 'nexmark'");
     for (const syntax::TypeField& f : row.fields) {
       const std::string name = path + "." + f.name.text;
       const bool not_null = never_null && f.type.not_null;
@@ -133,7 +133,7 @@ class TableBinder {
   bool can_nest() const {
     if (!table_.temporary && table_.path.catalog != catalog::kDefaultCatalog) return false;
     const catalog::ConnectorDescriptor* connector = ctx_.catalog.connectors().find(table_.connector());
-    if (connector == nullptr || !connector->needs_format) return connector == nullptr || connector->name == "datagen";
+    if (connector == nullptr || !connector->needs_format) return connector == nullptr || connector->name == "datagen" || connector->name == "nexmark";
     const auto own = table_.options.find("value.format");
     const auto format = own != table_.options.end() ? own : table_.options.find("format");
     return format == table_.options.end() || format->second == "json";

@@ -215,6 +215,8 @@ TEST(Errors, Tables) {
       {"CREATE TABLE t (m INT METADATA FROM 'ofset') WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');\nSELECT * FROM t", Code::kUnknownColumn, 2, 15, "`offset`"},
       {"CREATE TABLE t LIKE nothing", Code::kUnknownTable, 1, 21, "nothing"},
       {"CREATE CATALOG c WITH ('type' = 'x')", Code::kBadOptionValue, 1, 16, "catalog type 'x'"},
+      {"CREATE FUNCTION f AS 'a.b.C'", Code::kUnsupported, 1, 22, "the class 'a.b.C'"},
+      {"CREATE FUNCTION upper AS 'com.github.nexmark.flink.udf.CountChar'", Code::kAlreadyExists, 1, 17, "IF NOT EXISTS"},
       {"CREATE VIEW v AS SELECT prise FROM bids", Code::kUnknownColumn, 1, 25, "price"},
       {"CREATE VIEW v (a, b) AS SELECT price FROM bids", Code::kInvalidQuery, 1, 16, "2 column names for 1"},
       {"CREATE VIEW v AS SELECT price FROM bids;\nINSERT INTO v VALUES (1)", Code::kInvalidQuery, 2, 13, "is a view"},

@@ -13,7 +13,7 @@ void plan_wide_window(benchmark::State& state) {
   catalog::ConnectorRegistry connectors;
   connectors.add({.name = "stored", .options = {}, .source = true, .sink = true, .metadata = {}, .help = {}});
   catalog::Catalog catalog(connectors, {}, "/");
-  const expr::FunctionRegistry functions;
+  expr::FunctionRegistry functions;
   config::Settings settings;
   Planner planner(catalog, functions, settings);
   const auto table = syntax::parse_statement(

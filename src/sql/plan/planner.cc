@@ -15,8 +15,10 @@ struct Planner::Impl {
   PlannerOptions planner_options;
   BindContext ctx;
 
-  Impl(catalog::Catalog& catalog, const expr::FunctionRegistry& functions, config::Settings& settings, PlannerOptions o)
-      : planner_options(std::move(o)), ctx{catalog, functions, settings, planner_options} {}
+  expr::FunctionRegistry& functions;   // CREATE FUNCTION names some
+
+  Impl(catalog::Catalog& catalog, expr::FunctionRegistry& f, config::Settings& settings, PlannerOptions o)
+      : planner_options(std::move(o)), ctx{catalog, f, settings, planner_options}, functions(f) {}
 
   Result<Outcome> run(const syntax::Statement& s) {
     return std::visit([&](const auto& node) -> Result<Outcome> { return run(node, s.span); }, s.node);
@@ -61,6 +63,18 @@ struct Planner::Impl {
                                  .made_in_catalog = ctx.catalog.current_catalog(), .made_in_database = ctx.catalog.current_database()};
     SUPYO_ASSIGN(const bool created, at(ctx.catalog.create_view(std::move(view), c.if_not_exists), c.name.span));
     return Done{fmt::format("view `{}` {}", path.name, created ? "created" : "exists already")};
+  }
+
+  /// Classes of others cannot run here. What some of them do is built in.
+  Result<Outcome> run(const syntax::CreateFunction& c, const syntax::Span&) {
+    constexpr std::pair<std::string_view, std::string_view> kKnown[] = {{"com.github.nexmark.flink.udf.CountChar", "SUPYO_COUNT_CHAR"}};
+    const auto known = std::ranges::find(kKnown, std::string_view(c.class_name), &std::pair<std::string_view, std::string_view>::first);
+    if (known == std::end(kKnown))
+      return fail_at(c.class_span, ErrorCode::kUnsupported, fmt::format("the class '{}' cannot run here", c.class_name), "write it with built-in functions: SHOW FUNCTIONS lists them");
+    if (c.name.parts.size() > 1) return unsupported(c.name.span, "a function with a qualified name", "write the name alone");
+    if (!functions.add_alias(c.name.last(), known->second) && !c.if_not_exists)
+      return fail_at(c.name.span, ErrorCode::kAlreadyExists, fmt::format("there is a function {} already", c.name.last()), "IF NOT EXISTS takes what is there");
+    return Done{fmt::format("function {} created", c.name.last())};
   }
 
   Result<Outcome> run(const syntax::CreateCatalog& c, const syntax::Span&) {
@@ -196,7 +210,7 @@ struct Planner::Impl {
   }
 };
 
-Planner::Planner(catalog::Catalog& catalog, const expr::FunctionRegistry& functions, config::Settings& settings, PlannerOptions options)
+Planner::Planner(catalog::Catalog& catalog, expr::FunctionRegistry& functions, config::Settings& settings, PlannerOptions options)
     : impl_(std::make_unique<Impl>(catalog, functions, settings, std::move(options))) {}
 Planner::~Planner() = default;
 

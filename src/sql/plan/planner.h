@@ -58,7 +58,7 @@ using Outcome = std::variant<Done, Listing, Job, ShowJobs, syntax::StopJob>;
 /// Every error has a position in the text that the statement was parsed from, and a hint.
 class Planner {
  public:
-  Planner(catalog::Catalog& catalog, const expr::FunctionRegistry& functions, config::Settings& settings, PlannerOptions options = {});
+  Planner(catalog::Catalog& catalog, expr::FunctionRegistry& functions, config::Settings& settings, PlannerOptions options = {});
   ~Planner();
 
   /// Errors: 1xxx for options, 2xxx for SQL.

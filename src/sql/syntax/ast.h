@@ -64,6 +64,16 @@ struct CreateView {
   QueryPtr query;
   bool operator==(const CreateView&) const = default;
 };
+/// CREATE [TEMPORARY [SYSTEM]] FUNCTION name AS 'class' [LANGUAGE l] [USING JAR 'path', ..]: what follows the class loads it, which nobody does here.
+struct CreateFunction {
+  bool temporary = false;
+  bool system = false;
+  bool if_not_exists = false;
+  Name name;
+  std::string class_name;
+  Span class_span;
+  bool operator==(const CreateFunction&) const = default;
+};
 struct CreateCatalog {
   bool if_not_exists = false;
   Identifier name;
@@ -152,7 +162,7 @@ struct SelectStatement { QueryPtr query; bool operator==(const SelectStatement&)
 struct StopJob { std::string job; bool savepoint = false; bool drain = false; bool operator==(const StopJob&) const = default; };
 
 struct Statement {
-  using Node = std::variant<CreateTable, CreateView, CreateCatalog, CreateDatabase, UseCatalog, UseDatabase, Drop, Alter, Show,
+  using Node = std::variant<CreateTable, CreateView, CreateFunction, CreateCatalog, CreateDatabase, UseCatalog, UseDatabase, Drop, Alter, Show,
                             Describe, Explain, SetOption, ResetOption, Insert, StatementSet, SelectStatement, StopJob>;
   Span span;  ///< without the final `;`: text.substr(span.begin, span.end - span.begin) is the statement as written
   Node node;

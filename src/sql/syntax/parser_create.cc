@@ -11,8 +11,8 @@ Statement::Node Parser::create() {
   const bool temporary = accept("TEMPORARY");
   if (accept("TABLE")) return create_table(temporary);
   if (accept("VIEW")) return create_view(temporary);
-  if (is_word("FUNCTION") || is_word("SYSTEM") || is_word("MODEL"))
-    fail_unsupported("CREATE FUNCTION or MODEL", "the built-in functions are listed by SHOW FUNCTIONS");
+  if (is_word("FUNCTION") || (temporary && is_word("SYSTEM") && is_word("FUNCTION", 1))) return create_function(temporary);
+  if (is_word("MODEL")) fail_unsupported("CREATE MODEL", "the built-in functions are listed by SHOW FUNCTIONS");
   if (!temporary && accept("CATALOG")) {
     CreateCatalog result;
     result.if_not_exists = if_not_exists();
@@ -180,6 +180,26 @@ CreateView Parser::create_view(bool temporary) {
   expect("AS");
   view.query = query();
   return view;
+}
+
+CreateFunction Parser::create_function(bool temporary) {
+  CreateFunction function;
+  function.temporary = temporary;
+  function.system = accept("SYSTEM");
+  expect("FUNCTION");
+  function.if_not_exists = if_not_exists();
+  function.name = name("a function name");
+  expect("AS");
+  function.class_span = peek().span;
+  function.class_name = string_literal("the function's class as a string");
+  if (accept("LANGUAGE")) take();
+  if (accept("USING")) {
+    do {
+      accept("JAR");
+      string_literal("the path of a JAR as a string");
+    } while (accept_symbol(","));
+  }
+  return function;
 }
 
 std::vector<OptionEntry> Parser::option_list() {

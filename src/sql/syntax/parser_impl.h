@@ -145,6 +145,7 @@ class Parser {
   void primary_key(CreateTable& table, std::optional<Identifier> constraint, std::optional<Identifier> column);
   LikeClause like_clause();
   CreateView create_view(bool temporary);
+  CreateFunction create_function(bool temporary);
   Statement::Node use();
   Statement::Node drop();
   Statement::Node alter();

@@ -213,6 +213,12 @@ void SqlText::node(const CreateView& n) {
   text(" AS ");
   query(*n.query);
 }
+void SqlText::node(const CreateFunction& n) {
+  create(n.temporary, n.system ? "SYSTEM FUNCTION" : "FUNCTION", n.if_not_exists);
+  name(n.name);
+  text(" AS ");
+  string(n.class_name);
+}
 void SqlText::node(const CreateCatalog& n) {
   create(false, "CATALOG", n.if_not_exists);
   identifier(n.name);

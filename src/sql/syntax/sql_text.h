@@ -80,6 +80,7 @@ class SqlText {
   // printer_statement.cc
   void node(const CreateTable&);
   void node(const CreateView&);
+  void node(const CreateFunction&);
   void node(const CreateCatalog&);
   void node(const CreateDatabase&);
   void node(const UseCatalog&);

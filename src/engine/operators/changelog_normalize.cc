@@ -24,7 +24,7 @@ class ChangelogNormalize final : public dataflow::Operator {
     table.find_or_insert(keys_.hashes(), keys_.views(), {}, slots_, inserted_);
     emptied_.clear();
     for (std::size_t row = 0; row < batch->rows; ++row) {
-      if (out_.rows() + 2 > Batch::kMaxRows) SUPYO_TRY(out.emit(out_.finish()));
+      if (out_.rows() + 2 > Batch::kMaxRows) SUPYO_TRY(flush(out));
       SUPYO_TRY(take(*batch, row, slots_[row], table));
     }
     // A key may go and come back within the batch: its slot is given up only when it is gone at the end.
@@ -32,7 +32,7 @@ class ChangelogNormalize final : public dataflow::Operator {
     emptied_.erase(std::ranges::unique(emptied_).begin(), emptied_.end());
     for (const state::Slot slot : emptied_)
       if (table.blob(slot).empty()) table.erase(slot);
-    return out_.rows() > 0 ? out.emit(out_.finish()) : ok();
+    return out_.rows() > 0 ? flush(out) : ok();
   }
 
  private:
@@ -70,8 +70,19 @@ class ChangelogNormalize final : public dataflow::Operator {
     end_row(kind, batch, row);
   }
 
-  /// A change is as old as the row that brought it, whatever it takes back.
+  Status flush(dataflow::Collector& out) {
+    BatchPtr batch = out_.finish();
+    if (!edges_.empty()) {
+      auto with_edges = std::make_shared<Batch>(*batch);
+      with_edges->edge_watermarks = std::exchange(edges_, {});
+      batch = std::move(with_edges);
+    }
+    return out.emit(std::move(batch));
+  }
+
+  /// A change is as old as the row that brought it, whatever it takes back, and met its watermark.
   void end_row(RowKind kind, const Batch& batch, std::size_t row) {
+    if (!batch.edge_watermarks.empty()) edges_.push_back(batch.edge_watermarks[row]);
     if (batch.origins.empty()) out_.end_row(kind);
     else out_.end_row(kind, batch.origins[row]);
   }
@@ -84,6 +95,7 @@ class ChangelogNormalize final : public dataflow::Operator {
   std::vector<ColumnBuilder*> columns_;
   std::vector<state::Slot> slots_, emptied_;
   std::vector<std::uint8_t> inserted_;
+  std::vector<TimeUs> edges_;
   std::string row_;
 };
 

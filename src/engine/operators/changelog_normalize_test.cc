@@ -47,6 +47,15 @@ TEST(ChangelogNormalize, AKeyMayGoAndComeBackInOneBatch) {
   EXPECT_THAT(h.rows, ElementsAre("+I a|1", "-D a|1", "+I b|1", "+U c|1", "+I x|2", "-D x|2"));
 }
 
+TEST(ChangelogNormalize, AChangeMetTheWatermarkOfTheRowThatBroughtIt) {
+  OperatorHarness h(make_changelog_normalize(spec()));
+  auto batch = std::make_shared<Batch>(*batch_of({{1, "a"}, {1, "a"}, {1, "b"}}));
+  batch->edge_watermarks = {5, 6, 7};
+  h.feed(batch);
+  EXPECT_THAT(h.rows, ElementsAre("+I a|1", "-U a|1", "+U b|1"));
+  EXPECT_THAT(h.batches.at(0)->edge_watermarks, ElementsAre(5, 7, 7));
+}
+
 TEST(ChangelogNormalize, WhatItEmitsIsWhatIsThereWhateverTheEpochs) {
   std::mt19937 random(3);
   OperatorHarness::Stored stored;

@@ -500,7 +500,7 @@ class Builder {
     for (NodeIndex i = plan_.nodes.size(); i-- > 0;) {
       PhysicalNode& n = plan_.nodes[i];
       const bool reads = (n.as<WindowAggregate>() || n.as<WindowRank>() || n.as<Over>() || n.as<OverAggregate>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
-      const bool passes = wanted[i] && (n.as<Calc>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>());
+      const bool passes = wanted[i] && (n.as<Calc>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>());
       if (reads || passes)
         for (const NodeIndex in : n.inputs) wanted[in] = true;
       if (auto* s = std::get_if<Scan>(&n.op); s != nullptr && s->row_time) s->row_time->edge = wanted[i];

@@ -55,7 +55,7 @@ class Builder {
     node.max_parallelism = n.max_parallelism;
     SUPYO_ASSIGN(node.kind, std::visit([&](const auto& op) { return make(op); }, n.op));
     if (auto* o = std::get_if<dataflow::OperatorNode>(&node.kind); o != nullptr && !n.late_tables.empty() && system_.available()) {
-      SUPYO_ASSIGN(o->late_sink, system_sink(n.late_tables.front(), "$late", dataflow::late_schema(n.is_join() ? ops::late_columns(both_inputs()) : input())));
+      SUPYO_ASSIGN(o->late_sink, system_sink(n.late_tables.front(), "$late", dataflow::late_schema(n.is_join() ? ops::late_columns(late_input()) : late_input())));
     }
     for (std::size_t input = 0; input < n.inputs.size(); ++input) {
       const plan::Distribution& d = n.distribution_of(input);
@@ -76,8 +76,8 @@ class Builder {
   using Kind = decltype(dataflow::Node::kind);
   const Schema& input() const { return plan_.nodes[node_->inputs.at(0)].output; }
   const plan::Changes& input_changes() const { return plan_.nodes[node_->inputs.at(0)].changes; }
-  /// Names that late_schema() adds stay free.
-  Schema both_inputs() const {
+  /// The columns of a late row: those of all inputs, under names that late_schema() does not add.
+  Schema late_input() const {
     const Schema added = dataflow::late_schema({});
     std::vector<std::string> names;
     std::vector<Type> types;

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 
+#include "sql/plan/rules.h"
+
 // FOR SYSTEM_TIME AS OF: joins with a table as it was.
 namespace supyo::plan {
+
+using expr::ExprPtr;
 
 std::unexpected<Error> key_is_not_named(const LogicalJoin& join, const LogicalNode& right) {
   std::vector<std::string> names;
@@ -12,12 +16,53 @@ std::unexpected<Error> key_is_not_named(const LogicalJoin& join, const LogicalNo
                  fmt::format("add to ON: o.{0} = r.{0}", names.front()));
 }
 
+namespace {
+
+/// What a view of the last row of each key is made from: all rows of the key, each of which is a version. Absent where the view is another one.
+struct History {
+  LogicalPtr node;   ///< the view's columns
+  std::vector<std::size_t> key;
+  std::size_t time = 0;
+};
+
+std::optional<History> history_of(const LogicalPtr& view) {
+  std::vector<LogicalPtr> projects;   // downwards
+  LogicalPtr at = bound_ranks(view);
+  for (; at->as<LogicalProject>(); at = at->input()) projects.push_back(at);
+  const auto* rank = at->as<LogicalRank>();
+  if (rank == nullptr || rank->limit != 1 || rank->order.size() != 1 || !rank->order.front().descending) return std::nullopt;
+  const LogicalPtr rows = at->input();
+  const std::size_t time = rank->order.front().column;
+  if (!rows->columns[time].row_time) return std::nullopt;
+  std::vector<ExprPtr> columns;
+  for (std::size_t i = 0; i < rows->columns.size(); ++i) columns.push_back(column_of(*rows, i));
+  if (rank->with_number) columns.push_back(expr::literal({.type = Type::big_int().not_null(), .data = std::int64_t{1}}));
+  for (auto p = projects.rbegin(); p != projects.rend(); ++p) {
+    std::vector<ExprPtr> above;
+    for (const ExprPtr& e : (*p)->as<LogicalProject>()->exprs) above.push_back(substitute(e, columns));
+    columns = std::move(above);
+  }
+  const auto place_of = [&](std::size_t column) {
+    const auto it = std::ranges::find_if(columns, [&](const ExprPtr& e) { return e->kind == expr::Expr::Kind::kColumn && e->column == column; });
+    return static_cast<std::size_t>(it - columns.begin());
+  };
+  History out{.node = nullptr, .key = {}, .time = place_of(time)};
+  for (const std::size_t c : rank->partition) out.key.push_back(place_of(c));
+  if (out.key.empty() || out.time == columns.size() || std::ranges::find(out.key, columns.size()) != out.key.end()) return std::nullopt;
+  std::vector<std::string> names;
+  for (const ColumnInfo& c : view->columns) names.push_back(c.name);
+  out.node = make_project(rows, std::move(columns), std::move(names));
+  return out;
+}
+
+}  // namespace
+
 Result<Scope> QueryBinder::versioned(const syntax::TableRef& ref, const Scope& left, LogicalJoin& join) {
   const auto& table = *ref.as<syntax::TableByName>();
   if (join.kind != LogicalJoin::Kind::kInner && join.kind != LogicalJoin::Kind::kLeft)
     return unsupported(ref.span, "a RIGHT or FULL temporal join", "an inner or LEFT JOIN with the table FOR SYSTEM_TIME AS OF is there");
   const syntax::Expr& time = *table.system_time;
-  SUPYO_ASSIGN(const expr::ExprPtr as_of, ExprBinder(ctx_.functions, left).bind(time));
+  SUPYO_ASSIGN(const ExprPtr as_of, ExprBinder(ctx_.functions, left).bind(time));
   const bool is_column = as_of->kind == expr::Expr::Kind::kColumn;
   if ((is_column && left.node->columns[as_of->column].proc_time) || (as_of->kind == expr::Expr::Kind::kCall && as_of->function->name == "PROCTIME"))
     return unsupported(time.span, "FOR SYSTEM_TIME AS OF processing time", "use the WATERMARK column of the left table");
@@ -26,15 +71,22 @@ Result<Scope> QueryBinder::versioned(const syntax::TableRef& ref, const Scope& l
   const bool is_common = table.name.parts.size() == 1 && std::ranges::any_of(common_tables_, [&](const auto& c) { return c.first == table.name.last(); });
   SUPYO_ASSIGN(const catalog::ObjectPath path, resolve(table.name));
   const auto found = ctx_.catalog.find(path);
-  if (is_common || (found && !std::holds_alternative<catalog::TableDefinition>(*found)))
-    return unsupported(table.name.span, "FOR SYSTEM_TIME AS OF on a view", "name a table with PRIMARY KEY (..) NOT ENFORCED and a WATERMARK");
   syntax::TableRef plain = ref;
   std::get<syntax::TableByName>(plain.node).system_time = {};
   SUPYO_ASSIGN(Scope right, from(plain));
+  if (is_common || !std::holds_alternative<catalog::TableDefinition>(*found)) {
+    const auto history = history_of(right.node);
+    if (!history)
+      return unsupported(table.name.span, "FOR SYSTEM_TIME AS OF on a view that is not the last row of each key",
+                         "name a table with PRIMARY KEY (..) NOT ENFORCED and a WATERMARK, or a view SELECT k, v, ts FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts DESC) AS n FROM t) WHERE n = 1");
+    right.node = history->node;
+    join.as_of = AsOf{.left_time = as_of->column, .right_time = history->time, .key = history->key, .inserts_only = true};
+    return right;
+  }
   const auto& declared = std::get<catalog::TableDefinition>(*found);
   if (declared.primary_key.empty())
     return fail_at(table.name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` has no versions: it has no primary key", path.name), "declare PRIMARY KEY (..) NOT ENFORCED");
-  AsOf out{.left_time = as_of->column, .right_time = SIZE_MAX, .key = {}};
+  AsOf out{.left_time = as_of->column, .right_time = SIZE_MAX, .key = {}, .inserts_only = false};
   // Column aliases rename, but keep the order of the declaration.
   for (const std::string& name : declared.primary_key) {
     const auto at = std::ranges::find(declared.columns, name, &catalog::ColumnDefinition::name);

@@ -368,7 +368,7 @@ class Builder {
     made.right_distribution = Distribution{made.distribution.kind, op.right_keys};
     if (join.is_in_time() || join.as_of) {
       for (const NodeIndex in : made.inputs)
-        if (!plan_.nodes[in].changes.append_only() && (in == l || !join.as_of)) return not_in_time(join, plan_.nodes[in]);
+        if (!plan_.nodes[in].changes.append_only() && (in == l || !join.as_of || join.as_of->inserts_only)) return not_in_time(join, plan_.nodes[in]);
       late_of_both(made, *left, *right);
       plan_.holds_until_watermark |= join.as_of || join.same_window || op.keep_left || op.keep_right;
     }

@@ -156,8 +156,15 @@ TEST_F(JoinInTimeTest, AsOf) {
   TestSession plain(false);
   ASSERT_TRUE(plain.run(std::string(kTables) + std::string(kStreams)));
   EXPECT_THAT(plain.explain(sql), HasSubstr("asOf=[ts], versions=[ts0]"));
-  ASSERT_TRUE(session_.run("CREATE VIEW names AS SELECT * FROM users"));
-  EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN names FOR SYSTEM_TIME AS OF o.ts AS u ON u.id = o.id"), HasSubstr("FOR SYSTEM_TIME AS OF on a view is not supported"));
+  ASSERT_TRUE(session_.run("CREATE VIEW names AS SELECT * FROM users; CREATE VIEW last_paid AS SELECT * FROM (SELECT order_id AS k, amount, pay, ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY pay DESC) AS n FROM paid) WHERE n = 1;"
+                           "CREATE VIEW first_paid AS SELECT order_id AS k, pay FROM paid QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY pay) = 1;"
+                           "CREATE VIEW last_users AS SELECT name, ts FROM users QUALIFY ROW_NUMBER() OVER (PARTITION BY name ORDER BY ts DESC) = 1"));
+  const std::string of_view = session_.explain("SELECT o.id, p.amount, p.n FROM orders AS o JOIN last_paid FOR SYSTEM_TIME AS OF o.ts AS p ON p.k = o.id");
+  EXPECT_THAT(of_view, HasSubstr("TemporalJoin(joinType=[InnerJoin], where=[(id = k)], asOf=[ts], versions=[pay]"));
+  EXPECT_THAT(of_view, Not(HasSubstr("Rank("))) << "each of the rows is a version";
+  EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN first_paid FOR SYSTEM_TIME AS OF o.ts AS p ON p.k = o.id"), HasSubstr("a view that is not the last row of each key"));
+  EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN last_users FOR SYSTEM_TIME AS OF o.ts AS p ON p.name = o.item"), HasSubstr("over rows that are updated"));
+  EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN names FOR SYSTEM_TIME AS OF o.ts AS u ON u.id = o.id"), HasSubstr("FOR SYSTEM_TIME AS OF on a view that is not the last row of each key is not supported"));
   EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN users FOR SYSTEM_TIME AS OF PROCTIME() AS u ON u.id = o.id"), HasSubstr("processing time is not supported"));
   EXPECT_THAT(session_.explain("SELECT u.id FROM users AS u JOIN users FOR SYSTEM_TIME AS OF u.ts AS v ON u.id = v.id"), HasSubstr("a temporal join over rows that are updated"));
   EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN keyless FOR SYSTEM_TIME AS OF o.ts AS u ON u.id = o.id"), HasSubstr("`keyless` does not exist"));

@@ -101,6 +101,7 @@ struct SameWindow {
 struct AsOf {
   std::size_t left_time = 0, right_time = 0;
   std::vector<std::size_t> key;   ///< the right table's primary key
+  bool inserts_only = false;      ///< the right side is the history of a view of last rows
 };
 /// Columns: the left input's, then the right one's; of a semi or anti join (left rows that have a partner, or have none) the left one's only. Time attributes pass
 /// a join in time, but no regular join: there a row may come at any time, once its partner is there.

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 
-#include "core/base/bytes.h"
 #include "data/types/changelog.h"
 #include "engine/operators/group_keys.h"
 #include "engine/operators/join_schema.h"
+#include "engine/operators/keyed_row.h"
 #include "engine/operators/late_rows.h"
 
 namespace supyo::operators {
@@ -16,8 +16,8 @@ using Spec = TemporalJoinSpec;
 using state::kNoSlot;
 using state::Slot;
 
-/// State: `rows`, left rows that wait ([origin], then RowCodec bytes); `changes`, versions that do not hold yet (Change, then the row); `versions`, what holds of a
-/// key (Version, then the row).
+/// State: `rows`, left rows that wait ([origin], then RowCodec bytes); `changes`, versions that do not hold yet (Version, then KeyedRow of the key and the row);
+/// `versions`, what holds of a key (Version, then the row).
 class TemporalJoin final : public dataflow::Operator {
  public:
   explicit TemporalJoin(std::shared_ptr<const Spec> spec)
@@ -78,13 +78,8 @@ class TemporalJoin final : public dataflow::Operator {
   }
 
  private:
-  struct Change {
-    TimeUs time = 0;         // of the version itself
-    std::uint64_t removed = 0;
-    Origin origin;
-  };
   struct Version {
-    TimeUs time = 0;
+    TimeUs time = 0;             // its own, which may be before it began to hold
     std::uint64_t removed = 0;   // what is deleted stays known by its time, until a younger version comes
     Origin origin;
   };
@@ -127,6 +122,8 @@ class TemporalJoin final : public dataflow::Operator {
     const Column& time = *batch.columns[spec_->right_time];
     const TimeUs combined = ctx.watermark_us();
     right_keys_.start(batch);
+    for (std::size_t row = 0; row < batch.rows; ++row) right_keys_.add(row);
+    const auto views = right_keys_.views();
     for (std::uint32_t row = 0; row < batch.rows; ++row) {
       if (batch.kind(row) == RowKind::kUpdateBefore || has_null(batch, spec_->right_keys, row)) continue;
       const TimeUs edge = edge_watermark(batch, row, combined);
@@ -136,8 +133,9 @@ class TemporalJoin final : public dataflow::Operator {
       }
       const TimeUs t = time.value<std::int64_t>(row);
       blob_.clear();
-      append_bytes(Change{.time = t, .removed = batch.kind(row) == RowKind::kDelete ? 1U : 0U, .origin = batch.origins.empty() ? Origin{} : batch.origins[row]}, blob_);
-      right_codec_.encode(batch.columns, row, blob_);
+      append_bytes(Version{.time = t, .removed = batch.kind(row) == RowKind::kDelete ? 1U : 0U, .origin = batch.origins.empty() ? Origin{} : batch.origins[row]}, blob_);
+      KeyedRow::encode(views[row], right_codec_, batch.columns, row, encoded_);
+      blob_.append(encoded_);
       ctx.state().ordered(1).insert(std::max({t, after(edge), after(combined)}), right_keys_.hash(row), blob_);
     }
     return ok();
@@ -155,30 +153,17 @@ class TemporalJoin final : public dataflow::Operator {
     for (; next_change_ < changes_.size() && changes_[next_change_].time <= until; ++next_change_) {
       const DueChange& due = changes_[next_change_];
       const std::string_view blob = std::string_view(bytes_).substr(due.from, due.size);
-      Change change;
+      Version change;
       if (blob.size() < sizeof change) return damaged();
       std::memcpy(&change, blob.data(), sizeof change);
-      const std::string_view row = blob.substr(sizeof change);
-      SUPYO_TRY(key_of(row));
-      Slot slot = versions.find(due.hash, key_);
+      const std::string_view keyed = blob.substr(sizeof change);
+      const std::string_view key = KeyedRow::key(keyed);
+      Slot slot = versions.find(due.hash, key);
       if (slot != kNoSlot && versions.as<Version>(slot).time > change.time) continue;   // a younger one is there
-      if (slot == kNoSlot) slot = versions.find_or_insert(due.hash, key_);
-      versions.as<Version>(slot) = {.time = change.time, .removed = change.removed, .origin = change.origin};
-      versions.set_blob(slot, change.removed != 0 ? std::string_view() : row);
+      if (slot == kNoSlot) slot = versions.find_or_insert(due.hash, key);
+      versions.as<Version>(slot) = change;
+      versions.set_blob(slot, change.removed != 0 ? std::string_view() : KeyedRow::row(keyed));
     }
-    return ok();
-  }
-
-  /// The key of a right row, as GroupKeys has it, to key_.
-  Status key_of(std::string_view row) {
-    if (!key_row_) key_row_.emplace(spec_->right, 1);
-    const auto columns = builder_columns(*key_row_, 0, spec_->right.size());
-    if (!right_codec_.decode(row, columns)) return damaged();
-    key_row_->end_row();
-    const BatchPtr one = key_row_->finish();
-    right_keys_.start(*one);
-    right_keys_.add(0);
-    key_ = right_keys_.views().front();
     return ok();
   }
 
@@ -260,7 +245,6 @@ class TemporalJoin final : public dataflow::Operator {
   // Scratch of one call.
   LateRows late_;
   BatchBuilder waiting_, out_, candidates_, late_rows_;
-  std::optional<BatchBuilder> key_row_;
   std::vector<ColumnBuilder*> waiting_columns_;
   Columns out_columns_, candidate_columns_, late_columns_;
   expr::EvalContext eval_;
@@ -268,8 +252,7 @@ class TemporalJoin final : public dataflow::Operator {
   std::size_t next_change_ = 0;
   std::vector<std::uint32_t> selection_, rows_;
   std::vector<std::uint8_t> matched_;
-  std::string blob_, bytes_;
-  std::string_view key_;
+  std::string blob_, bytes_, encoded_;
 };
 
 }  // namespace

@@ -30,7 +30,7 @@ std::optional<History> history_of(const LogicalPtr& view) {
   LogicalPtr at = bound_ranks(view);
   for (; at->as<LogicalProject>(); at = at->input()) projects.push_back(at);
   const auto* rank = at->as<LogicalRank>();
-  if (rank == nullptr || rank->limit != 1 || rank->order.size() != 1 || !rank->order.front().descending) return std::nullopt;
+  if (rank == nullptr || rank->limit != std::uint64_t{1} || rank->order.size() != 1 || !rank->order.front().descending) return std::nullopt;
   const LogicalPtr rows = at->input();
   const std::size_t time = rank->order.front().column;
   if (!rows->columns[time].row_time) return std::nullopt;

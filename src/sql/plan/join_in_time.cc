@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/strong.h"
+#include "sql/plan/bind_query.h"
 
 namespace supyo::plan {
 namespace {
@@ -16,6 +17,9 @@ struct Moment {
   DurationUs shift_us = 0;
 };
 
+/// What a comparison does with a time of fewer digits: no value changes. (A cast beyond them is the way to a regular join.)
+bool widens(const Type& from, const Type& to) { return from.is_timestamp() && from.id == to.id && from.precision <= to.precision && can_be_row_time(to); }
+
 bool is_row_time(std::size_t column, const LogicalNode& left, const LogicalNode& right) {
   const std::size_t width = left.columns.size();
   return column < width ? left.columns[column].row_time : right.columns[column - width].row_time;
@@ -28,6 +32,7 @@ std::optional<DurationUs> interval_of(const Expr& e) {
 
 std::optional<Moment> moment_of(const Expr& e, const LogicalNode& left, const LogicalNode& right) {
   if (e.kind == Expr::Kind::kColumn) return is_row_time(e.column, left, right) ? std::optional(Moment{e.column, 0}) : std::nullopt;
+  if (e.kind == Expr::Kind::kCast) return widens(e.args[0]->type, e.type) ? moment_of(*e.args[0], left, right) : std::nullopt;
   if (e.kind != Expr::Kind::kCall || e.args.size() != 2 || (e.function->name != "+" && e.function->name != "-")) return std::nullopt;
   const bool minus = e.function->name == "-";
   for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {

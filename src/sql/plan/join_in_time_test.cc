@@ -46,6 +46,11 @@ TEST_F(JoinInTimeTest, BoundsAreFoundHoweverTheyAreWritten) {
   EXPECT_EQ(bounds("o.ts BETWEEN p.pay AND p.pay + INTERVAL '1' SECOND", "FULL JOIN"), (Pair{0, 1000}));
 }
 
+TEST_F(JoinInTimeTest, TimesOfFewerDigitsAreComparedAsTheyAre) {
+  ASSERT_TRUE(session_.run("CREATE TABLE coarse (id BIGINT, ts TIMESTAMP(0), WATERMARK FOR ts AS ts) WITH ('connector' = 'stored')"));
+  EXPECT_THAT(session_.explain("SELECT o.id FROM orders o JOIN coarse c ON o.id = c.id AND o.ts BETWEEN c.ts AND c.ts + INTERVAL '1' SECOND"), HasSubstr("leftLowerBound=0s, leftUpperBound=1s"));
+}
+
 TEST_F(JoinInTimeTest, WithoutBothBoundsItIsARegularJoin) {
   EXPECT_EQ(bounds("o.ts >= p.pay"), std::nullopt);
   EXPECT_EQ(bounds("o.ts >= p.pay AND o.ts >= p.pay - INTERVAL '1' SECOND"), std::nullopt);

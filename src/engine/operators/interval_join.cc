@@ -192,7 +192,7 @@ class IntervalJoin final : public dataflow::Operator {
 
   Status process(const BatchPtr& batch, std::size_t input, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     attach(ctx);
-    if (!batch->kinds.empty()) return fail(ErrorCode::kUnsupported, "an interval join over an updating input is not supported");
+    if (!only_inserts(*batch)) return fail(ErrorCode::kUnsupported, "an interval join over an updating input is not supported");
     eval_ = {.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone_offset_us = spec_->zone_offset_us};
     GroupKeys& keys = sides_[input].keys_of_batch;
     keys.start(*batch);

@@ -1,5 +1,7 @@
 #pragma once
-#include "data/types/type.h"
+#include <algorithm>
+
+#include "data/types/batch.h"
 
 namespace supyo::operators {
 
@@ -16,6 +18,10 @@ inline Schema late_columns(const Schema& joined) {
   Schema s;
   for (const Field& f : joined.fields()) s.add(f.name, f.type.as_nullable());
   return s;
+}
+
+inline bool only_inserts(const Batch& batch) {
+  return std::ranges::all_of(batch.kinds, [](RowKind k) { return k == RowKind::kInsert; });
 }
 
 }  // namespace supyo::operators

@@ -95,7 +95,7 @@ class TemporalJoin final : public dataflow::Operator {
   }
 
   Status take_rows(const Batch& batch, dataflow::OperatorContext& ctx) {
-    if (!batch.kinds.empty()) return fail(ErrorCode::kUnsupported, "a temporal join of an updating stream is not supported");
+    if (!only_inserts(batch)) return fail(ErrorCode::kUnsupported, "a temporal join of an updating stream is not supported");
     const Column& time = *batch.columns[spec_->left_time];
     const TimeUs combined = ctx.watermark_us();
     left_keys_.start(batch);

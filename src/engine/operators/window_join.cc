@@ -58,7 +58,7 @@ class WindowJoin final : public dataflow::Operator {
   state::StateSpec state() const override { return {.tables = {table_spec("left"), table_spec("right")}}; }
 
   Status process(const BatchPtr& batch, std::size_t input, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
-    if (!batch->kinds.empty()) return fail(ErrorCode::kUnsupported, "a window join over an updating input is not supported");
+    if (!only_inserts(*batch)) return fail(ErrorCode::kUnsupported, "a window join over an updating input is not supported");
     Side& side = sides_[input];
     state::KeyedTable& table = ctx.state().keyed(input);
     side.keys.start(*batch);

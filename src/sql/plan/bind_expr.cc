@@ -388,6 +388,7 @@ Result<ExprPtr> ExprBinder::bind_node(const syntax::Expr& e) {
     return call(t->diff ? "TIMESTAMPDIFF" : "TIMESTAMPADD", std::move(args), span);
   }
   if (e.as<syntax::Star>()) return fail_at(span, ErrorCode::kInvalidQuery, "* cannot stand here", "name the columns");
+  if (const auto* q = e.as<syntax::ScalarQuery>(); q != nullptr && scalar_queries_) return scalar_queries_(*q->query, span);
   if (e.as<syntax::InQuery>() || e.as<syntax::Exists>() || e.as<syntax::ScalarQuery>() || e.as<syntax::QuantifiedComparison>())
     return unsupported(span, "a subquery inside an expression", "IN (SELECT ..) and EXISTS stand in WHERE, alone or joined by AND; write others as a join: FROM t JOIN (SELECT DISTINCT k FROM u) AS u ON t.k = u.k");
   if (e.as<syntax::RowValue>() || e.as<syntax::FieldAccess>()) return unsupported(span, "a ROW value", "use its parts as columns of their own");

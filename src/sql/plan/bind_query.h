@@ -113,6 +113,8 @@ class SelectBinder {
   /// Filters, and joins what is asked of subqueries. `outer`: the query around this one, whose columns WHERE may name.
   Status where(const Scope* outer);
   Status join_subquery(const syntax::Expr& test);
+  /// A query of one row and column as a value: a further column of what FROM gives.
+  Result<expr::ExprPtr> scalar_subquery(const syntax::Query& query, const syntax::Span& span);
   Result<LogicalPtr> finish();
   Status bind_items();
   Status bind_keys();

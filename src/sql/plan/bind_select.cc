@@ -27,9 +27,11 @@ LogicalPtr one_row_of_nothing() { return make_values({.rows = {{}}}, {}); }
 }  // namespace
 
 ExprBinder SelectBinder::binder(bool aggregates, bool over) {
-  if (!aggregates && !over) return ExprBinder(queries_.ctx_.functions, scope_);
-  return ExprBinder(queries_.ctx_.functions, scope_,
-                    [this, over](const syntax::FunctionCall& call, const Span& span) { return special_call(call, span, over); });
+  ExprBinder::CallHook hook;
+  if (aggregates || over) hook = [this, over](const syntax::FunctionCall& call, const Span& span) { return special_call(call, span, over); };
+  ExprBinder b(queries_.ctx_.functions, scope_, std::move(hook));
+  b.set_scalar_queries([this](const syntax::Query& query, const Span& span) { return scalar_subquery(query, span); });
+  return b;
 }
 
 std::optional<Result<ExprPtr>> SelectBinder::special_call(const syntax::FunctionCall& call, const Span& span, bool over_allowed) {

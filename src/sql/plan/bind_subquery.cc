@@ -3,7 +3,7 @@
 #include "sql/plan/bind_query.h"
 #include "sql/plan/join_in_time.h"
 
-// IN (SELECT ..) and EXISTS (SELECT ..) in WHERE: semi and anti joins with what FROM and the rest of WHERE give.
+// IN (SELECT ..) and EXISTS (SELECT ..) in WHERE: semi and anti joins with what FROM and the rest of WHERE give. (SELECT ..) as a value: a join with its only row.
 namespace supyo::plan {
 namespace {
 
@@ -93,7 +93,6 @@ Status SelectBinder::where(const Scope* outer) {
 
 Status SelectBinder::join_subquery(const syntax::Expr& e) {
   const SubqueryTest test = *subquery_test(e);
-  const std::size_t width = scope_.node->columns.size();
   std::vector<ExprPtr> operands;
   if (test.in != nullptr) {
     const auto* row = test.in->operand->as<syntax::RowValue>();
@@ -132,9 +131,31 @@ Status SelectBinder::join_subquery(const syntax::Expr& e) {
     }
     if (all) join.condition.push_back(std::move(all));
   }
-  SUPYO_CHECK_EQ(width, scope_.node->columns.size());
   scope_.node = make_join(scope_.node, sub.node, std::move(join));
   return ok();
+}
+
+namespace {
+
+bool gives_one_row(const LogicalNode& node) {
+  if (node.as<LogicalProject>() || node.as<LogicalFilter>()) return gives_one_row(*node.input());
+  if (const auto* a = node.as<LogicalAggregate>()) return a->keys.empty() && !a->calls.empty();
+  const auto* v = node.as<LogicalValues>();
+  return v != nullptr && v->rows.size() == 1;
+}
+
+}  // namespace
+
+Result<ExprPtr> SelectBinder::scalar_subquery(const syntax::Query& query, const Span& span) {
+  SUPYO_ASSIGN(const LogicalPtr sub, queries_.bind(query));
+  if (sub->columns.size() != 1)
+    return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("a subquery that stands for a value has one column, this one has {}", sub->columns.size()), "select one column");
+  if (!gives_one_row(*sub)) return unsupported(span, "a subquery for a value that may give more than one row", "aggregate it without GROUP BY: (SELECT MAX(x) FROM t)");
+  // Null where it gives no row. Columns that were bound before keep their numbers.
+  const std::size_t place = scope_.node->columns.size();
+  scope_.node = make_join(scope_.node, sub, {.kind = LogicalJoin::Kind::kLeft, .condition = {}, .position = span.position()});
+  references_.emplace_back(place, span);
+  return column_of(*scope_.node, place);
 }
 
 Result<Subquery> QueryBinder::subquery(const syntax::Query& query, const Scope& outer) {

@@ -113,7 +113,8 @@ bool reads_left_only(const Expr& e, std::size_t width) {
 /// `node` with what conjuncts make of the inner joins in it; says which of them are used. `node` itself where nothing comes of it.
 LogicalPtr absorb(const LogicalPtr& node, const std::vector<ExprPtr>& conjuncts, std::vector<bool>& used) {
   const auto* join = node->as<LogicalJoin>();
-  if (join == nullptr || join->kind != LogicalJoin::Kind::kInner || join->as_of) return node;
+  if (join == nullptr || join->keeps_right()) return node;
+  const bool inner = join->kind == LogicalJoin::Kind::kInner && !join->as_of;   // others pass on what is asked of their left side
   const std::size_t width = node->inputs[0]->columns.size();
   std::vector<ExprPtr> of_left;
   std::vector<std::size_t> numbers;
@@ -124,7 +125,7 @@ LogicalPtr absorb(const LogicalPtr& node, const std::vector<ExprPtr>& conjuncts,
     if (reads_left_only(*conjuncts[i], width)) {
       of_left.push_back(conjuncts[i]);
       numbers.push_back(i);
-    } else if (reads_both(*conjuncts[i], width)) {
+    } else if (inner && reads_both(*conjuncts[i], width)) {
       out.condition.push_back(conjuncts[i]);
       taken.push_back(i);
     }
@@ -134,7 +135,7 @@ LogicalPtr absorb(const LogicalPtr& node, const std::vector<ExprPtr>& conjuncts,
   for (std::size_t i = 0; i < numbers.size(); ++i)
     if (used_left[i]) used[numbers[i]] = true;
   LogicalPtr whole = make_join(left, node->inputs[1], std::move(out));
-  if (whole->as<LogicalJoin>()->is_in_time()) {
+  if (inner && whole->as<LogicalJoin>()->is_in_time()) {
     for (const std::size_t i : taken) used[i] = true;
     return whole;
   }

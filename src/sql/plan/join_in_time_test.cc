@@ -132,6 +132,11 @@ TEST_F(JoinInTimeTest, JoinsOfTheSameWindow) {
   EXPECT_THAT(session_.explain("SELECT o.id FROM o10 o JOIN local10 p ON o.window_start = p.window_start AND o.window_end = p.window_end"), HasSubstr("cut in different ways"));
 }
 
+TEST_F(JoinInTimeTest, WhereReachesTheInnerJoinBelow) {
+  const std::string explained = session_.explain("SELECT o.id FROM orders o JOIN paid p ON o.id = p.order_id LEFT JOIN plain ON plain.id = p.amount WHERE o.ts BETWEEN p.pay AND p.pay + INTERVAL '1' SECOND AND o.id > (SELECT MAX(id) FROM plain)");
+  EXPECT_THAT(explained, HasSubstr("IntervalJoin("));
+}
+
 TEST_F(JoinInTimeTest, SubqueriesInWhere) {
   EXPECT_THAT(session_.explain("SELECT id FROM orders WHERE id IN (SELECT order_id FROM paid)"), HasSubstr("Join(joinType=[LeftSemiJoin], where=[(id = order_id)], select=[id], changelogMode=[I])"));
   EXPECT_THAT(session_.explain("SELECT id FROM orders WHERE id NOT IN (SELECT order_id FROM paid)"),

@@ -15,6 +15,7 @@
 #include "engine/operators/limit.h"
 #include "engine/operators/over_aggregate.h"
 #include "engine/operators/over_lag.h"
+#include "engine/operators/session_aggregate.h"
 #include "engine/operators/set_operation.h"
 #include "engine/operators/sort.h"
 #include "engine/operators/temporal_join.h"
@@ -122,6 +123,8 @@ class Builder {
   }
 
   Result<Kind> make(const plan::WindowAssign& w) {
+    if (w.window.kind == WindowSpec::Kind::kSession)
+      return op(ops::make_session_assign({.input = input(), .window = w.window, .time_column = w.time_column, .zone_offset_us = options_.zone_offset_us}, w.partition, options_.origins));
     return op(ops::make_window_assign({.input = input(), .window = w.window, .time_column = w.time_column, .zone_offset_us = options_.zone_offset_us}));
   }
 

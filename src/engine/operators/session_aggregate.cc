@@ -12,9 +12,12 @@ namespace {
 
 using state::kNoSlot;
 using state::Slot;
-using Spec = WindowAggregateSpec;
 
-/// Before the accumulators. Then the session's origin, when a judge listens.
+struct Spec : WindowAggregateSpec {
+  bool rows = false;   ///< a session gives out its rows, not its aggregates
+};
+
+/// Before the accumulators. Then the session's origin, when a judge listens; or, where rows are given out, Kept.
 struct Header {
   TimeUs start = 0;
   TimeUs end = 0;
@@ -22,7 +25,17 @@ struct Header {
   std::int64_t sessions = 0;  // of the key; only in its session 0
 };
 
-std::uint32_t header_bytes(const Spec& s) { return static_cast<std::uint32_t>(sizeof(Header) + (s.origins ? sizeof(Origin) : 0)); }
+/// Rows that began as one session are numbered under the time of its first row: no two open sessions of a key have that in common. The blob has what joined it.
+struct Kept {
+  TimeUs id = 0;
+  std::uint64_t count = 0;
+};
+
+std::uint32_t header_bytes(const Spec& s) { return static_cast<std::uint32_t>(sizeof(Header) + (s.rows ? sizeof(Kept) : s.origins ? sizeof(Origin) : 0)); }
+Schema schema_of(const Spec& s) {
+  if (s.rows) return output_schema(WindowAssignSpec{.input = s.input, .window = s.window, .time_column = s.time_column});
+  return output_schema(static_cast<const WindowAggregateSpec&>(s));
+}
 
 std::vector<Type> key_types(const Spec& s) {
   std::vector<Type> out;
@@ -30,8 +43,9 @@ std::vector<Type> key_types(const Spec& s) {
   return out;
 }
 
-/// In state: (number, key) -> header, accumulators. The sessions of a key are numbered from 0 without holes; nearly always there is one. An entry's time is at
-/// most the time at which it fires: it is looked at again when it is due, so that a row that prolongs a session need not move it.
+/// In state: (number, key) -> header, accumulators; and, where rows are given out, (key, Kept::id, number) -> [origin] RowCodec bytes.
+/// The sessions of a key are numbered from 0 without holes; nearly always there is one. An entry's time is at most the time at which it fires: it is looked at again
+/// when it is due, so that a row that prolongs a session need not move it.
 class SessionAggregate final : public dataflow::Operator {
  public:
   explicit SessionAggregate(std::shared_ptr<const Spec> spec)
@@ -39,19 +53,25 @@ class SessionAggregate final : public dataflow::Operator {
         shift_(spec_->input[spec_->time_column].type.id == TypeId::kTimestampLtz ? spec_->zone_offset_us : 0),
         keys_(spec_->input, spec_->keys),
         key_codec_(key_types(*spec_)),
+        row_codec_(spec_->input.types()),
         accumulators_(spec_->aggregates, header_bytes(*spec_)),
         late_(spec_->label),
-        out_(output_schema(*spec_)),
-        targets_(builder_columns(out_, 0, spec_->keys.size() + accumulators_.size() + spec_->properties.size())) {}
+        out_(schema_of(*spec_)),
+        targets_(builder_columns(out_, 0, schema_of(*spec_).size())) {}
 
-  std::string_view name() const override { return "WindowAggregate"; }
+  std::string_view name() const override { return spec_->rows ? "WindowTableFunction" : "WindowAggregate"; }
   state::StateSpec state() const override {
-    return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "sessions", .fixed_width = accumulators_.width(), .timed = true}}};
+    using Kind = state::TableSpec::Kind;
+    state::StateSpec out{.tables = {{.kind = Kind::kKeyed, .name = "sessions", .fixed_width = accumulators_.width(), .timed = true}}};
+    if (spec_->rows) out.tables.push_back({.kind = Kind::kKeyed, .name = "rows", .shared_hashes = true});
+    return out;
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
+    if (spec_->rows && std::ranges::any_of(batch->kinds, [](RowKind k) { return k != RowKind::kInsert; }))
+      return fail(ErrorCode::kUnsupported, "SESSION without an aggregation over an updating input is not supported", "group by window_start, window_end");
     batch_ = batch.get();
-    table_ = &ctx.state().keyed(0);
+    attach(ctx.state());
     combined_ = ctx.watermark_us();
     open_first_sessions();
     for (std::size_t i = 0; i < candidates_.size(); ++i) SUPYO_TRY(assign(candidates_[i], firsts_[i], inserted_[i] != 0));
@@ -60,7 +80,7 @@ class SessionAggregate final : public dataflow::Operator {
   }
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
-    table_ = &ctx.state().keyed(0);
+    attach(ctx.state());
     due_.clear();
     table_->due(w.us, due_);
     std::ranges::sort(due_);
@@ -79,7 +99,7 @@ class SessionAggregate final : public dataflow::Operator {
       return key_of(a) < key_of(b);
     });
     for (const Slot slot : due_) {
-      if (header(slot).rows > 0) SUPYO_TRY(fire(slot));
+      if (header(slot).rows > 0) SUPYO_TRY(spec_->rows ? fire_rows(slot, out) : fire(slot));
       if (out_.full()) SUPYO_TRY(out.emit(out_.finish()));
     }
     if (out_.rows() > 0) SUPYO_TRY(out.emit(out_.finish()));
@@ -92,6 +112,10 @@ class SessionAggregate final : public dataflow::Operator {
     TimeUs time = 0;
     TimeUs edge = 0;
   };
+  void attach(state::OperatorState& state) {
+    table_ = &state.keyed(0);
+    if (spec_->rows) row_table_ = &state.keyed(1);
+  }
   Header& header(Slot slot) { return table_->as<Header>(slot); }
   std::string_view key_of(Slot slot) const { return GroupKeys::without_prefix(table_->key(slot)); }
 
@@ -181,7 +205,8 @@ class SessionAggregate final : public dataflow::Operator {
 
   void begin(Slot slot, const Candidate& c) {
     header(slot) = {.start = c.time, .end = c.time + spec_->window.gap_us, .rows = 0, .sessions = 0};
-    if (spec_->origins) table_->as<Origin>(slot, sizeof(Header)) = Origin{};
+    if (spec_->rows) table_->as<Kept>(slot, sizeof(Header)) = Kept{.id = c.time, .count = 0};
+    else if (spec_->origins) table_->as<Origin>(slot, sizeof(Header)) = Origin{};
   }
   void extend(Slot slot, TimeUs start, TimeUs end) {
     Header& h = header(slot);
@@ -196,12 +221,16 @@ class SessionAggregate final : public dataflow::Operator {
     row_slots_.push_back(slot);
     if (!batch_->kinds.empty()) signs_.push_back(back ? -1 : 1);
     header(slot).rows += back ? -1 : 1;
-    if (spec_->origins && !batch_->origins.empty()) table_->as<Origin>(slot, sizeof(Header)).merge(batch_->origins[c.row]);
+    if (!spec_->rows && spec_->origins && !batch_->origins.empty()) table_->as<Origin>(slot, sizeof(Header)).merge(batch_->origins[c.row]);
     table_->touch(slot);
     return ok();
   }
   Status flush() {
-    SUPYO_TRY(accumulators_.update(*batch_, rows_, row_slots_, signs_, *table_));
+    if (spec_->rows) {
+      keep_rows();
+    } else {
+      SUPYO_TRY(accumulators_.update(*batch_, rows_, row_slots_, signs_, *table_));
+    }
     rows_.clear();
     row_slots_.clear();
     signs_.clear();
@@ -212,6 +241,10 @@ class SessionAggregate final : public dataflow::Operator {
     const Header h = header(from);
     extend(into, h.start, h.end);
     header(into).rows += h.rows;
+    if (spec_->rows) {
+      join_rows(into, from);
+      return ok();
+    }
     if (spec_->origins) table_->as<Origin>(into, sizeof(Header)).merge(table_->as<Origin>(from, sizeof(Header)));
     table_->touch(into);
     return accumulators_.merge(into, from, *table_);
@@ -316,12 +349,83 @@ class SessionAggregate final : public dataflow::Operator {
     return ok();
   }
 
+  // ---- rows that are given out
+
+  std::string_view row_key(std::string_view key, TimeUs id, std::uint64_t number) {
+    row_key_.clear();
+    ByteWriter out(row_key_);
+    out.text(key);
+    out.i64(id);
+    out.u64(number);
+    return row_key_;
+  }
+
+  void keep_rows() {
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      Kept& kept = table_->as<Kept>(row_slots_[i], sizeof(Header));
+      const Slot at = row_table_->find_or_insert(table_->hash(row_slots_[i]), row_key(key_of(row_slots_[i]), kept.id, kept.count++));
+      row_.clear();
+      if (spec_->origins) {
+        const Origin o = batch_->origins.empty() ? Origin{} : batch_->origins[rows_[i]];
+        row_.append(reinterpret_cast<const char*>(&o), sizeof o);
+      }
+      row_codec_.encode(batch_->columns, rows_[i], row_);
+      row_table_->set_blob(at, row_);
+    }
+  }
+
+  void join_rows(Slot into, Slot from) {
+    const Kept kept = table_->as<Kept>(from, sizeof(Header));
+    blob_ = table_->blob(into);
+    ByteWriter out(blob_);
+    out.i64(kept.id);
+    out.u64(kept.count);
+    blob_.append(table_->blob(from));
+    table_->set_blob(into, blob_);
+  }
+
+  Status fire_rows(Slot slot, dataflow::Collector& out) {
+    const Kept kept = table_->as<Kept>(slot, sizeof(Header));
+    SUPYO_TRY(give_out(slot, kept, out));
+    for (ByteReader in(table_->blob(slot)); !in.done();) {
+      const Kept joined{.id = in.i64(), .count = in.u64()};
+      if (in.failed()) return damaged();
+      SUPYO_TRY(give_out(slot, joined, out));
+    }
+    return ok();
+  }
+
+  Status give_out(Slot slot, const Kept& kept, dataflow::Collector& out) {
+    const std::size_t width = spec_->input.size();
+    const Header h = header(slot);
+    for (std::uint64_t n = 0; n < kept.count; ++n) {
+      const Slot at = row_table_->find(table_->hash(slot), row_key(key_of(slot), kept.id, n));
+      if (at == kNoSlot) return damaged();
+      std::string_view row = row_table_->blob(at);
+      Origin origin;
+      if (spec_->origins && row.size() >= sizeof origin) {
+        std::memcpy(&origin, row.data(), sizeof origin);
+        row.remove_prefix(sizeof origin);
+      }
+      if (!row_codec_.decode(row, std::span(targets_).first(width))) return damaged();
+      targets_[width]->append(h.start + shift_);
+      targets_[width + 1]->append(h.end + shift_);
+      targets_[width + 2]->append(h.end - kWindowGrain);
+      // A row is complete with its window, no earlier than that ends.
+      origin.event_max = std::max(origin.event_max, h.end);
+      if (spec_->origins) out_.end_row(RowKind::kInsert, origin); else out_.end_row();
+      row_table_->erase(at);
+      if (out_.full()) SUPYO_TRY(out.emit(out_.finish()));
+    }
+    return ok();
+  }
+
   Status damaged() const { return fail(ErrorCode::kDamaged, fmt::format("state of {}: a session does not decode", spec_->label)); }
 
   std::shared_ptr<const Spec> spec_;
   DurationUs shift_;
   GroupKeys keys_;
-  RowCodec key_codec_;
+  RowCodec key_codec_, row_codec_;
   Accumulators accumulators_;
   // Scratch of one call.
   LateRows late_;
@@ -329,6 +433,7 @@ class SessionAggregate final : public dataflow::Operator {
   std::vector<ColumnBuilder*> targets_;
   const Batch* batch_ = nullptr;
   state::KeyedTable* table_ = nullptr;
+  state::KeyedTable* row_table_ = nullptr;
   TimeUs combined_ = kTimeMin;
   std::vector<Candidate> candidates_;
   std::vector<bool> behind_;
@@ -341,17 +446,32 @@ class SessionAggregate final : public dataflow::Operator {
   std::vector<Numbered> many_;
   std::vector<ColumnPtr> key_columns_;
   std::vector<std::byte> fixed_;
-  std::string bytes_, blob_;
+  std::string bytes_, blob_, row_, row_key_;
 };
 
-}  // namespace
-
-dataflow::OperatorFactory make_session_aggregate(WindowAggregateSpec spec) {
+dataflow::OperatorFactory make_sessions(Spec spec) {
   auto shared = std::make_shared<const Spec>(std::move(spec));
   return [shared](std::uint32_t, std::uint32_t) -> Result<std::unique_ptr<dataflow::Operator>> {
     if (shared->window.gap_us <= 0) return fail(ErrorCode::kInvalidQuery, "the gap of a session must be positive");
     return std::make_unique<SessionAggregate>(shared);
   };
+}
+
+}  // namespace
+
+dataflow::OperatorFactory make_session_aggregate(WindowAggregateSpec spec) { return make_sessions({std::move(spec), false}); }
+
+dataflow::OperatorFactory make_session_assign(WindowAssignSpec spec, std::vector<std::size_t> partition, bool origins) {
+  Spec s;
+  s.input = std::move(spec.input);
+  s.window = spec.window;
+  s.time_column = spec.time_column;
+  s.keys = std::move(partition);
+  s.zone_offset_us = spec.zone_offset_us;
+  s.label = std::move(spec.label);
+  s.origins = origins;
+  s.rows = true;
+  return make_sessions(std::move(s));
 }
 
 }  // namespace supyo::operators

@@ -113,7 +113,7 @@ std::string text_of(const Session& s) {
                      format_timestamp(s.start, 3), format_timestamp(s.end, 3));
 }
 
-std::vector<std::string> brute_force(const std::vector<Row>& rows, std::size_t& late) {
+std::vector<Session> sessions_of(const std::vector<Row>& rows, std::size_t& late) {
   std::vector<Session> sessions;
   late = 0;
   for (const Row& r : rows) {
@@ -135,43 +135,58 @@ std::vector<std::string> brute_force(const std::vector<Row>& rows, std::size_t& 
     else sessions.push_back(std::move(mine));
   }
   std::ranges::sort(sessions, {}, [](const Session& s) { return std::tuple(s.end, s.start, s.key); });
+  return sessions;
+}
+
+/// Feeds in batches, and restarts from its epochs every now and then.
+std::vector<std::string> run(const std::vector<Row>& rows, const dataflow::OperatorFactory& factory, std::size_t batch_rows, std::size_t restart_every, std::size_t& late) {
+  auto h = std::make_unique<OperatorHarness>(factory);
   std::vector<std::string> out;
-  for (const Session& s : sessions) out.push_back(text_of(s));
+  OperatorHarness::Stored stored;
+  late = 0;
+  for (std::size_t from = 0, number = 1; from < rows.size(); from += batch_rows, ++number) {
+    const std::size_t n = std::min(batch_rows, rows.size() - from);
+    h->feed(batch_of(std::span(rows).subspan(from, n)));
+    if (number % 2 == 0) h->watermark(combined_before(rows, from + n));
+    if (number % 3 == 0) h->cut(stored);
+    if (number % restart_every != 0) continue;
+    h->cut(stored);
+    out.insert(out.end(), h->rows.begin(), h->rows.end());
+    late += h->late.size();
+    const TimeUs w = h->watermark_us();
+    h = std::make_unique<OperatorHarness>(factory);
+    h->restore(stored, w);
+  }
+  h->watermark(kTimeMax);
+  out.insert(out.end(), h->rows.begin(), h->rows.end());
+  late += h->late.size();
+  EXPECT_EQ(h->state().entries(), 0U);
   return out;
 }
 
 TEST(SessionAggregateTest, EqualsBruteForceAtEveryBatchSizeAndAfterRestore) {
   for (std::uint32_t seed = 1; seed <= 3; ++seed) {
     const std::vector<Row> rows = random_rows(seed, 1500, seed == 3 ? 1 : 6);
-    std::size_t late = 0;
-    const std::vector<std::string> expected = brute_force(rows, late);
+    std::size_t late = 0, seen_late = 0;
+    const std::vector<Session> sessions = sessions_of(rows, late);
     ASSERT_GT(late, 10U);
-    ASSERT_GT(expected.size(), 20U);
+    ASSERT_GT(sessions.size(), 20U);
+    std::vector<std::string> expected, expected_rows;
+    for (const Session& s : sessions) {
+      expected.push_back(text_of(s));
+      for (const Row* r : s.rows)
+        expected_rows.push_back(fmt::format("+I {}|{}|{}|{}|{}|{}|{}", format_timestamp(r->time, 3), r->key, r->price ? std::to_string(*r->price) : "NULL", r->word, format_timestamp(s.start, 3),
+                                            format_timestamp(s.end, 3), format_timestamp(s.end - kWindowGrain, 3)));
+    }
+    std::ranges::sort(expected_rows);
     for (const std::size_t batch_rows : {std::size_t{1}, std::size_t{7}, std::size_t{512}}) {
-      auto h = std::make_unique<OperatorHarness>(make_session_aggregate(spec_of()));
-      std::vector<std::string> out;
-      std::size_t seen_late = 0;
-      OperatorHarness::Stored stored;
-      for (std::size_t from = 0, number = 1; from < rows.size(); from += batch_rows, ++number) {
-        const std::size_t n = std::min(batch_rows, rows.size() - from);
-        h->feed(batch_of(std::span(rows).subspan(from, n)));
-        if (number % 2 == 0) h->watermark(combined_before(rows, from + n));
-        if (number % 3 == 0) h->cut(stored);
-        if (number % (40 + seed) != 0) continue;
-        h->cut(stored);
-        out.insert(out.end(), h->rows.begin(), h->rows.end());
-        seen_late += h->late.size();
-        const TimeUs w = h->watermark_us();
-        h = std::make_unique<OperatorHarness>(make_session_aggregate(spec_of()));
-        h->restore(stored, w);
-      }
-      h->watermark(kTimeMax);
-      out.insert(out.end(), h->rows.begin(), h->rows.end());
-      EXPECT_EQ(out, expected) << "seed " << seed << " batch " << batch_rows;
-      EXPECT_EQ(seen_late + h->late.size(), late);
-      stored.clear();
-      h->cut(stored);
-      EXPECT_EQ(h->state().entries(), 0U);
+      EXPECT_EQ(run(rows, make_session_aggregate(spec_of()), batch_rows, 40 + seed, seen_late), expected) << "seed " << seed << " batch " << batch_rows;
+      EXPECT_EQ(seen_late, late);
+      const WindowAssignSpec assign{.input = input_schema(), .window = spec_of().window, .time_column = 0};
+      std::vector<std::string> given = run(rows, make_session_assign(assign, {1}, true), batch_rows, 40 + seed, seen_late);
+      std::ranges::sort(given);
+      EXPECT_EQ(given, expected_rows) << "seed " << seed << " batch " << batch_rows;
+      EXPECT_EQ(seen_late, late);
     }
   }
 }

@@ -12,8 +12,10 @@ namespace {
 
 class AggregatesTest : public ::testing::Test {
  protected:
-  /// One group over a column of texts in the type's printed form ("NULL" = null); '-' in `signs` takes the row back.
-  std::string of(const std::string& name, const Type& type, const std::vector<std::string>& values, const std::string& signs = {}, bool distinct = false) {
+  /// One group over a column of texts in the type's printed form ("NULL" = null); '-' in `signs` takes the row back. Rows from `split` on go into a group of their
+  /// own, which is then put into the first.
+  std::string of(const std::string& name, const Type& type, const std::vector<std::string>& values, const std::string& signs = {}, bool distinct = false,
+                 std::size_t split = SIZE_MAX) {
     const std::vector<Type> args = {type};
     const auto resolved = registry_.resolve_aggregate(name, args, distinct, !signs.empty());
     if (!resolved) return resolved.error().to_string();
@@ -25,17 +27,23 @@ class AggregatesTest : public ::testing::Test {
     batch.rows = values.size();
     batch.columns = {b.finish()};
     const ColumnPtr column_of_type = *evaluate(*cast(column(0, Type::string()), type), batch, {});
-    std::vector<std::uint64_t> memory((resolved->aggregate->width() + 7) / 8, 0);
+    std::vector<std::uint64_t> memory((resolved->aggregate->width() + 7) / 8, 0), other_memory = memory;
     auto* acc = reinterpret_cast<std::byte*>(memory.data());
-    std::string blob;
+    auto* other = reinterpret_cast<std::byte*>(other_memory.data());
+    std::string blob, other_blob;
     std::vector<std::uint32_t> rows;
     std::vector<std::byte*> accs(values.size(), acc);
     std::vector<std::string*> blobs(resolved->aggregate->needs_blob() ? values.size() : 0, &blob);
     std::vector<std::int8_t> sign;
     for (std::size_t i = 0; i < values.size(); ++i) rows.push_back(static_cast<std::uint32_t>(i));
     for (const char c : signs) sign.push_back(c == '-' ? -1 : 1);
+    for (std::size_t i = split; i < values.size(); ++i) {
+      accs[i] = other;
+      if (!blobs.empty()) blobs[i] = &other_blob;
+    }
     const Status s = resolved->aggregate->update(std::vector<ColumnPtr>{column_of_type}, rows, accs, sign, blobs);
     EXPECT_TRUE(s);
+    if (split < values.size()) EXPECT_TRUE(resolved->aggregate->merge(acc, &blob, other, other_blob));
     ColumnBuilder out(resolved->aggregate->result(), 1);
     EXPECT_TRUE(resolved->aggregate->value(acc, blob, out));
     return value_at(*out.finish(), 0).to_string() + " " + resolved->aggregate->result().as_nullable().to_string();
@@ -82,6 +90,37 @@ TEST_F(AggregatesTest, DistinctCountsAValueOnce) {
   EXPECT_EQ(of("COUNT", Type::string(), {"a", "b", "a", "NULL"}, {}, true), "2 BIGINT");
   EXPECT_EQ(of("SUM", Type::integer(), {"5", "5", "3", "5"}, "+++-", true), "8 INT");
   EXPECT_EQ(of("SUM", Type::integer(), {"5", "5", "3", "5", "5"}, "+++--", true), "3 INT");
+}
+
+TEST_F(AggregatesTest, FirstAndLastSkipNulls) {
+  EXPECT_EQ(of("FIRST_VALUE", Type::integer(), {"NULL", "3", "1"}), "3 INT");
+  EXPECT_EQ(of("LAST_VALUE", Type::string(), {"a", "", "NULL"}), " STRING");
+  EXPECT_EQ(of("LAST_VALUE", Type::double_(), {"NULL"}), "NULL DOUBLE");
+  // What is taken back is the first that equals it.
+  EXPECT_EQ(of("FIRST_VALUE", Type::string(), {"a", "bb", "a", "a"}, "+++-"), "bb STRING");
+  EXPECT_EQ(of("LAST_VALUE", Type::string(), {"a", "bb", "bb", "c", "c"}, "++++-"), "bb STRING");
+  EXPECT_EQ(of("LAST_VALUE", Type::big_int(), {"7", "8", "8"}, "++-"), "7 BIGINT");
+}
+
+TEST_F(AggregatesTest, TwoGroupsAddUpToOne) {
+  const std::vector<std::string> numbers = {"3", "NULL", "-7", "3", "12", "3", "-7", "NULL"};
+  const std::vector<std::string> texts = {"pear", "NULL", "", "apple", "pear", "zoo", "apple", "NULL"};
+  for (const char* name : {"COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST_VALUE", "LAST_VALUE"}) {
+    for (const std::size_t split : {0UL, 1UL, 3UL, 5UL, 7UL}) {
+      for (const Type& type : {Type::big_int(), Type::tiny_int(), Type::double_(), Type::decimal(20, 2), Type::string()}) {
+        const bool text = type.id == TypeId::kString;
+        const std::string called = name;
+        if (text && (called == "SUM" || called == "AVG")) continue;
+        const auto& values = text ? texts : numbers;
+        const bool edge = called.ends_with("_VALUE");
+        EXPECT_EQ(of(name, type, values, {}, false, split), of(name, type, values)) << name << split << type.to_string();
+        if (edge) continue;
+        EXPECT_EQ(of(name, type, values, "++++++-+", false, split), of(name, type, values, "++++++-+")) << name << split << type.to_string();
+        EXPECT_EQ(of(name, type, values, {}, true, split), of(name, type, values, {}, true)) << name << split << type.to_string();
+      }
+    }
+  }
+  EXPECT_EQ(of("SUM", Type::decimal(38, 0), {std::string(38, '9'), "1"}, {}, false, 1), "NULL DECIMAL(38, 0)");
 }
 
 TEST_F(AggregatesTest, WrongArgumentsSayWhatFits) {

@@ -142,10 +142,16 @@ class Builder {
   }
 
   Result<Built> make(const LogicalPtr& node, const LogicalWindow& w) {
-    if (w.window.kind == WindowSpec::Kind::kSession)
-      return fail_at(w.position, ErrorCode::kUnsupported, "SESSION without an aggregation is not supported", "aggregate: GROUP BY window_start, window_end and the columns of PARTITION BY");
     SUPYO_ASSIGN(const NodeIndex in, exact(node->input()));
-    return whole(node, unary(WindowAssign{w.window, w.time_column}, in, schema_of(*node)));
+    PhysicalNode made = unary(WindowAssign{w.window, w.time_column, w.partition}, in, schema_of(*node));
+    if (w.window.kind != WindowSpec::Kind::kSession) return whole(node, std::move(made));
+    if (!plan_.nodes[in].changes.append_only())
+      return fail_at(w.position, ErrorCode::kUnsupported, fmt::format("SESSION over rows that are updated ({}) is not supported here", plan_.nodes[in].changes.to_string()),
+                     "group by window_start, window_end and exactly the columns of its PARTITION BY");
+    partition(made, w.partition);
+    made.late_tables = node->input()->late_tables;
+    plan_.holds_until_watermark = true;
+    return whole(node, std::move(made));
   }
 
   Result<std::vector<expr::AggregateCall>> calls_of(const std::vector<LogicalCall>& calls, const LogicalNode& input, bool retracting) {
@@ -198,6 +204,11 @@ class Builder {
 
   Result<Built> window_aggregate(const LogicalPtr& node, const LogicalAggregate& a, int id) {
     SUPYO_ASSIGN(const Stripped stripped, strip_window(node->input(), id, a.position));
+    if (is_of_rows(stripped, a)) {
+      // The sessions are not those of the groups: their rows are grouped once they are complete.
+      SUPYO_ASSIGN(const NodeIndex whole_sessions, exact(node->input()));
+      return given_window_aggregate(node, a, *window_of_keys(*node->input(), a.keys), whole_sessions);
+    }
     SUPYO_ASSIGN(const NodeIndex input, exact(rules_ ? simplify(stripped.node) : stripped.node));
     WindowAggregate op{.window = stripped.window, .time_column = stripped.time_column, .keys = {}, .calls = {}, .window_columns = {}};
     Built out;
@@ -214,9 +225,6 @@ class Builder {
       op.keys.push_back(c);
       output.add(node->columns[i].name, node->columns[i].type);
     }
-    if (stripped.window.kind == WindowSpec::Kind::kSession && !stripped.of_group && !same_columns(op.keys, stripped.partition))
-      return fail_at(a.position, ErrorCode::kUnsupported, "grouping SESSION by other columns than its PARTITION BY is not supported",
-                     "group by window_start, window_end and exactly the columns of TABLE t PARTITION BY ..");
     std::vector<LogicalCall> calls = a.calls;
     for (LogicalCall& call : calls) {
       const auto place = [&](std::size_t& c) { c = stripped.map[c]; return !is_mark(c); };
@@ -252,12 +260,17 @@ class Builder {
     return out;
   }
 
-  static bool same_columns(std::vector<std::size_t> a, std::vector<std::size_t> b) {
-    for (auto* v : {&a, &b}) {
+  /// SESSION below an aggregation by other columns than its own, or of chosen rows.
+  static bool is_of_rows(const Stripped& s, const LogicalAggregate& a) {
+    if (s.window.kind != WindowSpec::Kind::kSession || s.of_group) return false;
+    std::vector<std::size_t> keys, partition = s.partition;
+    for (const std::size_t k : a.keys)
+      if (!is_mark(s.map[k])) keys.push_back(s.map[k]);
+    for (auto* v : {&keys, &partition}) {
       std::ranges::sort(*v);
       v->erase(std::ranges::unique(*v).begin(), v->end());
     }
-    return a == b;
+    return s.asks_rows || keys != partition;
   }
 
   /// Adds the window columns that are missing to the output; where each of them is, by WindowColumn.
@@ -499,7 +512,7 @@ class Builder {
     std::vector<bool> wanted(plan_.nodes.size(), false);
     for (NodeIndex i = plan_.nodes.size(); i-- > 0;) {
       PhysicalNode& n = plan_.nodes[i];
-      const bool reads = (n.as<WindowAggregate>() || n.as<WindowRank>() || n.as<Over>() || n.as<OverAggregate>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
+      const bool reads = (n.as<WindowAssign>() || n.as<WindowAggregate>() || n.as<WindowRank>() || n.as<Over>() || n.as<OverAggregate>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
       const bool passes = wanted[i] && (n.as<Calc>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>());
       if (reads || passes)
         for (const NodeIndex in : n.inputs) wanted[in] = true;

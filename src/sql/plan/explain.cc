@@ -100,7 +100,11 @@ struct Describe {
     if (c.filter) text += fmt::format(", where=[{}]", c.filter->to_string(in));
     return text + ")";
   }
-  std::string operator()(const WindowAssign& w) const { return fmt::format("WindowTableFunction(window=[{}])", window_text(w.window, in[w.time_column])); }
+  std::string operator()(const WindowAssign& w) const {
+    std::string window = window_text(w.window, in[w.time_column]);
+    if (!w.partition.empty()) window.insert(window.size() - 1, fmt::format(", partition keys=[{}]", pick(in, w.partition)));
+    return fmt::format("WindowTableFunction(window=[{}])", window);
+  }
   std::string operator()(const WindowAggregate& w) const {
     if (w.given) return fmt::format("WindowAggregate(groupBy=[{}], window=[win_start=[{}], win_end=[{}]], select=[{}])", pick(in, w.keys), in[w.given->start_column], in[w.given->end_column], calls_text(w.calls, in));
     std::vector<std::string> columns(out.begin() + static_cast<std::ptrdiff_t>(w.keys.size() + w.calls.size()), out.end());
@@ -184,6 +188,8 @@ std::string state_of(const PhysicalNode& n) {
   if (n.as<ChangelogNormalize>()) return "the last row of every key, until it is deleted";
   if (const auto* w = n.as<WindowAggregate>(); w != nullptr && w->window.kind == WindowSpec::Kind::kSession)
     return "one accumulator per open session and key; freed when the watermark passes the session's end";
+  if (const auto* w = n.as<WindowAssign>(); w != nullptr && w->window.kind == WindowSpec::Kind::kSession)
+    return "the rows of open sessions; freed when the watermark passes the session's end";
   if (const auto* r = n.as<WindowRank>())
     return fmt::format("the first {} per open window and key; freed when the watermark passes the window's end", r->limit == 1 ? "row" : fmt::format("{} rows", r->limit));
   if (n.as<SetOperation>()) return "every distinct row of both inputs, for ever";

@@ -54,7 +54,7 @@ struct Meaning {
     for (const auto& p : c.projections) text += "|" + meaning_of(*p);
     return text;
   }
-  std::string operator()(const WindowAssign& w) const { return fmt::format("assign {} {}", window_text(w.window), w.time_column); }
+  std::string operator()(const WindowAssign& w) const { return fmt::format("assign {} {} {}", window_text(w.window), w.time_column, list(w.partition)); }
   std::string operator()(const WindowAggregate& w) const {
     std::string text = fmt::format("windowagg {} {} {} {}", window_text(w.window), w.time_column, list(w.keys), calls_text(w.calls));
     for (const WindowColumn c : w.window_columns) text += std::to_string(static_cast<int>(c));

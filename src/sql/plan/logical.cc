@@ -85,6 +85,8 @@ LogicalPtr make_window(LogicalPtr input, LogicalWindow window) {
   node->columns.push_back({.name = names[n + 2], .type = time.not_null(), .row_time = true, .window = window.id, .window_column = WindowColumn::kTime});
   const AttachedWindow attached{window.window, time.id == TypeId::kTimestampLtz};
   for (std::size_t i = n; i < n + 3; ++i) node->columns[i].attached = attached;
+  // A session's rows come when it is over.
+  if (window.window.kind == WindowSpec::Kind::kSession) node->late_tables.clear();
   node->op = std::move(window);
   return node;
 }

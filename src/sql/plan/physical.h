@@ -84,9 +84,11 @@ enum class WindowColumn : std::uint8_t { kStart, kEnd, kTime };  ///< window_sta
 
 /// A window table function that no aggregation follows: one output row per row and window. Output: the input's columns, window_start,
 /// window_end TIMESTAMP(3), window_time (the type of the time column). Rows are not held back; late rows pass too (Flink does the same).
+/// SESSION: rows wait until the watermark passes their session's end, and late rows go to `T$late`.
 struct WindowAssign {
   WindowSpec window;
   std::size_t time_column = 0;
+  std::vector<std::size_t> partition = {};     ///< SESSION: whose sessions they are
 };
 
 /// Aggregates per window and key; a window is emitted once, when the watermark passes its end. Output: keys, calls, window_columns.

@@ -254,6 +254,14 @@ TEST_F(PlanTest, SessionsAreOfTheirPartition) {
   // The same by the group window of older Flink.
   const PhysicalPlan old = plan("INSERT INTO appended SELECT bidder, COUNT(*) FROM bids GROUP BY SESSION(ts, INTERVAL '10' SECOND), bidder");
   EXPECT_EQ(only<WindowAggregate>(old).name.substr(0, 80), session.name.substr(0, 80));
+  // Sessions of other columns, or of chosen rows, are completed before they are grouped.
+  const PhysicalPlan rows = plan("INSERT INTO appended SELECT MAX(bidder), COUNT(*) FROM TABLE(SESSION(TABLE bids PARTITION BY bidder, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end");
+  EXPECT_THAT(only<WindowAssign>(rows).name, ::testing::HasSubstr("gap=[10s], partition keys=[bidder])]"));
+  EXPECT_EQ(only<WindowAssign>(rows).state, "the rows of open sessions; freed when the watermark passes the session's end");
+  EXPECT_EQ(only<WindowAssign>(rows).late_tables.size(), 1U);
+  EXPECT_TRUE(only<WindowAggregate>(rows).late_tables.empty());
+  const PhysicalPlan chosen = plan("SELECT bidder, COUNT(*) FROM TABLE(SESSION(TABLE bids PARTITION BY bidder, DESCRIPTOR(ts), INTERVAL '10' SECOND)) WHERE price > 5 GROUP BY window_start, window_end, bidder");
+  EXPECT_TRUE(only<WindowAssign>(chosen).changes.append_only());
   const PhysicalPlan cumulate = plan(
       "SELECT bidder, COUNT(*) FROM TABLE(CUMULATE(TABLE bids, DESCRIPTOR(ts), INTERVAL '10' SECOND, INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, bidder");
   EXPECT_THAT(only<WindowAggregate>(cumulate).name, ::testing::HasSubstr("CUMULATE(time_col=[ts], step=[10s], max_size=[1m])"));

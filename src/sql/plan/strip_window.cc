@@ -41,7 +41,7 @@ Result<std::vector<ExprPtr>> part_filter(const LogicalFilter& filter, Stripped& 
 Result<Stripped> strip_window(const LogicalPtr& node, int id, const SourcePosition& position) {
   if (const auto* w = node->as<LogicalWindow>(); w != nullptr && w->id == id) {
     const std::size_t width = node->input()->columns.size();
-    Stripped out{.node = node->input(), .map = {}, .time_column = w->time_column, .window = w->window, .partition = w->partition, .of_group = w->of_group, .window_filters = {}, .window_types = {}};
+    Stripped out{.node = node->input(), .map = {}, .time_column = w->time_column, .window = w->window, .partition = w->partition, .of_group = w->of_group, .asks_rows = false, .window_filters = {}, .window_types = {}};
     for (std::size_t i = 0; i < width; ++i) out.map.push_back(i);
     for (std::size_t i = width; i < node->columns.size(); ++i) out.window_types.push_back(node->columns[i].type);
     out.map.insert(out.map.end(), {kStartMark, kEndMark, kTimeMark});
@@ -49,23 +49,19 @@ Result<Stripped> strip_window(const LogicalPtr& node, int id, const SourcePositi
   }
   if (const auto* f = node->as<LogicalFilter>()) {
     SUPYO_ASSIGN(Stripped in, strip_window(node->input(), id, position));
-    // Sessions are those of all rows that SESSION reads.
-    const auto asks_rows = [&](const std::vector<ExprPtr>& asked) { return in.window.kind == WindowSpec::Kind::kSession && !asked.empty(); };
-    constexpr std::string_view kSessionMessage = "a condition on the rows between SESSION and its aggregation is not supported";
-    constexpr std::string_view kSessionHint = "filter what SESSION reads: TABLE(SESSION((SELECT .. FROM t WHERE ..) PARTITION BY k, DESCRIPTOR(ts), INTERVAL '10' SECOND))";
     if (!reads_mark(*f->predicate, in.map)) {
-      if (asks_rows({f->predicate})) return fail_at(f->position, ErrorCode::kUnsupported, std::string(kSessionMessage), std::string(kSessionHint));
+      in.asks_rows = true;
       in.node = make_filter(in.node, {expr::remap_columns(f->predicate, in.map), f->position});
       return in;
     }
     SUPYO_ASSIGN(const std::vector<ExprPtr> rows, part_filter(*f, in));
-    if (asks_rows(rows)) return fail_at(f->position, ErrorCode::kUnsupported, std::string(kSessionMessage), std::string(kSessionHint));
+    in.asks_rows |= !rows.empty();
     for (const ExprPtr& e : rows) in.node = make_filter(in.node, {e, f->position});
     return in;
   }
   if (const auto* p = node->as<LogicalProject>()) {
     SUPYO_ASSIGN(Stripped in, strip_window(node->input(), id, position));
-    Stripped out{.node = nullptr, .map = {}, .time_column = SIZE_MAX, .window = in.window, .partition = {}, .of_group = in.of_group, .window_filters = in.window_filters, .window_types = in.window_types};
+    Stripped out{.node = nullptr, .map = {}, .time_column = SIZE_MAX, .window = in.window, .partition = {}, .of_group = in.of_group, .asks_rows = in.asks_rows, .window_filters = in.window_filters, .window_types = in.window_types};
     std::vector<ExprPtr> exprs;
     std::vector<std::string> names;
     for (std::size_t i = 0; i < p->exprs.size(); ++i) {

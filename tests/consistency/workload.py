@@ -102,6 +102,8 @@ class Worker(threading.Thread):
                 self.step()
             except (ck.KafkaException, BufferError) as e:
                 self.test.note(f"{self.name}: {e}")
+                if isinstance(e, ck.KafkaException) and e.args[0].code() == ck.KafkaError._AUTO_OFFSET_RESET:
+                    self.test.broken.append(f"{self.name}: {e}")
                 self.reset()
                 time.sleep(0.05)
             except Exception as e:   # a mistake here would otherwise look like a quiet client
@@ -119,15 +121,16 @@ class Worker(threading.Thread):
     def make_producer(self, **config):
         return ck.Producer({**self.test.client, "linger.ms": self.rng.choice([0, 2, 5]), "enable.idempotence": True, **{k.replace("_", "."): v for k, v in config.items()}})
 
-    def make_consumer(self, group, **config):
-        return ck.Consumer({**self.test.client, "group.id": group, "isolation.level": self.test.isolation, "auto.offset.reset": "earliest", "enable.auto.commit": False,
+    def make_consumer(self, group, reset="error", **config):
+        """`reset`: only a group's first members have nowhere to stand; who was given a position and is told that there is no such offset has found a fault."""
+        return ck.Consumer({**self.test.client, "group.id": group, "isolation.level": self.test.isolation, "auto.offset.reset": reset, "enable.auto.commit": False,
                             "session.timeout.ms": 6000, "heartbeat.interval.ms": 500, "fetch.wait.max.ms": 50,
                             "partition.assignment.strategy": self.test.strategy, **{k.replace("_", "."): v for k, v in config.items()}})
 
     def subscribe(self, group, topic):
         def moved(*_):
             self.rebalanced = True
-        self.consumer = self.make_consumer(group)
+        self.consumer = self.make_consumer(group, reset="earliest")
         self.consumer.subscribe([topic], on_assign=moved, on_revoke=moved, on_lost=moved)
         self.record_now("subscribe", [topic])
 

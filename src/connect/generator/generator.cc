@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "connect/generator/one_split_source.h"
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
 #include "data/types/builder.h"
@@ -37,6 +38,7 @@ struct GeneratorConfig {
   std::vector<FieldPlan> fields;
   std::optional<std::uint64_t> rows;     // absent: unbounded
   std::uint64_t rows_per_second = 10000;
+  bool bounded() const { return rows.has_value(); }
 };
 
 void append_random(const FieldPlan& f, std::uint64_t r, TimeUs now, ColumnBuilder& out, std::string& scratch) {
@@ -166,22 +168,6 @@ class GeneratorReader final : public dataflow::SourceReader {
   TimeUs started_us_ = 0;
 };
 
-class GeneratorSource final : public dataflow::Source {
- public:
-  explicit GeneratorSource(GeneratorConfig config) : config_(std::move(config)) {}
-  std::string_view name() const override { return config_.table; }
-  Result<std::vector<dataflow::Split>> splits() override { return std::vector<dataflow::Split>{{config_.table, ""}}; }
-  bool bounded() const override { return config_.rows.has_value(); }
-  Result<std::unique_ptr<dataflow::SourceReader>> open(std::vector<dataflow::Split> splits, const env::Env& env) override {
-    auto reader = std::make_unique<GeneratorReader>(config_, std::move(splits.at(0)), env);
-    SUPYO_TRY(reader->start());
-    return reader;
-  }
-
- private:
-  GeneratorConfig config_;
-};
-
 std::pair<std::int64_t, std::int64_t> range_of(const Type& type) {
   switch (type.id) {
     case TypeId::kTinyInt: return {std::numeric_limits<std::int8_t>::min(), std::numeric_limits<std::int8_t>::max()};
@@ -278,6 +264,7 @@ catalog::ConnectorDescriptor generator_descriptor() {
       {.key = "fields.*", .help = "fields.NAME.kind (random, sequence), .min, .max, .start, .end, .length, .max-past, .null-rate"},
   };
   d.source = true;
+  d.rows = true;
   d.help = "random or sequential rows";
   return d;
 }
@@ -311,7 +298,7 @@ Result<std::shared_ptr<dataflow::Source>> make_generator_source(const catalog::S
       return fail(ErrorCode::kUnknownOption, fmt::format("'{}' is no option of a datagen column", key), "kind, min, max, start, end, length, max-past, null-rate");
   }
   for (const std::size_t i : request.columns) c.fields.push_back(all[i]);
-  return std::make_shared<GeneratorSource>(std::move(c));
+  return std::make_shared<OneSplitSource<GeneratorConfig, GeneratorReader>>(std::move(c));
 }
 
 }  // namespace supyo::connect

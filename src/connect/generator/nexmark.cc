@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "connect/generator/nexmark_events.h"
+#include "connect/generator/one_split_source.h"
 #include "core/base/bytes.h"
 #include "data/types/builder.h"
 
@@ -24,6 +25,7 @@ struct NexmarkConfig {
   std::optional<TimeUs> base_us;            // absent: when the job first starts
   bool paced = false;
   bool keep_alive = false;
+  bool bounded() const { return count.has_value() && !keep_alive; }
 };
 
 class NexmarkReader final : public dataflow::SourceReader {
@@ -85,22 +87,6 @@ class NexmarkReader final : public dataflow::SourceReader {
   std::uint64_t next_ = 0;
 };
 
-class NexmarkSource final : public dataflow::Source {
- public:
-  explicit NexmarkSource(NexmarkConfig config) : config_(std::move(config)) {}
-  std::string_view name() const override { return config_.table; }
-  Result<std::vector<dataflow::Split>> splits() override { return std::vector<dataflow::Split>{{config_.table, ""}}; }
-  bool bounded() const override { return config_.count.has_value() && !config_.keep_alive; }
-  Result<std::unique_ptr<dataflow::SourceReader>> open(std::vector<dataflow::Split> splits, const env::Env& env) override {
-    auto reader = std::make_unique<NexmarkReader>(config_, std::move(splits.at(0)), env);
-    SUPYO_TRY(reader->start());
-    return reader;
-  }
-
- private:
-  NexmarkConfig config_;
-};
-
 std::string known_columns() {
   std::vector<std::string_view> names;
   for (const nexmark::FieldSpec& f : nexmark::fields()) names.push_back(f.name);
@@ -147,6 +133,7 @@ catalog::ConnectorDescriptor nexmark_descriptor() {
       {.key = "supyo.base-time", .kind = K::kInteger, .help = "time of the first event in ms since 1970; when the job starts, unless given (Flink has no such option)"},
   };
   d.source = true;
+  d.rows = true;
   d.help = "people, auctions and bids of the Nexmark benchmark";
   return d;
 }
@@ -199,7 +186,7 @@ Result<std::shared_ptr<dataflow::Source>> make_nexmark_source(const catalog::Sou
     ids.push_back(id);
   }
   for (const std::size_t i : request.columns) c.fields.emplace_back(ids[i], schema[i].type);
-  return std::make_shared<NexmarkSource>(std::move(c));
+  return std::make_shared<OneSplitSource<NexmarkConfig, NexmarkReader>>(std::move(c));
 }
 
 }  // namespace supyo::connect

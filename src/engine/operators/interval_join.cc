@@ -7,6 +7,7 @@
 #include "engine/operators/join_schema.h"
 #include "engine/operators/keyed_row.h"
 #include "engine/operators/late_rows.h"
+#include "engine/operators/row_lists.h"
 
 namespace supyo::operators {
 namespace {
@@ -27,8 +28,7 @@ class TimedSide {
   };
 
   TimedSide(const Schema& schema, const std::vector<std::size_t>& keys, std::size_t time_column, DurationUs after, DurationUs grain, bool keep, bool origins)
-      : keys_of_batch(schema, keys), time_column(time_column), after(after), keep(keep), codec_(schema.types()), key_columns_(keys), origins_(origins), grain_(keep ? 1 : grain),
-        index_({.name = "index", .fixed_width = sizeof(Ends)}) {}
+      : keys_of_batch(schema, keys), time_column(time_column), after(after), keep(keep), codec_(schema.types()), key_columns_(keys), origins_(origins), grain_(keep ? 1 : grain) {}
 
   GroupKeys keys_of_batch;
   const std::size_t time_column;
@@ -51,7 +51,7 @@ class TimedSide {
     settle();
   }
   /// The end of a call.
-  void settle() { index_.forget_changes(); }
+  void settle() { rows_.settle(); }
 
   bool has_null_key(const Batch& batch, std::size_t row) const {
     return std::ranges::any_of(key_columns_, [&](std::size_t c) { return batch.columns[c]->is_null(row); });
@@ -80,15 +80,14 @@ class TimedSide {
 
   /// Appends the key's rows with times in [from, to] to `out`, by time.
   void find(std::uint64_t hash, std::string_view key, TimeUs from, TimeUs to, std::vector<Slot>& out) {
-    const Slot at = index_.find(hash, key);
-    if (at == kNoSlot) return;
-    const Ends ends = index_.as<Ends>(at);
-    if (kept(ends.head).time >= from) {
-      for (Slot slot = ends.head; slot != kNoSlot && kept(slot).time <= to; slot = links_[slot].next) out.push_back(slot);
+    const Slot head = rows_.first(hash, key);
+    if (head == kNoSlot) return;
+    if (kept(head).time >= from) {
+      for (Slot slot = head; slot != kNoSlot && kept(slot).time <= to; slot = rows_.next(slot)) out.push_back(slot);
       return;
     }
     const std::size_t first = out.size();
-    for (Slot slot = ends.tail; slot != kNoSlot && kept(slot).time >= from; slot = links_[slot].before)
+    for (Slot slot = rows_.last(hash, key); slot != kNoSlot && kept(slot).time >= from; slot = rows_.before(slot))
       if (kept(slot).time <= to) out.push_back(slot);
     std::reverse(out.begin() + static_cast<std::ptrdiff_t>(first), out.end());
   }
@@ -97,7 +96,7 @@ class TimedSide {
     if (std::exchange(kept(slot).matched, 1) == 0) table_->touch(slot);
   }
   void drop(Slot slot) {
-    unlink(slot);
+    rows_.remove(slot, table_->hash(slot), key_of(slot));
     table_->erase(slot);
   }
 
@@ -113,45 +112,16 @@ class TimedSide {
     return beyond == 0 ? exact : exact + grain_ - beyond;
   }
 
-  struct Ends {
-    Slot head = kNoSlot, tail = kNoSlot;
-  };
-  struct Link {
-    Slot next = kNoSlot, before = kNoSlot;
-  };
-
   std::string_view key_of(Slot slot) {
     std::string_view key = KeyedRow::key(table_->key(slot));
     if (kept(slot).edge >= kept(slot).time) key.remove_suffix(sizeof(TimeUs));
     return key;
   }
 
+  /// Rows come nearly in order of time.
   void link(Slot slot) {
-    if (slot >= links_.size()) links_.resize(std::max<std::size_t>(slot + 1, links_.size() * 2));
-    const std::uint64_t hash = table_->hash(slot);
-    const std::string_view key = key_of(slot);
-    const Slot at = index_.find(hash, key);
-    links_[slot] = {};
-    if (at == kNoSlot) {
-      index_.as<Ends>(index_.find_or_insert(hash, key)) = {slot, slot};
-      return;
-    }
-    Ends& ends = index_.as<Ends>(at);
-    // Rows come nearly in order of time.
-    Slot before = ends.tail;
-    while (before != kNoSlot && kept(before).time > kept(slot).time) before = links_[before].before;
-    const Slot next = before == kNoSlot ? ends.head : links_[before].next;
-    links_[slot] = {next, before};
-    (before == kNoSlot ? ends.head : links_[before].next) = slot;
-    (next == kNoSlot ? ends.tail : links_[next].before) = slot;
-  }
-  void unlink(Slot slot) {
-    const Slot at = index_.find(table_->hash(slot), key_of(slot));
-    Ends& ends = index_.as<Ends>(at);
-    const Link l = links_[slot];
-    (l.before == kNoSlot ? ends.head : links_[l.before].next) = l.next;
-    (l.next == kNoSlot ? ends.tail : links_[l.next].before) = l.before;
-    if (ends.head == kNoSlot) index_.erase(at);
+    const TimeUs time = kept(slot).time;
+    rows_.add(slot, table_->hash(slot), key_of(slot), [&](Slot other) { return kept(other).time > time; });
   }
 
   RowCodec codec_;
@@ -159,8 +129,7 @@ class TimedSide {
   bool origins_;
   DurationUs grain_;
   state::KeyedTable* table_ = nullptr;
-  state::KeyedTable index_;        // join key -> its rows; never part of an epoch
-  std::vector<Link> links_;        // by slot
+  RowLists rows_;                  // of each join key, by time
   std::string encoded_, late_key_;
 };
 

@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include "data/types/builder.h"
+#include "engine/operators/operator_bench.h"
 
 namespace supyo::operators {
 namespace {
@@ -40,25 +41,6 @@ std::vector<BatchPtr> input(std::uint64_t seed, std::size_t keys) {
   return out;
 }
 
-class Context final : public dataflow::OperatorContext, public dataflow::Collector {
- public:
-  explicit Context(const dataflow::Operator& op) : state_(op.state()) {}
-  state::OperatorState& state() override { return state_; }
-  TimeUs now_us() const override { return 0; }
-  TimeUs watermark_us() const override { return watermark; }
-  Epoch epoch() const override { return Epoch(1); }
-  Status emit_late(BatchPtr) override { return ok(); }
-  Status emit(BatchPtr b) override {
-    emitted += b->rows;
-    return ok();
-  }
-  TimeUs watermark = kTimeMin;
-  std::size_t emitted = 0;
-
- private:
-  state::OperatorState state_;
-};
-
 void join(benchmark::State& bench) {
   const DurationUs reach = bench.range(0) * kSecond;
   const auto keys = static_cast<std::size_t>(2 * reach / kStep);   // one partner on average
@@ -70,7 +52,7 @@ void join(benchmark::State& bench) {
   std::size_t rows = 0;
   for (auto _ : bench) {
     const auto op = *factory(0, 1);
-    Context ctx(*op);
+    BenchContext ctx(*op);
     for (std::size_t b = 0; b < kBatches; ++b) {
       for (std::size_t s = 0; s < 2; ++s) SUPYO_CHECK(op->process(sides[s][b], s, ctx, ctx));
       ctx.watermark = sides[0][b]->edge_watermarks.back();

@@ -6,6 +6,7 @@
 #include "engine/operators/group_keys.h"
 #include "engine/operators/join_schema.h"
 #include "engine/operators/keyed_row.h"
+#include "engine/operators/row_lists.h"
 
 namespace supyo::operators {
 namespace {
@@ -24,7 +25,7 @@ class Side {
   };
 
   Side(const Schema& schema, const std::vector<std::size_t>& keys, bool keep, bool origins)
-      : keys_of_batch(schema, keys), keep(keep), codec_(schema.types()), key_columns_(keys), origins_(origins), index_({.name = "index", .fixed_width = sizeof(Ends)}) {}
+      : keys_of_batch(schema, keys), keep(keep), codec_(schema.types()), key_columns_(keys), origins_(origins) {}
 
   GroupKeys keys_of_batch;
   const bool keep;   ///< rows without a partner are part of the result
@@ -34,13 +35,13 @@ class Side {
   }
 
   /// The end of a call.
-  void settle() { index_.forget_changes(); }
+  void settle() { rows_.settle(); }
 
   /// The first time after a start: finds what was restored.
   void attach(state::KeyedTable& table) {
     if (table_ != nullptr) return;
     table_ = &table;
-    table.for_each([&](Slot slot) { link(slot, table.hash(slot), KeyedRow::key(table.key(slot))); });
+    table.for_each([&](Slot slot) { rows_.add(slot, table.hash(slot), KeyedRow::key(table.key(slot))); });
   }
 
   bool has_null_key(const Batch& batch, std::size_t row) const {
@@ -53,7 +54,7 @@ class Side {
     const Slot slot = table_->find_or_insert(hash, encoded_);
     Kept& k = kept(slot);
     if (k.count++ == 0) {
-      link(slot, hash, key);
+      rows_.add(slot, hash, key);
       if (origins_) origin(slot) = Origin{};
     }
     if (origins_ && !batch.origins.empty()) origin(slot).merge(batch.origins[row]);
@@ -68,17 +69,14 @@ class Side {
     if (--kept(slot).count > 0) {
       table_->touch(slot);
     } else {
-      unlink(slot, hash, key);
+      rows_.remove(slot, hash, key);
       table_->erase(slot);
     }
     return true;
   }
 
-  Slot first(std::uint64_t hash, std::string_view key) const {
-    const Slot at = index_.find(hash, key);
-    return at == kNoSlot ? kNoSlot : const_cast<state::KeyedTable&>(index_).as<Ends>(at).head;
-  }
-  Slot next(Slot slot) const { return links_[slot].next; }
+  Slot first(std::uint64_t hash, std::string_view key) { return rows_.first(hash, key); }
+  Slot next(Slot slot) const { return rows_.next(slot); }
 
   Kept& kept(Slot slot) { return table_->as<Kept>(slot); }
   Origin& origin(Slot slot) { return table_->as<Origin>(slot, sizeof(Kept)); }
@@ -88,42 +86,11 @@ class Side {
   }
 
  private:
-  struct Ends {
-    Slot head = kNoSlot, tail = kNoSlot;
-  };
-  struct Link {
-    Slot next = kNoSlot, before = kNoSlot;
-  };
-
-  void link(Slot slot, std::uint64_t hash, std::string_view key) {
-    if (slot >= links_.size()) links_.resize(std::max<std::size_t>(slot + 1, links_.size() * 2));
-    links_[slot] = {};
-    Slot at = index_.find(hash, key);
-    if (at == kNoSlot) {
-      at = index_.find_or_insert(hash, key);
-      index_.as<Ends>(at) = {slot, slot};
-      return;
-    }
-    Ends& ends = index_.as<Ends>(at);
-    links_[slot].before = ends.tail;
-    links_[ends.tail].next = slot;
-    ends.tail = slot;
-  }
-  void unlink(Slot slot, std::uint64_t hash, std::string_view key) {
-    const Slot at = index_.find(hash, key);
-    Ends& ends = index_.as<Ends>(at);
-    const Link l = links_[slot];
-    (l.before == kNoSlot ? ends.head : links_[l.before].next) = l.next;
-    (l.next == kNoSlot ? ends.tail : links_[l.next].before) = l.before;
-    if (ends.head == kNoSlot) index_.erase(at);
-  }
-
   RowCodec codec_;
   std::vector<std::size_t> key_columns_;
   bool origins_;
   state::KeyedTable* table_ = nullptr;
-  state::KeyedTable index_;     // join key -> its rows; never part of an epoch
-  std::vector<Link> links_;     // by slot
+  RowLists rows_;               // of each join key
   std::string encoded_;
 };
 

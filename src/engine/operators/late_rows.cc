@@ -48,6 +48,17 @@ BatchPtr LateRows::build(const Batch& batch, std::span<const Entry> part) const 
   return out;
 }
 
+std::optional<TimeUs> LateRows::time_to_come(const Batch& batch, const Column& time, std::uint32_t row, TimeUs combined_us) {
+  if (time.is_null(row)) [[unlikely]] {
+    add({.row = row, .watermark_us = combined_us, .reason = Reason::kNullTime});
+    return std::nullopt;
+  }
+  const TimeUs t = time.value<std::int64_t>(row), edge = edge_watermark(batch, row, combined_us);
+  if (t > edge && t > combined_us) return t;
+  add({.row = row, .watermark_us = edge, .time_us = t, .reason = t <= edge ? Reason::kLate : Reason::kIdleReturn});
+  return std::nullopt;
+}
+
 Status LateRows::flush(const Batch& batch, dataflow::OperatorContext& ctx) {
   const std::span<const Entry> all(entries_);
   for (std::size_t from = 0; from < all.size(); from += Batch::kMaxRows) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ class LateRows {
     Reason reason = Reason::kLate;
   };
   void add(const Entry& e) { entries_.push_back(e); }
+  /// The row's time, for an operator that waits until the watermark has passed it; nothing where that has happened, or where it has none: the row is noted then.
+  std::optional<TimeUs> time_to_come(const Batch& batch, const Column& time, std::uint32_t row, TimeUs combined_us);
   bool empty() const { return entries_.empty(); }
   /// Sends what was added and forgets it.
   Status flush(const Batch& batch, dataflow::OperatorContext& ctx);

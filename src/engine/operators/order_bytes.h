@@ -9,6 +9,12 @@
 
 namespace supyo::operators {
 
+/// What ROW_NUMBER's operators give: their input, and the number behind it.
+inline Schema numbered(Schema input, bool with_number) {
+  if (with_number) input.add("$n", Type::big_int().not_null());
+  return input;
+}
+
 template <class T>
 inline void append_big_endian(T v, std::string& out) {
   for (std::size_t shift = sizeof v * 8; shift > 0; shift -= 8) out.push_back(static_cast<char>(static_cast<unsigned char>(v >> (shift - 8))));

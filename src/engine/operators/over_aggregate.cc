@@ -101,23 +101,15 @@ class OverAggregate final : public dataflow::Operator {
     for (std::uint32_t row = 0; row < batch->rows; ++row) {
       if (batch->kind(row) != RowKind::kInsert) [[unlikely]]
         return fail(ErrorCode::kUnsupported, "OVER over an updating input is not supported", "aggregate or deduplicate after OVER");
-      if (time.is_null(row)) [[unlikely]] {
-        late_.add({.row = row, .watermark_us = combined, .reason = LateRows::Reason::kNullTime});
-        continue;
-      }
-      const TimeUs t = time.value<std::int64_t>(row);
-      const TimeUs edge = edge_watermark(*batch, row, combined);
-      if (t <= edge || t <= combined) {
-        late_.add({.row = row, .watermark_us = edge, .time_us = t, .reason = t <= edge ? LateRows::Reason::kLate : LateRows::Reason::kIdleReturn});
-        continue;
-      }
+      const auto t = late_.time_to_come(*batch, time, row, combined);
+      if (!t) continue;
       bytes_.clear();
       if (spec_->origins) {
         const Origin o = batch->origins.empty() ? Origin{} : batch->origins[row];
         bytes_.append(reinterpret_cast<const char*>(&o), sizeof o);
       }
       codec_.encode(batch->columns, row, bytes_);
-      table.insert(t, keys_.hash(row), bytes_);
+      table.insert(*t, keys_.hash(row), bytes_);
     }
     return late_.empty() ? ok() : late_.flush(*batch, ctx);
   }

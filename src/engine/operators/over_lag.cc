@@ -44,21 +44,12 @@ class OverLag final : public dataflow::Operator {
       if (batch->kind(row) != RowKind::kInsert) [[unlikely]] {
         return fail(ErrorCode::kUnsupported, "LAG over an updating input is not supported", "aggregate or deduplicate after LAG");
       }
-      if (time.is_null(row)) [[unlikely]] {
-        late_.add({.row = row, .watermark_us = combined, .reason = LateRows::Reason::kNullTime});
-        continue;
-      }
-      const TimeUs t = time.value<std::int64_t>(row);
-      const TimeUs edge = edge_watermark(*batch, row, combined);
-      if (t <= edge || t <= combined) {
-        const auto reason = t <= edge ? LateRows::Reason::kLate : LateRows::Reason::kIdleReturn;
-        late_.add({.row = row, .watermark_us = edge, .time_us = t, .reason = reason});
-        continue;
-      }
+      const auto t = late_.time_to_come(*batch, time, row, combined);
+      if (!t) continue;
       row_.clear();
       if (spec_->origins) append_origin(batch->origins.empty() ? Origin{} : batch->origins[row], row_);
       codec_.encode(batch->columns, row, row_);
-      table.insert(t, keys_.hash(row), row_);
+      table.insert(*t, keys_.hash(row), row_);
     }
     return late_.empty() ? ok() : late_.flush(*batch, ctx);
   }

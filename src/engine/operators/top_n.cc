@@ -257,11 +257,7 @@ class TopN final : public dataflow::Operator {
 
 }  // namespace
 
-Schema output_schema(const TopNSpec& spec) {
-  Schema s = spec.input;
-  if (spec.with_number) s.add("$n", Type::big_int().not_null());
-  return s;
-}
+Schema output_schema(const TopNSpec& spec) { return numbered(spec.input, spec.with_number); }
 
 dataflow::OperatorFactory make_top_n(TopNSpec spec) {
   auto shared = std::make_shared<const TopNSpec>(std::move(spec));

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "data/types/builder.h"
+#include "engine/operators/operator_bench.h"
 
 namespace supyo::operators {
 namespace {
@@ -45,25 +46,6 @@ std::vector<BatchPtr> input(bool text_key, std::size_t keys, bool origins) {
   return out;
 }
 
-class Context final : public dataflow::OperatorContext, public dataflow::Collector {
- public:
-  explicit Context(const dataflow::Operator& op) : state_(op.state()) {}
-  state::OperatorState& state() override { return state_; }
-  TimeUs now_us() const override { return 0; }
-  TimeUs watermark_us() const override { return watermark; }
-  Epoch epoch() const override { return Epoch(1); }
-  Status emit_late(BatchPtr) override { return ok(); }
-  Status emit(BatchPtr b) override {
-    emitted += b->rows;
-    return ok();
-  }
-  TimeUs watermark = kTimeMin;
-  std::size_t emitted = 0;
-
- private:
-  state::OperatorState state_;
-};
-
 void tumbling_count(benchmark::State& bench, bool text_key, bool origins) {
   const auto batches = input(text_key, static_cast<std::size_t>(bench.range(0)), origins);
   const expr::FunctionRegistry registry;
@@ -77,7 +59,7 @@ void tumbling_count(benchmark::State& bench, bool text_key, bool origins) {
   std::size_t emitted = 0;
   for (auto _ : bench) {
     auto op = *make_window_aggregate(spec)(0, 1);
-    Context ctx(*op);
+    BenchContext ctx(*op);
     for (const BatchPtr& b : batches) {
       if (!op->process(b, 0, ctx, ctx)) bench.SkipWithError("process failed");
       const TimeUs w = b->edge_watermarks.back();

@@ -8,6 +8,7 @@
 #include "engine/operators/join_schema.h"
 #include "engine/operators/keyed_row.h"
 #include "engine/operators/late_rows.h"
+#include "engine/operators/row_lists.h"
 
 namespace supyo::operators {
 namespace {
@@ -42,7 +43,6 @@ class WindowJoin final : public dataflow::Operator {
                Side(spec_->right, spec_->right_keys, spec_->right_start, spec_->right_end, spec_->keep_right)},
         shift_(spec_->local_zone ? spec_->zone_offset_us : 0),
         late_(spec_->label),
-        index_({.name = "index", .fixed_width = sizeof(Ends)}),
         out_(output_schema(*spec_)),
         candidates_(pairs_of(*spec_)),
         late_rows_(late_columns(pairs_of(*spec_))) {
@@ -120,13 +120,9 @@ class WindowJoin final : public dataflow::Operator {
   }
 
  private:
-  struct Ends {
-    std::uint32_t head = 0, tail = 0;   // positions in the right side's window
-  };
   struct Pair {
     std::uint32_t left = 0, right = 0;  // positions
   };
-  static constexpr std::uint32_t kNone = UINT32_MAX;
   using Columns = std::array<std::vector<ColumnBuilder*>, 2>;
 
   state::TableSpec table_spec(std::string name) const {
@@ -143,13 +139,14 @@ class WindowJoin final : public dataflow::Operator {
     Side& right = sides_[1];
     const auto lefts = static_cast<std::uint32_t>(left.to - left.from), rights = static_cast<std::uint32_t>(right.to - right.from);
     if (lefts > 0 && rights > 0) {
-      index_right(rights);
+      each_right_with_key(rights, [&](Slot r, std::uint64_t hash, std::string_view key) { right_rows_.add(r, hash, key); });
       for (std::uint32_t l = 0; l < lefts; ++l) {
-        const Slot at = kept(0, l).null_key != 0 ? kNoSlot : index_.find(tables_[0]->hash(slot(0, l)), KeyedRow::key(tables_[0]->key(slot(0, l))));
-        for (std::uint32_t r = at == kNoSlot ? kNone : index_.as<Ends>(at).head; r != kNone; r = next_[r]) SUPYO_TRY(candidate({l, r}, out));
+        if (kept(0, l).null_key != 0) continue;
+        for (Slot r = right_rows_.first(tables_[0]->hash(slot(0, l)), KeyedRow::key(tables_[0]->key(slot(0, l)))); r != kNoSlot; r = right_rows_.next(r)) SUPYO_TRY(candidate({l, r}, out));
       }
       SUPYO_TRY(flush_candidates(out));
-      forget_index(rights);
+      each_right_with_key(rights, [&](Slot r, std::uint64_t hash, std::string_view key) { right_rows_.remove(r, hash, key); });
+      right_rows_.settle();
     }
     const bool semi = spec_->rows == Spec::Rows::kSemi;
     for (std::uint32_t l = 0; l < lefts && (left.keep || semi); ++l)
@@ -160,29 +157,10 @@ class WindowJoin final : public dataflow::Operator {
     return ok();
   }
 
-  void index_right(std::uint32_t rights) {
-    next_.assign(rights, kNone);
-    for (std::uint32_t r = 0; r < rights; ++r) {
-      if (kept(1, r).null_key != 0) continue;
-      const std::uint64_t hash = tables_[1]->hash(slot(1, r));
-      const std::string_view key = KeyedRow::key(tables_[1]->key(slot(1, r)));
-      const Slot at = index_.find(hash, key);
-      if (at == kNoSlot) {
-        index_.as<Ends>(index_.find_or_insert(hash, key)) = {r, r};
-        continue;
-      }
-      Ends& ends = index_.as<Ends>(at);
-      next_[ends.tail] = r;
-      ends.tail = r;
-    }
-  }
-  void forget_index(std::uint32_t rights) {
-    for (std::uint32_t r = 0; r < rights; ++r) {
-      if (kept(1, r).null_key != 0) continue;
-      const Slot at = index_.find(tables_[1]->hash(slot(1, r)), KeyedRow::key(tables_[1]->key(slot(1, r))));
-      if (at != kNoSlot) index_.erase(at);
-    }
-    index_.forget_changes();
+  template <class Do>
+  void each_right_with_key(std::uint32_t rights, const Do& act) {
+    for (std::uint32_t r = 0; r < rights; ++r)
+      if (kept(1, r).null_key == 0) act(r, tables_[1]->hash(slot(1, r)), KeyedRow::key(tables_[1]->key(slot(1, r))));
   }
 
   /// Once for each of the equal rows that it stands for; a semi or anti join only asks whether there is one.
@@ -257,8 +235,7 @@ class WindowJoin final : public dataflow::Operator {
   DurationUs shift_;
   // Scratch of one call.
   LateRows late_;
-  state::KeyedTable index_;            // right side of the window that is being joined: key -> its rows; never part of an epoch
-  std::vector<std::uint32_t> next_;
+  RowLists right_rows_;                // of the window that is being joined, by their number in it
   BatchBuilder out_, candidates_, late_rows_;
   Columns out_columns_, candidate_columns_, late_columns_;
   std::array<state::KeyedTable*, 2> tables_{};

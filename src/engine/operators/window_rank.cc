@@ -159,11 +159,7 @@ class WindowRank final : public dataflow::Operator {
 
 }  // namespace
 
-Schema output_schema(const WindowRankSpec& spec) {
-  Schema s = spec.input;
-  if (spec.with_number) s.add("$n", Type::big_int().not_null());
-  return s;
-}
+Schema output_schema(const WindowRankSpec& spec) { return numbered(spec.input, spec.with_number); }
 
 dataflow::OperatorFactory make_window_rank(WindowRankSpec spec) {
   auto shared = std::make_shared<const Spec>(std::move(spec));

@@ -64,45 +64,26 @@ Status SelectBinder::over_window(OverSlot& slot, const syntax::WindowDefinition&
 }
 
 Result<ExprPtr> SelectBinder::over_aggregate(const syntax::FunctionCall& call, const Span& span) {
-  const std::string name = call.upper_name();
-  if (!call.within_group.empty()) return unsupported(span, "WITHIN GROUP", "leave the order out");
-  if (call.ignore_nulls) return unsupported(span, "IGNORE NULLS / RESPECT NULLS", "filter the nulls: FILTER (WHERE x IS NOT NULL)");
-  if (name == "COUNT" && call.arguments.empty()) return fail_at(span, ErrorCode::kInvalidQuery, "COUNT needs an argument", "write COUNT(*)");
   SUPYO_ASSIGN(const syntax::WindowDefinition window, window_of(*call.over));
   ExprBinder inner = select_.has_group_by ? binder(true, false) : binder(false, false);
   OverSlot slot;
   slot.span = span;
-  slot.is_aggregate = true;
   SUPYO_ASSIGN(slot.frame, frame_of(window));
-  std::vector<Type> types;
-  for (const syntax::FunctionArgument& a : call.arguments) {
-    if (a.value->as<syntax::Star>() && call.arguments.size() == 1 && name == "COUNT") break;
-    SUPYO_ASSIGN(ExprPtr arg, inner.bind(*a.value));
-    types.push_back(arg->type);
-    slot.args.push_back(std::move(arg));
-  }
-  SUPYO_ASSIGN(const expr::ResolvedAggregate resolved, at(queries_.ctx_.functions.resolve_aggregate(name, types, call.distinct, slot.frame.preceding.has_value()), span));
-  for (std::size_t i = 0; i < slot.args.size(); ++i) slot.args[i] = coerced(slot.args[i], resolved.arg_types[i]);
-  if (call.filter) {
-    SUPYO_ASSIGN(slot.filter, inner.bind_predicate(*call.filter, "FILTER"));
-  }
-  slot.aggregate = {.function = name, .args = {}, .distinct = call.distinct, .name = {}, .type = resolved.aggregate->result(), .position = span.position()};
-  if (call.filter && name != "COUNT") slot.aggregate.type = slot.aggregate.type.as_nullable();
-  slot.call.type = slot.aggregate.type;
+  // Its own row is in every frame.
+  SUPYO_ASSIGN(slot.aggregate, bind_aggregate(call, span, inner, slot.frame.preceding.has_value(), false));
+  slot.call.type = slot.aggregate->call.type;
   SUPYO_TRY(over_window(slot, window, inner));
   // The same call twice is computed once.
   for (std::size_t i = 0; i < overs_.size(); ++i) {
     const OverSlot& o = overs_[i];
-    const bool same_filter = (!o.filter && !slot.filter) || (o.filter && slot.filter && same_expr(*o.filter, *slot.filter));
-    if (o.is_aggregate && o.aggregate.function == name && o.aggregate.distinct == call.distinct && same_filter && same_exprs(o.args, slot.args) && same_window(o, slot))
-      return expr::column(kOverBase + i, o.call.type);
+    if (o.aggregate && same_aggregate(*o.aggregate, *slot.aggregate) && same_window(o, slot)) return expr::column(kOverBase + i, o.call.type);
   }
   overs_.push_back(std::move(slot));
   return expr::column(kOverBase + overs_.size() - 1, overs_.back().call.type);
 }
 
 bool SelectBinder::same_window(const OverSlot& a, const OverSlot& b) {
-  return a.is_aggregate == b.is_aggregate && a.frame == b.frame && a.ranked_by.empty() && b.ranked_by.empty() && same_expr(*a.order, *b.order) && same_exprs(a.keys, b.keys);
+  return a.aggregate.has_value() == b.aggregate.has_value() && a.frame == b.frame && a.ranked_by.empty() && b.ranked_by.empty() && same_expr(*a.order, *b.order) && same_exprs(a.keys, b.keys);
 }
 
 /// ROW_NUMBER beside other OVER calls counts the rows, where it is ordered by time as they are.
@@ -112,9 +93,8 @@ void SelectBinder::number_rows() {
     const auto& [by, key] = o.ranked_by.front();
     if (key.descending || by->kind != Expr::Kind::kColumn || by->column >= scope_.node->columns.size() || !scope_.node->columns[by->column].row_time) continue;
     o.order = by;
-    o.is_aggregate = true;
     o.frame = {.rows = true, .preceding = {}};
-    o.aggregate = {.function = "COUNT", .args = {}, .distinct = false, .name = {}, .type = o.call.type, .position = o.span.position()};
+    o.aggregate = AggregateSlot{.call = {.function = "COUNT", .args = {}, .distinct = false, .name = {}, .type = o.call.type, .position = o.span.position()}, .args = {}, .filter = {}};
     o.ranked_by.clear();
   }
 }
@@ -147,10 +127,10 @@ Status SelectBinder::over_group(const std::vector<std::size_t>& slots, std::vect
   LogicalOverAggregate aggregates{.keys = keys, .time_column = first.order->column, .frame = first.frame, .calls = {}, .position = first.span.position()};
   for (const std::size_t s : slots) {
     const OverSlot& slot = overs_[s];
-    if (slot.is_aggregate) {
-      LogicalCall& call = aggregates.calls.emplace_back(slot.aggregate);
-      for (const ExprPtr& a : slot.args) call.args.push_back(add(a));
-      if (slot.filter) call.filter = add(slot.filter);
+    if (slot.aggregate) {
+      LogicalCall& call = aggregates.calls.emplace_back(slot.aggregate->call);
+      for (const ExprPtr& a : slot.aggregate->args) call.args.push_back(add(a));
+      if (slot.aggregate->filter) call.filter = add(slot.aggregate->filter);
       call.name = name_of_over(s);
     } else {
       OverCall& call = lags.calls.emplace_back(slot.call);
@@ -161,7 +141,7 @@ Status SelectBinder::over_group(const std::vector<std::size_t>& slots, std::vect
   LogicalPtr below = exprs.size() == input->columns.size() ? input : make_project(input, exprs, names);
   const std::size_t width = below->columns.size();
   for (std::size_t i = 0; i < slots.size(); ++i) results[slots[i]] = expr::column(width + i, overs_[slots[i]].call.type);
-  scope_.node = first.is_aggregate ? make_over_aggregate(std::move(below), std::move(aggregates)) : make_over(std::move(below), std::move(lags));
+  scope_.node = first.aggregate ? make_over_aggregate(std::move(below), std::move(aggregates)) : make_over(std::move(below), std::move(lags));
   return ok();
 }
 

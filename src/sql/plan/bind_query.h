@@ -90,23 +90,20 @@ class SelectBinder {
     expr::ExprPtr expr;
     std::string name;
   };
+  struct AggregateSlot {
+    LogicalCall call;
+    std::vector<expr::ExprPtr> args;
+    expr::ExprPtr filter;
+  };
   struct OverSlot {
     std::vector<expr::ExprPtr> keys;
     expr::ExprPtr order;
     expr::ExprPtr argument;
     OverCall call;                                                ///< of an aggregate only the type
-    bool is_aggregate = false;                                    ///< then the next four, in place of `argument` and `call`
-    LogicalCall aggregate;
-    std::vector<expr::ExprPtr> args;
-    expr::ExprPtr filter;
+    std::optional<AggregateSlot> aggregate;                       ///< in place of `argument` and `call`, with `frame`
     OverFrame frame;
     std::vector<std::pair<expr::ExprPtr, Sort::Key>> ranked_by;   ///< ROW_NUMBER: its order, in place of `order`, `argument` and `call`
     syntax::Span span;
-  };
-  struct AggregateSlot {
-    LogicalCall call;
-    std::vector<expr::ExprPtr> args;
-    expr::ExprPtr filter;
   };
 
   Status from();
@@ -133,6 +130,9 @@ class SelectBinder {
   Status over_group(const std::vector<std::size_t>& slots, std::vector<expr::ExprPtr>& results);
   std::optional<Result<expr::ExprPtr>> special_call(const syntax::FunctionCall& call, const syntax::Span& span, bool over_allowed);
   Result<expr::ExprPtr> aggregate_call(const syntax::FunctionCall& call, const syntax::Span& span);
+  /// An aggregate's arguments and filter, bound by `inner`. `retracting`: rows leave it again. `may_be_empty`: it may see no row at all.
+  Result<AggregateSlot> bind_aggregate(const syntax::FunctionCall& call, const syntax::Span& span, ExprBinder& inner, bool retracting, bool may_be_empty);
+  static bool same_aggregate(const AggregateSlot& a, const AggregateSlot& b);
   Result<expr::ExprPtr> over_call(const syntax::FunctionCall& call, const syntax::Span& span);
   Result<expr::ExprPtr> over_aggregate(const syntax::FunctionCall& call, const syntax::Span& span);
   Result<expr::ExprPtr> row_number(const syntax::FunctionCall& call, const syntax::Span& span);

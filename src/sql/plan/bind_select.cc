@@ -46,12 +46,11 @@ std::optional<Result<ExprPtr>> SelectBinder::special_call(const syntax::Function
   return window_property(call, span);
 }
 
-Result<ExprPtr> SelectBinder::aggregate_call(const syntax::FunctionCall& call, const Span& span) {
+Result<SelectBinder::AggregateSlot> SelectBinder::bind_aggregate(const syntax::FunctionCall& call, const Span& span, ExprBinder& inner, bool retracting, bool may_be_empty) {
   const std::string name = call.upper_name();
   if (!call.within_group.empty()) return unsupported(span, "WITHIN GROUP", "leave the order out");
   if (call.ignore_nulls) return unsupported(span, "IGNORE NULLS / RESPECT NULLS", "filter the nulls: FILTER (WHERE x IS NOT NULL)");
   AggregateSlot slot;
-  ExprBinder inner = binder(false, false);
   std::vector<Type> types;
   for (const syntax::FunctionArgument& a : call.arguments) {
     if (a.value->as<syntax::Star>() && call.arguments.size() == 1 && name == "COUNT") break;
@@ -61,20 +60,27 @@ Result<ExprPtr> SelectBinder::aggregate_call(const syntax::FunctionCall& call, c
   }
   if (name == "COUNT" && call.arguments.empty())
     return fail_at(span, ErrorCode::kInvalidQuery, "COUNT needs an argument", "write COUNT(*)");
-  SUPYO_ASSIGN(const expr::ResolvedAggregate resolved, at(queries_.ctx_.functions.resolve_aggregate(name, types, call.distinct, false), span));
+  SUPYO_ASSIGN(const expr::ResolvedAggregate resolved, at(queries_.ctx_.functions.resolve_aggregate(name, types, call.distinct, retracting), span));
   for (std::size_t i = 0; i < slot.args.size(); ++i) slot.args[i] = coerced(slot.args[i], resolved.arg_types[i]);
   if (call.filter) {
     SUPYO_ASSIGN(slot.filter, inner.bind_predicate(*call.filter, "FILTER"));
   }
   slot.call = {.function = name, .args = {}, .distinct = call.distinct, .name = {}, .type = resolved.aggregate->result(), .position = span.position()};
+  if (name != "COUNT" && (call.filter || may_be_empty)) slot.call.type = slot.call.type.as_nullable();
+  return slot;
+}
+
+bool SelectBinder::same_aggregate(const AggregateSlot& a, const AggregateSlot& b) {
+  const bool same_filter = (!a.filter && !b.filter) || (a.filter && b.filter && same_expr(*a.filter, *b.filter));
+  return a.call.function == b.call.function && a.call.distinct == b.call.distinct && same_filter && same_exprs(a.args, b.args);
+}
+
+Result<ExprPtr> SelectBinder::aggregate_call(const syntax::FunctionCall& call, const Span& span) {
+  ExprBinder inner = binder(false, false);
+  SUPYO_ASSIGN(AggregateSlot slot, bind_aggregate(call, span, inner, false, !select_.has_group_by));
   // The same call twice is computed once.
-  for (std::size_t i = 0; i < aggregates_.size(); ++i) {
-    const AggregateSlot& other = aggregates_[i];
-    const bool same_filter = (!other.filter && !slot.filter) || (other.filter && slot.filter && same_expr(*other.filter, *slot.filter));
-    if (other.call.function == name && other.call.distinct == call.distinct && same_filter &&
-        std::ranges::equal(other.args, slot.args, [](const ExprPtr& a, const ExprPtr& b) { return same_expr(*a, *b); }))
-      return expr::column(kAggregateBase + i, other.call.type);
-  }
+  for (std::size_t i = 0; i < aggregates_.size(); ++i)
+    if (same_aggregate(aggregates_[i], slot)) return expr::column(kAggregateBase + i, aggregates_[i].call.type);
   aggregates_.push_back(std::move(slot));
   return expr::column(kAggregateBase + aggregates_.size() - 1, aggregates_.back().call.type);
 }
@@ -329,12 +335,14 @@ Status SelectBinder::group() {
     SUPYO_ASSIGN(qualify_, grouped(qualify_));
   }
   for (OverSlot& o : overs_) {
-    for (ExprPtr* e : {&o.argument, &o.filter, &o.order}) {
+    std::vector<ExprPtr*> parts = {&o.argument, &o.order};
+    if (o.aggregate) {
+      parts.push_back(&o.aggregate->filter);
+      for (ExprPtr& a : o.aggregate->args) parts.push_back(&a);
+    }
+    for (ExprPtr* e : parts) {
       if (*e == nullptr) continue;
       SUPYO_ASSIGN(*e, grouped(*e));
-    }
-    for (ExprPtr& a : o.args) {
-      SUPYO_ASSIGN(a, grouped(a));
     }
     for (auto& [by, key] : o.ranked_by) {
       SUPYO_ASSIGN(by, grouped(by));

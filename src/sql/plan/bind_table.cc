@@ -133,7 +133,7 @@ class TableBinder {
   bool can_nest() const {
     if (!table_.temporary && table_.path.catalog != catalog::kDefaultCatalog) return false;
     const catalog::ConnectorDescriptor* connector = ctx_.catalog.connectors().find(table_.connector());
-    if (connector == nullptr || !connector->needs_format) return connector == nullptr || connector->name == "datagen" || connector->name == "nexmark";
+    if (connector == nullptr || !connector->needs_format) return connector == nullptr || connector->rows;
     const auto own = table_.options.find("value.format");
     const auto format = own != table_.options.end() ? own : table_.options.find("format");
     return format == table_.options.end() || format->second == "json";

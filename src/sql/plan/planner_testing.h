@@ -29,7 +29,7 @@ inline const catalog::ConnectorRegistry& test_connectors() {
            .metadata = {{"timestamp", Type::timestamp_ltz(3).not_null()}, {"offset", Type::big_int().not_null()}}, .help = {}});
     r.add({.name = "stored", .options = {}, .source = true, .sink = true, .accepts = ChangelogMode::kAppend, .guarantee = DeliveryGuarantee::kExactlyOnce, .metadata = {}, .help = {}});
     r.add({.name = "datagen", .options = {{"rows-per-second", Kind::kInteger, false, "10000", {}, "speed"}, {"fields.*.kind", Kind::kText, false, "random", {}, "how"}},
-           .source = true, .metadata = {}, .help = {}});
+           .source = true, .rows = true, .metadata = {}, .help = {}});
     r.add({.name = "print", .options = {}, .sink = true, .accepts = ChangelogMode::kRetract,
            .guarantee = DeliveryGuarantee::kAtLeastOnce, .metadata = {}, .help = {}});
     r.add({.name = "upserts", .options = {}, .source = true, .produces = ChangelogMode::kUpsert, .metadata = {}, .help = {}});

@@ -6,7 +6,7 @@ CREATE TABLE datagen (
   bid ROW<auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING, `dateTime` TIMESTAMP(3), extra STRING>,
   `dateTime` AS CASE WHEN event_type = 0 THEN person.`dateTime` WHEN event_type = 1 THEN auction.`dateTime` ELSE bid.`dateTime` END,
   WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND
-) WITH ('connector' = 'nexmark', 'events.num' = '${EVENTS}', 'first-event.rate' = '${TPS}', 'supyo.seed' = '${SEED}', 'supyo.base-time' = '1767225600000');
+) WITH ('connector' = 'nexmark', 'events.num' = '${EVENTS}', 'first-event.rate' = '${TPS}', 'supyo.seed' = '${SEED}', 'supyo.base-time' = '1767225577000');
 
 CREATE VIEW person AS
 SELECT person.id, person.name, person.emailAddress, person.creditCard, person.city, person.state, `dateTime`, person.extra FROM datagen WHERE event_type = 0;

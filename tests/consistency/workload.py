@@ -114,6 +114,7 @@ class Worker(threading.Thread):
 
     def reset(self):
         if self.consumer is not None:
+            self.leave()
             self.consumer.close()
         self.test.abandoned.append(self.producer)   # it lives on as a zombie, which the broker has to fence; and to destroy one amid its calls can hang (librdkafka)
         self.producer = self.consumer = None
@@ -121,6 +122,16 @@ class Worker(threading.Thread):
 
     def make_producer(self, **config):
         return ck.Producer({**self.test.client, "linger.ms": self.rng.choice([0, 2, 5]), "enable.idempotence": True, **{k.replace("_", "."): v for k, v in config.items()}})
+
+    def leave(self):
+        """A rebalance that begins within close() can stop this whole process for good (librdkafka issue 4041, with Python's lock held)."""
+        try:
+            self.consumer.unsubscribe()
+            deadline = time.monotonic() + 5
+            while self.consumer.assignment() and time.monotonic() < deadline:
+                self.consumer.consume(1, 0.05)
+        except ck.KafkaException as e:
+            self.test.note(f"{self.name}, leaving: {e}")
 
     def excused(self):
         """Every consumer has a position from the start: to be told that there is none, or no such offset, is a fault of the broker."""

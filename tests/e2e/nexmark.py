@@ -5,9 +5,11 @@ The events are read out of the tables person, auction and bid; the queries' resu
 import argparse
 import collections
 import decimal
+import glob
 import json
 import os
 import random
+import shutil
 import sys
 
 import duckdb
@@ -92,6 +94,26 @@ def compacted(lines, columns):
     return +rows
 
 
+def files(db, variables):
+    """q10: what lies in the folders are the bids, each in that of its minute, and every folder says that it is complete."""
+    out = f"{WORK}/q10"
+    shutil.rmtree(out, ignore_errors=True)
+    path = f"{WORK}/query.sql"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text("tables") + text("q10"))
+    supyo.run("run", path, *variables, "--var", f"DIRECTORY={out}")
+    differ = db.execute(f"""WITH written AS (SELECT * FROM read_csv('{out}/*/*/part-*.csv', hive_partitioning = true, hive_types_autocast = false, header = false,
+                              columns = {{'auction': 'BIGINT', 'bidder': 'BIGINT', 'price': 'BIGINT', 'dateTime': 'TIMESTAMP', 'extra': 'VARCHAR'}})),
+                            truth AS (SELECT auction, bidder, price, "dateTime", extra, strftime("dateTime", '%Y-%m-%d') AS dt, strftime("dateTime", '%H:%M') AS hm FROM bid)
+                            SELECT (SELECT COUNT(*) FROM written), (SELECT COUNT(*) FROM (FROM written EXCEPT ALL FROM truth)) + (SELECT COUNT(*) FROM (FROM truth EXCEPT ALL FROM written))""")
+    rows, wrong = differ.fetchone()
+    folders = glob.glob(f"{out}/*/*/")
+    unsaid = [f for f in folders if not os.path.exists(f"{f}_SUCCESS")]
+    fine = rows > 0 and wrong == 0 and not unsaid
+    print(f"{'ok' if fine else 'FAILED'} q10: {rows} rows in {len(folders)} folders, {wrong} differ, {len(unsaid)} folders do not say that they are complete")
+    return fine
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--events", type=int, default=60_000)
@@ -115,6 +137,8 @@ def main():
         db.execute(f"CREATE TABLE {kind} AS SELECT * EXCLUDE (op) FROM read_json('{WORK}/{kind}.json', format = 'newline_delimited', timestampformat = '%Y-%m-%d %H:%M:%S.%g')")
         print(f"  {kind}: {db.execute(f'SELECT COUNT(*) FROM {kind}').fetchone()[0]} rows")
     failed = 0
+    if args.only in ("", "q10"):
+        failed += not files(db, variables)
     for name, truth in TRUTH.items():
         if args.only and name != args.only:
             continue
@@ -133,7 +157,7 @@ def main():
             if not want:
                 failed += 1
                 print(f"FAILED {name}: nothing was compared")
-    print(f"nexmark: {len(TRUTH) if not args.only else 1} queries, {failed} failed")
+    print(f"nexmark: {len(TRUTH) if not args.only else 1} queries and q10, {failed} failed")
     return 1 if failed else 0
 
 

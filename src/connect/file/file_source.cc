@@ -3,6 +3,7 @@
 
 #include "connect/file/file.h"
 #include "connect/file/file_options.h"
+#include "connect/file/partitions.h"
 #include "core/base/bytes.h"
 #include "data/formats/format.h"
 
@@ -19,8 +20,15 @@ struct FileSourceConfig {
   std::string path;
   std::string table;
   formats::FormatOptions format;
-  Schema schema;                       // of the record
-  std::vector<std::size_t> columns;
+  PartitionLayout layout;
+  std::vector<std::size_t> columns;    // of the table, in the order wanted
+  /// Of them, those in the record (numbers of the record's columns).
+  std::vector<std::size_t> record_columns() const {
+    std::vector<std::size_t> out;
+    for (const std::size_t c : columns)
+      if (const auto at = std::ranges::find(layout.data, c); at != layout.data.end()) out.push_back(static_cast<std::size_t>(at - layout.data.begin()));
+    return out;
+  }
   DurationUs monitor_us = 0;           // 0 = bounded
   bool header = false;
 };
@@ -85,7 +93,7 @@ class FileReader final : public dataflow::SourceReader {
  private:
   static Schema output_schema(const FileSourceConfig& c) {
     std::vector<Field> fields;
-    for (const std::size_t i : c.columns) fields.push_back(c.schema[i]);
+    for (const std::size_t i : c.record_columns()) fields.push_back(c.layout.schema[c.layout.data[i]]);
     return Schema(std::move(fields));
   }
 
@@ -96,6 +104,9 @@ class FileReader final : public dataflow::SourceReader {
   Status open_file(const std::string& path, std::uint64_t offset) {
     auto file = env_.files.open(path, env::OpenMode::kRead);
     if (!file) return fail(ErrorCode::kFileNotFound, "cannot read " + path + ": " + file.error().message, "the job resumes inside this file: put it back, or start with a new state directory");
+    if (config_.layout.partitioned()) {
+      SUPYO_ASSIGN(keys_, config_.layout.values(std::string_view(path).substr(path == config_.path ? 0 : config_.path.size() + 1)));
+    }
     open_ = std::move(*file);
     file_ = path;
     block_offset_ = consumed_ = offset;
@@ -176,10 +187,14 @@ class FileReader final : public dataflow::SourceReader {
 
   // Opens the next file after the current one in name order. False when there is none (yet).
   Result<bool> next_file() {
-    std::vector<std::string> all;
-    SUPYO_TRY(list_files(env_.files, config_.path, all));
-    const auto next = std::upper_bound(all.begin(), all.end(), file_);
-    if (next == all.end()) return false;
+    auto next = std::upper_bound(known_files_.begin(), known_files_.end(), file_);
+    if (next == known_files_.end()) {   // look again
+      known_files_.clear();
+      SUPYO_TRY(list_files(env_.files, config_.path, known_files_));
+      std::ranges::sort(known_files_);   // "a-b/1" stands before "a/1"
+      next = std::upper_bound(known_files_.begin(), known_files_.end(), file_);
+      if (next == known_files_.end()) return false;
+    }
     SUPYO_TRY(open_file(*next, 0));
     return true;
   }
@@ -206,19 +221,35 @@ class FileReader final : public dataflow::SourceReader {
     }
     next_record_ += count;
     if (next_record_ == records_.size() && done_after_records_) finished_ = true;
-    BatchPtr batch = builder_.finish();
+    BatchPtr batch = with_keys(builder_.finish());
     if (!batch) return ok();
     std::vector<TimeUs> produce(batch->rows, now);
     return out.emit({.split = 0, .batch = std::move(batch), .produce_us = std::move(produce)});
   }
 
+  /// The partition columns, too.
+  BatchPtr with_keys(BatchPtr decoded) const {
+    if (!decoded || !config_.layout.partitioned()) return decoded;
+    auto batch = std::make_shared<Batch>(*decoded);
+    batch->columns.clear();
+    std::size_t next = 0;
+    for (const std::size_t c : config_.columns) {
+      const auto key = std::ranges::find(config_.layout.keys, c);
+      if (key == config_.layout.keys.end()) batch->columns.push_back(decoded->columns[next++]);
+      else batch->columns.push_back(constant_column(keys_[static_cast<std::size_t>(key - config_.layout.keys.begin())], batch->rows));
+    }
+    return batch;
+  }
+
   FileSourceConfig config_;
+  std::vector<Value> keys_;                     // of the current file
   dataflow::Split split_;
   env::Env env_;
   std::unique_ptr<formats::Decoder> decoder_;
   BatchBuilder builder_;
   std::unique_ptr<env::File> open_;
   std::unique_ptr<env::InputStream> stream_;
+  std::vector<std::string> known_files_;        // as last listed
   std::string file_;                            // current or last file
   std::uint64_t resume_at_ = 0;
   std::string block_;                           // bytes of the file from block_offset_
@@ -240,7 +271,7 @@ class FileSource final : public dataflow::Source {
   Result<std::vector<dataflow::Split>> splits() override { return std::vector<dataflow::Split>{{config_.table, ""}}; }
   bool bounded() const override { return config_.monitor_us == 0; }
   Result<std::unique_ptr<dataflow::SourceReader>> open(std::vector<dataflow::Split> splits, const env::Env& env) override {
-    SUPYO_ASSIGN(auto decoder, formats::make_decoder(config_.format, config_.schema, config_.columns));
+    SUPYO_ASSIGN(auto decoder, formats::make_decoder(config_.format, config_.layout.data_schema(), config_.record_columns()));
     auto reader = std::make_unique<FileReader>(config_, std::move(splits.at(0)), env, std::move(decoder));
     SUPYO_TRY(reader->start());
     return reader;
@@ -272,6 +303,15 @@ catalog::ConnectorDescriptor file_descriptor() {
       {.key = "source.monitor-interval", .kind = K::kDuration, .help = "look for new files in the directory this often; without it the input is bounded"},
       {.key = "sink.rolling-policy.file-size", .kind = K::kBytes, .default_value = "128MB", .help = "start a new file at this size"},
       {.key = "sink.rolling-policy.rollover-interval", .kind = K::kDuration, .default_value = "10 s", .help = "start a new file when the open one is this old; rows are readable then"},
+      {.key = "sink.rolling-policy.check-interval", .kind = K::kDuration, .default_value = "1 min", .help = "accepted; the age is looked at with every checkpoint"},
+      {.key = "partition.default-name", .default_value = "__HIVE_DEFAULT_PARTITION__", .help = "folder of a NULL or empty partition value"},
+      {.key = "sink.partition-commit.policy.kind", .kind = K::kEnum, .allowed = {"success-file"}, .help = "success-file: a partition that is complete gets an empty file that says so"},
+      {.key = "sink.partition-commit.success-file.name", .default_value = "_SUCCESS", .help = "its name"},
+      {.key = "sink.partition-commit.trigger", .kind = K::kEnum, .default_value = "process-time", .allowed = {"process-time", "partition-time"}, .help = "complete when the partition is old enough by the clock, or when the watermark passed its own time"},
+      {.key = "sink.partition-commit.delay", .kind = K::kDuration, .default_value = "0 s", .help = "and so much later: '1 min' for partitions of a minute"},
+      {.key = "sink.partition-commit.watermark-time-zone", .default_value = "UTC", .help = "zone of the partition's time when the watermark comes from a TIMESTAMP_LTZ column"},
+      {.key = "partition.time-extractor.kind", .kind = K::kEnum, .default_value = "default", .allowed = {"default"}, .help = "default: by the pattern"},
+      {.key = "partition.time-extractor.timestamp-pattern", .help = "time of a partition from its values: '$dt $hour:00:00'; without it the first value. Where that is no time, the partition is complete with the end of the input"},
   };
   d.source = d.sink = d.needs_format = true;
   d.guarantee = DeliveryGuarantee::kExactlyOnce;
@@ -282,11 +322,9 @@ catalog::ConnectorDescriptor file_descriptor() {
 Result<std::shared_ptr<dataflow::Source>> make_file_source(const catalog::SourceRequest& request, const env::Env& env) {
   FileSourceConfig c;
   SUPYO_ASSIGN(c.path, file_path(request.table, request.base_directory));
-  if (!request.table.partition_keys.empty())
-    return fail(ErrorCode::kUnsupported, "PARTITIONED BY on the filesystem connector", "read the partition's folder as a table of its own");
   c.table = request.table.path.name;
   c.format = formats::format_of(request.table.options);
-  c.schema = request.table.schema();
+  SUPYO_ASSIGN(c.layout, PartitionLayout::of(request.table, request.table.schema()));
   c.columns = request.columns;
   for (const auto& [key, value] : c.format.options) c.header = c.header || (key == "header" && value == "true");
   if (const auto it = request.table.options.find("source.monitor-interval"); it != request.table.options.end()) {
@@ -296,7 +334,7 @@ Result<std::shared_ptr<dataflow::Source>> make_file_source(const catalog::Source
     SUPYO_ASSIGN(const bool there, env.files.exists(c.path));
     if (!there) return fail(ErrorCode::kFileNotFound, "table '" + c.table + "': there is no file or directory " + c.path, "check 'path'; relative paths start at the SQL file's folder");
   }
-  SUPYO_ASSIGN(auto decoder, formats::make_decoder(c.format, c.schema, c.columns));  // options are checked before the job starts
+  SUPYO_ASSIGN(auto decoder, formats::make_decoder(c.format, c.layout.data_schema(), c.record_columns()));  // options are checked before the job starts
   (void)decoder;
   return std::make_shared<FileSource>(std::move(c));
 }

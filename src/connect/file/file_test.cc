@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/env/real/real_env.h"
@@ -86,6 +87,14 @@ TEST_F(FileConnector, ADirectoryIsReadInNameOrderAndBadLinesAreReported) {
   drain(*reader, out);
   EXPECT_EQ(out.rows, (std::vector<std::string>{"1|a|", "2|b|", "4|e|"}));  // each file's first line is a header
   EXPECT_EQ(out.bad, (std::vector<std::string>{"2.csv:4 a not an integer"}));
+}
+
+TEST_F(FileConnector, FoldersWhoseNamesBeginAlikeAreAllRead) {
+  for (const char* folder : {"a", "a-b", "a0", "a b", "a-"}) put(std::string("in/") + folder + "/1.csv", std::string("1,") + folder + "\n");
+  const auto reader = open(table("in"));
+  Output out;
+  drain(*reader, out);
+  EXPECT_EQ(out.rows, (std::vector<std::string>{"1|a b|", "1|a-|", "1|a-b|", "1|a|", "1|a0|"}));
 }
 
 TEST_F(FileConnector, ResumesAtEveryPosition) {
@@ -208,6 +217,140 @@ TEST_F(FileSinkTest, AbandonRemovesWhatNoEpochWanted) {
   start(Epoch(0));
   ASSERT_TRUE(committer_->abandon_after(Epoch(0)));
   EXPECT_TRUE(env().files.list(dir_ + "/out")->empty());
+}
+
+/// A table of columns a and b, whose folders are b.
+class PartitionedFileTest : public FileSinkTest {
+ protected:
+  void start_partitioned(Epoch last, catalog::Options more = {}) {
+    catalog::TableDefinition t = table("out", std::move(more));
+    t.partition_keys = {"b"};
+    auto sink = make_file_sink({t, schema_, ChangelogMode::kAppend, dir_}, env());
+    ASSERT_TRUE(sink) << sink.error().to_string();
+    sink_ = *sink;
+    const dataflow::SinkOpen open{.env = env(), .faults = faults_, .job = {"0123456789abcdef", "c.d.t"}, .shards = 1, .last_final = last};
+    committer_ = std::move(*sink_->open_committer(open));
+    writer_ = std::move(*sink_->open_writer(open, 0));
+  }
+  void put_row(std::int64_t a, std::optional<std::string> b, std::int64_t epoch) {
+    BatchBuilder batch(schema_);
+    batch.column(0).append(a);
+    if (b) batch.column(1).append_text(*b);
+    else batch.column(1).append_null();
+    batch.end_row();
+    ASSERT_TRUE(writer_->write(batch.finish(), Epoch(epoch)));
+  }
+  void commit(std::int64_t epoch, TimeUs watermark) {
+    writer_->watermark(watermark);
+    ASSERT_TRUE(committer_->poll_commit(Epoch(epoch), {prepare(epoch)}));
+  }
+  /// "folder: rows, rows" of what readers see, with + behind a folder that has its success file.
+  std::vector<std::string> partitions() {
+    std::vector<std::string> out;
+    for (const auto& folder : *env().files.list(dir_ + "/out")) {
+      std::string rows, done;
+      for (const auto& name : *env().files.list(dir_ + "/out/" + folder)) {
+        if (name[0] == '.') continue;
+        if (name == "_SUCCESS") done = "+";
+        rows += *env().files.read_all(dir_ + "/out/" + folder + "/" + name);
+      }
+      std::ranges::replace(rows, '\n', ' ');
+      out.push_back(folder + ": " + rows + done);
+    }
+    std::ranges::sort(out);
+    return out;
+  }
+  static TimeUs at(const char* time) { return *parse_timestamp(time); }
+  const catalog::Options by_time_{{"sink.partition-commit.policy.kind", "success-file"}, {"sink.partition-commit.trigger", "partition-time"}, {"sink.partition-commit.delay", "1 min"},
+                                  {"partition.time-extractor.timestamp-pattern", "2026-01-01 $b:00"}};
+};
+
+TEST_F(PartitionedFileTest, APartitionIsCompleteWhenTheWatermarkPassedItsTimeAndTheDelay) {
+  start_partitioned(Epoch(0), by_time_);
+  put_row(1, "10:00", 1);
+  put_row(2, "10:01", 1);
+  commit(1, at("2026-01-01 10:01:00"));
+  EXPECT_EQ(partitions(), (std::vector<std::string>{"b=10%3A00: ", "b=10%3A01: "}));   // at its end is not past it
+  put_row(3, "10:00", 2);
+  commit(2, at("2026-01-01 10:01:00") + 1);
+  EXPECT_EQ(partitions(), (std::vector<std::string>{"b=10%3A00: 1 3 +", "b=10%3A01: "}));
+  put_row(4, "10:00", 3);   // late: seen, and told again
+  ASSERT_TRUE(env().files.remove(dir_ + "/out/b=10%3A00/_SUCCESS"));
+  commit(3, at("2026-01-01 10:01:30"));
+  EXPECT_EQ(partitions(), (std::vector<std::string>{"b=10%3A00: 1 3 4 +", "b=10%3A01: "}));
+  put_row(5, "noon", 4);   // no time: complete with the input
+  ASSERT_TRUE(writer_->closing());
+  commit(4, at("2026-01-01 23:00:00"));
+  EXPECT_EQ(partitions(), (std::vector<std::string>{"b=10%3A00: 1 3 4 +", "b=10%3A01: 2 +", "b=noon: 5 "}));
+  commit(5, kTimeMax);
+  EXPECT_EQ(partitions(), (std::vector<std::string>{"b=10%3A00: 1 3 4 +", "b=10%3A01: 2 +", "b=noon: 5 +"}));
+}
+
+TEST_F(PartitionedFileTest, AfterACrashNoRowIsTwiceAndNoPartitionForgotten) {
+  start_partitioned(Epoch(0), by_time_);
+  put_row(1, "10:00", 1);
+  put_row(2, "10:01", 1);
+  writer_->watermark(at("2026-01-01 10:00:00"));
+  const auto h1 = prepare(1);
+  put_row(3, "10:00", 2);
+  prepare(2);  // never final
+  start_partitioned(Epoch(1), by_time_);
+  ASSERT_TRUE(committer_->poll_commit(Epoch(1), {h1}));
+  ASSERT_TRUE(committer_->abandon_after(Epoch(1)));
+  EXPECT_EQ(partitions(), (std::vector<std::string>{"b=10%3A00: 1 ", "b=10%3A01: 2 "}));
+  start_partitioned(Epoch(1), by_time_);   // and once more, with nothing to hand over
+  commit(2, at("2026-01-01 10:01:00") + 1);
+  EXPECT_EQ(partitions(), (std::vector<std::string>{"b=10%3A00: 1 +", "b=10%3A01: 2 "}));
+}
+
+TEST_F(PartitionedFileTest, WhatIsWrittenIsReadBack) {
+  start_partitioned(Epoch(0));
+  put_row(1, "a/b=c%d e", 1);
+  put_row(2, std::nullopt, 1);
+  put_row(3, "\xEC\x88\x98\xED\x91\x9C", 1);
+  for (int i = 0; i < 600; ++i) put_row(i + 10, "p" + std::to_string(i), 1);   // more than may be open at once
+  ASSERT_TRUE(writer_->closing());
+  commit(1, kTimeMin);
+  catalog::TableDefinition t = table("out");
+  t.partition_keys = {"b"};
+  for (const std::vector<std::size_t>& columns : {std::vector<std::size_t>{0, 1}, {1}, {1, 0}}) {
+    auto source = make_file_source({t, columns, dir_}, env());
+    ASSERT_TRUE(source) << source.error().to_string();
+    auto reader = (*source)->open({{"t", ""}}, env());
+    ASSERT_TRUE(reader);
+    Output out;
+    drain(**reader, out);
+    EXPECT_EQ(out.rows.size(), 603U);
+    const auto has = [&](const std::string& row) { return std::ranges::find(out.rows, row) != out.rows.end(); };
+    const std::size_t n = columns.size();
+    EXPECT_TRUE(has(n == 1 ? "a/b=c%d e|" : columns[0] == 0 ? "1|a/b=c%d e|" : "a/b=c%d e|1|"));
+    EXPECT_TRUE(has(n == 1 ? "NULL|" : columns[0] == 0 ? "2|NULL|" : "NULL|2|"));
+    EXPECT_TRUE(has(n == 1 ? "p599|" : columns[0] == 0 ? "609|p599|" : "p599|609|"));
+  }
+}
+
+TEST_F(PartitionedFileTest, ErrorsSayWhatToDo) {
+  catalog::TableDefinition t = table("in", {{"sink.partition-commit.policy.kind", "success-file"}});
+  EXPECT_EQ(make_file_sink({t, schema_, ChangelogMode::kAppend, dir_}, env()).error().code, ErrorCode::kBadOptionValue);   // and no PARTITIONED BY
+  t.partition_keys = {"b"};
+  t.options["sink.partition-commit.watermark-time-zone"] = "Europe/Berlin";
+  EXPECT_EQ(make_file_sink({t, schema_, ChangelogMode::kAppend, dir_}, env()).error().code, ErrorCode::kBadOptionValue);
+  t.partition_keys = {"a", "b"};
+  t.options.erase("sink.partition-commit.watermark-time-zone");
+  EXPECT_EQ(make_file_sink({t, schema_, ChangelogMode::kAppend, dir_}, env()).error().code, ErrorCode::kUnsupported);      // nothing is left for the files
+  t.partition_keys = {"a"};
+  put("in/a=1/1.csv", "x\n");
+  put("in/a=x/1.csv", "x\n");
+  auto source = make_file_source({t, {0, 1}, dir_}, env());
+  ASSERT_TRUE(source);
+  auto reader = (*source)->open({{"t", ""}}, env());
+  ASSERT_TRUE(reader);
+  Output out;
+  Result<dataflow::Poll> p = dataflow::Poll::more();
+  while (p && p->progress != dataflow::Progress::kDone) p = (*reader)->poll(10, out);
+  ASSERT_FALSE(p);
+  EXPECT_EQ(p.error().code, ErrorCode::kMalformedRecord);
+  EXPECT_EQ(out.rows, std::vector<std::string>{"1|x|"});
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ class GroupListener final : public Listener {
   };
   std::map<std::int32_t, Partition> partitions;
   std::string topic;
+  std::optional<bool> cooperative;
 
  private:
   std::mutex mutex_;
@@ -101,9 +102,11 @@ void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t what, rd_kafka_topic_p
     if (assign) listener.partitions[partition] = {};
     else listener.partitions.erase(partition);
   }
+  // Asked with the first assignment: within rd_kafka_consumer_close() the question can wait for ever (librdkafka issue 4041).
+  if (!listener.cooperative) listener.cooperative = std::string_view(rd_kafka_rebalance_protocol(client)) == "COOPERATIVE";
   ClientError error;
   rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-  if (std::string_view(rd_kafka_rebalance_protocol(client)) == "COOPERATIVE" && (assign || revoke))
+  if (*listener.cooperative && (assign || revoke))
     error.reset(assign ? rd_kafka_incremental_assign(client, list) : rd_kafka_incremental_unassign(client, list));
   else code = rd_kafka_assign(client, assign ? list : nullptr);
   listener.events.push_back(std::move(event));

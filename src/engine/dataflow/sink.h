@@ -42,6 +42,8 @@ class SinkWriter {
  public:
   virtual ~SinkWriter() = default;
   virtual Status write(const BatchPtr& batch, Epoch epoch) = 0;
+  /// The watermark of the rows so far; told before each begin_prepare, kTimeMax when the input has ended.
+  virtual void watermark(TimeUs us) { (void)us; }
   /// The job ends after the next barrier (input exhausted, stop or drain): nothing will be written after it, so close what is open.
   virtual Status closing() { return ok(); }
   /// The cut: what was written so far is epoch `e`.

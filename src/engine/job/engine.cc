@@ -11,20 +11,6 @@
 namespace supyo::job {
 namespace {
 
-// "UTC", "+09:00", "Asia/Seoul" as a fixed offset. Zones with daylight saving have none and are refused.
-Result<DurationUs> zone_offset(std::string_view zone) {
-  if (zone.empty() || zone == "UTC" || zone == "Z" || zone == "GMT" || zone == "Etc/UTC") return 0;
-  if (zone == "Asia/Seoul" || zone == "Asia/Tokyo") return 9 * kHour;
-  if (zone.starts_with("GMT") || zone.starts_with("UTC")) zone.remove_prefix(3);
-  if (zone.size() == 6 && (zone[0] == '+' || zone[0] == '-') && zone[3] == ':') {
-    const auto digits = [&](std::size_t at) { return (zone[at] - '0') * 10 + (zone[at + 1] - '0'); };
-    const int hours = digits(1);
-    const int minutes = digits(4);
-    if (hours >= 0 && hours <= 18 && minutes >= 0 && minutes < 60) return (zone[0] == '-' ? -1 : 1) * (hours * kHour + minutes * kMinute);
-  }
-  return fail(ErrorCode::kBadOptionValue, fmt::format("'table.local-time-zone' = '{}' is not a fixed offset", zone), "use UTC, an offset such as +09:00, Asia/Seoul or Asia/Tokyo");
-}
-
 runtime::RestartStrategy restart_strategy(const config::Settings& s) {
   runtime::RestartStrategy r;
   const std::string_view kind = s.get(config::kRestartStrategy);
@@ -123,7 +109,9 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   g.late_retention_us = s.get(config::kLateRetention);
   g.dead_retention_us = s.get(config::kDeadRetention);
   g.collect = std::move(collect);
-  SUPYO_ASSIGN(g.zone_offset_us, zone_offset(s.get(config::kLocalTimeZone)));
+  auto zone = parse_zone_offset(s.get(config::kLocalTimeZone));
+  if (!zone) return fail(std::move(zone).error().with_context("'table.local-time-zone'"));
+  g.zone_offset_us = *zone;
   const ConnectorContext context{impl_->env, impl_->options.print};
   SystemTables nowhere(impl_->env, "");
   SystemTables& system = impl_->options.keep_state ? impl_->system : nowhere;

@@ -21,6 +21,7 @@ class CheckingWriter final : public dataflow::SinkWriter {
     }
     return below_->write(batch, epoch);
   }
+  void watermark(TimeUs us) override { below_->watermark(us); }
   Status closing() override { return below_->closing(); }
   Status begin_prepare(Epoch e) override { return below_->begin_prepare(e); }
   Result<dataflow::PolledPrepare> poll_prepare(Epoch e) override { return below_->poll_prepare(e); }

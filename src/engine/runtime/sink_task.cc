@@ -35,6 +35,7 @@ Status SinkTask::on_barrier(Epoch e) {
   if (shard_.last_cut) {
     if (auto s = writer_->closing(); !s) return fail(named(std::move(s).error()));
   }
+  writer_->watermark(watermark_us_);
   if (auto s = writer_->begin_prepare(e); !s) return fail(named(std::move(s).error()));
   preparing_ = e;
   return ok();

@@ -12,3 +12,4 @@ build/venv/bin/python tests/e2e/product.py --kills 200
 build/venv/bin/python tests/broker/kills.py --rounds 200
 build/venv/bin/python tests/broker/churn.py --members 24 --seconds 600 --every 5
 for seed in 1 2 3; do build/venv/bin/python tests/consistency/workload.py --seconds 300 --seed "$seed"; done
+build/venv/bin/python tests/fuzz/queries.py --count 10000

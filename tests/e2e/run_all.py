@@ -16,6 +16,7 @@ CHECKS = [
     ("broker: members of a group come and go, no offset is lost and the group never hangs", ["tests/broker/churn.py", "--members", "8", "--partitions", "12", "--seconds", "20", "--every", "2"]),
     ("broker: none of Jepsen's anomalies under transactions, kills and pauses", ["tests/consistency/workload.py", "--seconds", "15", "--seed", "7"]),
     ("nexmark: 20 of its queries equal to a truth worked out by DuckDB", ["tests/e2e/nexmark.py"]),
+    ("fuzz: 200 random queries equal to DuckDB's", ["tests/fuzz/queries.py", "--count", "200", "--seed", "1"]),
     ("lab: CONFIRMED, and the planted REFUTED and INVALID", ["tests/e2e/lab.py"]),
 ]
 

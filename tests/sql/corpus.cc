@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
+#include <sstream>
 
 #include "core/env/sim/sim_env.h"
 #include "data/types/value.h"
@@ -205,6 +208,7 @@ class Runner {
     const std::size_t code_end = e.position ? wanted.find(' ', wanted.find(' ') + 1) : wanted.find(' ');
     const std::string place = wanted.substr(0, code_end);
     const std::string says = code_end == std::string::npos ? "" : wanted.substr(code_end + 1);
+    if (e.hint.empty()) return fail(ErrorCode::kInternal, fmt::format("{}: {} has no hint", got, e.message));
     if (place == got && (e.message + " / " + e.hint).find(says) != std::string::npos) return ok();
     return fail(ErrorCode::kInternal, fmt::format("expected {}\n got {} {} / {}", wanted, got, e.message, e.hint));
   }
@@ -254,6 +258,19 @@ Result<std::vector<Block>> parse_corpus(std::string_view text) {
   for (const Block& b : blocks)
     if (b.kind == Block::Kind::kError && b.expected.size() != 1) return wrong(b.line, "`error` needs one line after ----");
   return blocks;
+}
+
+std::vector<std::pair<std::string, std::string>> corpus_files() {
+  const std::filesystem::path base = SUPYO_SOURCE_DIR "/tests/sql";
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(base)) {
+    if (entry.path().extension() != ".test") continue;
+    std::stringstream text;
+    text << std::ifstream(entry.path()).rdbuf();
+    out.emplace_back(std::filesystem::relative(entry.path(), base).string(), text.str());
+  }
+  std::ranges::sort(out);
+  return out;
 }
 
 Status run_corpus(const std::vector<Block>& blocks, const Regime& regime) { return Runner(regime).run(blocks); }

@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
@@ -23,7 +24,7 @@ struct Block {
   std::vector<std::string> expected;    ///< rows, or the error's line
 };
 
-/// Errors name the line.
+/// An error must have a hint. Errors of this parser name the line.
 Result<std::vector<Block>> parse_corpus(std::string_view text);
 
 /// One way to run the whole file; the rows must be the same under all of them.
@@ -40,5 +41,8 @@ struct Regime {
 
 /// Runs the blocks on a simulated machine. Null on success, else what went wrong and where.
 Status run_corpus(const std::vector<Block>& blocks, const Regime& regime);
+
+/// Every .test file below tests/sql: its path there and its text, in order.
+std::vector<std::pair<std::string, std::string>> corpus_files();
 
 }  // namespace supyo::sqltest

@@ -132,7 +132,7 @@ Result<ColumnPtr> has_affix(Args args, const Type& result, std::size_t rows, con
 
 Result<ColumnPtr> split_index(Args args, const Type& result, std::size_t rows, const EvalContext&) {
   return map_text<Text, Text, std::int32_t>(args, result, rows, [](std::string& out, Text s, Text delimiter, std::int32_t index) {
-    if (index < 0 || delimiter.empty()) return false;
+    if (index < 0 || delimiter.empty() || s.empty()) return false;   // an empty text has no fields
     for (;; --index) {
       const std::size_t end = s.find(delimiter);
       if (index == 0) {

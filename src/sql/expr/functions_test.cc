@@ -78,6 +78,8 @@ TEST_F(FunctionsTest, Text) {
   EXPECT_EQ(of("RTRIM", {text("axyyx"), text("xy")}), "a");
   EXPECT_EQ(of("SPLIT_INDEX", {text("a,b,c"), text(","), integer(2)}), "c");
   EXPECT_EQ(of("SPLIT_INDEX", {text("a,b,c"), text(","), integer(3)}), "NULL");
+  EXPECT_EQ(of("SPLIT_INDEX", {text(""), text(","), integer(0)}), "NULL");
+  EXPECT_EQ(of("SPLIT_INDEX", {text(",a"), text(","), integer(0)}), "");
   EXPECT_EQ(of("SUPYO_COUNT_CHAR", {text("abcabc"), text("cd")}), "2");
   EXPECT_EQ(of("SUPYO_COUNT_CHAR", {text("abc"), text("")}), "0");
   EXPECT_EQ(of("OVERLAY", {text("xxxxxtest"), text("xxxx"), integer(6)}), "xxxxxxxxx");

@@ -99,10 +99,24 @@ Result<Scope> QueryBinder::from(const syntax::TableRef& ref) {
   return scope;
 }
 
+namespace {
+
+/// Two relations of one name would make `name.column` mean the first; Flink refuses them, too.
+Status differently_named(const Scope& left, const Scope& right, const Span& span) {
+  for (const Relation& r : right.relations) {
+    if (r.alias.empty() || std::ranges::none_of(left.relations, [&r](const Relation& l) { return l.alias == r.alias; })) continue;
+    return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("`{}` stands twice in FROM", r.alias), "give one of them another name: FROM t AS a JOIN t AS b");
+  }
+  return ok();
+}
+
+}  // namespace
+
 Result<Scope> QueryBinder::from(const std::vector<syntax::TableRefPtr>& refs) {
   SUPYO_ASSIGN(Scope all, from(*refs.front()));
   for (std::size_t i = 1; i < refs.size(); ++i) {
     SUPYO_ASSIGN(const Scope next, from(*refs[i]));
+    SUPYO_TRY(differently_named(all, next, refs[i]->span));
     all = side_by_side(all, next, make_join(all.node, next.node, {.kind = LogicalJoin::Kind::kInner, .condition = {}, .position = refs[i]->span.position()}));
   }
   return all;
@@ -114,6 +128,7 @@ Result<Scope> QueryBinder::join(const syntax::Join& join, const Span& span) {
   LogicalJoin out{.kind = join_kind(join), .condition = {}, .position = join.right->span.position()};
   const auto* table = join.right->as<syntax::TableByName>();
   SUPYO_ASSIGN(const Scope right, table != nullptr && table->system_time ? versioned(*join.right, left, out) : from(*join.right));
+  SUPYO_TRY(differently_named(left, right, join.right->span));
   // The condition sees the rows as they are, before an outer join fills in nulls.
   Scope scope = side_by_side(left, right, make_join(left.node, right.node, {}));
   ExprBinder binder(ctx_.functions, scope);
@@ -123,6 +138,8 @@ Result<Scope> QueryBinder::join(const syntax::Join& join, const Span& span) {
   }
   const std::size_t width = left.node->columns.size();
   for (const syntax::Identifier& name : join.columns) {
+    if (std::ranges::count(join.columns, name.text, &syntax::Identifier::text) > 1)
+      return fail_at(name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` stands twice in USING", name.text), "name each column once");
     if (out.kind == LogicalJoin::Kind::kFull) return unsupported(name.span, "USING in a FULL JOIN", "write ON a.x = b.x, and COALESCE(a.x, b.x) in SELECT");
     SUPYO_ASSIGN(const std::size_t l, ExprBinder(ctx_.functions, left).column({name.span, {name}}));
     SUPYO_ASSIGN(const std::size_t r, ExprBinder(ctx_.functions, right).column({name.span, {name}}));

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "sql/plan/bind_expr.h"
 #include "sql/syntax/printer.h"
@@ -68,7 +69,8 @@ bool parse_day_interval(std::string_view text, TimeUnit from, TimeUnit to, Durat
     }
     std::int64_t n = 0;
     DurationUs part = 0;
-    if (!take_number(text, n) || __builtin_mul_overflow(n, field.us, &part) || __builtin_add_overflow(us, part, &us)) return false;
+    const std::int64_t most = first ? std::numeric_limits<std::int64_t>::max() : field.unit == TimeUnit::kHour ? 23 : 59;
+    if (!take_number(text, n) || n > most || __builtin_mul_overflow(n, field.us, &part) || __builtin_add_overflow(us, part, &us)) return false;
     if (field.unit == TimeUnit::kSecond && !take_fraction(text, us)) return false;
     first = false;
     if (field.unit == to) return text.empty();
@@ -152,6 +154,8 @@ Result<ExprPtr> bind_interval(const syntax::IntervalLiteral& i, const Span& span
     negative ^= text.front() == '-';
     text.remove_prefix(1);
   }
+  if (i.precision.value_or(1) < 1 || i.precision.value_or(1) > 10 || i.fraction.value_or(1) < 1 || i.fraction.value_or(1) > 9)
+    return fail_at(span, ErrorCode::kInvalidLiteral, "an interval's first unit has 1 to 10 digits, its seconds 1 to 9 after the point", "leave the numbers in parentheses out");
   const bool months = i.from == TimeUnit::kYear || i.from == TimeUnit::kQuarter || i.from == TimeUnit::kMonth;
   std::int64_t value = 0;
   bool good = false;

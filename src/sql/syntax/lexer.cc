@@ -255,9 +255,9 @@ class Lexer {
     if (c == '"') {
       fail(span, "double quotes have no meaning here", "strings take single quotes ('text'), names take backticks (`name`)");
     } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      fail(span, fmt::format("unexpected control character 0x{:02x}", static_cast<unsigned char>(c)));
+      fail(span, fmt::format("unexpected control character 0x{:02x}", static_cast<unsigned char>(c)), "remove it: statements are plain text");
     } else {
-      fail(span, fmt::format("unexpected character '{}'", c));
+      fail(span, fmt::format("unexpected character '{}'", c), "it is no operator of the dialect; within names it needs backticks");
     }
   }
 

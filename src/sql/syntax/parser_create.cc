@@ -122,7 +122,7 @@ void Parser::column_constraints(CreateTable& table, ColumnDefinition& column) {
 
 void Parser::primary_key(CreateTable& table, std::optional<Identifier> constraint, std::optional<Identifier> column) {
   const std::size_t start = here();
-  if (table.primary_key) return fail_at(peek().span, ErrorCode::kSyntax, "a table has one primary key, and this is the second");
+  if (table.primary_key) return fail_at(peek().span, ErrorCode::kSyntax, "a table has one primary key, and this is the second", "name all its columns in one PRIMARY KEY (a, b) NOT ENFORCED");
   expect("PRIMARY KEY");
   PrimaryKeyDefinition key;
   key.constraint = std::move(constraint);

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sql/syntax/diagnostic.h"
 #include "sql/syntax/keywords.h"
 #include "sql/syntax/parser.h"
@@ -16,6 +18,28 @@ const std::vector<std::string_view>& clause_words() {
       "FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "OFFSET", "UNION", "INTERSECT", "EXCEPT",
       "JOIN", "INNER", "LEFT",  "RIGHT",  "FULL",   "CROSS", "ON",    "USING",  "FETCH", "OVER",      "BETWEEN", "LIKE"};
   return words;
+}
+
+/// Whether the word begins a clause of a query, which has its place among the others.
+bool begins_clause(std::string_view word) {
+  constexpr std::string_view kWords[] = {"FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "QUALIFY", "ORDER", "LIMIT", "OFFSET", "FETCH"};
+  return std::ranges::any_of(kWords, [word](std::string_view w) { return equals_word(word, w); });
+}
+
+/// What to do when `what` was expected and nothing nearer is known. `before` is the token in front, if there is one.
+std::string usual_hint(std::string_view what, const Token& token, const Token* before) {
+  const auto wants = [what](std::string_view part) { return what.find(part) != std::string_view::npos; };
+  if (wants("a statement")) return "a statement begins with SELECT, WITH, VALUES, INSERT, CREATE, ALTER, DROP, SHOW, DESCRIBE, EXPLAIN, USE, SET, RESET or EXECUTE";
+  if (token.kind == TokenKind::kEnd && before != nullptr) return fmt::format("the text ends too early: {} follows {}", what, before->text.substr(0, 40));
+  if (token.kind == TokenKind::kWord && begins_clause(token.text))
+    return "clauses come in this order, each once: SELECT, FROM, WHERE, GROUP BY, HAVING, WINDOW, QUALIFY, ORDER BY, LIMIT, OFFSET";
+  if (token.text == ")") return "something is missing before the ), or there is no ( that it closes";
+  if (token.text == ",") return "something is missing before the comma, or it is one too many";
+  if (wants("end of the")) return "a comma, an operator or AS is missing before it; statements are separated by ;";
+  if (wants("expression")) return "an expression is a column, a literal, a call, or these with operators between them";
+  if (wants("string")) return "strings stand in single quotes: 'text'";
+  if (wants("name")) return "a name is letters, digits and _, or any text in backticks: `a name`";
+  return fmt::format("write {} in its place, or before it", what);
 }
 
 }  // namespace
@@ -118,6 +142,7 @@ void Parser::fail_expected(std::string_view what) {
       hint = fmt::format("a reserved word is a name only in backticks: `{}`", token.text);
     }
   }
+  if (hint.empty()) hint = usual_hint(what, token, at_ > 0 ? &tokens_[at_ - 1] : nullptr);
   fail_at(token.span, ErrorCode::kSyntax, fmt::format("expected {}, but found {}", what, found()), std::move(hint));
 }
 
@@ -139,7 +164,7 @@ Identifier Parser::identifier(std::string_view what) {
   const Token& token = peek();
   if (token.kind == TokenKind::kQuoted) {
     Identifier id{token.span, unquote(token)};
-    if (id.text.empty()) fail_at(token.span, ErrorCode::kSyntax, "a name cannot be empty");
+    if (id.text.empty()) fail_at(token.span, ErrorCode::kSyntax, "a name cannot be empty", "write the name between the backticks");
     take();
     return id;
   }
@@ -210,7 +235,7 @@ int Parser::small_integer(std::string_view what) {
     // The longest length is VARCHAR(2147483647): take that one, refuse what is larger.
     constexpr std::string_view kMax = "2147483647";
     if (token.text.size() > kMax.size() || token.text > kMax) {
-      fail_at(token.span, ErrorCode::kSyntax, fmt::format("{} is too large; {} is at most {}", token.text.substr(0, 40), what, kMax));
+      fail_at(token.span, ErrorCode::kSyntax, fmt::format("{} is too large; {} is at most {}", token.text.substr(0, 40), what, kMax), "write a smaller number");
       return 0;
     }
   }

@@ -28,7 +28,8 @@ bool Parser::starts_query(std::size_t ahead) const {
     --open;
     const bool goes_on = is_word("UNION", i + 1) || is_word("INTERSECT", i + 1) || is_word("EXCEPT", i + 1) || is_word("ORDER", i + 1) ||
                          is_word("LIMIT", i + 1) || is_word("OFFSET", i + 1) || is_word("FETCH", i + 1);
-    if (goes_on) return true;
+    if (goes_on && open == 0) return true;
+    if (goes_on) continue;   // within the parentheses that are still open
     if (!is_symbol(")", i + 1) && !is_symbol(";", i + 1) && !is_kind(TokenKind::kEnd, i + 1)) return false;
   }
   return true;

@@ -95,7 +95,7 @@ std::optional<ExprPtr> Parser::special_call() {
     std::vector<ExprPtr> items;
     if (!is_symbol("]")) items = expression_list();
     expect_symbol("]");
-    if (map && items.size() % 2 != 0) fail_at(span_from(start), ErrorCode::kSyntax, "MAP[..] takes pairs of key and value");
+    if (map && items.size() % 2 != 0) fail_at(span_from(start), ErrorCode::kSyntax, "MAP[..] takes pairs of key and value", "write MAP['a', 1, 'b', 2]");
     return map ? make(start, MapValue{std::move(items)}) : make(start, ArrayValue{std::move(items)});
   }
   if (!is_symbol("(", 1)) return std::nullopt;

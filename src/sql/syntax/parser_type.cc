@@ -82,17 +82,20 @@ TypeName Parser::type() {
   const Level level(*this);
   const std::size_t start = here();
   TypeName result = simple_type();
+  bool said = false;   // NULL or NOT NULL, of the type so far
   while (true) {
-    if (accept("NOT NULL")) {
-      result.not_null = true;
-    } else if (accept("NULL")) {
+    if (!said && accept("NOT NULL")) {
+      result.not_null = said = true;
+    } else if (!said && accept("NULL")) {
       result.not_null = false;
+      said = true;
     } else if (is_word("ARRAY") || is_word("MULTISET")) {
       TypeName outer;
       outer.keyword = is_word("ARRAY") ? TypeKeyword::kArray : TypeKeyword::kMultiset;
       take();
       outer.arguments.push_back(std::move(result));
       result = std::move(outer);
+      said = false;
       grow();
     } else {
       break;

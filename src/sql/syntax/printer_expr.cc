@@ -279,9 +279,12 @@ void SqlText::node(const Extract& n) {
   text(")");
 }
 void SqlText::node(const RoundToUnit& n) {
+  // An interval at the operand's end would take the TO for its own.
+  const bool open = precedence(*n.operand) != kPrecedencePrimary || n.operand->as<IntervalLiteral>() != nullptr;
   text(n.ceil ? "CEIL(" : "FLOOR(");
+  if (open) text("(");
   expr(*n.operand);
-  text(" TO ");
+  text(open ? ") TO " : " TO ");
   text(to_string(n.unit));
   text(")");
 }

@@ -1,0 +1,348 @@
+"""Random queries over the tables of tables.py."""
+from expressions import BITS, Column, Expressions, decimal, from_digits
+from tables import TABLES
+from tree import Node, Series, View
+
+SETS = ["UNION ALL", "UNION", "INTERSECT", "INTERSECT ALL", "EXCEPT", "EXCEPT ALL"]
+
+
+class Relation:
+    """Something after FROM. `time` is the column with its time attribute, if any; `changes`: rows may be taken back."""
+
+    def __init__(self, node, columns, time=None, changes=False, joined=False):
+        self.node, self.columns, self.time, self.changes, self.joined = node, columns, time, changes, joined
+
+
+class Query:
+    """A SELECT with the columns it gives."""
+
+    def __init__(self, node, columns, changes=False):
+        self.node, self.columns, self.changes = node, columns, changes
+
+
+def select(items, source, where=None, tail=None, distinct=False):
+    """`SELECT items FROM source [WHERE ..] [tail]`."""
+    where = Node("optional", " WHERE $0", [where]) if where else Node("", "")
+    return Node("query", f"SELECT {'DISTINCT ' if distinct else ''}$0 FROM $1$2$3", [Series(", ", items), source, where, tail or Node("", "")])
+
+
+def ordered(columns, rng, leading):
+    """An order by all columns (so that only equal rows are equal in it), of which some come first. NULL is the least value in Flink."""
+    columns = list(columns)
+    rng.shuffle(columns)
+    down = [i < leading and rng.random() < 0.5 for i in range(len(columns))]
+    return Node("", ", ".join(c.name + (" DESC" if d else "") for c, d in zip(columns, down)),
+                duck=", ".join(c.name + (" DESC NULLS LAST" if d else " ASC NULLS FIRST") for c, d in zip(columns, down)))
+
+
+class Grammar:
+    def __init__(self, rng):
+        self.rng, self.expressions, self.count = rng, Expressions(rng), 0
+
+    def name(self, letter):
+        self.count += 1
+        return f"{letter}{self.count}"
+
+    def item(self, node):
+        """`expression AS x7` and its column."""
+        name = self.name("x")
+        return Node("", f"$0 AS {name}", [node]), Column(name, node.sort)
+
+    def query(self):
+        rng = self.rng
+        shapes = [(self.plain, 5), (self.grouped, 5), (self.set_operation, 3), (self.top, 3), (self.over, 2), (self.windowed, 3), (self.window_top, 2), (self.session, 1), (self.deduplicated, 1), (self.limited, 1),
+                  (self.values, 0.5)]
+        shape = rng.choices([s for s, _ in shapes], [w for _, w in shapes])[0]
+        return shape(rng.choice([1, 2, 2, 3]))
+
+    # -- FROM
+
+    def table(self, name=None):
+        name, alias = name or self.rng.choice(list(TABLES)), self.name("a")
+        columns = [Column(f"{alias}.{c}", kind) for c, kind in TABLES[name]]
+        return Relation(Node("relation", f"{name} AS {alias}"), columns, f"{alias}.ts" if name[0] == "e" else None)
+
+    def stream(self):
+        return self.table(self.rng.choice(["e0", "e1"]))
+
+    def relation(self, depth):
+        rng = self.rng
+        if depth <= 0 or rng.random() < 0.35:
+            return self.table()
+        if rng.random() < 0.5:
+            return self.join(depth - 1)
+        return self.nested(self.subquery(depth - 1))
+
+    def nested(self, query):
+        alias = self.name("a")
+        node = View(self.name("v"), alias, query.node) if self.rng.random() < 0.3 else Node("relation", f"($0) AS {alias}", [query.node])
+        return Relation(node, [Column(f"{alias}.{c.name}", c.kind) for c in query.columns], None, query.changes)
+
+    def subquery(self, depth):
+        shape = self.rng.choice([self.plain, self.plain, self.grouped, self.set_operation, self.top, self.windowed, self.over])
+        return shape(depth)
+
+    def join(self, depth):
+        rng = self.rng
+        if rng.random() < 0.25:
+            return self.interval_join()
+        if rng.random() < 0.2:
+            return self.window_join()
+        left, right = self.relation(depth), self.relation(depth)
+        kinds = {c.kind for c in left.columns} & {c.kind for c in right.columns}
+        pairs = [(a, b) for a in left.columns for b in right.columns if a.kind == b.kind and a.kind not in ("DOUBLE", "FLOAT")]
+        if not kinds or not pairs:
+            return left
+        few = [(a, b) for a, b in pairs if a.name.endswith(".k") and b.name.endswith(".k")]
+        a, b = rng.choice(few if few and rng.random() < 0.6 else pairs)
+        kind = rng.choice(["JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
+        on = Node("BOOLEAN", f"{a.name} = {b.name}")
+        if rng.random() < 0.35:
+            on = Node("BOOLEAN", "$0 AND $1", [on, self.expressions.condition(left.columns + right.columns, 1)])
+        return Relation(Node("relation", f"$0 {kind} {'($1)' if right.joined else '$1'} ON $2", [left.node, right.node, on]), left.columns + right.columns, None, True, True)
+
+    def interval_join(self):
+        rng = self.rng
+        left, right = self.stream(), self.stream()
+        before, after = rng.randint(0, 12), rng.randint(0, 12)
+        kind = rng.choice(["JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
+        key = rng.choice(["k", "s", "k"])
+        a, b = left.time.split(".")[0], right.time.split(".")[0]
+        on = f"{a}.{key} = {b}.{key} AND {a}.ts BETWEEN {b}.ts - INTERVAL '{before}' SECOND AND {b}.ts + INTERVAL '{after}' SECOND"
+        return Relation(Node("relation", f"$0 {kind} $1 ON {on}", [left.node, right.node]), left.columns + right.columns, joined=True)
+
+    # -- windows
+
+    def window(self, name=None, spec=None):
+        """A table with the windows of each row: TUMBLE, HOP or CUMULATE."""
+        rng = self.rng
+        name, alias = name or rng.choice(["e0", "e1"]), self.name("a")
+        kind, slide, size = spec or self.window_spec()
+        size_ms, slide_ms = size * 1000, slide * 1000
+        seconds = lambda n: f"INTERVAL '{n}' SECOND"
+        supyo = f"TABLE({kind}(TABLE {name}, DESCRIPTOR(ts), {'' if kind == 'TUMBLE' else seconds(slide) + ', '}{seconds(size)}))"
+        if kind == "CUMULATE":
+            # Windows of a period end at every step; a row is in those that end after it.
+            duck = (f"(SELECT *, make_timestamp_ms(w) AS window_start, make_timestamp_ms(w + e) AS window_end FROM (SELECT *, floor_div(ms(ts), {size_ms}) * {size_ms} AS w, "
+                    f"unnest(range({slide_ms}, {size_ms + 1}, {slide_ms})) AS e FROM {name}) WHERE ms(ts) < w + e)")
+        else:
+            duck = (f"(SELECT *, make_timestamp_ms(w) AS window_start, make_timestamp_ms(w + {size_ms}) AS window_end FROM (SELECT *, floor_div(ms(ts), {slide_ms}) * {slide_ms} - "
+                    f"unnest(range(0, {size_ms}, {slide_ms})) AS w FROM {name}) WHERE ms(ts) < w + {size_ms})")
+        columns = [Column(f"{alias}.{c}", k) for c, k in TABLES[name]] + [Column(f"{alias}.window_start", "TIMESTAMP(3)"), Column(f"{alias}.window_end", "TIMESTAMP(3)")]
+        return Relation(Node("", f"{supyo} AS {alias}", duck=f"{duck} AS {alias}"), columns)
+
+    def window_spec(self):
+        rng = self.rng
+        kind = rng.choice(["TUMBLE", "HOP", "CUMULATE"])
+        slide = rng.choice([1, 2, 5, 10])
+        return kind, slide, slide * (1 if kind == "TUMBLE" else rng.randint(1, 4))
+
+    def window_join(self):
+        rng = self.rng
+        spec = self.window_spec()
+        left, right = self.window(spec=spec), self.window(spec=spec)
+        a, b = left.columns[0].name.split(".")[0], right.columns[0].name.split(".")[0]
+        key = rng.choice(["k", "s", "b"])
+        kind = rng.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
+        on = f"{a}.{key} = {b}.{key} AND {a}.window_start = {b}.window_start AND {a}.window_end = {b}.window_end"
+        return Relation(Node("", f"$0 {kind} $1 ON {on}", [left.node, right.node]), left.columns + right.columns, joined=True)
+
+    def windowed(self, depth):
+        """Aggregates of each window."""
+        source = self.window()
+        where = self.condition(source.columns[:-2], 1) if self.rng.random() < 0.3 else None
+        keys = [c.node() for c in source.columns[-2:]]
+        if self.rng.random() < 0.7:
+            keys.append(self.rng.choice(source.columns[:-3]).node())
+        return self._grouped(source, keys, where, False)
+
+    def window_top(self, depth):
+        """The first rows of each window."""
+        rng = self.rng
+        source = self.window()
+        partition = [source.columns[-2].name, source.columns[-1].name] + ([rng.choice(source.columns[1:-3]).name] if rng.random() < 0.5 else [])
+        return self._top(source, partition, False)
+
+    def session(self, depth):
+        rng = self.rng
+        name, alias, gap, keyed = rng.choice(["e0", "e1"]), self.name("a"), rng.choice([1, 3, 10]), rng.random() < 0.8
+        part = "PARTITION BY k" if keyed else ""
+        supyo = f"TABLE(SESSION(TABLE {name} {part}, DESCRIPTOR(ts), INTERVAL '{gap}' SECOND))"
+        duck = (f"(SELECT * EXCLUDE (new, number), MIN(ts) OVER w AS window_start, MAX(ts) OVER w + INTERVAL '{gap}' SECOND AS window_end FROM (SELECT *, SUM(new) OVER ({part} ORDER BY ts) AS number FROM "
+                f"(SELECT *, CASE WHEN ts - LAG(ts) OVER ({part} ORDER BY ts) <= INTERVAL '{gap}' SECOND THEN 0 ELSE 1 END AS new FROM {name})) WINDOW w AS (PARTITION BY {'k, ' if keyed else ''}number))")
+        columns = [Column(f"{alias}.{c}", k) for c, k in TABLES[name]] + [Column(f"{alias}.window_start", "TIMESTAMP(3)"), Column(f"{alias}.window_end", "TIMESTAMP(3)")]
+        source = Relation(Node("", f"{supyo} AS {alias}", duck=f"{duck} AS {alias}"), columns)
+        return self._grouped(source, [c.node() for c in columns[-2:]] + ([Column(f"{alias}.k", "INT").node()] if keyed else []), None, False)
+
+    # -- SELECT
+
+    def condition(self, columns, depth):
+        return self.expressions.condition(columns, depth)
+
+    def where(self, source, depth):
+        """A condition, sometimes with a subquery in it."""
+        rng = self.rng
+        if rng.random() < 0.4:
+            return None
+        plain = self.condition(source.columns, 2)
+        if rng.random() < 0.25 and depth > 0:
+            return Node("BOOLEAN", "$0 AND $1", [self.subquery_condition(source, depth - 1), plain]) if rng.random() < 0.4 else self.subquery_condition(source, depth - 1)
+        return plain
+
+    def subquery_condition(self, source, depth):
+        rng = self.rng
+        negated = rng.choice(["", "NOT "])
+        inner = self.relation(depth - 1)
+        shared = [(a, b) for a in source.columns for b in inner.columns if a.kind == b.kind and a.kind not in ("DOUBLE", "FLOAT")]
+        if rng.random() < 0.25 or not shared:
+            kind = rng.choice(["INT", "BIGINT"])
+            aggregate = Node(kind, "SELECT MAX($0) FROM $1", duck="SELECT MAX($0) FROM $1 HAVING COUNT(*) > 0", kids=[self.expressions.make(kind, inner.columns, 1), inner.node])
+            return Node("BOOLEAN", f"($0 {rng.choice(['=', '<', '>='])} ($1))", [self.expressions.make(kind, source.columns, 1), aggregate])
+        a, b = rng.choice(shared)
+        where = Node("optional", " WHERE $0", [self.condition(inner.columns, 1)]) if rng.random() < 0.5 else Node("", "")
+        if rng.random() < 0.5:
+            return Node("BOOLEAN", f"({a.name} {negated}IN (SELECT {b.name} FROM $0$1))", [inner.node, where])
+        also = Node("optional", " AND $0", [self.condition(inner.columns, 1)]) if rng.random() < 0.5 else Node("", "")
+        return Node("BOOLEAN", f"({negated}EXISTS (SELECT * FROM $0 WHERE {a.name} = {b.name}$1))", [inner.node, also])
+
+    def items(self, columns, least=1, most=4, depth=2):
+        picked = [self.expressions.any(columns, depth) for _ in range(self.rng.randint(least, most))]
+        made = [self.item(node) for node in picked]
+        return [m[0] for m in made], [m[1] for m in made]
+
+    def plain(self, depth):
+        source = self.relation(depth)
+        items, columns = self.items(source.columns)
+        if self.rng.random() < 0.08:
+            aggregate = self.rng.choice([Node("", "COUNT(*)"), Node("", "MAX(n)"), Node("", "SUM(n)", duck="w64(SUM(n))")])
+            node, column = self.item(Node("BIGINT", "(SELECT $0 FROM $1)", [aggregate, self.table().node], duck="(SELECT $0 FROM $1 HAVING COUNT(*) > 0)"))
+            items, columns = items + [node], columns + [column]
+        distinct = self.rng.random() < 0.15
+        return Query(select(items, source.node, self.where(source, depth), distinct=distinct), columns, source.changes or distinct)
+
+    def aggregate(self, columns, over=""):
+        rng = self.rng
+        numbers = [c.kind for c in columns if c.kind in BITS or (decimal(c.kind) and decimal(c.kind)[0] <= 12) or c.kind == "DOUBLE"] or ["INT"]
+        pick = rng.choice(["COUNT(*)", "COUNT", "SUM", "MIN", "MAX", "AVG"])
+        distinct = "DISTINCT " if rng.random() < 0.2 and pick in ("COUNT", "SUM", "AVG") and not over else ""
+        keep = Node("optional", " FILTER (WHERE $0)", [self.condition(columns, 1)]) if rng.random() < 0.25 and not over else Node("", "")
+        tail = f"$1{over}"
+        if pick == "COUNT(*)":
+            return Node("BIGINT", f"COUNT(*)$0{over}", [keep])
+        if pick in ("COUNT", "MIN", "MAX"):
+            kind = self.expressions.any_kind(columns)
+            if pick != "COUNT" and kind == "BOOLEAN":
+                kind = "INT"
+            return Node("BIGINT" if pick == "COUNT" else kind, f"{pick}({distinct}$0){tail}", [self.expressions.make(kind, columns, 1), keep])
+        kind = rng.choice(numbers)
+        inner = self.expressions.make(kind, columns, 1)
+        total, number = f"SUM({distinct}$0){tail}", f"COUNT({distinct}$0){tail}"
+        if decimal(kind):
+            scale = max(6, decimal(kind)[1])
+            if pick == "SUM":
+                return Node(f"DECIMAL(38,{decimal(kind)[1]})", total, [inner, keep])
+            return Node(f"DECIMAL(38,{scale})", f"AVG({distinct}$0){tail}", [inner, keep], duck=from_digits(f"quotient(digits({total}), {number}, {scale - decimal(kind)[1]})", scale))
+        if kind == "DOUBLE":
+            return Node(kind, f"{pick}({distinct}$0){tail}", [inner, keep])
+        bits = BITS[kind]
+        if pick == "SUM":
+            return Node(kind, total, [inner, keep], duck=f"w{bits}({total})")
+        # Flink adds up in 64 bits.
+        return Node(kind, f"AVG({distinct}$0){tail}", [inner, keep], duck=f"w{bits}(w64({total}) // NULLIF({number}, 0))")
+
+    def grouped(self, depth):
+        source = self.relation(depth)
+        kinds = [c for c in source.columns if c.kind != "FLOAT"]
+        keys = [c.node() for c in self.rng.sample(kinds, min(len(kinds), self.rng.choice([0, 1, 1, 2])))]
+        if self.rng.random() < 0.2:
+            keys.append(self.expressions.make(self.rng.choice(["INT", "STRING", "BOOLEAN"]), source.columns, 1))
+        return self._grouped(source, keys, self.where(source, depth), True)
+
+    def _grouped(self, source, keys, where, changes):
+        rng = self.rng
+        made = [self.item(k) for k in keys if rng.random() < 0.85] + [self.item(self.aggregate(source.columns)) for _ in range(rng.randint(1, 3))]
+        tail = Node("", "", duck=" HAVING COUNT(*) > 0")   # a stream without rows has no aggregate
+        if keys:
+            having = Node("optional", " HAVING $0 > $1", [self._having(source.columns), Node("", str(rng.randint(0, 3)))]) if rng.random() < 0.25 else Node("", "")
+            tail = Node("", " GROUP BY $0$1", [Series(", ", keys), having])
+        return Query(select([m[0] for m in made], source.node, where, tail), [m[1] for m in made], changes)
+
+    def _having(self, columns):
+        while True:
+            node = self.aggregate(columns)
+            if node.sort in BITS:
+                return node
+
+    def set_operation(self, depth):
+        rng = self.rng
+        kinds = [rng.choice(["INT", "STRING", "BIGINT", "BOOLEAN", "DECIMAL(8,2)", "TIMESTAMP(3)", "DATE"]) for _ in range(rng.randint(1, 2))]
+        sides, names = [], None
+        for _ in range(rng.choice([2, 2, 3])):
+            source = self.relation(depth - 1)
+            made = [self.item(self.expressions.make(kind, source.columns, 1 if rng.random() < 0.4 else 0)) for kind in kinds]
+            names = names or [m[1] for m in made]
+            sides.append(select([m[0] for m in made], source.node, self.condition(source.columns, 1) if rng.random() < 0.4 else None))
+        node = sides[0]
+        for side in sides[1:]:
+            node = Node("query", f"($0) {rng.choice(SETS)} ($1)", [node, side])
+        return Query(node, names, True)
+
+    def top(self, depth):
+        source = self.nested(self.plain(depth - 1)) if self.rng.random() < 0.6 else self.table()
+        keys = [c.name for c in self.rng.sample(source.columns, min(len(source.columns), self.rng.choice([0, 1, 1, 2])))]
+        return self._top(source, keys, True)
+
+    def _top(self, source, partition, changes):
+        rng = self.rng
+        made = [self.item(c.node()) for c in source.columns]
+        rank, alias = self.name("x"), self.name("a")
+        over = Node("", f"ROW_NUMBER() OVER ({'PARTITION BY ' + ', '.join(partition) + ' ' if partition else ''}ORDER BY $0) AS {rank}", [ordered(source.columns, rng, 2)])
+        inner = select([*[m[0] for m in made], over], source.node, self.condition(source.columns, 1) if rng.random() < 0.2 else None)
+        kept = rng.sample([m[1] for m in made], min(len(made), rng.randint(1, 4)))
+        bound = rng.choice([f"{rank} = 1", f"{rank} <= {rng.randint(1, 4)}", f"{rank} < {rng.randint(2, 4)}", f"{rank} BETWEEN 2 AND 3"])
+        columns = [Column(f"{alias}.{c.name}", c.kind) for c in kept]
+        if rng.random() < 0.4:
+            columns.append(Column(f"{alias}.{rank}", "BIGINT"))
+        out = [self.item(c.node()) for c in columns]
+        return Query(select([m[0] for m in out], Node("relation", f"($0) AS {alias}", [inner]), Node("", bound)), [m[1] for m in out], changes)
+
+    def deduplicated(self, depth):
+        """The first or last row of each key by time."""
+        rng = self.rng
+        source = self.stream()
+        made = [self.item(c.node()) for c in source.columns]
+        rank, alias = self.name("x"), self.name("a")
+        over = Node("", f"ROW_NUMBER() OVER (PARTITION BY {source.columns[rng.choice([1, 4, 5])].name} ORDER BY {source.time}{rng.choice(['', ' DESC'])}) AS {rank}")
+        out = [self.item(Node(m[1].kind, f"{alias}.{m[1].name}")) for m in made]
+        return Query(select([m[0] for m in out], Node("relation", f"($0) AS {alias}", [select([*[m[0] for m in made], over], source.node)]), Node("", f"{rank} = 1")), [m[1] for m in out], True)
+
+    def over(self, depth):
+        rng = self.rng
+        source = self.stream()
+        partition = f"PARTITION BY {', '.join(c.name for c in rng.sample(source.columns[1:6], rng.randint(1, 2)))} " if rng.random() < 0.85 else ""
+        frame = rng.choice(["", " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", " RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", f" ROWS BETWEEN {rng.randint(0, 3)} PRECEDING AND CURRENT ROW",
+                            f" RANGE BETWEEN INTERVAL '{rng.randint(0, 9)}' SECOND PRECEDING AND CURRENT ROW"])
+        window = f" OVER ({partition}ORDER BY {source.time}{frame})"
+        items, columns = self.items(source.columns, 1, 2, 1)
+        for _ in range(rng.randint(1, 3)):
+            node, column = self.item(self.aggregate(source.columns, window))
+            items.append(node)
+            columns.append(column)
+        return Query(select(items, source.node, self.condition(source.columns, 1) if rng.random() < 0.3 else None), columns)
+
+    def limited(self, depth):
+        """ORDER BY .. LIMIT .. OFFSET of what does not change."""
+        rng = self.rng
+        source = self.table()
+        items, columns = self.items(source.columns)
+        tail = Node("", f" ORDER BY $0 LIMIT {rng.randint(0, 6)}{rng.choice(['', ' OFFSET 2'])}", [ordered(columns, rng, 2)])
+        return Query(select(items, source.node, self.where(source, 0), tail), columns)
+
+    def values(self, depth):
+        rng = self.rng
+        kinds = [rng.choice(["INT", "STRING", "BOOLEAN", "DECIMAL(5,2)"]) for _ in range(rng.randint(1, 3))]
+        rows = [Node("", "($0)", [Series(", ", [self.expressions.literal(k) for k in kinds])]) for _ in range(rng.randint(1, 5))]
+        alias, names = self.name("a"), [self.name("y") for _ in kinds]
+        source = Relation(Node("relation", f"(VALUES $0) AS {alias} ({', '.join(names)})", [Series(", ", rows)]), [Column(f"{alias}.{n}", k) for n, k in zip(names, kinds)])
+        items, columns = self.items(source.columns)
+        return Query(select(items, source.node, self.where(source, 0)), columns)

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kHistoryMax = 1000;
 constexpr std::size_t kLineMax = 1 << 20;
+constexpr std::size_t kShownMax = 100;   // candidates
 
 /// The terminal hands over single keys while this lives.
 class RawMode {
@@ -48,6 +49,17 @@ bool read_byte(char& c) {
   }
 }
 
+std::size_t terminal_columns() {
+  winsize size = {};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+/// What is pasted is drawn once.
+bool more_typed() {
+  int waiting = 0;
+  return ::ioctl(STDIN_FILENO, FIONREAD, &waiting) == 0 && waiting > 0;
+}
+
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 constexpr char control(char letter) { return static_cast<char>(letter - 'A' + 1); }
 
@@ -64,7 +76,7 @@ LineEditor::Line LineEditor::read(std::string_view prompt) {
     if (!read_byte(c)) return {Kind::kEnd, {}};
     const Step step = key(c);
     if (step == Step::kGoOn) {
-      redraw(prompt);
+      if (!more_typed()) redraw(prompt);
       continue;
     }
     if (step == Step::kEnd) return {Kind::kEnd, {}};
@@ -104,13 +116,46 @@ LineEditor::Step LineEditor::key(char c) {
       cursor_ = from;
       break;
     }
-    case '\t': insert("  "); break;
+    case '\t': complete_word(); break;
     case '\x1b': escape_sequence(); break;
     default:
       if (static_cast<unsigned char>(c) >= 0x20) insert(std::string_view(&c, 1));
       break;
   }
   return Step::kGoOn;
+}
+
+/// Writes what all candidates begin with; where that adds nothing, shows them.
+void LineEditor::complete_word() {
+  const bool blank = text_.find_first_not_of(' ') >= cursor_;
+  if (!completer || (blank && text_.empty())) return insert("  ");
+  const Completion c = completer(std::string_view(text_).substr(0, cursor_), std::string_view(text_).substr(cursor_));
+  if (c.candidates.empty() || c.begin > cursor_) return;
+  std::string common = c.candidates.front();
+  for (const std::string& other : c.candidates) {
+    std::size_t same = 0;
+    while (same < std::min(common.size(), other.size()) && common[same] == other[same]) ++same;
+    while (same > 0 && same < common.size() && is_continuation(common[same])) --same;
+    common.resize(same);
+  }
+  const bool only = c.candidates.size() == 1;
+  if (only && !common.ends_with('(')) common += ' ';
+  if (only || common.size() > cursor_ - c.begin) {
+    text_.replace(c.begin, cursor_ - c.begin, common);
+    cursor_ = c.begin + common.size();
+    return;
+  }
+  std::size_t width = 0;
+  for (const std::string& candidate : c.candidates) width = std::max(width, display_width(candidate) + 2);
+  const std::size_t columns = std::max<std::size_t>(1, terminal_columns() / width), shown = std::min(c.candidates.size(), kShownMax);
+  std::string out = "\r\n";
+  for (std::size_t i = 0; i < shown; ++i) {
+    out += c.candidates[i];
+    const bool last = i + 1 == shown || (i + 1) % columns == 0;
+    out += last ? std::string("\r\n") : std::string(width - display_width(c.candidates[i]), ' ');
+  }
+  if (shown < c.candidates.size()) out += fmt::format("and {} more\r\n", c.candidates.size() - shown);
+  write_out(out);
 }
 
 void LineEditor::escape_sequence() {
@@ -172,9 +217,7 @@ void LineEditor::erase_word() {
 
 /// The part of the line around the cursor that fits on one row of the terminal.
 void LineEditor::redraw(std::string_view prompt) const {
-  winsize size = {};
-  const std::size_t columns = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
-  const std::size_t room = columns - prompt.size() - 1;
+  const std::size_t room = terminal_columns() - prompt.size() - 1;
   std::size_t from = 0;
   while (display_width(std::string_view(text_).substr(from, cursor_ - from)) > room) from = after(from);
   std::size_t to = text_.size();
@@ -185,15 +228,16 @@ void LineEditor::redraw(std::string_view prompt) const {
   write_out(out);
 }
 
-void LineEditor::remember(std::string_view statement) {
+bool LineEditor::remember(std::string_view statement) {
   std::string line(statement);
   while (!line.empty() && line.back() == '\n') line.pop_back();
   for (char& c : line) {
     if (c == '\n') c = ' ';
   }
-  if (line.empty() || (!history_.empty() && history_.back() == line)) return;
+  if (line.empty() || (!history_.empty() && history_.back() == line)) return false;
   if (history_.size() >= kHistoryMax) history_.erase(history_.begin());
   history_.push_back(std::move(line));
+  return true;
 }
 
 }  // namespace supyo::cli

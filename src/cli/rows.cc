@@ -1,6 +1,8 @@
 #include "cli/rows.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -135,6 +137,7 @@ void RowPrinter::add_row(const std::vector<Value>& values) {
 
 /// Keeps the row, or takes an equal one back.
 void RowPrinter::take(RowKind kind, Row row) {
+  changed_ = true;
   if (append_only_) {
     held_.push_back(std::move(row));
     return;
@@ -165,6 +168,10 @@ void RowPrinter::take(RowKind kind, Row row) {
   gone_.assign(held_.size(), false);
 }
 
+void RowPrinter::widen(const Row& row) {
+  for (std::size_t c = 0; c < schema_.size(); ++c) widths_[c] = std::min(std::max(widths_[c], is_null(row[c]) ? 4 : display_width(row[c])), kWidthMax);
+}
+
 void RowPrinter::start_table(std::string& out) {
   begun_ = true;
   if (format_ == RowFormat::kCsv) {
@@ -183,11 +190,8 @@ void RowPrinter::start_table(std::string& out) {
 
 void RowPrinter::flush_held(std::string& out) {
   if (!begun_) {
-    for (std::size_t i = 0; i < held_.size(); ++i) {
-      if (!gone_.empty() && gone_[i]) continue;
-      for (std::size_t c = 0; c < schema_.size(); ++c)
-        widths_[c] = std::min(std::max(widths_[c], is_null(held_[i][c]) ? 4 : display_width(held_[i][c])), kWidthMax);
-    }
+    for (std::size_t i = 0; i < held_.size(); ++i)
+      if (gone_.empty() || !gone_[i]) widen(held_[i]);
     start_table(out);
   }
   for (std::size_t i = 0; i < held_.size(); ++i) {
@@ -230,9 +234,46 @@ void RowPrinter::emit(RowKind kind, const Row& row, std::string& out) const {
   out += "\n";
 }
 
+void RowPrinter::erase_drawing(std::string& out) {
+  if (drawn_lines_ > 0) out += fmt::format("\r\x1b[{}A\x1b[J", drawn_lines_);
+  drawn_lines_ = 0;
+}
+
+/// What fits the terminal of the rows so far, in place of what was drawn before.
+void RowPrinter::draw() {
+  winsize size = {};
+  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 8 && size.ws_col > 20;
+  const std::size_t lines = known ? size.ws_row : 24, columns = known ? size.ws_col : 80;
+  std::string table, out;
+  std::vector<const Row*> shown;
+  for (std::size_t i = 0; i < held_.size() && shown.size() + 5 < lines; ++i)
+    if (gone_.empty() || !gone_[i]) shown.push_back(&held_[i]);
+  for (const Row* row : shown) widen(*row);
+  start_table(table);
+  begun_ = false;
+  for (const Row* row : shown) emit_table_row(*row, table);
+  table += fmt::format("{} {} so far{}; Ctrl-C ends the query\n", grouped(live_), live_ == 1 ? "row" : "rows", shown.size() < live_ ? fmt::format(", the first {} are shown", shown.size()) : "");
+  erase_drawing(out);
+  for (std::string_view rest = table; !rest.empty();) {   // a line that wraps would be counted wrongly
+    const std::size_t end = rest.find('\n');
+    const std::string_view line = rest.substr(0, end);
+    out += display_width(line) < columns ? std::string(line) : fit(std::string(line), columns - 1, false);
+    out += "\n";
+    ++drawn_lines_;
+    rest.remove_prefix(end + 1);
+  }
+  write_out(out);
+}
+
 void RowPrinter::tick() {
   constexpr int kPatience = 10;
+  constexpr int kTicksPerDrawing = 4;
   const std::lock_guard lock(mutex_);
+  if (watching_ && changed_ && ++ticks_held_ >= kTicksPerDrawing) {
+    ticks_held_ = 0;
+    changed_ = false;
+    return draw();
+  }
   if (!append_only_ || held_.empty() || ++ticks_held_ < kPatience) return;
   std::string out;
   flush_held(out);
@@ -242,6 +283,7 @@ void RowPrinter::tick() {
 void RowPrinter::finish(DurationUs took_us) {
   const std::lock_guard lock(mutex_);
   std::string out;
+  erase_drawing(out);
   flush_held(out);
   if (format_ == RowFormat::kTable && took_us >= 0) out += fmt::format("{} {} in {}\n", grouped(count_), count_ == 1 ? "row" : "rows", human_duration(took_us));
   write_out(out);
@@ -249,10 +291,10 @@ void RowPrinter::finish(DurationUs took_us) {
 
 void RowPrinter::give_up() {
   const std::lock_guard lock(mutex_);
-  if (!append_only_ || held_.empty()) return;
   std::string out;
-  flush_held(out);
-  write_out(out);
+  erase_drawing(out);
+  if (append_only_ && !held_.empty()) flush_held(out);
+  if (!out.empty()) write_out(out);
 }
 
 }  // namespace supyo::cli

@@ -25,10 +25,12 @@ Result<RowFormat> parse_row_format(std::string_view name);
 /// Prints the rows of one query on standard output. add() may be called from several threads; begin and finish once each, around them.
 ///
 /// Rows of an append-only query are printed as they come (kTable: as soon as enough are there to know the columns' widths). Where rows can change, all
-/// formats but kChangelog collect, and print the rows that are left at the end.
+/// formats but kChangelog collect, and print the rows that are left at the end; on a terminal a kTable shows meanwhile what it has.
 class RowPrinter {
  public:
   RowPrinter(RowFormat format, Schema schema, bool append_only);
+  /// Standard output is a terminal that takes cursor movements: a result that changes is drawn anew with tick().
+  void watch_on_terminal() { watching_ = format_ == RowFormat::kTable && !append_only_; }
 
   Status add(const Batch& batch);
   void add_row(const std::vector<Value>& row);
@@ -48,6 +50,9 @@ class RowPrinter {
   void emit_table_row(const Row& row, std::string& out) const;
   void start_table(std::string& out);
   void flush_held(std::string& out);
+  void draw();
+  void erase_drawing(std::string& out);
+  void widen(const Row& row);
   bool is_number(std::size_t column) const;
 
   RowFormat format_;
@@ -62,6 +67,8 @@ class RowPrinter {
   std::size_t live_ = 0;                        ///< of held_, not gone
   std::uint64_t count_ = 0;
   int ticks_held_ = 0;
+  bool watching_ = false, changed_ = false;
+  std::size_t drawn_lines_ = 0;
 };
 
 /// Columns that a text takes on a terminal.

@@ -6,6 +6,7 @@
 #include "cli/signals.h"
 #include "engine/runtime/control.h"
 #include "sql/syntax/parser.h"
+#include "sql/syntax/printer.h"
 
 namespace supyo::cli {
 namespace {
@@ -62,6 +63,24 @@ Status Shell::execute(const syntax::Statement& statement) {
   return show_jobs();
 }
 
+std::vector<std::string> Shell::listed(const std::string& statement) {
+  std::vector<std::string> out;
+  const auto parsed = syntax::parse_script(statement);
+  if (!parsed || parsed->size() != 1) return out;
+  const auto outcome = engine_->execute(parsed->front());
+  const auto* listing = outcome ? std::get_if<plan::Listing>(&*outcome) : nullptr;
+  if (listing == nullptr) return out;
+  for (const auto& row : listing->rows)
+    if (!row.empty()) out.push_back(row.front().to_string());
+  return out;
+}
+
+KnownNames Shell::names() {
+  return {.tables = [this] { return listed("SHOW TABLES"); },
+          .columns = [this](const std::string& table) { return listed("DESCRIBE " + syntax::quote_identifier(table)); },
+          .functions = [this] { return listed("SHOW FUNCTIONS"); }};
+}
+
 namespace {
 /// What is not in the result is said beside it, on standard error: the rows stay clean for a pipe.
 void tell_what_is_missing(const runtime::JobStats& stats) {
@@ -92,6 +111,7 @@ Status Shell::run_job(const plan::Job& job) {
   bool append_only = true;
   for (const plan::NodeIndex sink : physical.sinks()) append_only &= physical.nodes[sink].changes.append_only();
   RowPrinter printer(format_, job::Engine::console_schema(job), append_only);
+  if (context_.out_is_terminal) printer.watch_on_terminal();
   drive_options.tick = [&] { printer.tick(); };
   SUPYO_ASSIGN(const auto runner, engine_->start(job, [&](const BatchPtr& batch) { return printer.add(*batch); }));
   const auto result = drive(context_, *runner, drive_options);

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "cli/completion.h"
 #include "cli/context.h"
 #include "cli/rows.h"
 #include "engine/job/engine.h"
@@ -16,8 +17,8 @@ class Shell {
 
   /// All statements of `text`; stops at the first that fails and returns its exit status. `name` is for messages.
   int execute(std::string_view text, std::string_view name);
-  /// Names to complete: tables and columns are the catalog's business, so only what the session knows by itself.
-  job::Engine& engine() { return *engine_; }
+  /// For completion.
+  KnownNames names();
 
  private:
   Shell(const Context& context, RowFormat format, std::string state_dir, bool talkative)
@@ -26,6 +27,8 @@ class Shell {
   Status run_job(const plan::Job& job);
   Status show_jobs();
   Status stop_job(const syntax::StopJob& stop);
+  /// The first column of what SHOW or DESCRIBE lists; nothing when that fails.
+  std::vector<std::string> listed(const std::string& statement);
 
   const Context& context_;
   RowFormat format_;

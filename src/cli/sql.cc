@@ -2,6 +2,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 
 #include "cli/context.h"
@@ -25,7 +28,8 @@ constexpr std::string_view kExample =
     "  supyo sql --state build/flights/state -e 'SELECT * FROM `flights$late` LIMIT 5'";
 
 constexpr std::string_view kHelp =
-    "Statements end with ; and may go over several lines. Ctrl-C stops a running query (twice: ends the program), Ctrl-D leaves.\n"
+    "Statements end with ; and may go over several lines. Tab completes, the arrow keys recall what was typed, in earlier sessions too.\n"
+    "Ctrl-C stops a running query (twice: ends the program), Ctrl-D leaves.\n"
     "  help            this\n"
     "  quit, exit      leave\n"
     "  SHOW TABLES; SHOW FUNCTIONS; DESCRIBE t; EXPLAIN SELECT ..;\n"
@@ -46,10 +50,47 @@ std::string shell_word(std::string_view line) {
   return word;
 }
 
-int converse(Shell& shell) {
+/// Where the statements of earlier conversations are, one a line; empty: nowhere.
+std::string history_path() {
+  const char* state = std::getenv("XDG_STATE_HOME");
+  if (state != nullptr && *state == '/') return env::join_path(state, "supyo/history");
+  const char* home = std::getenv("HOME");
+  return home != nullptr && *home == '/' ? env::join_path(home, ".local/state/supyo/history") : std::string();
+}
+
+void load_history(env::Files& files, const std::string& path, LineEditor& editor) {
+  const auto text = path.empty() ? Result<std::string>(std::string()) : files.read_all(path);
+  if (!text) return;
+  for (std::string_view rest = *text; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    editor.remember(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+}
+
+/// A history that cannot be kept is no reason to disturb anybody.
+void save_history(env::Files& files, const std::string& path, const LineEditor& editor) {
+  if (path.empty()) return;
+  std::string all;
+  for (const std::string& line : editor.history()) all += line + "\n";
+  if (!files.create_directories(env::parent_path(path))) return;
+  std::error_code refused;
+  std::filesystem::permissions(env::parent_path(path), std::filesystem::perms::owner_all, refused);   // statements hold passwords
+  if (!refused) (void)files.write_atomically(path, all);
+}
+
+int converse(Context& context, Shell& shell) {
   LineEditor editor;
+  const std::string history = history_path();
+  load_history(context.env.files, history, editor);
   write_out("Supyo " SUPYO_VERSION ": statements end with ;  help  quit\n");
   std::string statement;
+  const KnownNames names = shell.names();
+  editor.completer = [&](std::string_view before, std::string_view behind) {
+    Completion c = complete(statement + std::string(before), behind, names);
+    c.begin -= std::min(c.begin, statement.size());
+    return c;
+  };
   while (true) {
     const LineEditor::Line line = editor.read(statement.empty() ? "supyo> " : "    -> ");
     if (line.kind == LineEditor::Kind::kEnd) {
@@ -71,7 +112,7 @@ int converse(Shell& shell) {
     }
     statement += line.text + "\n";
     if (syntax::needs_more_input(statement)) continue;
-    editor.remember(statement);
+    if (editor.remember(statement)) save_history(context.env.files, history, editor);
     shell.execute(statement, {});
     clear_stop_request();
     statement.clear();
@@ -84,7 +125,7 @@ int run_sql(Context& context, const SqlOptions& options) {
   const bool one_shot = !options.text.empty() || !options.file.empty() || ::isatty(STDIN_FILENO) == 0;
   auto shell = Shell::create(context, *format, options.state, !one_shot);
   if (!shell) return report(shell.error());
-  if (!one_shot) return converse(**shell);
+  if (!one_shot) return converse(context, **shell);
   int result = kFine;
   if (!options.file.empty() || options.text.empty()) {
     const std::optional<Script> script = read_script(context, options.file.empty() ? "-" : options.file, options.variables, result);

@@ -1,6 +1,8 @@
-"""`supyo bench latency` and `supyo gen --serve`: commands that start processes or serve, which only the real binary can."""
+"""The SQL shell at a terminal, `supyo bench latency` and `supyo gen --serve`: commands that start processes or serve, which only the real binary can."""
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
@@ -73,8 +75,66 @@ def gen_serve(directory):
     print(f"gen --serve: {sums['acknowledged']} acknowledged, all of them in the log, each once")
 
 
+class Terminal:
+    """`supyo sql` as somebody types to it."""
+
+    def __init__(self, home):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ.update(HOME=home, TERM="xterm")
+            os.environ.pop("XDG_STATE_HOME", None)
+            os.execv(BINARY, [BINARY, "sql"])
+        self.seen = ""
+
+    def expect(self, text, seconds=60):
+        """Everything up to `text`, which comes after what was expected before."""
+        deadline = time.monotonic() + seconds
+        while text not in self.seen:
+            ready, _, _ = select.select([self.fd], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"no {text!r} in {self.seen!r}"
+            self.seen += os.read(self.fd, 65536).decode(errors="replace")
+        before, _, self.seen = self.seen.partition(text)
+        return before
+
+    def type(self, keys):
+        os.write(self.fd, keys.encode())
+
+    def leave(self):
+        self.type("quit\r")
+        status = os.waitpid(self.pid, 0)[1]
+        os.close(self.fd)
+        assert status == 0, status
+
+
+def shell(directory):
+    t = Terminal(directory)
+    t.expect("supyo> ")
+    t.type("CREATE TABLE readings (sensor INT, celsius DOUBLE) WITH ('connector' = 'datagen', 'rows-per-second' = '100');\r")
+    t.expect("created")
+    t.type("SEL\t* FROM rea\tWHERE cel\t> 0 LIM\t3;\r")
+    t.expect("3 rows in")
+    t.type("SELECT COUNT(*) AS growing FROM readings;\r")   # never ends by itself
+    for _ in range(2):                                       # what it has is drawn anew
+        t.expect("growing\r\n")
+        t.expect("1 row so far")
+    t.type("\x03")
+    t.type("SELECT 6 *\r 7 AS answer;\r")
+    t.expect("answer")
+    t.expect("42")
+    t.type("SELECT nonsense;\r")
+    t.expect("SUPYO-2003")
+    t.leave()
+    again = Terminal(directory)
+    again.expect("supyo> ")
+    again.type("\x1b[A\x1b[A\r")
+    again.expect("42")
+    again.leave()
+    assert os.stat(f"{directory}/.local/state/supyo").st_mode & 0o077 == 0 and os.path.exists(f"{directory}/.local/state/supyo/history"), "others can read what was typed"
+    print("shell: completes tables and keywords, Ctrl-C ends the query and not the shell, history is there the next time")
+
+
 def main():
-    for check in (bench_latency, gen_serve):
+    for check in (shell, bench_latency, gen_serve):
         with tempfile.TemporaryDirectory(prefix="supyo-tools-") as directory:
             check(directory)
 

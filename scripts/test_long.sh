@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/build.sh dev
-export SUPYO=$PWD/build/release/supyo SUPYO_CRASH_SEQUENCE=4 SUPYO_JOURNAL_SEEDS=2000
+export SUPYO=$PWD/build/release/supyo SUPYO_CRASH_SEQUENCE=4 SUPYO_JOURNAL_SEEDS=2000 SUPYO_MUTATIONS=20000
 build/dev/tests/sim/supyo_sim --seeds 2000
 ctest --test-dir build/dev --output-on-failure -j "$(nproc)" --timeout 7200
 build/venv/bin/python examples/flights/fetch.py build/flights

@@ -68,7 +68,8 @@ class Expressions:
             return Node(kind, f"CAST({value} AS {kind})", duck=f"CAST({value} AS {duck_type(kind)})")
         if decimal(kind):
             precision, scale = decimal(kind)
-            text = f"CAST({rng.randint(-99, 99)}.{rng.randint(0, 99):02} AS DECIMAL({max(precision, scale + 3)},{scale}))"
+            whole = rng.randint(0, min(99, 10 ** (precision - scale) - 1))
+            text = f"CAST({rng.choice(['', '-'])}{whole}{f'.{rng.randint(0, 10 ** min(scale, 2) - 1):0{min(scale, 2)}}' if scale else ''} AS {kind})"
             return Node(kind, text)
         if kind == "STRING":
             return Node(kind, quoted(rng.choice(WORDS)))

@@ -1,7 +1,7 @@
 """Random queries over the tables of tables.py."""
 from expressions import BITS, Column, Expressions, decimal, from_digits
 from tables import TABLES
-from tree import Node, Series, View
+from tree import SUPYO, Node, Series, View
 
 SETS = ["UNION ALL", "UNION", "INTERSECT", "INTERSECT ALL", "EXCEPT", "EXCEPT ALL"]
 
@@ -18,6 +18,21 @@ class Query:
 
     def __init__(self, node, columns, changes=False):
         self.node, self.columns, self.changes = node, columns, changes
+
+
+class Versions(View):
+    """A view whose versions are joined."""
+
+    def __init__(self, name, alias, query, time):
+        super().__init__(name, alias, query)
+        self.time = time
+
+    def write(self, dialect, views):
+        super().write(dialect, views)
+        return f"{self.text[0]} FOR SYSTEM_TIME AS OF {self.time} AS {self.alias}" if dialect == SUPYO else f"{self.text[0]} AS {self.alias}"
+
+    def smaller(self):
+        return iter(())
 
 
 def select(items, source, where=None, tail=None, distinct=False):
@@ -51,7 +66,7 @@ class Grammar:
     def query(self):
         rng = self.rng
         shapes = [(self.plain, 5), (self.grouped, 5), (self.set_operation, 3), (self.top, 3), (self.over, 2), (self.windowed, 3), (self.window_top, 2), (self.session, 1), (self.deduplicated, 1), (self.limited, 1),
-                  (self.values, 0.5)]
+                  (self.values, 0.5), (self.group_window, 1), (self.cascade, 1), (self.lag, 1), (self.temporal, 1)]
         shape = rng.choices([s for s, _ in shapes], [w for _, w in shapes])[0]
         return shape(rng.choice([1, 2, 2, 3]))
 
@@ -93,6 +108,8 @@ class Grammar:
         pairs = [(a, b) for a in left.columns for b in right.columns if a.kind == b.kind and a.kind not in ("DOUBLE", "FLOAT")]
         if not kinds or not pairs:
             return left
+        if rng.random() < 0.1:
+            return Relation(Node("relation", "$0 CROSS JOIN $1", [left.node, right.node]), left.columns + right.columns, None, True, True) if not right.joined else left
         few = [(a, b) for a, b in pairs if a.name.endswith(".k") and b.name.endswith(".k")]
         a, b = rng.choice(few if few and rng.random() < 0.6 else pairs)
         kind = rng.choice(["JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
@@ -300,6 +317,8 @@ class Grammar:
         inner = select([*[m[0] for m in made], over], source.node, self.condition(source.columns, 1) if rng.random() < 0.2 else None)
         kept = rng.sample([m[1] for m in made], min(len(made), rng.randint(1, 4)))
         bound = rng.choice([f"{rank} = 1", f"{rank} <= {rng.randint(1, 4)}", f"{rank} < {rng.randint(2, 4)}", f"{rank} BETWEEN 2 AND 3"])
+        if changes and rng.random() < 0.2:
+            return Query(select([*[m[0] for m in made], over], source.node, tail=Node("", f" QUALIFY {bound}")), [m[1] for m in made], changes)
         columns = [Column(f"{alias}.{c.name}", c.kind) for c in kept]
         if rng.random() < 0.4:
             columns.append(Column(f"{alias}.{rank}", "BIGINT"))
@@ -329,6 +348,73 @@ class Grammar:
             items.append(node)
             columns.append(column)
         return Query(select(items, source.node, self.condition(source.columns, 1) if rng.random() < 0.3 else None), columns)
+
+    def lag(self, depth):
+        rng = self.rng
+        source = self.stream()
+        back, column = rng.randint(0, 3), rng.choice(source.columns)
+        made = [self.item(c.node()) for c in rng.sample(source.columns, 2)]
+        value = Node(column.kind, f"LAG({column.name}, {back}) OVER (PARTITION BY {source.columns[rng.choice([1, 4, 5])].name} ORDER BY {source.time})")
+        node, out = self.item(value)
+        return Query(select([*[m[0] for m in made], node], source.node, self.condition(source.columns, 1) if rng.random() < 0.3 else None), [*[m[1] for m in made], out])
+
+    def group_window(self, depth):
+        """GROUP BY TUMBLE(ts, ..), the older form."""
+        rng = self.rng
+        kind, slide, size = self.window_spec()
+        kind = "HOP" if kind == "CUMULATE" else kind
+        name = rng.choice(["e0", "e1"])
+        source = self.window(name, (kind, slide, size))
+        alias = source.columns[0].name.split(".")[0]
+        call = f"{kind}({alias}.ts, {'' if kind == 'TUMBLE' else f'INTERVAL {chr(39)}{slide}{chr(39)} SECOND, '}INTERVAL '{size}' SECOND)"
+        start = Node("TIMESTAMP(3)", call.replace("(", "_START(", 1), duck=source.columns[-2].name)
+        end = Node("TIMESTAMP(3)", call.replace("(", "_END(", 1), duck=source.columns[-1].name)
+        keys = [rng.choice(source.columns[:-3])] if rng.random() < 0.7 else []
+        made = [self.item(n) for n in (start, end, *[k.node() for k in keys], *[self.aggregate(source.columns[:-2]) for _ in range(rng.randint(1, 2))])]
+        grouping = [Node("", call, duck=f"{source.columns[-2].name}, {source.columns[-1].name}"), *[k.node() for k in keys]]
+        table = Node("", f"{name} AS {alias}", duck=source.node.text[1])
+        return Query(select([m[0] for m in made], table, None, Node("", " GROUP BY $0", [Series(", ", grouping)])), [m[1] for m in made])
+
+    def cascade(self, depth):
+        """Windows over the result of windows: of the same window, or wider ones over its time."""
+        rng = self.rng
+        kind, slide, size = self.window_spec()
+        source = self.window(spec=(kind, slide, size))
+        start, end = source.columns[-2:]
+        key = rng.choice(source.columns[1:-3])
+        inner_count, inner_key, first, last, alias = (self.name("y") for _ in range(5))
+        items = f"{start.name} AS {first}, {end.name} AS {last}, {key.name} AS {inner_key}, COUNT(*) AS {inner_count}"
+        if rng.random() < 0.5 or kind != "TUMBLE":
+            inner = Node("", f"SELECT {items} FROM $0 GROUP BY {start.name}, {end.name}, {key.name}", [source.node])
+            columns = [Column(f"{alias}.{first}", "TIMESTAMP(3)"), Column(f"{alias}.{last}", "TIMESTAMP(3)"), Column(f"{alias}.{inner_key}", key.kind), Column(f"{alias}.{inner_count}", "BIGINT")]
+            outer = Relation(Node("relation", f"($0) AS {alias}", [inner]), columns)
+            keys = [columns[0].node(), columns[1].node()] + ([columns[3].node()] if rng.random() < 0.4 else [])
+            made = [self.item(k) for k in keys] + [self.item(self.aggregate(columns[2:])) for _ in range(rng.randint(1, 2))]
+            return Query(select([m[0] for m in made], outer.node, None, Node("", " GROUP BY $0", [Series(", ", keys)])), [m[1] for m in made])
+        times, wide = self.name("y"), size * rng.randint(1, 3)
+        narrow = f"SELECT {items}, {alias}0.window_time AS {times} FROM $0 GROUP BY {start.name}, {end.name}, {alias}0.window_time, {key.name}".replace(f"{alias}0", start.name.split(".")[0])
+        duck = narrow.replace(start.name.split(".")[0] + ".window_time", f"{end.name} - INTERVAL 1 MILLISECOND", 1).replace(f", {start.name.split('.')[0]}.window_time", "")
+        bucket = f"floor_div(ms({times}), {wide * 1000}) * {wide * 1000}"
+        relation = Node("relation", f"TABLE(TUMBLE(($0), DESCRIPTOR({times}), INTERVAL '{wide}' SECOND)) AS {alias}", [Node("", narrow, [source.node], duck=duck)],
+                        duck=f"(SELECT *, make_timestamp_ms({bucket}) AS window_start, make_timestamp_ms({bucket} + {wide * 1000}) AS window_end FROM ($0)) AS {alias}")
+        columns = [Column(f"{alias}.{inner_key}", key.kind), Column(f"{alias}.{inner_count}", "BIGINT")]
+        keys = [Node("TIMESTAMP(3)", f"{alias}.window_start"), Node("TIMESTAMP(3)", f"{alias}.window_end")]
+        made = [self.item(k) for k in keys] + [self.item(self.aggregate(columns)) for _ in range(rng.randint(1, 2))]
+        return Query(select([m[0] for m in made], relation, None, Node("", " GROUP BY $0", [Series(", ", keys)])), [m[1] for m in made])
+
+    def temporal(self, depth):
+        """Each row with the version that its key had at its time: versions are the last rows of the other stream."""
+        rng = self.rng
+        left, key = self.table(rng.choice(["e0", "e1"])), rng.choice(["k", "s"])
+        name, view, alias = rng.choice(["e0", "e1"]), self.name("v"), self.name("a")
+        rank = self.name("y")
+        columns = ", ".join(c for c, _ in TABLES[name])
+        versions = Node("", f"SELECT {columns} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY ts DESC) AS {rank} FROM {name}) WHERE {rank} = 1", duck=f"SELECT {columns} FROM {name}")
+        kind, on = rng.choice(["", "LEFT "]), f"{left.time.split('.')[0]}.{key} = {alias}.{key}"
+        right = Versions(view, alias, versions, left.time)
+        source = Node("", f"$0 {kind}JOIN $1 ON {on}", [left.node, right], duck=f"$0 ASOF {kind}JOIN $1 ON {on} AND {left.time} >= {alias}.ts")
+        items, out = self.items(left.columns + [Column(f"{alias}.{c}", k) for c, k in TABLES[name]])
+        return Query(select(items, source), out)
 
     def limited(self, depth):
         """ORDER BY .. LIMIT .. OFFSET of what does not change."""

@@ -126,7 +126,7 @@ class World:
 def statement(query):
     views = []
     text = query.write(SUPYO, views)
-    if len(views) % 2 == 1:   # views of one query, names in WITH of another
+    if len(views) % 2 == 1 or "SYSTEM_TIME" in text:   # views of one query, names in WITH of another
         return "".join(f"CREATE TEMPORARY VIEW {name} AS {body};\n" for name, body in views) + text
     return ("WITH " + ", ".join(f"{name} AS ({body})" for name, body in views) + " " if views else "") + text
 

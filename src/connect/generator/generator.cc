@@ -195,7 +195,7 @@ class FieldOptions {
     const std::string* text = find(what);
     if (text == nullptr) return ok();
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), into);
-    if (error != std::errc{} || end != text->data() + text->size()) return fail(ErrorCode::kBadOptionValue, fmt::format("'{}{}' = '{}' is not a number", prefix_, what, *text));
+    if (error != std::errc{} || end != text->data() + text->size()) return fail(ErrorCode::kBadOptionValue, fmt::format("'{}{}' = '{}' is not a number", prefix_, what, *text), "write digits: '10'");
     return ok();
   }
   Status read_duration(std::string_view what, DurationUs& into) const {
@@ -220,7 +220,7 @@ Result<FieldPlan> plan_field(const Field& field, const catalog::Options& options
   f.type = field.type;
   f.salt = hash_u64(index + 1);
   if (const std::string* kind = o.find("kind")) {
-    if (*kind != "random" && *kind != "sequence") return fail(ErrorCode::kBadOptionValue, fmt::format("'{}kind' = '{}' is neither random nor sequence", o.prefix(), *kind));
+    if (*kind != "random" && *kind != "sequence") return fail(ErrorCode::kBadOptionValue, fmt::format("'{}kind' = '{}' is neither random nor sequence", o.prefix(), *kind), "random, sequence");
     f.sequence = *kind == "sequence";
   }
   std::tie(f.start, f.end) = range_of(f.type);
@@ -228,11 +228,11 @@ Result<FieldPlan> plan_field(const Field& field, const catalog::Options& options
   f.greatest = 1e9;
   if (f.sequence) {
     f.start = 0;
-    if (o.find("start") == nullptr || o.find("end") == nullptr) return fail(ErrorCode::kMissingOption, fmt::format("a sequence needs '{}start' and '{}end'", o.prefix(), o.prefix()));
+    if (o.find("start") == nullptr || o.find("end") == nullptr) return fail(ErrorCode::kMissingOption, fmt::format("a sequence needs '{}start' and '{}end'", o.prefix(), o.prefix()), "give both, or leave 'kind' out for random values");
     SUPYO_TRY(o.read("start", f.start));
     SUPYO_TRY(o.read("end", f.end));
     if (f.type.is_timestamp() || f.type.id == TypeId::kBoolean || f.end < f.start)
-      return fail(ErrorCode::kBadOptionValue, fmt::format("column '{}' cannot be a sequence from {} to {}", field.name, f.start, f.end));
+      return fail(ErrorCode::kBadOptionValue, fmt::format("column '{}' cannot be a sequence from {} to {}", field.name, f.start, f.end), "a sequence counts up, in a column of numbers or text");
     const auto count = static_cast<std::uint64_t>(f.end - f.start) + 1;  // the source ends with its shortest sequence, as Flink's
     rows = rows ? std::min(*rows, count) : count;
   } else if (f.type.is_floating()) {
@@ -242,7 +242,7 @@ Result<FieldPlan> plan_field(const Field& field, const catalog::Options& options
     SUPYO_TRY(o.read("min", f.start));
     SUPYO_TRY(o.read("max", f.end));
     const auto [least, greatest] = range_of(f.type);
-    if (f.start < least || f.end > greatest || f.end < f.start) return fail(ErrorCode::kBadOptionValue, fmt::format("'{}min' to '{}max' is not a range of {}", o.prefix(), o.prefix(), f.type.to_string()));
+    if (f.start < least || f.end > greatest || f.end < f.start) return fail(ErrorCode::kBadOptionValue, fmt::format("'{}min' to '{}max' is not a range of {}", o.prefix(), o.prefix(), f.type.to_string()), "min is at most max, and both are values of the type");
   }
   if (f.type.is_variable() && f.type.precision < 100) f.length = f.type.precision;
   SUPYO_TRY(o.read("length", f.length));
@@ -293,7 +293,7 @@ Result<std::shared_ptr<dataflow::Source>> make_generator_source(const catalog::S
     const std::size_t dot = key.rfind('.');
     const std::string name = key.substr(7, dot > 7 ? dot - 7 : std::string::npos);
     static constexpr std::array kKnown = {"kind", "min", "max", "start", "end", "length", "max-past", "null-rate", "var-len"};
-    if (!schema.find(name)) return fail(ErrorCode::kUnknownOption, fmt::format("'{}': table '{}' has no column '{}'", key, c.table, name));
+    if (!schema.find(name)) return fail(ErrorCode::kUnknownOption, fmt::format("'{}': table '{}' has no column '{}'", key, c.table, name), "fields.NAME.kind: NAME is a column of the table");
     if (std::find(kKnown.begin(), kKnown.end(), key.substr(dot + 1)) == kKnown.end())
       return fail(ErrorCode::kUnknownOption, fmt::format("'{}' is no option of a datagen column", key), "kind, min, max, start, end, length, max-past, null-rate");
   }

@@ -165,7 +165,7 @@ Result<const SettingSpec*> find_setting(std::string_view name) {
   }
   std::vector<std::string> names;
   for (const SettingSpec* s : kAll) names.emplace_back(s->name);
-  const std::string near = nearest(name, names);
+  const std::string near = name.size() <= 256 ? nearest(name, names) : std::string();
   return fail(ErrorCode::kUnknownOption, fmt::format("there is no setting '{}'", name),
               near.empty() ? "docs/reference/settings.md lists all settings" : fmt::format("did you mean '{}'?", near));
 }

@@ -82,6 +82,9 @@ Result<LogicalPtr> QueryBinder::bind(const syntax::Query& query, OrderAllowed or
   if (query.recursive) return unsupported(query.span, "WITH RECURSIVE", "write the levels out, or load the closure as a table");
   const std::size_t outer = common_tables_.size();
   for (const syntax::CommonTable& c : query.with) {
+    const auto named = [&c](const auto& other) { return other.first == c.name.text; };
+    if (std::any_of(common_tables_.begin() + static_cast<std::ptrdiff_t>(outer), common_tables_.end(), named))
+      return fail_at(c.name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` stands twice in WITH", c.name.text), "give one of them another name");
     SUPYO_ASSIGN(LogicalPtr node, bind(*c.query));
     SUPYO_ASSIGN(node, renamed(std::move(node), c.columns, c.name.span));
     common_tables_.emplace_back(c.name.text, std::move(node));

@@ -225,6 +225,7 @@ Status SelectBinder::bind_items() {
     for (std::size_t i = 0; i < visible_; ++i) aliases.emplace(items_[i].name, items_[i].expr);
     b.set_aliases(std::move(aliases));
     SUPYO_ASSIGN(qualify_, b.bind_predicate(*select_.qualify, "QUALIFY"));
+    if (overs_.empty()) return fail_at(select_.qualify->span, ErrorCode::kInvalidQuery, "QUALIFY is a condition on a function OVER a window, and there is none", "use WHERE or HAVING");
     references_.insert(references_.end(), b.references().begin(), b.references().end());
   }
   grouped_ = select_.has_group_by || !aggregates_.empty() || having_;

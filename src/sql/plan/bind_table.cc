@@ -159,6 +159,8 @@ class TableBinder {
       SUPYO_ASSIGN(ColumnDefinition * column, find(name));
       if (column->kind != ColumnDefinition::Kind::kPhysical)
         return fail_at(name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` is computed and cannot be in the PRIMARY KEY", name.text), "use physical columns");
+      if (std::ranges::find(table_.primary_key, name.text) != table_.primary_key.end())
+        return fail_at(name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` stands twice in the PRIMARY KEY", name.text), "name each column once");
       column->type = column->type.not_null();   // a key column is never null, as in Flink
       table_.primary_key.push_back(name.text);
     }
@@ -201,6 +203,8 @@ class TableBinder {
     if (!create_.partitioned_by.empty()) table_.partition_keys.clear();
     for (const syntax::Identifier& name : create_.partitioned_by) {
       SUPYO_TRY(find(name));
+      if (std::ranges::find(table_.partition_keys, name.text) != table_.partition_keys.end())
+        return fail_at(name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` stands twice in PARTITIONED BY", name.text), "name each column once");
       table_.partition_keys.push_back(name.text);
     }
     return ok();

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sql/syntax/token.h"
 
 namespace supyo::syntax {
@@ -158,6 +160,7 @@ class Lexer {
     }
     close(token.span);
     token.text = text_.substr(begin, at_ - begin);
+    if (token.kind == TokenKind::kWord || token.kind == TokenKind::kQuoted) check_length(token);
     if (!result_.error) result_.tokens.push_back(token);
   }
 
@@ -185,6 +188,15 @@ class Lexer {
     const std::string_view digits = text_.substr(begin + 2, at_ - begin - 3);
     if (digits.size() % 2 != 0 || !std::ranges::all_of(digits, is_hex))
       fail(token.span, "a binary literal is pairs of hexadecimal digits", "write X'0aff'");
+  }
+
+  /// Names have at most as many characters as in Flink: what compares them with others may take its time for each.
+  void check_length(const Token& token) {
+    constexpr std::size_t kMostCharacters = 256;
+    if (result_.error || token.text.size() <= kMostCharacters) return;
+    const auto characters = std::ranges::count_if(token.text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }) - (token.kind == TokenKind::kQuoted ? 2 : 0);
+    if (static_cast<std::size_t>(characters) > kMostCharacters)
+      fail(token.span, fmt::format("the name that starts here has {} characters; at most {} are read", characters, kMostCharacters), "give it a shorter name");
   }
 
   void number(Token& token) {

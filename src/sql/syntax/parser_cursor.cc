@@ -11,6 +11,7 @@ namespace supyo::syntax {
 namespace {
 
 constexpr int kMaxHeight = 1000;
+constexpr std::size_t kMaxNameParts = 100;   ///< of a.b.c
 
 /// What may follow a table or a select item: an alias just before an error is checked against these.
 const std::vector<std::string_view>& clause_words() {
@@ -203,6 +204,9 @@ Name Parser::name(std::string_view what) {
     take();
     result.parts.push_back(word_as_identifier("a name after '.'"));
   }
+  // Which parts are table, column and fields is tried out later.
+  if (result.parts.size() > kMaxNameParts)
+    fail_at(span_from(start), ErrorCode::kSyntax, fmt::format("the name has {} parts; at most {} are read", result.parts.size(), kMaxNameParts), "leave out catalog and database, or flatten the ROW");
   result.span = span_from(start);
   return result;
 }

@@ -14,9 +14,9 @@
 namespace supyo::config {
 namespace {
 
-constexpr std::array<const SettingSpec*, 20> kAll = {
+constexpr std::array<const SettingSpec*, 21> kAll = {
     &kCheckpointInterval, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kLocalTimeZone, &kStateTtl, &kRestartStrategy,
-    &kRestartAttempts, &kRestartDelay, &kRestartInitialBackoff, &kRestartMaxBackoff, &kRestartMaxAttempts, &kBatchRows,
+    &kRestartAttempts, &kRestartDelay, &kRestartInitialBackoff, &kRestartMaxBackoff, &kRestartMaxAttempts, &kOutputConsistency, &kBatchRows,
     &kExchangeBatches, &kEpochRows, &kJournalSegment, &kSnapshotAfter, &kLateRetention, &kDeadRetention,
 };
 

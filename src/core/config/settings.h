@@ -42,6 +42,8 @@ inline constexpr Setting<std::int64_t> kRestartMaxAttempts{{SettingKind::kIntege
     "exponential-delay: failures in a row, without an epoch made final between them, before the job fails."}};
 
 // Supyo's own.
+inline constexpr Setting<std::string_view> kOutputConsistency{{SettingKind::kChoice, "supyo.output-consistency", "eager", {}, {}, "eager|cut", {},
+    "When results that change are given out. eager: as they come, as Flink does; on the way two inputs may show differently far. cut: once an epoch, as the query over exactly the inputs before its cut."}};
 inline constexpr Setting<std::int64_t> kBatchRows{{SettingKind::kInteger, "supyo.batch.rows", "1024", "1", "4096", {}, "1|7|1024",
     "Rows that a source puts in one batch at most. Results do not depend on it."}};
 inline constexpr Setting<std::int64_t> kExchangeBatches{{SettingKind::kInteger, "supyo.exchange.batches", "16", "1", "4096", {}, "1|2|16",

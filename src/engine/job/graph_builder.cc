@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/job/computed_source.h"
+#include "engine/job/cut_sink.h"
 #include "engine/job/not_null_sink.h"
 #include "engine/operators/calc.h"
 #include "engine/operators/changelog_normalize.h"
@@ -256,9 +257,18 @@ class Builder {
   }
 
   Result<Kind> make(const plan::Sink& s) {
-    if (!s.table) return Kind(dataflow::SinkNode{.sink = connect::make_collect_sink(options_.collect)});
-    SUPYO_ASSIGN(auto sink, table_sink(*s.table, s.schema, s.mode));
-    if (!s.check_not_null.empty()) sink = with_not_null_check(std::move(sink), s.schema, s.check_not_null);
+    std::shared_ptr<dataflow::Sink> sink;
+    if (s.table) {
+      SUPYO_ASSIGN(sink, table_sink(*s.table, s.schema, s.mode));
+    } else {
+      sink = connect::make_collect_sink(options_.collect);
+    }
+    if (s.table && !s.check_not_null.empty()) sink = with_not_null_check(std::move(sink), s.schema, s.check_not_null);
+    if (options_.cut_outputs && s.mode != ChangelogMode::kAppend) {
+      std::optional<std::vector<std::size_t>> key = plan_.nodes[node_->inputs.front()].upsert_key;
+      if (!s.primary_key.empty()) key = s.primary_key;
+      sink = with_cut_consistency(std::move(sink), s.schema, s.mode, std::move(key));
+    }
     return Kind(dataflow::SinkNode{.sink = std::move(sink)});
   }
 

@@ -12,6 +12,7 @@ struct GraphOptions {
   std::string replay_column;           ///< --replay
   DurationUs zone_offset_us = 0;
   bool final_only = false;             ///< batch mode: bounded input, only final rows
+  bool cut_outputs = false;            ///< supyo.output-consistency = cut
   DurationUs late_retention_us = 0;    ///< of `T$late`; 0 = for ever
   DurationUs dead_retention_us = 0;    ///< of `T$dead`
   connect::CollectTarget collect;      ///< rows of the console sink

@@ -156,6 +156,8 @@ class Expressions:
             if source == "DOUBLE" or (bits < 32 and source not in BITS):   # what does not fit is another matter
                 return Node(kind, f"CAST(CASE WHEN $0 BETWEEN -100 AND 100 THEN $0 END AS {kind})", [inner], duck=f"CAST(trunc(CASE WHEN $0 BETWEEN -100 AND 100 THEN $0 END) AS {duck_type(kind)})")
             return Node(kind, f"CAST($0 AS {kind})", [inner], duck=f"w{bits}({whole})")
+        if pick > 9 and rng.random() < 0.3:   # of texts as they are in the tables: what is no number is NULL
+            return Node(kind, f"TRY_CAST($0 AS {kind})", [self.leaf("STRING", scope)], duck=f"TRY_CAST($0 AS {duck_type(kind)})")
         if kind == "INT":
             text = self.make("STRING", scope, depth - 1)
             if pick == 9:
@@ -208,7 +210,7 @@ class Expressions:
             scale = max(s1, s2)
             return Node(f"DECIMAL({max(p1 - s1, p2 - s2) + scale + 1},{scale})", f"($0 {'+-'[pick]} $1)", [left, right])
         if pick == 2:
-            return Node(f"DECIMAL({p1 + p2},{s1 + s2})", "($0 * $1)", [left, right])
+            return Node(f"DECIMAL({p1 + p2 + 1},{s1 + s2})", "($0 * $1)", [left, right])
         if pick == 3:
             scale = max(6, s1 + p2 + 1)
             precision = p1 - s1 + s2 + scale
@@ -229,16 +231,18 @@ class Expressions:
             return inner if decimal(inner.sort)[0] <= 14 else Node("DECIMAL(12,3)", "TRY_CAST($0 AS DECIMAL(12,3))", [inner])
         if rng.random() < 0.2:
             return Node("DECIMAL(3,2)", f"{rng.randint(0, 9)}.{rng.randint(0, 99):02}") if rng.random() < 0.8 else Node("DECIMAL(10,0)", "CAST($0 AS DECIMAL(10,0))", [self.make("INT", scope, depth - 1)])
+        if rng.random() < 0.3:
+            return Node("DECIMAL(12,1)", "($0 + 0.5)", [self.make("INT", scope, depth - 1)])
         return self.leaf(kind, scope)
 
     def _string(self, scope, depth):
         rng = self.rng
         sub = lambda: self.make("STRING", scope, depth - 1)
         n, m = rng.randint(1, 4), rng.randint(0, 4)
-        pick = rng.randrange(17)
+        pick = rng.randrange(21)
         simple = {0: ("($0 || $1)", None, 2), 1: ("CONCAT($0, $1)", "($0 || $1)", 2), 2: ("UPPER($0)", None, 1), 3: ("LOWER($0)", None, 1), 4: (f"SUBSTRING($0, {n})", None, 1),
                   5: (f"SUBSTRING($0 FROM {n} FOR {m})", None, 1), 6: ("REPLACE($0, $1, $2)", None, 3), 7: (f"LEFT($0, {m})", None, 1), 8: (f"RIGHT($0, {m})", None, 1), 9: ("TRIM($0)", None, 1),
-                  10: (f"LPAD($0, {m + 2}, 'xy')", None, 1), 11: (f"RPAD($0, {m + 2}, '*')", None, 1), 12: (f"REPEAT($0, {m})", None, 1), 13: ("MD5($0)", None, 1)}
+                  10: (f"LPAD($0, {m + 2}, 'xy')", None, 1), 11: (f"RPAD($0, {m + 2}, '*')", None, 1), 12: (f"REPEAT($0, {m})", None, 1), 13: ("MD5($0)", None, 1), 17: ("REVERSE($0)", None, 1), 18: (rng.choice(["LTRIM($0)", "RTRIM($0)"]), None, 1), 19: ("CONCAT_WS($0, $1, $2)", None, 3), 20: ("BTRIM($0, 'ab')", "trim($0, 'ab')", 1)}
         if pick in simple:
             supyo, duck, arity = simple[pick]
             return Node("STRING", supyo, [sub() for _ in range(arity)], duck=duck)

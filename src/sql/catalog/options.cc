@@ -123,7 +123,10 @@ std::optional<OptionProblem> find_format(const Options& options, const Connector
                                          bool complete, const std::vector<OptionSpec>** out) {
   static const std::vector<OptionSpec> kNone;
   *out = &kNone;
-  if (!connector.needs_format) return std::nullopt;
+  if (!connector.needs_format) {
+    if (!options.contains("format")) return std::nullopt;
+    return OptionProblem{"format", false, Error{ErrorCode::kUnknownOption, fmt::format("connector '{}' takes no 'format'", connector.name), "leave it out"}};
+  }
   const auto it = options.contains("format") ? options.find("format") : options.find("value.format");
   const std::string known = fmt::format("formats: {}", fmt::join(names_of(registry.formats()), ", "));
   if (it == options.end()) {

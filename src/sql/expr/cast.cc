@@ -35,16 +35,17 @@ std::unexpected<Error> bad_text(std::string_view s, const Type& to) {
 
 // ---- numbers
 
-/// Java's narrowing: through a 64-bit integer, then the low bits. NaN is 0, too large saturates at 64 bits.
+/// Java's narrowing: integers keep their low bits. Floating point is cut; NaN is 0, and what is too large is the last BIGINT, for the others the last INT,
+/// of which TINYINT and SMALLINT keep the low bits. Source: Java language specification 5.1.3.
 template <class To, class From>
 To wrap_to(From v) {
   if constexpr (std::is_floating_point_v<From>) {
     if (std::isnan(v)) return To{0};
-    constexpr auto kLimit = static_cast<From>(9223372036854775807.0);
-    const std::int64_t whole = v >= kLimit    ? std::numeric_limits<std::int64_t>::max()
-                               : v <= -kLimit ? std::numeric_limits<std::int64_t>::min()
-                                              : static_cast<std::int64_t>(v);
-    return static_cast<To>(whole);
+    using Whole = std::conditional_t<sizeof(To) == sizeof(std::int64_t), std::int64_t, std::int32_t>;
+    using Limits = std::numeric_limits<Whole>;
+    if (v >= static_cast<From>(Limits::max())) return static_cast<To>(Limits::max());
+    if (v <= static_cast<From>(Limits::min())) return static_cast<To>(Limits::min());
+    return static_cast<To>(static_cast<Whole>(v));
   } else {
     return static_cast<To>(v);
   }

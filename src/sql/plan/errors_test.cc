@@ -258,5 +258,37 @@ TEST(Errors, Sinks) {
   expect_all(cases);
 }
 
+std::string repeated(std::string_view piece, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) out += piece;
+  return out;
+}
+
+// As deep as the parser lets through, and a little deeper: the planner's own recursion must hold.
+TEST(Errors, AsDeepAsMayBe) {
+  for (const int deep : {20, 60, 90, 180, 240, 490, 990, 1010}) {
+    const std::string cases[] = {
+        "SELECT price" + repeated(" + 1", deep) + " FROM bids",
+        "SELECT price FROM bids WHERE TRUE" + repeated(" AND price > 1", deep),
+        "SELECT channel" + repeated(" || 'a'", deep) + " FROM bids",
+        "SELECT " + repeated("CASE WHEN price > 1 THEN ", deep) + "1" + repeated(" END", deep) + " FROM bids",
+        "SELECT " + repeated("ABS(", deep) + "price" + repeated(")", deep) + " FROM bids",
+        "SELECT " + repeated("NOT ", deep) + "price > 1 FROM bids",
+        "SELECT * FROM " + repeated("(SELECT * FROM ", deep) + "bids" + repeated(")", deep),
+        "SELECT 1" + repeated(" UNION ALL SELECT 1", deep),
+        "SELECT 1" + repeated(" EXCEPT SELECT 1", deep),
+        "SELECT price IN (1" + repeated(", 1", deep * 20) + ") FROM bids",
+        "SELECT CASE" + repeated(" WHEN price > 1 THEN 1", deep) + " END FROM bids",
+    };
+    for (const std::string& sql : cases) {
+      SCOPED_TRACE(sql.substr(0, 60));
+      const Error e = error_of(sql);
+      if (e.message == "no error") continue;
+      EXPECT_NE(e.code, Code::kInternal) << e.to_string();
+      EXPECT_TRUE(e.position && !e.hint.empty()) << e.to_string();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace supyo::plan

@@ -215,34 +215,34 @@ std::unique_ptr<Encoder> make_raw_encoder() { return std::make_unique<RawEncoder
 
 std::size_t split_csv(const CsvOptions& options, std::string_view block, bool final, std::vector<RecordView>& out) {
   std::size_t start = 0;
-  std::size_t at = 0;
   bool quoted = false;
-  const char stops[4] = {'\n', options.quote != 0 ? options.quote : '\n', options.escape != 0 ? options.escape : '\n', 0};
-  while (at < block.size()) {
-    at = block.find_first_of(stops, at);
-    if (at == std::string_view::npos) break;
-    const char c = block[at];
-    if (options.escape != 0 && c == options.escape) {
-      at += 2;
-      continue;
-    }
-    if (options.quote != 0 && c == options.quote) {
-      quoted = !quoted;
-    } else if (!quoted) {
-      std::string_view line = block.substr(start, at - start);
-      if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-      if (!line.empty()) out.push_back(line);
-      start = at + 1;
-    }
-    ++at;
-  }
-  if (final && start < block.size()) {
-    std::string_view line = block.substr(start);
+  const auto has = [](std::string_view part, char c) { return c != 0 && part.find(c) != std::string_view::npos; };
+  const auto put = [&out](std::string_view line) {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     if (!line.empty()) out.push_back(line);
-    return block.size();
+  };
+  for (std::size_t at = 0; at < block.size();) {
+    const std::size_t end = block.find('\n', at);
+    if (end == std::string_view::npos) break;
+    const std::string_view part = block.substr(at, end - at);
+    if (has(part, options.quote) || has(part, options.escape)) {
+      while (at < end) {
+        const bool escapes = options.escape != 0 && block[at] == options.escape;
+        if (!escapes && options.quote != 0 && block[at] == options.quote) quoted = !quoted;
+        at += escapes ? 2 : 1;
+      }
+    } else {
+      at = end;
+    }
+    if (at > end) continue;   // the line break is escaped
+    ++at;
+    if (quoted) continue;
+    put(block.substr(start, end - start));
+    start = at;
   }
-  return start;
+  if (!final || start >= block.size()) return start;
+  put(block.substr(start));
+  return block.size();
 }
 
 }  // namespace supyo::formats

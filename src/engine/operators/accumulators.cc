@@ -5,9 +5,12 @@
 
 namespace supyo::operators {
 
-Accumulators::Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes) : calls_(std::move(calls)), first_(header_bytes), width_(header_bytes) {
+Accumulators::Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes, DistinctValues* distinct)
+    : calls_(std::move(calls)), distinct_(distinct), first_(header_bytes), width_(header_bytes) {
   SUPYO_CHECK_EQ(header_bytes % 8, 0U);
-  for (const expr::AggregateCall& c : calls_) {
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    expr::AggregateCall& c = calls_[i];
+    if (distinct_ != nullptr && distinct_->has(i)) c.aggregate = c.aggregate->without_distinct();
     offsets_.push_back(width_);
     width_ += c.aggregate->width();
     blob_index_.push_back(c.aggregate->needs_blob() ? blobs_++ : SIZE_MAX);
@@ -52,17 +55,18 @@ Status Accumulators::fold(const Batch& batch, std::span<const std::uint32_t> row
   base_.resize(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) base_[i] = table.fixed(slots[i]);
   row_slots_ = slots;
-  for (std::size_t call = 0; call < calls_.size(); ++call) SUPYO_TRY(update_one(call, batch, rows, signs));
+  for (std::size_t call = 0; call < calls_.size(); ++call) SUPYO_TRY(update_one(call, batch, rows, signs, table));
   return ok();
 }
 
-Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs) {
+Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs, const state::KeyedTable& table) {
   const expr::AggregateCall& c = calls_[call];
   args_.clear();
   for (const std::size_t a : c.args) args_.push_back(batch.columns[a]);
   const std::size_t blob = blob_index_[call];
   blob_of_row_.clear();
-  if (c.filter == SIZE_MAX) {
+  const bool gated = distinct_ != nullptr && distinct_->has(call);
+  if (c.filter == SIZE_MAX && !gated) {
     acc_.resize(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) acc_[i] = base_[i] + offsets_[call];
     if (blob != SIZE_MAX) {
@@ -70,12 +74,13 @@ Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<
     }
     return c.aggregate->update(args_, rows, acc_, signs, blob_of_row_);
   }
-  const Column& filter = *batch.columns[c.filter];
+  const Column* filter = c.filter == SIZE_MAX ? nullptr : batch.columns[c.filter].get();
   acc_.clear();
   kept_rows_.clear();
   kept_signs_.clear();
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (filter.is_null(rows[i]) || filter.value<std::uint8_t>(rows[i]) == 0) continue;
+    if (filter != nullptr && (filter->is_null(rows[i]) || filter->value<std::uint8_t>(rows[i]) == 0)) continue;
+    if (gated && !distinct_->take(call, batch, rows[i], table.hash(row_slots_[i]), table.key(row_slots_[i]), !signs.empty() && signs[i] < 0)) continue;
     kept_rows_.push_back(rows[i]);
     if (!signs.empty()) kept_signs_.push_back(signs[i]);
     acc_.push_back(base_[i] + offsets_[call]);

@@ -6,6 +6,7 @@
 
 #include "data/state/tables.h"
 #include "data/types/builder.h"
+#include "engine/operators/distinct_values.h"
 #include "sql/expr/registry.h"
 
 namespace supyo::operators {
@@ -14,7 +15,8 @@ namespace supyo::operators {
 /// need one a share of the blob (each with its length before it).
 class Accumulators {
  public:
-  Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes);
+  /// `distinct` (may be null; outlives this): keeps the values of DISTINCT calls in place of their blobs.
+  Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes, DistinctValues* distinct = nullptr);
   /// Bytes in place, header included.
   std::uint32_t width() const { return width_; }
   std::size_t size() const { return calls_.size(); }
@@ -48,7 +50,7 @@ class Accumulators {
   }
 
  private:
-  Status update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs);
+  Status update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs, const state::KeyedTable& table);
   void unpack_blobs(std::span<const state::Slot> slots, const state::KeyedTable& table);
   void pack_blobs(state::KeyedTable& table);
 
@@ -56,6 +58,7 @@ class Accumulators {
   std::vector<std::uint32_t> offsets_;
   std::vector<std::size_t> blob_index_;  // of a call among those that need a blob; SIZE_MAX = none
   std::size_t blobs_ = 0;
+  DistinctValues* distinct_;
   std::uint32_t first_ = 0;   // where the accumulators begin
   std::uint32_t width_ = 0;
 

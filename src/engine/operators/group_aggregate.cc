@@ -23,7 +23,8 @@ class GroupAggregate final : public dataflow::Operator {
   explicit GroupAggregate(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)),
         keys_(spec_->input, spec_->keys),
-        accumulators_(spec_->aggregates, header_bytes(*spec_)),
+        distinct_(spec_->aggregates, spec_->input),
+        accumulators_(spec_->aggregates, header_bytes(*spec_), &distinct_),
         values_(value_types(*spec_)),
         out_(output_schema(*spec_)) {
     for (const Type& t : values_.types()) {
@@ -34,11 +35,14 @@ class GroupAggregate final : public dataflow::Operator {
 
   std::string_view name() const override { return "GroupAggregate"; }
   state::StateSpec state() const override {
-    return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "groups", .fixed_width = accumulators_.width()}}};
+    state::StateSpec spec{.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "groups", .fixed_width = accumulators_.width()}}};
+    if (distinct_.any()) spec.tables.push_back(DistinctValues::table());
+    return spec;
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     state::KeyedTable& table = ctx.state().keyed(0);
+    if (distinct_.any()) distinct_.start(ctx.state().keyed(1));
     keys_.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
     slots_.resize(batch->rows);
@@ -178,6 +182,7 @@ class GroupAggregate final : public dataflow::Operator {
 
   std::shared_ptr<const Spec> spec_;
   GroupKeys keys_;
+  DistinctValues distinct_;
   Accumulators accumulators_;
   RowCodec values_;
   // Scratch of one call.

@@ -60,7 +60,7 @@ class GroupAggregateTest : public ::testing::Test {
   expr::AggregateCall call_of(const std::string& name, std::vector<std::size_t> args, bool distinct = false, std::size_t filter = SIZE_MAX) {
     std::vector<Type> types;
     for (const std::size_t a : args) types.push_back(input_schema()[a].type);
-    return {.aggregate = registry_.resolve_aggregate(name, types, distinct, true)->aggregate, .args = std::move(args), .filter = filter, .name = name};
+    return {.aggregate = registry_.resolve_aggregate(name, types, distinct, true)->aggregate, .args = std::move(args), .filter = filter, .name = name, .distinct = distinct};
   }
   GroupAggregateSpec spec() {
     GroupAggregateSpec s;

@@ -311,6 +311,7 @@ class Distinct final : public Aggregate {
   Type result() const override { return inner_->result(); }
   std::uint32_t width() const override { return inner_->width(); }
   bool needs_blob() const override { return true; }
+  AggregatePtr without_distinct() const override { return inner_; }
   Status update(Args args, Rows rows, Accs acc, Signs signs, Blobs blobs) const override {
     std::vector<std::uint32_t> changed;
     std::vector<std::byte*> changed_acc;

@@ -39,6 +39,8 @@ class Aggregate {
                         std::span<const std::int8_t> signs, std::span<std::string* const> blobs) const = 0;
   /// Appends the current value of a group to `out`.
   virtual Status value(const std::byte* acc, std::string_view blob, ColumnBuilder& out) const = 0;
+  /// Of a DISTINCT aggregate: what it is for values that the caller has made distinct. Else null.
+  virtual std::shared_ptr<const Aggregate> without_distinct() const { return nullptr; }
   /// Puts another group's rows into a group, as if they came after its own (sessions that grow together). `blob` and `other_blob` only when needs_blob().
   /// Errors: kUnsupported, of an aggregate that cannot.
   virtual Status merge(std::byte* acc, std::string* blob, const std::byte* other, std::string_view other_blob) const;

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 
 #include "cli/context.h"
@@ -73,10 +73,8 @@ void save_history(env::Files& files, const std::string& path, const LineEditor& 
   if (path.empty()) return;
   std::string all;
   for (const std::string& line : editor.history()) all += line + "\n";
-  if (!files.create_directories(env::parent_path(path))) return;
-  std::error_code refused;
-  std::filesystem::permissions(env::parent_path(path), std::filesystem::perms::owner_all, refused);   // statements hold passwords
-  if (!refused) (void)files.write_atomically(path, all);
+  const std::string directory = env::parent_path(path);
+  if (files.create_directories(directory) && ::chmod(directory.c_str(), S_IRWXU) == 0) (void)files.write_atomically(path, all);   // statements hold passwords
 }
 
 int converse(Context& context, Shell& shell) {

@@ -69,6 +69,7 @@ struct JobGraph {
   std::vector<Node> nodes;
   std::vector<Edge> edges;
   bool holds_until_watermark = false;
+  bool by_the_clock = false;             ///< an operator makes time: rows come out of operators though no source gave any
   bool origins = false;                  ///< a judge listens: rows carry Origin
   std::string fingerprint;               ///< of plan and state layout: a state directory of another plan is refused
 };

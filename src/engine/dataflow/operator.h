@@ -51,6 +51,10 @@ class Operator {
   virtual Status on_watermark(Watermark w, OperatorContext& ctx, Collector& out) { (void)w, (void)ctx, (void)out; return ok(); }
   /// What the runtime tells downstream when the combined watermark is w: earlier where later output can be older than w. Must not go back as w goes on.
   virtual TimeUs output_watermark(TimeUs w) const { return w; }
+  /// An operator that gives rows their time by the clock (processing time): asked when next_timer_us() is reached, and what it says is the watermark that goes downstream.
+  /// Of its input's watermarks only the end passes, and idleness does not. ctx.watermark_us() is what it said last, over a restart too; later rows must be after it.
+  virtual bool makes_time() const { return false; }
+  virtual TimeUs made_watermark(const OperatorContext& ctx) const { (void)ctx; return kTimeMin; }
   /// Processing time reached next_timer_us(). For operators that wait on the clock (mini-batch, TTL).
   virtual Status on_timer(TimeUs now_us, OperatorContext& ctx, Collector& out) { (void)now_us, (void)ctx, (void)out; return ok(); }
   virtual TimeUs next_timer_us(const OperatorContext& ctx) const { (void)ctx; return kTimeMax; }

@@ -6,6 +6,7 @@
 
 #include "engine/job/computed_source.h"
 #include "engine/job/cut_sink.h"
+#include "engine/job/lookup_table.h"
 #include "engine/job/not_null_sink.h"
 #include "engine/operators/calc.h"
 #include "engine/operators/changelog_normalize.h"
@@ -14,8 +15,10 @@
 #include "engine/operators/join.h"
 #include "engine/operators/join_schema.h"
 #include "engine/operators/limit.h"
+#include "engine/operators/lookup_join.h"
 #include "engine/operators/over_aggregate.h"
 #include "engine/operators/over_lag.h"
+#include "engine/operators/proc_time.h"
 #include "engine/operators/session_aggregate.h"
 #include "engine/operators/set_operation.h"
 #include "engine/operators/sort.h"
@@ -123,6 +126,11 @@ class Builder {
     return op(ops::make_calc({.filter = c.filter, .projections = c.projections, .zone_offset_us = options_.zone_offset_us}));
   }
 
+  Result<Kind> make(const plan::ProcTime& p) {
+    graph_.by_the_clock = true;
+    return op(ops::make_proc_time({.column = p.column, .tick_us = p.tick_us, .phase_us = p.phase_us - options_.zone_offset_us}));
+  }
+
   Result<Kind> make(const plan::WindowAssign& w) {
     if (w.window.kind == WindowSpec::Kind::kSession)
       return op(ops::make_session_assign({.input = input(), .window = w.window, .time_column = w.time_column, .zone_offset_us = options_.zone_offset_us}, w.partition, options_.origins));
@@ -202,6 +210,16 @@ class Builder {
                             .right_time = j.right_time, .keep_left = j.keep_left, .condition = j.condition, .origins = options_.origins, .zone_offset_us = options_.zone_offset_us,
                             .label = "TemporalJoin"};
     return op(ops::make_temporal_join(std::move(s)));
+  }
+
+  Result<Kind> make(const plan::LookupJoin& j) {
+    LookupTable table{.source = nullptr, .name = j.table.path.name, .input = {}, .not_null = j.not_null, .filter = j.filter, .projections = j.projections, .zone_offset_us = options_.zone_offset_us};
+    const Schema schema = j.table.schema();
+    for (const std::size_t c : j.columns) table.input.add(schema[c].name, schema[c].type);
+    SUPYO_ASSIGN(table.source, connectors().at(j.table.connector()).source({j.table, j.columns, options_.base_directory}, context_));
+    ops::LookupJoinSpec s{.left = input(), .right = j.right, .left_keys = j.left_keys, .right_keys = j.right_keys, .keep_left = j.keep_left, .condition = j.condition,
+                          .zone_offset_us = options_.zone_offset_us, .read = [table = std::move(table), env = context_.env] { return read_table(table, env); }};
+    return op(ops::make_lookup_join(std::move(s)));
   }
 
   Result<Kind> make(const plan::Union&) { return op(ops::make_union()); }

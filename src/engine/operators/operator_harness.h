@@ -51,11 +51,13 @@ class OperatorHarness final : public dataflow::OperatorContext, public dataflow:
   std::vector<std::string> late;
   std::vector<BatchPtr> batches;
   std::vector<Origin> origins;
+  TimeUs clock_us = 0;
+  const dataflow::Operator& op() const { return *operator_; }
   bool finished = false;                ///< the operator asked for the end of the job
 
   void finish_job() override { finished = true; }
   state::OperatorState& state() override { return state_; }
-  TimeUs now_us() const override { return 0; }
+  TimeUs now_us() const override { return clock_us; }
   TimeUs watermark_us() const override { return watermark_us_; }
   Epoch epoch() const override { return Epoch(1); }
   Status emit_late(BatchPtr b) override {

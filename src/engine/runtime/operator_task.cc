@@ -30,6 +30,10 @@ Status OperatorTask::on_barrier(Epoch e) {
 
 Status OperatorTask::fire_timers() {
   if (op_->next_timer_us(*this) > shard_.now_us) return ok();
+  if (op_->makes_time()) {
+    const TimeUs made = op_->made_watermark(*this);
+    return made > watermark_us_ ? advance(made) : ok();
+  }
   ++shard_.activity;
   return named(op_->on_timer(shard_.now_us, *this, *this));
 }
@@ -48,6 +52,7 @@ Status OperatorTask::emit_late(BatchPtr rows) {
 Status OperatorTask::emit(BatchPtr batch) {
   SUPYO_CHECK(batch->rows > 0 && batch->rows <= Batch::kMaxRows);
   counters_.rows_out.add(batch->rows);
+  if (shard_.by_the_clock) ++shard_.activity;
   shard_.note(node_.id, batch->rows);
   return main_.rows(batch);
 }

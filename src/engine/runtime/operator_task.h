@@ -12,7 +12,8 @@ class OperatorTask final : public Task, private dataflow::OperatorContext, priva
   OperatorTask(const PlanNode& node, ShardContext& shard, NodeCounters& counters, Epoch last, std::unique_ptr<dataflow::Operator> op);
 
   state::OperatorState& operator_state() { return state_; }
-  TimeUs next_timer_us() const override { return op_->next_timer_us(*this); }
+  /// Time that is made stands still behind the last barrier: no row may follow it.
+  TimeUs next_timer_us() const override { return makes_time() && shard_.last_cut ? kTimeMax : op_->next_timer_us(*this); }
   Status fire_timers() override;
   void measure(EpochPart& part) const override;
 
@@ -21,6 +22,7 @@ class OperatorTask final : public Task, private dataflow::OperatorContext, priva
   Status on_watermark(TimeUs us) override;
   TimeUs output_watermark(TimeUs us) const override { return op_->output_watermark(us); }
   Status on_barrier(Epoch e) override;
+  bool makes_time() const override { return op_->makes_time(); }
   Status named(Status s) const;
 
   // OperatorContext

@@ -78,19 +78,23 @@ Status Task::combine() {
     active = true;
     lowest = std::min(lowest, c.watermark_us);
   }
+  // Only the end of its input tells an operator that makes time anything.
+  if (makes_time() && (!active || lowest != kTimeMax)) return ok();
   if (!active) {
     if (std::exchange(idle_, true)) return ok();
     return broadcast(Idle{});
   }
   const bool returned = std::exchange(idle_, false);
-  if (lowest > watermark_us_ && !(lowest == kTimeMax && some_idle)) {
-    watermark_us_ = lowest;
-    counters_.watermark_us.set(lowest);
-    shard_.note(node_.id, static_cast<std::uint64_t>(lowest));
-    SUPYO_TRY(on_watermark(lowest));
-    return broadcast(Watermark{output_watermark(lowest)});
-  }
+  if (lowest > watermark_us_ && !(lowest == kTimeMax && some_idle)) return advance(lowest);
   return returned ? broadcast(Watermark{output_watermark(watermark_us_)}) : ok();
+}
+
+Status Task::advance(TimeUs us) {
+  watermark_us_ = us;
+  counters_.watermark_us.set(us);
+  shard_.note(node_.id, static_cast<std::uint64_t>(us));
+  SUPYO_TRY(on_watermark(us));
+  return broadcast(Watermark{output_watermark(us)});
 }
 
 Status Task::take_barrier(ChannelState& c, Epoch e) {

@@ -21,6 +21,7 @@ struct ShardContext {
   std::uint32_t shards = 1;
   VisibilityObserver* observer = nullptr;
   bool origins = false;
+  bool by_the_clock = false;         ///< JobGraph's
   TimeUs now_us = 0;                 ///< the clock at the start of this poll
   EpochPart* part = nullptr;         ///< of the epoch whose barrier is on its way through this shard
   std::uint32_t tasks_to_cut = 0;    ///< tasks that have not seen that barrier yet
@@ -89,6 +90,9 @@ class Task {
   /// What goes downstream for it.
   virtual TimeUs output_watermark(TimeUs us) const { return us; }
   virtual Status on_barrier(Epoch e) = 0;
+  virtual bool makes_time() const { return false; }
+  /// The task's own watermark moves on.
+  Status advance(TimeUs us);
   /// All of its own part for the epoch is in; passes the barrier on.
   Status cut(Epoch e);
   Status broadcast(const dataflow::Event& event);

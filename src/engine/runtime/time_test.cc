@@ -105,6 +105,58 @@ TEST(Time, EdgeWatermarkIsTheSplitsOwnJustBeforeTheRow) {
   EXPECT_EQ(runner->stats().behind, 2U);
 }
 
+/// Passes rows; its watermark is the clock's, every 10 ms.
+class ClockOperator final : public dataflow::Operator {
+ public:
+  std::string_view name() const override { return "Clock"; }
+  Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext&, dataflow::Collector& out) override { return out.emit(batch); }
+  bool makes_time() const override { return true; }
+  TimeUs made_watermark(const dataflow::OperatorContext& ctx) const override { return ctx.now_us() - 1; }
+  TimeUs next_timer_us(const dataflow::OperatorContext& ctx) const override { return ctx.watermark_us() >= kTimeMax - kSecond ? kTimeMax : std::max<TimeUs>(ctx.watermark_us(), 0) + 10 * kMillisecond; }
+};
+
+TEST(Time, AnOperatorThatMakesTimeSendsTheClocksWatermarkInPlaceOfItsInputs) {
+  for (const std::uint32_t shards : {1U, 2U}) {
+    for (const bool bounded : {false, true}) {
+      Script script(bounded);
+      script.add("a", rows_at({100, 7 * kDay * 365 * 100}));
+      FakeTable table;
+      std::vector<TimeUs> watermarks;
+      Probe::Hooks hooks;
+      hooks.watermark = [&](TimeUs us) {
+        watermarks.push_back(us);
+        return ok();
+      };
+      Topology t;
+      const auto source = t.source(std::make_shared<ScriptedSource>(script, 5), watermark_of(0, 50 * kMillisecond));
+      const auto clock = t.op("clock", testkit::factory_of<ClockOperator>());
+      const auto probe = t.op("probe", testkit::factory_of<Probe>(hooks));
+      const auto sink = t.sink(std::make_shared<FakeSink>(table, "out"));
+      t.hash(source, clock).single(clock, probe).forward(probe, sink);
+      t.graph().by_the_clock = true;
+      env::SimEnv sim(shards);
+      JobConfig c;
+      c.parallelism = shards;
+      c.state_dir = "state";
+      c.control = false;
+      auto runner = JobRunner::create(sim.env(), t.take(), c);
+      ASSERT_TRUE(runner) << runner.error().to_string();
+      const TimeUs begin = sim.clock().now_us();
+      if (bounded) {
+        ASSERT_TRUE((*runner)->run_stepped([&](TimeUs to) { sim.clock().advance_to(to); }));
+        EXPECT_EQ(watermarks.back(), kTimeMax) << "the end of the input is the end of time";
+        continue;
+      }
+      ProbedJob::steps(sim, **runner, 300);
+      ASSERT_GT(watermarks.size(), 10U);
+      EXPECT_TRUE(std::ranges::is_sorted(watermarks));
+      EXPECT_GE(watermarks.front(), begin - 1) << "nothing of the rows' own time";
+      EXPECT_GE(watermarks.back(), begin + 200 * kMillisecond) << "it goes on while the input is idle";
+      EXPECT_LE(watermarks.back(), sim.clock().now_us());
+    }
+  }
+}
+
 TEST(Time, CombinedWatermarkIsTheLowestOfAllSplitsOnAllShards) {
   for (const std::uint32_t shards : {1U, 2U, 3U}) {
     ProbedJob job(false, watermark_of(0));

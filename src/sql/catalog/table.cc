@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sql/catalog/catalog.h"
+#include "sql/catalog/proc_time.h"
 
 namespace supyo::catalog {
 namespace {
@@ -116,6 +117,10 @@ std::string show_create_view(const ViewDefinition& view) {
   return fmt::format("CREATE {}VIEW {} ({})\nAS {}", view.temporary ? "TEMPORARY " : "", path_text(view.path), quoted_list(names), view.query_sql);
 }
 
+bool is_proc_time(const ColumnDefinition& c) {
+  return c.kind == ColumnDefinition::Kind::kComputed && std::ranges::equal(c.expression_sql, std::string_view("PROCTIME()"), [](char a, char b) { return a == b || a == b + ('a' - 'A'); });
+}
+
 std::vector<DescribedColumn> describe(const TableDefinition& table) {
   std::vector<DescribedColumn> out;
   for (std::size_t i = 0; i < table.columns.size();) {
@@ -131,6 +136,7 @@ std::vector<DescribedColumn> describe(const TableDefinition& table) {
       d.type += " *ROWTIME*";
       d.watermark = table.watermark->expression_sql;
     }
+    if (is_proc_time(c)) d.type += " *PROCTIME*";
     out.push_back(std::move(d));
   }
   return out;

@@ -57,6 +57,21 @@ std::optional<History> history_of(const LogicalPtr& view) {
 
 }  // namespace
 
+/// A table that has an end, and is read where it lies: no other connector of ours does that at once.
+Status QueryBinder::can_be_looked_up(const syntax::TableByName& table) {
+  const std::string hint = "name a table of connector 'filesystem' without 'source.monitor-interval', which is read when the job starts; or join by event time: FOR SYSTEM_TIME AS OF o.ts";
+  const bool is_common = table.name.parts.size() == 1 && std::ranges::any_of(common_tables_, [&](const auto& c) { return c.first == table.name.last(); });
+  if (is_common) return unsupported(table.name.span, fmt::format("a join by processing time with `{}`, which is a query", table.name.last()), hint);
+  SUPYO_ASSIGN(const catalog::ObjectPath path, resolve(table.name));
+  const auto found = ctx_.catalog.find(path);
+  if (!found) return ok();   // from() says so
+  const auto* declared = std::get_if<catalog::TableDefinition>(&*found);
+  if (declared == nullptr) return unsupported(table.name.span, fmt::format("a join by processing time with `{}`, which is a view", path.name), hint);
+  if (declared->connector() != "filesystem" || declared->options.contains("source.monitor-interval"))
+    return unsupported(table.name.span, fmt::format("a join by processing time with `{}` (connector '{}')", path.name, declared->connector()), hint);
+  return ok();
+}
+
 Result<Scope> QueryBinder::versioned(const syntax::TableRef& ref, const Scope& left, LogicalJoin& join) {
   const auto& table = *ref.as<syntax::TableByName>();
   if (join.kind != LogicalJoin::Kind::kInner && join.kind != LogicalJoin::Kind::kLeft)
@@ -64,8 +79,16 @@ Result<Scope> QueryBinder::versioned(const syntax::TableRef& ref, const Scope& l
   const syntax::Expr& time = *table.system_time;
   SUPYO_ASSIGN(const ExprPtr as_of, ExprBinder(ctx_.functions, left).bind(time));
   const bool is_column = as_of->kind == expr::Expr::Kind::kColumn;
-  if ((is_column && left.node->columns[as_of->column].proc_time) || (as_of->kind == expr::Expr::Kind::kCall && as_of->function->name == "PROCTIME"))
-    return unsupported(time.span, "FOR SYSTEM_TIME AS OF processing time", "use the WATERMARK column of the left table");
+  if (as_of->kind == expr::Expr::Kind::kCall && as_of->function->name == "PROCTIME")
+    return fail_at(time.span, ErrorCode::kNoTimeAttribute, "FOR SYSTEM_TIME AS OF names a time attribute of the left table, and PROCTIME() is none",
+                   "give the left table the column: FROM (SELECT *, PROCTIME() AS p FROM o) AS o JOIN t FOR SYSTEM_TIME AS OF o.p");
+  if (is_column && left.node->columns[as_of->column].proc_time) {
+    SUPYO_TRY(can_be_looked_up(table));
+    join.lookup = true;
+    syntax::TableRef plain = ref;
+    std::get<syntax::TableByName>(plain.node).system_time = {};
+    return from(plain);
+  }
   if (!is_column || !left.node->columns[as_of->column].row_time)
     return fail_at(time.span, ErrorCode::kNoTimeAttribute, "FOR SYSTEM_TIME AS OF needs a time attribute of the left table", "use its WATERMARK column, passed on unchanged");
   const bool is_common = table.name.parts.size() == 1 && std::ranges::any_of(common_tables_, [&](const auto& c) { return c.first == table.name.last(); });

@@ -55,6 +55,7 @@ class QueryBinder {
   Result<Scope> from(const std::vector<syntax::TableRefPtr>& refs);
   Result<Scope> join(const syntax::Join& join, const syntax::Span& span);
   /// The right side of FOR SYSTEM_TIME AS OF, and what makes it one.
+  Status can_be_looked_up(const syntax::TableByName& table);
   Result<Scope> versioned(const syntax::TableRef& ref, const Scope& left, LogicalJoin& join);
   Result<Scope> named(const syntax::TableByName& table, const syntax::Span& span);
   Result<LogicalPtr> object(const catalog::ObjectPath& path, const syntax::Name& name, const std::vector<syntax::Hint>& hints);

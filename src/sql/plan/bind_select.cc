@@ -158,7 +158,8 @@ Result<ExprPtr> SelectBinder::row_number(const syntax::FunctionCall& call, const
   for (const syntax::OrderItem& item : window.order_by) {
     SUPYO_ASSIGN(ExprPtr by, inner.bind(*item.expr));
     const bool proc = (by->kind == Expr::Kind::kColumn && by->column < kAggregateBase && scope_.node->columns[by->column].proc_time) || (by->kind == Expr::Kind::kCall && by->function->name == "PROCTIME");
-    if (proc) return unsupported(item.expr->span, "ROW_NUMBER by processing time", "order by a column of the rows: what comes after a restart is then the same");
+    if (proc && (item.descending || window.order_by.size() > 1))
+      return unsupported(item.expr->span, "ROW_NUMBER by processing time, downwards or with something else", "ORDER BY the processing time alone, upwards, numbers rows as they come; else order by columns of the rows");
     slot.ranked_by.push_back({std::move(by), {.column = 0, .descending = item.descending, .nulls_first = item.nulls_first.value_or(!item.descending)}});
   }
   references_.insert(references_.end(), inner.references().begin(), inner.references().end());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "sql/catalog/proc_time.h"
 #include "sql/syntax/printer.h"
 
 // CREATE TABLE.
@@ -43,7 +44,12 @@ class TableBinder {
   Result<TableDefinition> bind(const Schema* query_schema) {
     if (create_.like) SUPYO_TRY(like(*create_.like));
     SUPYO_ASSIGN(const catalog::Options options, bind_options(create_.options));
-    for (const auto& [key, value] : options) table_.options.insert_or_assign(key, value);
+    for (const auto& [key, value] : options) {
+      // The descriptors of before Flink 1.11, which published files still have.
+      constexpr std::pair<std::string_view, std::string_view> kOld[] = {{"connector.type", "connector"}, {"connector.path", "path"}, {"format.type", "format"}};
+      const auto old = std::ranges::find(kOld, std::string_view(key), &std::pair<std::string_view, std::string_view>::first);
+      table_.options.insert_or_assign(old == std::end(kOld) ? key : std::string(old->second), value);
+    }
     if (query_schema != nullptr && !create_.columns.empty())
       return unsupported(create_.columns.front().span, "a column list in CREATE TABLE AS", "leave it out: the query gives the columns; or CREATE TABLE first and INSERT INTO it");
     if (query_schema != nullptr)
@@ -191,6 +197,8 @@ class TableBinder {
     const syntax::WatermarkDefinition& w = create_.watermarks.front();
     if (w.column.parts.size() > 1) return unsupported(w.column.span, "a watermark on a nested field", "compute a column from it: ts AS rec.ts, WATERMARK FOR ts AS ..");
     SUPYO_ASSIGN(const ColumnDefinition* column, find(w.column.parts.front()));
+    if (catalog::is_proc_time(*column))
+      return fail_at(w.column.span, ErrorCode::kInvalidQuery, fmt::format("`{}` is processing time, which has no watermark", column->name), "leave WATERMARK out; or name the column that has the time of the event");
     if (!can_be_row_time(column->type))
       return fail_at(w.column.span, ErrorCode::kTypeMismatch, fmt::format("`{}` is {}, which cannot be event time", column->name, column->type.to_string()),
                      "declare it TIMESTAMP(3) or TIMESTAMP_LTZ(3), or compute one: ts AS TO_TIMESTAMP_LTZ(ms, 3)");

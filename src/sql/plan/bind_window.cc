@@ -104,10 +104,9 @@ Result<WindowSpec> window_spec(const WindowShape& shape, const WindowArguments& 
 /// Column `time` of the input as the time attribute of a window; `span` is where it is named.
 Status check_time(const LogicalNode& input, std::size_t time, const Span& span) {
   const ColumnInfo& info = input.columns[time];
-  if (info.proc_time) return unsupported(span, "a window on processing time", "declare a WATERMARK on an event time column and use that");
-  if (info.row_time) return ok();
+  if (info.proc_time || info.row_time) return ok();
   return fail_at(span, ErrorCode::kNoTimeAttribute, fmt::format("`{}` ({}) is not a time attribute", info.name, info.type.to_string()),
-                 "a window needs the table's WATERMARK column, passed on unchanged: WATERMARK FOR ts AS ts - INTERVAL '5' SECOND");
+                 "a window needs the table's WATERMARK column, passed on unchanged: WATERMARK FOR ts AS ts - INTERVAL '5' SECOND; or a column p AS PROCTIME()");
 }
 
 const WindowShape* shape_of(std::string_view name) {
@@ -163,7 +162,7 @@ Result<LogicalPtr> QueryBinder::window_function(const syntax::FunctionCall& call
   const WindowShape* shape = shape_of(name);
   if (shape == nullptr) return unsupported(call.name.span, fmt::format("the table function {}", name), "the table functions are TUMBLE, HOP, CUMULATE and SESSION");
   SUPYO_ASSIGN(const WindowArguments arguments, arguments_of(call, *shape, span));
-  LogicalWindow window{.window = {}, .time_column = 0, .id = 0, .partition = {}, .of_group = false, .position = call.name.span.position()};
+  LogicalWindow window{.window = {}, .time_column = 0, .id = 0, .partition = {}, .of_group = false, .position = call.name.span.position(), .processing = false};
   SUPYO_ASSIGN(LogicalPtr input, table_argument(*arguments.data, shape->kind == WindowSpec::Kind::kSession ? &window.partition : nullptr));
   const auto* descriptor = arguments.time->as<syntax::Descriptor>();
   if (descriptor == nullptr || descriptor->columns.size() != 1)
@@ -174,6 +173,7 @@ Result<LogicalPtr> QueryBinder::window_function(const syntax::FunctionCall& call
   SUPYO_TRY(check_time(*input, time, column.span));
   SUPYO_ASSIGN(window.window, window_spec(*shape, arguments));
   window.time_column = time;
+  window.processing = input->columns[time].proc_time;
   window.id = ctx_.next_window++;
   return make_window(std::move(input), std::move(window));
 }
@@ -200,11 +200,11 @@ Status SelectBinder::group_window(const syntax::FunctionCall& call, const Span& 
   ExprBinder b = binder(false, false);
   SUPYO_ASSIGN(const ExprPtr time, b.bind(*arguments.time));
   if (time->kind == expr::Expr::Kind::kCall && time->function->name == "PROCTIME")
-    return unsupported(arguments.time->span, "a window on processing time", "declare a WATERMARK on an event time column and use that");
+    return fail_at(arguments.time->span, ErrorCode::kNoTimeAttribute, "the time of a window is a column", "name it where the rows come from: FROM (SELECT *, PROCTIME() AS p FROM t), or p AS PROCTIME() in CREATE TABLE");
   if (time->kind != expr::Expr::Kind::kColumn)
     return fail_at(arguments.time->span, ErrorCode::kNoTimeAttribute, fmt::format("`{}` is not a time attribute", syntax::print(*arguments.time)), "a window needs the table's WATERMARK column, as it is");
   SUPYO_TRY(check_time(*scope_.node, time->column, arguments.time->span));
-  LogicalWindow window{.window = {}, .time_column = time->column, .id = queries_.ctx_.next_window++, .partition = {}, .of_group = true, .position = span.position()};
+  LogicalWindow window{.window = {}, .time_column = time->column, .id = queries_.ctx_.next_window++, .partition = {}, .of_group = true, .position = span.position(), .processing = scope_.node->columns[time->column].proc_time};
   SUPYO_ASSIGN(window.window, window_spec(shape, arguments));
   group_window_ = &call;
   scope_.node = make_window(scope_.node, std::move(window));
@@ -221,11 +221,14 @@ std::optional<Result<ExprPtr>> SelectBinder::window_property(const syntax::Funct
     if (shape_of(name) == nullptr) return std::nullopt;
     return Result<ExprPtr>(fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} cannot stand here", name), fmt::format("it stands in GROUP BY, and {}_START(..) in SELECT", name)));
   }
-  if (property->processing) return Result<ExprPtr>(unsupported(span, name, "windows are those of event time: use .._ROWTIME or .._END"));
   const bool fits = group_window_ != nullptr && group_window_->upper_name() == property->shape->name && group_window_->arguments == call.arguments;
   if (!fits)
     return Result<ExprPtr>(fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} does not name the window of GROUP BY", name),
                                    fmt::format("repeat the arguments of GROUP BY {}(..)", property->shape->name)));
+  const bool of_clock = scope_.node->columns.back().proc_time;
+  if (property->column == WindowColumn::kTime && property->processing != of_clock)
+    return Result<ExprPtr>(fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} is of {} time, the window is of {} time", name, of_clock ? "event" : "processing", of_clock ? "processing" : "event"),
+                                   fmt::format("write {}_{}(..)", property->shape->name, of_clock ? "PROCTIME" : "ROWTIME")));
   // The window's columns came last when GROUP BY was bound, and nothing has come behind them.
   const std::size_t column = scope_.node->columns.size() - 3 + static_cast<std::size_t>(property->column);
   const ExprPtr e = column_of(*scope_.node, column);

@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "sql/plan/bind_expr.h"
 #include "sql/plan/join_in_time.h"
+#include "sql/plan/lookup.h"
 #include "sql/plan/shared_scans.h"
 #include "sql/plan/strip_window.h"
 
@@ -142,16 +143,28 @@ class Builder {
   }
 
   Result<Built> make(const LogicalPtr& node, const LogicalWindow& w) {
-    SUPYO_ASSIGN(const NodeIndex in, exact(node->input()));
+    SUPYO_ASSIGN(const NodeIndex bare, exact(node->input()));
+    SUPYO_ASSIGN(const NodeIndex in, w.processing ? stamped(bare, w.time_column, w.window, w.position) : bare);
     PhysicalNode made = unary(WindowAssign{w.window, w.time_column, w.partition}, in, schema_of(*node));
     if (w.window.kind != WindowSpec::Kind::kSession) return whole(node, std::move(made));
     if (!plan_.nodes[in].changes.append_only())
       return fail_at(w.position, ErrorCode::kUnsupported, fmt::format("SESSION over rows that are updated ({}) is not supported here", plan_.nodes[in].changes.to_string()),
                      "group by window_start, window_end and exactly the columns of its PARTITION BY");
     partition(made, w.partition);
-    made.late_tables = node->input()->late_tables;
+    if (!w.processing) made.late_tables = node->input()->late_tables;
     plan_.holds_until_watermark = true;
     return whole(node, std::move(made));
+  }
+
+  /// `input` with the clock's time in column `time`.
+  Result<NodeIndex> stamped(NodeIndex input, std::size_t time, const WindowSpec& w, const SourcePosition& position) {
+    if (!plan_.nodes[input].changes.append_only())
+      return fail_at(position, ErrorCode::kUnsupported, fmt::format("processing time of rows that are updated ({}) is not supported: an update would come in another window", plan_.nodes[input].changes.to_string()),
+                     "apply the window to a table of inserts, before rows are aggregated or replaced by key");
+    ProcTime op{.column = time, .tick_us = w.kind == WindowSpec::Kind::kTumble ? w.size_us : w.slide_us, .phase_us = w.offset_us};
+    // A session can end at any time.
+    if (w.kind == WindowSpec::Kind::kSession) op.tick_us = std::clamp<DurationUs>(w.gap_us / 100, kMillisecond, kSecond);
+    return add(unary(std::move(op), input, Schema(plan_.nodes[input].output)));
   }
 
   Result<std::vector<expr::AggregateCall>> calls_of(const std::vector<LogicalCall>& calls, const LogicalNode& input, bool retracting) {
@@ -209,7 +222,8 @@ class Builder {
       SUPYO_ASSIGN(const NodeIndex whole_sessions, exact(node->input()));
       return given_window_aggregate(node, a, *window_of_keys(*node->input(), a.keys), whole_sessions);
     }
-    SUPYO_ASSIGN(const NodeIndex input, exact(rules_ ? simplify(stripped.node) : stripped.node));
+    SUPYO_ASSIGN(const NodeIndex bare, exact(rules_ ? simplify(stripped.node) : stripped.node));
+    SUPYO_ASSIGN(const NodeIndex input, stripped.processing ? stamped(bare, stripped.time_column, stripped.window, a.position) : bare);
     WindowAggregate op{.window = stripped.window, .time_column = stripped.time_column, .keys = {}, .calls = {}, .window_columns = {}};
     Built out;
     std::vector<WindowColumn> window_of_key(a.keys.size());
@@ -248,7 +262,7 @@ class Builder {
     const std::vector<std::size_t> keys = op.keys;
     PhysicalNode made = unary(std::move(op), input, std::move(output));
     partition(made, keys);
-    made.late_tables = stripped.node->late_tables;
+    if (!stripped.processing) made.late_tables = stripped.node->late_tables;
     plan_.holds_until_watermark = true;
     out.node = add(std::move(made));
     for (const ExprPtr& e : stripped.window_filters) {
@@ -342,11 +356,49 @@ class Builder {
     return exact(rules_ ? simplify(with_keys) : with_keys);
   }
 
-  Result<Built> make(const LogicalPtr& node, const LogicalJoin& join) {
+  /// The columns of both, under names that differ; those of a side that may be absent can be null.
+  static Schema pairs_of(const Schema& left, const Schema& right, bool keep_left, bool keep_right) {
+    std::vector<std::string> names;
+    for (const Schema* side : {&left, &right})
+      for (const Field& f : side->fields()) names.push_back(f.name);
+    make_unique(names);
+    Schema out;
+    for (std::size_t i = 0; i < left.size(); ++i) out.add(names[i], left[i].type.as_nullable(left[i].type.nullable || keep_right));
+    for (std::size_t i = 0; i < right.size(); ++i) out.add(names[left.size() + i], right[i].type.as_nullable(right[i].type.nullable || keep_left));
+    return out;
+  }
+
+  Result<Built> lookup_join(const LogicalPtr& node, const LogicalJoin& join) {
     const LogicalPtr& left = node->inputs[0];
     const LogicalPtr& right = node->inputs[1];
     const std::size_t width = left->columns.size();
     const JoinParts parts = parts_of(join, *left, *right);
+    if (parts.left_keys.empty())
+      return fail_at(join.position, ErrorCode::kInvalidQuery, "the condition of a join by processing time must equate a column of the table with something of the left rows", "add to ON: o.k = t.k");
+    LookupJoin op;
+    op.keep_left = join.keeps_left();
+    SUPYO_ASSIGN(const NodeIndex l, keyed(left, parts.left_keys, op.left_keys));
+    SUPYO_TRY(read_table(op, right, parts.right_keys, functions_));
+    const Schema& left_output = plan_.nodes[l].output;
+    // Keys that are no columns lie between the two sides' columns.
+    std::vector<std::size_t> pair_map = identity(width);
+    for (std::size_t i = 0; i < right->columns.size(); ++i) pair_map.push_back(left_output.size() + i);
+    for (const ExprPtr& e : parts.rest) {
+      SUPYO_ASSIGN(op.condition, both(functions_, op.condition, expr::remap_columns(e, pair_map)));
+    }
+    Schema output = pairs_of(left_output, op.right, op.keep_left, false);
+    return Built{add(unary(std::move(op), l, std::move(output))), std::move(pair_map)};
+  }
+
+  Result<Built> make(const LogicalPtr& node, const LogicalJoin& join) {
+    if (join.lookup) return lookup_join(node, join);
+    const LogicalPtr& left = node->inputs[0];
+    const LogicalPtr& right = node->inputs[1];
+    const std::size_t width = left->columns.size();
+    const JoinParts parts = parts_of(join, *left, *right);
+    if (bounds_processing_time(join, *left, *right))
+      return fail_at(join.position, ErrorCode::kUnsupported, "a join within processing time is not supported",
+                     "bound event times: a.ts BETWEEN b.ts - INTERVAL '1' HOUR AND b.ts; or join windows of processing time on window_start and window_end");
     if (!join.same_window && equates_different_windows(*left, *right, join.condition))
       return fail_at(join.position, ErrorCode::kUnsupported, "a join of windows that are cut in different ways is not supported",
                      "give both sides the same window function, size, slide and offset, over a time of the same type");
@@ -359,23 +411,11 @@ class Builder {
     // Keys that are no columns lie between the two sides' columns.
     std::vector<std::size_t> pair_map = identity(width);
     for (std::size_t i = 0; i < right->columns.size(); ++i) pair_map.push_back(left_output.size() + i);
-    if (!parts.rest.empty()) {
-      ExprPtr all = parts.rest.front();
-      for (std::size_t i = 1; i < parts.rest.size(); ++i) {
-        SUPYO_ASSIGN(const expr::ResolvedCall both, functions_.resolve("AND", std::vector<Type>{all->type, parts.rest[i]->type}));
-        all = expr::call(both.function, {all, parts.rest[i]}, both.result);
-      }
-      op.condition = expr::remap_columns(all, pair_map);
+    for (const ExprPtr& e : parts.rest) {
+      SUPYO_ASSIGN(op.condition, both(functions_, op.condition, expr::remap_columns(e, pair_map)));
     }
     PhysicalNode made;
-    std::vector<std::string> names;
-    for (const Field& f : left_output.fields()) names.push_back(f.name);
-    if (!join.only_left())
-      for (const Field& f : right_output.fields()) names.push_back(f.name);
-    make_unique(names);
-    for (std::size_t i = 0; i < left_output.size(); ++i) made.output.add(names[i], op.keep_right ? left_output[i].type.as_nullable() : left_output[i].type);
-    for (std::size_t i = 0; !join.only_left() && i < right_output.size(); ++i)
-      made.output.add(names[left_output.size() + i], op.keep_left ? right_output[i].type.as_nullable() : right_output[i].type);
+    made.output = pairs_of(left_output, join.only_left() ? Schema() : right_output, op.keep_left, op.keep_right);
     made.inputs = {l, r};
     partition(made, op.left_keys);
     made.right_distribution = Distribution{made.distribution.kind, op.right_keys};
@@ -451,6 +491,10 @@ class Builder {
     }
     PhysicalNode made = unary(TopN{.partition = r.partition, .order = r.order, .limit = *r.limit, .with_number = r.with_number,
                                    .input_retracts = !plan_.nodes[input].changes.append_only()}, input, schema_of(*node));
+    if (node->input()->columns[r.order.front().column].proc_time) {   // rows are in order as they come
+      if (!plan_.nodes[input].changes.append_only()) return fail_at(r.position, ErrorCode::kUnsupported, "ROW_NUMBER by processing time over rows that are updated is not supported", "order by a column of the rows");
+      std::get<TopN>(made.op).order.clear();
+    }
     partition(made, r.partition);
     return whole(node, std::move(made));
   }
@@ -513,7 +557,7 @@ class Builder {
     for (NodeIndex i = plan_.nodes.size(); i-- > 0;) {
       PhysicalNode& n = plan_.nodes[i];
       const bool reads = (n.as<WindowAssign>() || n.as<WindowAggregate>() || n.as<WindowRank>() || n.as<Over>() || n.as<OverAggregate>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
-      const bool passes = wanted[i] && (n.as<Calc>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>());
+      const bool passes = wanted[i] && (n.as<Calc>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>() || n.as<LookupJoin>());
       if (reads || passes)
         for (const NodeIndex in : n.inputs) wanted[in] = true;
       if (auto* s = std::get_if<Scan>(&n.op); s != nullptr && s->row_time) s->row_time->edge = wanted[i];

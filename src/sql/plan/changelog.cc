@@ -70,6 +70,7 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
     return out;
   }
   if (const auto* t = node.as<TopN>()) {
+    if (t->order.empty()) return {};
     if (!t->has_places()) return {.update = false, .update_before = false, .remove = true};
     return {.update = true, .update_before = t->emit_update_before, .remove = !in.append_only()};
   }
@@ -150,7 +151,7 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
     if (auto* t = std::get_if<TopN>(&n.op)) t->emit_update_before = before[i];
     const auto* calc = n.as<Calc>();
     // A filter must see -U, or a row that no longer passes would stay; an aggregation, a rank and a sort take rows back whole. A temporal join takes nothing back.
-    const bool needs = n.as<TopN>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<SetOperation>() || n.as<Sort>() || (calc != nullptr && calc->filter) || (before[i] && !n.as<TemporalJoin>());
+    const bool needs = n.as<TopN>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<LookupJoin>() || n.as<SetOperation>() || n.as<Sort>() || (calc != nullptr && calc->filter) || (before[i] && !n.as<TemporalJoin>());
     for (const NodeIndex in : n.inputs) before[in] = before[in] || needs;
   }
   for (PhysicalNode& n : nodes) n.changes = changes_of(n, nodes);

@@ -153,7 +153,7 @@ TEST(Errors, Windows) {
       {"SELECT COUNT(*) FROM bids GROUP BY HOP(ts, INTERVAL '1' HOUR)", Code::kInvalidQuery, 1, 36, "takes 3 arguments, not 2"},
       {"SELECT COUNT(*) FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' HOUR), TUMBLE(ts, INTERVAL '2' HOUR)", Code::kInvalidQuery, 1, 67, "one window"},
       {"SELECT TUMBLE_END(ts, INTERVAL '1' HOUR) FROM bids GROUP BY bidder", Code::kInvalidQuery, 1, 8, "does not name the window"},
-      {"SELECT TUMBLE_PROCTIME(ts, INTERVAL '1' HOUR) FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' HOUR)", Code::kUnsupported, 1, 8, "TUMBLE_PROCTIME"},
+      {"SELECT TUMBLE_PROCTIME(ts, INTERVAL '1' HOUR) FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' HOUR)", Code::kInvalidQuery, 1, 8, "TUMBLE_PROCTIME is of processing time"},
       {"SELECT HOP_START(ts, INTERVAL '1' HOUR) FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' HOUR)", Code::kInvalidQuery, 1, 8, "repeat the arguments of GROUP BY HOP"},
       {"SELECT TUMBLE(ts, INTERVAL '1' HOUR) FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' HOUR)", Code::kInvalidQuery, 1, 8, "TUMBLE_START"},
       {"SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' HOUR)) WHERE window_start > TIMESTAMP '2020-01-01 00:00:00' OR price > 1 GROUP BY window_start, window_end",

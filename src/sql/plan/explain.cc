@@ -100,6 +100,7 @@ struct Describe {
     if (c.filter) text += fmt::format(", where=[{}]", c.filter->to_string(in));
     return text + ")";
   }
+  std::string operator()(const ProcTime& p) const { return fmt::format("ProcTimeAssigner(proctime=[{}])", in[p.column]); }
   std::string operator()(const WindowAssign& w) const {
     std::string window = window_text(w.window, in[w.time_column]);
     if (!w.partition.empty()) window.insert(window.size() - 1, fmt::format(", partition keys=[{}]", pick(in, w.partition)));
@@ -160,6 +161,13 @@ struct Describe {
   std::string operator()(const TemporalJoin& j) const {
     return fmt::format("TemporalJoin(joinType=[{}], where=[{}], asOf=[{}], versions=[{}], select=[{}])", kind_of(j), where_of(j), pair[j.left_time], pair[in.size() + j.right_time], fmt::join(out, ", "));
   }
+  std::string operator()(const LookupJoin& j) const {
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < j.left_keys.size(); ++i) keys.push_back(fmt::format("{}={}", out[in.size() + j.right_keys[i]], out[j.left_keys[i]]));
+    std::string text = fmt::format("LookupJoin(table=[{}], joinType=[{}], lookup=[{}]", j.table.path.to_string(), kind_of(j), fmt::join(keys, ", "));
+    if (j.condition) text += fmt::format(", where=[{}]", j.condition->to_string(out));
+    return text + fmt::format(", select=[{}])", fmt::join(out, ", "));
+  }
   std::string operator()(const Union&) const { return fmt::format("Union(all=[true], union=[{}])", fmt::join(out, ", ")); }
   std::string operator()(const SetOperation& s) const {
     return fmt::format("{}(all=[{}], select=[{}])", s.intersect ? "Intersect" : "Except", s.all, fmt::join(out, ", "));
@@ -173,7 +181,7 @@ struct Describe {
   }
   std::string operator()(const TopN& t) const {
     return fmt::format("Rank(rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd={}], partitionBy=[{}], orderBy=[{}], select=[{}])", t.limit, pick(in, t.partition),
-                       order_text(t.order, in), fmt::join(out, ", "));
+                       t.order.empty() ? "PROCTIME ASC" : order_text(t.order, in), fmt::join(out, ", "));
   }
   std::string operator()(const WindowRank& t) const {
     return fmt::format("WindowRank(window=[win_start=[{}], win_end=[{}]], rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd={}], partitionBy=[{}], orderBy=[{}], select=[{}])",
@@ -205,6 +213,7 @@ std::string state_of(const PhysicalNode& n) {
     return fmt::format("left rows until the watermark {}, right rows until it {}", is_past(j->left_kept_us()), is_past(j->right_kept_us()));
   if (n.as<WindowJoin>()) return "rows of both inputs in open windows; freed when the watermark passes the window's end";
   if (n.as<TemporalJoin>()) return "left rows and right versions until the watermark has reached them; the version of every key that holds, for ever";
+  if (n.as<LookupJoin>()) return "none; the table's rows in memory, read when the job starts";
   if (n.as<Join>()) return "all rows of both inputs, for ever";
   if (const auto* t = n.as<TopN>()) return t->input_retracts ? "all rows, for ever" : fmt::format("the first {} per key, for ever", t->limit == 1 ? "row" : fmt::format("{} rows", t->limit));
   if (n.as<Limit>()) return "how many rows have passed";

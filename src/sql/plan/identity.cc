@@ -54,6 +54,7 @@ struct Meaning {
     for (const auto& p : c.projections) text += "|" + meaning_of(*p);
     return text;
   }
+  std::string operator()(const ProcTime& p) const { return fmt::format("proctime {} {} {}", p.column, p.tick_us, p.phase_us); }
   std::string operator()(const WindowAssign& w) const { return fmt::format("assign {} {} {}", window_text(w.window), w.time_column, list(w.partition)); }
   std::string operator()(const WindowAggregate& w) const {
     std::string text = fmt::format("windowagg {} {} {} {}", window_text(w.window), w.time_column, list(w.keys), calls_text(w.calls));
@@ -83,6 +84,12 @@ struct Meaning {
   }
   std::string operator()(const TemporalJoin& j) const {
     return fmt::format("temporal join {} {} {} {} {} {}", list(j.left_keys), list(j.right_keys), j.left_time, j.right_time, j.keep_left, j.condition ? meaning_of(*j.condition) : "");
+  }
+  std::string operator()(const LookupJoin& j) const {
+    std::string text = fmt::format("lookup join {} {} {} {} {} {} {}", table_text(j.table), list(j.columns), list(j.left_keys), list(j.right_keys), j.keep_left,
+                                   j.filter ? meaning_of(*j.filter) : "", j.condition ? meaning_of(*j.condition) : "");
+    for (const auto& p : j.projections) text += "|" + meaning_of(*p);
+    return text;
   }
   std::string operator()(const Union&) const { return "union"; }
   std::string operator()(const SetOperation& s) const { return fmt::format("set {} {}", s.intersect, s.all); }

@@ -114,7 +114,7 @@ bool reads_left_only(const Expr& e, std::size_t width) {
 LogicalPtr absorb(const LogicalPtr& node, const std::vector<ExprPtr>& conjuncts, std::vector<bool>& used) {
   const auto* join = node->as<LogicalJoin>();
   if (join == nullptr || join->keeps_right()) return node;
-  const bool inner = join->kind == LogicalJoin::Kind::kInner && !join->as_of;   // others pass on what is asked of their left side
+  const bool inner = join->kind == LogicalJoin::Kind::kInner && !join->of_left_time();   // others pass on what is asked of their left side
   const std::size_t width = node->inputs[0]->columns.size();
   std::vector<ExprPtr> of_left;
   std::vector<std::size_t> numbers;
@@ -245,6 +245,19 @@ std::variant<Join, IntervalJoin, WindowJoin, TemporalJoin> operator_of(const Log
     return IntervalJoin{.left_keys = std::move(op.left_keys), .right_keys = std::move(op.right_keys), .left_time = join.bounds->left_time, .right_time = join.bounds->right_time,
                         .lower_us = join.bounds->lower_us, .upper_us = join.bounds->upper_us, .keep_left = op.keep_left, .keep_right = op.keep_right, .condition = std::move(op.condition)};
   return op;
+}
+
+bool bounds_processing_time(const LogicalJoin& join, const LogicalNode& left, const LogicalNode& right) {
+  const auto is_clock = [](const ColumnInfo& c) { return c.proc_time && !c.attached; };
+  const std::size_t width = left.columns.size();
+  return std::ranges::any_of(join.condition, [&](const ExprPtr& e) {
+    bool of_left = false, of_right = false;
+    for (const std::size_t c : expr::columns_read(*e)) {
+      if (c < width) of_left |= is_clock(left.columns[c]);
+      else of_right |= is_clock(right.columns[c - width]);
+    }
+    return of_left && of_right;
+  });
 }
 
 LogicalPtr filter_joins(LogicalPtr node, const ExprPtr& predicate, const SourcePosition& position) {

@@ -34,4 +34,7 @@ std::variant<Join, IntervalJoin, WindowJoin, TemporalJoin> operator_of(const Log
 /// follow time attributes; the rest is a filter above. No mere rewriting: it is done whatever the rules.
 LogicalPtr filter_joins(LogicalPtr node, const expr::ExprPtr& predicate, const SourcePosition& position);
 
+/// Compares processing times of both sides, as an interval join would.
+bool bounds_processing_time(const LogicalJoin& join, const LogicalNode& left, const LogicalNode& right);
+
 }  // namespace supyo::plan

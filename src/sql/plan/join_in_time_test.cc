@@ -175,7 +175,7 @@ TEST_F(JoinInTimeTest, AsOf) {
   EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN first_paid FOR SYSTEM_TIME AS OF o.ts AS p ON p.k = o.id"), HasSubstr("a view that is not the last row of each key"));
   EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN last_users FOR SYSTEM_TIME AS OF o.ts AS p ON p.name = o.item"), HasSubstr("over rows that are updated"));
   EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN names FOR SYSTEM_TIME AS OF o.ts AS u ON u.id = o.id"), HasSubstr("FOR SYSTEM_TIME AS OF on a view that is not the last row of each key is not supported"));
-  EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN users FOR SYSTEM_TIME AS OF PROCTIME() AS u ON u.id = o.id"), HasSubstr("processing time is not supported"));
+  EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN users FOR SYSTEM_TIME AS OF PROCTIME() AS u ON u.id = o.id"), HasSubstr("PROCTIME() is none"));
   EXPECT_THAT(session_.explain("SELECT u.id FROM users AS u JOIN users FOR SYSTEM_TIME AS OF u.ts AS v ON u.id = v.id"), HasSubstr("a temporal join over rows that are updated"));
   EXPECT_THAT(session_.explain("SELECT o.id FROM orders AS o JOIN keyless FOR SYSTEM_TIME AS OF o.ts AS u ON u.id = o.id"), HasSubstr("`keyless` does not exist"));
 }

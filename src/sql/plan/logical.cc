@@ -74,6 +74,7 @@ LogicalPtr make_window(LogicalPtr input, LogicalWindow window) {
   const Type time = node->columns[window.time_column].type;
   // The time column stays readable, but the window's own time is the attribute from here on (Flink materialises the old one).
   for (ColumnInfo& c : node->columns) c.row_time = false;
+  if (window.processing) node->late_tables.clear();
   std::vector<std::string> names;
   for (const ColumnInfo& c : node->columns) names.push_back(c.name);
   names.insert(names.end(), {"window_start", "window_end", "window_time"});
@@ -82,8 +83,8 @@ LogicalPtr make_window(LogicalPtr input, LogicalWindow window) {
   const Type boundary = Type::timestamp(3).not_null();
   node->columns.push_back({.name = names[n], .type = boundary, .window = window.id, .window_column = WindowColumn::kStart});
   node->columns.push_back({.name = names[n + 1], .type = boundary, .window = window.id, .window_column = WindowColumn::kEnd});
-  node->columns.push_back({.name = names[n + 2], .type = time.not_null(), .row_time = true, .window = window.id, .window_column = WindowColumn::kTime});
-  const AttachedWindow attached{window.window, time.id == TypeId::kTimestampLtz};
+  node->columns.push_back({.name = names[n + 2], .type = time.not_null(), .row_time = !window.processing, .proc_time = window.processing, .window = window.id, .window_column = WindowColumn::kTime});
+  const AttachedWindow attached{window.window, time.id == TypeId::kTimestampLtz, window.processing};
   for (std::size_t i = n; i < n + 3; ++i) node->columns[i].attached = attached;
   // A session's rows come when it is over.
   if (window.window.kind == WindowSpec::Kind::kSession) node->late_tables.clear();
@@ -100,7 +101,9 @@ LogicalPtr make_aggregate(LogicalPtr input, LogicalAggregate aggregate) {
   for (const std::size_t k : aggregate.keys) {
     ColumnInfo c = in[k];
     // window_time of a window that the aggregation completes is the time attribute of its result; any other row time is a plain value now.
-    c.row_time = window && c.attached && c.window_column == WindowColumn::kTime;
+    const bool is_time = window && c.attached && c.window_column == WindowColumn::kTime;
+    c.row_time = is_time && !c.attached->processing;
+    c.proc_time = is_time && c.attached->processing;
     c.window = -1;
     if (!window) c.attached.reset();
     names.push_back(c.name);
@@ -143,13 +146,13 @@ LogicalPtr make_over_aggregate(LogicalPtr input, LogicalOverAggregate over) { re
 
 LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join) {
   auto node = std::make_shared<LogicalNode>();
-  join.same_window = join.as_of ? std::nullopt : find_same_window(*left, *right, join.condition);
-  join.bounds = join.as_of || join.same_window || join.only_left() ? std::nullopt : find_time_bounds(*left, *right, join.condition);
+  join.same_window = join.of_left_time() ? std::nullopt : find_same_window(*left, *right, join.condition);
+  join.bounds = join.of_left_time() || join.same_window || join.only_left() ? std::nullopt : find_time_bounds(*left, *right, join.condition);
   std::vector<std::string> names;
   const auto take = [&](const LogicalNode& side, bool may_be_absent) {
     for (ColumnInfo c : side.columns) {
-      c.row_time &= join.is_in_time() || (join.as_of && &side == left.get());
-      c.proc_time = false;
+      c.row_time &= join.is_in_time() || (join.of_left_time() && &side == left.get());
+      c.proc_time &= join.is_in_time() || (join.of_left_time() && &side == left.get());
       c.window = -1;
       if (!join.same_window || c.attached != join.same_window->window) c.attached.reset();
       c.type.nullable |= may_be_absent;
@@ -161,6 +164,7 @@ LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join) {
   if (!join.only_left()) take(*right, join.keeps_left());
   make_unique(names);
   for (std::size_t i = 0; i < names.size(); ++i) node->columns[i].name = names[i];
+  if (join.lookup) node->late_tables = left->late_tables;
   node->inputs = {std::move(left), std::move(right)};
   node->op = std::move(join);
   return node;
@@ -219,7 +223,7 @@ LogicalPtr make_rank(LogicalPtr input, LogicalRank rank) {
   const auto window = window_of_keys(*node->input(), rank.partition);
   for (ColumnInfo& c : node->columns) {
     c.row_time &= window && c.attached && c.window_column == WindowColumn::kTime;
-    c.proc_time = false;
+    c.proc_time &= window && c.attached && c.window_column == WindowColumn::kTime;
     c.window = -1;
     if (!window) c.attached.reset();
   }

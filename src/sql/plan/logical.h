@@ -25,6 +25,7 @@ using LogicalPtr = std::shared_ptr<const LogicalNode>;
 struct AttachedWindow {
   WindowSpec window;
   bool local_zone = false;      ///< over TIMESTAMP_LTZ: its bounds are printed in the session's zone
+  bool processing = false;      ///< of processing time
   bool operator==(const AttachedWindow&) const = default;
 };
 
@@ -32,7 +33,7 @@ struct ColumnInfo {
   std::string name;
   Type type;
   bool row_time = false;        ///< the event time attribute: windows and OVER may be built on it
-  bool proc_time = false;       ///< PROCTIME(): known, so that the refusal can say so
+  bool proc_time = false;       ///< a processing time attribute: PROCTIME(), or the time of a window of one. What works by it stamps the rows itself (ProcTime)
   int window = -1;              ///< id of the LogicalWindow that made it; -1 = none
   WindowColumn window_column = WindowColumn::kStart;
   std::optional<AttachedWindow> attached = {};   ///< it is window_column of that window, also after the window's aggregation or join
@@ -59,6 +60,7 @@ struct LogicalWindow {
   std::vector<std::size_t> partition = {};   ///< SESSION: whose sessions they are
   bool of_group = false;                     ///< SESSION in GROUP BY: of all its other keys, in place of `partition`
   SourcePosition position = {};
+  bool processing = false;                   ///< time_column is a processing time attribute
 };
 struct LogicalCall {
   std::string function;
@@ -112,6 +114,8 @@ struct LogicalJoin {
   std::optional<TimeBounds> bounds = {};   ///< set by make_join() from the condition: an interval join
   std::optional<SameWindow> same_window = {};   ///< so, too: a window join
   std::optional<AsOf> as_of = {};               ///< as written: a temporal join. The left input's time attributes pass it
+  bool lookup = false;                          ///< as written, with a processing time: the right side is a table that is read once. So do they here
+  bool of_left_time() const { return as_of || lookup; }
   bool is_in_time() const { return bounds || same_window; }
   bool only_left() const { return kind == Kind::kSemi || kind == Kind::kAnti; }
   /// Rows that meet nothing are part of the result.

@@ -80,6 +80,15 @@ struct Calc {
   std::vector<expr::ExprPtr> projections;    ///< one per output column, over the input
 };
 
+/// Processing time: each row gets the clock's time in `column`, and the clock is the watermark from here on. Below what works by processing time; a row counts once,
+/// in the time at which it passed here last.
+struct ProcTime {
+  std::size_t column = 0;                    ///< TIMESTAMP_LTZ(3)
+  /// The watermark moves at least at these times: at multiples of tick_us since phase_us, in the session's zone.
+  DurationUs tick_us = 0;
+  DurationUs phase_us = 0;
+};
+
 enum class WindowColumn : std::uint8_t { kStart, kEnd, kTime };  ///< window_start, window_end TIMESTAMP(3); window_time = end - 1 ms
 
 /// A window table function that no aggregation follows: one output row per row and window. Output: the input's columns, window_start,
@@ -192,6 +201,20 @@ struct TemporalJoin {
   expr::ExprPtr condition;
 };
 
+/// Joins each row with those of a table that is read whole when the job starts, and again when it starts after a failure. Not partitioned: every shard asks the whole
+/// table. Output: the input's columns, then `right`. Of a row that is taken back the partners are taken back.
+struct LookupJoin {
+  catalog::TableDefinition table;
+  std::vector<std::size_t> columns;                 ///< that are read of it, as Scan's
+  std::vector<bool> not_null;                       ///< so, too: a null there is an error
+  expr::ExprPtr filter;                             ///< over them; null: all rows
+  std::vector<expr::ExprPtr> projections;           ///< over them: the columns of `right`
+  Schema right;
+  std::vector<std::size_t> left_keys, right_keys;   ///< of equal types, pairwise; at least one
+  bool keep_left = false;
+  expr::ExprPtr condition;                          ///< over left then right columns; null: none
+};
+
 /// UNION ALL: rows of all inputs (same types) as they come.
 struct Union {};
 
@@ -230,7 +253,7 @@ struct Sort {
 /// number when it is asked for.
 struct TopN {
   std::vector<std::size_t> partition;
-  std::vector<Sort::Key> order;
+  std::vector<Sort::Key> order;                      ///< none: as they come (by processing time), and what is in stays; inserts only
   std::uint64_t limit = 1;
   bool with_number = false;
   bool input_retracts = false;
@@ -263,7 +286,7 @@ struct Sink {
 };
 
 struct PhysicalNode {
-  std::variant<Scan, ChangelogNormalize, Calc, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, Union, SetOperation, Values, Limit, Sort, TopN, WindowRank, Sink> op;
+  std::variant<Scan, ChangelogNormalize, Calc, ProcTime, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, LookupJoin, Union, SetOperation, Values, Limit, Sort, TopN, WindowRank, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
   std::optional<Distribution> right_distribution = {};   ///< Join: of its second input

@@ -41,7 +41,7 @@ Result<std::vector<ExprPtr>> part_filter(const LogicalFilter& filter, Stripped& 
 Result<Stripped> strip_window(const LogicalPtr& node, int id, const SourcePosition& position) {
   if (const auto* w = node->as<LogicalWindow>(); w != nullptr && w->id == id) {
     const std::size_t width = node->input()->columns.size();
-    Stripped out{.node = node->input(), .map = {}, .time_column = w->time_column, .window = w->window, .partition = w->partition, .of_group = w->of_group, .asks_rows = false, .window_filters = {}, .window_types = {}};
+    Stripped out{.node = node->input(), .map = {}, .time_column = w->time_column, .window = w->window, .partition = w->partition, .of_group = w->of_group, .processing = w->processing, .asks_rows = false, .window_filters = {}, .window_types = {}};
     for (std::size_t i = 0; i < width; ++i) out.map.push_back(i);
     for (std::size_t i = width; i < node->columns.size(); ++i) out.window_types.push_back(node->columns[i].type);
     out.map.insert(out.map.end(), {kStartMark, kEndMark, kTimeMark});
@@ -61,7 +61,7 @@ Result<Stripped> strip_window(const LogicalPtr& node, int id, const SourcePositi
   }
   if (const auto* p = node->as<LogicalProject>()) {
     SUPYO_ASSIGN(Stripped in, strip_window(node->input(), id, position));
-    Stripped out{.node = nullptr, .map = {}, .time_column = SIZE_MAX, .window = in.window, .partition = {}, .of_group = in.of_group, .asks_rows = in.asks_rows, .window_filters = in.window_filters, .window_types = in.window_types};
+    Stripped out{.node = nullptr, .map = {}, .time_column = SIZE_MAX, .window = in.window, .partition = {}, .of_group = in.of_group, .processing = in.processing, .asks_rows = in.asks_rows, .window_filters = in.window_filters, .window_types = in.window_types};
     std::vector<ExprPtr> exprs;
     std::vector<std::string> names;
     for (std::size_t i = 0; i < p->exprs.size(); ++i) {

@@ -22,6 +22,7 @@ struct Stripped {
   WindowSpec window;
   std::vector<std::size_t> partition;   ///< of `node`; of LogicalWindow, as the next
   bool of_group = false;
+  bool processing = false;
   bool asks_rows = false;               ///< a filter above SESSION asks of rows, which must not change whose sessions there are
   /// What filters ask of the window itself, all of it to hold: of a window's rows all pass or none, so it is asked of the window's result. Column i is the
   /// i-th WindowColumn.

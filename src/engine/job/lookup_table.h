@@ -1,0 +1,26 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/dataflow/source.h"
+#include "sql/expr/expr.h"
+
+namespace supyo::job {
+
+/// The table of a join by processing time: what is read of it, and what is made of that.
+struct LookupTable {
+  std::shared_ptr<dataflow::Source> source;
+  std::string name;                          ///< for messages
+  Schema input;                              ///< what the source gives
+  std::vector<bool> not_null;                ///< per column of it
+  expr::ExprPtr filter;                      ///< over it; null: all rows
+  std::vector<expr::ExprPtr> projections;    ///< over it
+  std::int64_t zone_offset_us = 0;
+};
+
+/// All its rows, from the beginning. Errors: those of the source; kMalformedRecord, kNullInNotNull: a table that is looked up has no dead records;
+/// kUnsupported: the source has no end, or does not reach it at once.
+Result<std::vector<BatchPtr>> read_table(const LookupTable& table, const env::Env& env);
+
+}  // namespace supyo::job

@@ -27,6 +27,10 @@ test: ## everything that needs no server: sanitizer build, unit, SQL, simulation
 test-kafka: build ## source and sink against a real Kafka broker (fetches it; needs Maven and a JVM); ROUNDS=300 for more kills
 	@scripts/test_kafka.sh
 
+.PHONY: test-real
+test-real: build ## the SQL of tests/sql and tests/flink on real Flink and here, compared (fetches Flink; needs a JDK and Maven); ONLY=part of a file's name
+	@scripts/test_real.sh
+
 .PHONY: test-long
 test-long: build ## the long campaigns: 2,000 simulated seeds, 200 rounds of kill -9 per job
 	@scripts/test_long.sh

@@ -31,16 +31,21 @@ def fetch():
     return lib
 
 
-def run(lib, work, sql, settings, jvm=()):
-    """Runs statements, one after another, in one JVM. Returns what each took: (CPU seconds of the whole process, seconds)."""
-    with open(f"{work}/job.sql", "w", encoding="ascii") as f:
-        f.write(sql)
+def command(lib, work, program, jvm=()):
+    """What starts a Java source file beside Flink; it logs to work/flink.log."""
     with open(f"{work}/log4j.properties", "w", encoding="ascii") as f:
         f.write("rootLogger.level=WARN\nappender.f.type=File\nappender.f.name=F\nappender.f.fileName=%s/flink.log\nappender.f.layout.type=PatternLayout\n"
                 "appender.f.layout.pattern=%%d %%p %%c{1} %%m%%n\nrootLogger.appenderRef.f.ref=F\n" % work)
     opens = [f"--add-opens=java.base/java.{p}=ALL-UNNAMED" for p in ("lang", "net", "io", "nio", "lang.reflect", "text", "time", "util", "util.concurrent")]
-    done = subprocess.run(["java", *jvm, *opens, f"-Dlog4j.configurationFile=file:{work}/log4j.properties", "-cp", f"{lib}/*", f"{HERE}/FlinkSql.java", f"{work}/job.sql", *settings],
-                          capture_output=True, text=True, timeout=600)
+    java = os.path.join(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else "java"
+    return [java, *jvm, *opens, f"-Dlog4j.configurationFile=file:{work}/log4j.properties", "-cp", f"{lib}/*", program]
+
+
+def run(lib, work, sql, settings, jvm=()):
+    """Runs statements, one after another, in one JVM. Returns what each took: (CPU seconds of the whole process, seconds)."""
+    with open(f"{work}/job.sql", "w", encoding="ascii") as f:
+        f.write(sql)
+    done = subprocess.run([*command(lib, work, f"{HERE}/FlinkSql.java", jvm), f"{work}/job.sql", *settings], capture_output=True, text=True, timeout=600)
     with open(f"{work}/out", "w", encoding="utf-8") as f:
         f.write(done.stdout + done.stderr)
     if done.returncode != 0:

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# `make test-real`: tests/flink/run.py with all that it needs: a JDK (java in PATH, or JAVA_HOME), Maven and pip, which fetch Flink once (about 300 MB).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+java=java
+[ -z "${JAVA_HOME:-}" ] || java=$JAVA_HOME/bin/java
+if ! command -v "$java" >/dev/null; then
+  echo "test-real: Flink needs a JDK (17 or 21): none is in PATH, and JAVA_HOME names none. On Debian: apt-get install openjdk-17-jdk-headless" >&2
+  exit 2
+fi
+if ! "$java" --list-modules | grep -q '^jdk.compiler'; then
+  echo "test-real: $java has no compiler: a JDK is needed, not a JRE. On Debian: apt-get install openjdk-17-jdk-headless" >&2
+  exit 2
+fi
+if [ ! -e "${SUPYO_DEPS:-${XDG_CACHE_HOME:-$HOME/.cache}/supyo}/flink-2.1.3/.complete" ]; then
+  command -v mvn >/dev/null || { echo "test-real: Maven is needed to fetch Flink. On Debian: apt-get install maven" >&2; exit 2; }
+  python3 -m pip --version >/dev/null || { echo "test-real: pip is needed to fetch Flink. On Debian: apt-get install python3-pip" >&2; exit 2; }
+fi
+exec nice python3 tests/flink/run.py ${ONLY:+--only "$ONLY"}

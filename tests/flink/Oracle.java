@@ -1,0 +1,194 @@
+import java.io.BufferedOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDateTime;
+import java.time.LocalTime;
+import java.time.Period;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.util.HexFormat;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.runtime.minicluster.MiniCluster;
+import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.table.api.EnvironmentSettings;
+import org.apache.flink.table.api.TableResult;
+import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
+import org.apache.flink.table.catalog.Column;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.CloseableIterator;
+
+/**
+ * Answers SQL with Flink: `Oracle SCRIPTS THREADS`. SCRIPTS has one JSON object a line: {"name", "steps": [{"id", "sql"} or {"set", "value"}]}.
+ * A script's steps run one after another in a session of their own; scripts run side by side on one small cluster in this process.
+ * A step with an id is answered with a line {"id", "mode", "types", "rows": [[kind, value, ..]]} or {"id", "error"}; one without is setup, and answered
+ * only where it fails ({"setup", "error"}). What a streaming session refuses is tried in a batch session, unless the step says "once".
+ */
+public final class Oracle {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int SECONDS_A_STATEMENT = 60;
+    private static final ScheduledExecutorService WATCH = Executors.newScheduledThreadPool(1);
+    private static PrintStream out;
+
+    private final Configuration cluster;
+    private final JsonNode steps;
+    private final StreamTableEnvironment streaming;
+    private StreamTableEnvironment batch;
+    private int done;
+
+    private Oracle(Configuration cluster, JsonNode steps) {
+        this.cluster = cluster;
+        this.steps = steps;
+        this.streaming = session("streaming");
+    }
+
+    private StreamTableEnvironment session(String mode) {
+        Configuration configuration = new Configuration(cluster);
+        configuration.setString("execution.runtime-mode", mode);
+        return StreamTableEnvironment.create(new StreamExecutionEnvironment(configuration), EnvironmentSettings.newInstance().withConfiguration(configuration).build());
+    }
+
+    private static String root(Throwable e) {
+        while (e.getCause() != null) e = e.getCause();
+        return e.getClass().getSimpleName() + ": " + e.getMessage();
+    }
+
+    private static String text(Object value, ZoneId zone) {
+        DateTimeFormatter time = DateTimeFormatter.ofPattern("HH:mm:ss.SSSSSSSSS");
+        DateTimeFormatter moment = DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSSSSSSSS");
+        if (value instanceof java.math.BigDecimal d) return d.toPlainString();
+        if (value instanceof byte[] bytes) return "x'" + HexFormat.of().formatHex(bytes) + "'";
+        if (value instanceof LocalTime t) return time.format(t);
+        if (value instanceof LocalDateTime t) return moment.format(t);
+        if (value instanceof Instant t) return moment.format(LocalDateTime.ofInstant(t, zone));
+        if (value instanceof Duration d) return "" + (d.getSeconds() * 1_000_000 + d.getNano() / 1000);
+        if (value instanceof Period p) return "" + p.toTotalMonths();
+        return value.toString();
+    }
+
+    /** Runs one statement to its end. Gives its rows when `answer` is not null. */
+    private void execute(StreamTableEnvironment session, String sql, ObjectNode answer) throws Exception {
+        TableResult result = session.executeSql(sql);
+        ScheduledFuture<?> limit = WATCH.schedule(() -> result.getJobClient().ifPresent(job -> job.cancel()), SECONDS_A_STATEMENT, TimeUnit.SECONDS);
+        try {
+            if (answer == null) {
+                result.await();
+                return;
+            }
+            ArrayNode types = answer.putArray("types");
+            for (Column column : result.getResolvedSchema().getColumns()) types.add(column.getDataType().getLogicalType().copy(true).asSerializableString());
+            ArrayNode rows = answer.putArray("rows");
+            try (CloseableIterator<Row> all = result.collect()) {
+                while (all.hasNext()) {
+                    Row row = all.next();
+                    ArrayNode values = rows.addArray().add(row.getKind().shortString());
+                    for (int i = 0; i < row.getArity(); i++) values.add(row.getField(i) == null ? null : text(row.getField(i), session.getConfig().getLocalTimeZone()));
+                }
+            }
+        } finally {
+            limit.cancel(false);
+        }
+    }
+
+    private StreamTableEnvironment batch() throws Exception {
+        if (batch == null) batch = session("batch");
+        for (; done < steps.size(); done++) {   // what was set up so far, and is not yet there
+            JsonNode step = steps.get(done);
+            if (step.has("set")) batch.getConfig().set(step.get("set").asText(), step.get("value").asText());
+            else if (!step.has("id") && step.get("sql").asText().stripLeading().toUpperCase().startsWith("CREATE")) batch.executeSql(step.get("sql").asText());
+        }
+        return batch;
+    }
+
+    private ObjectNode answer(JsonNode step) {
+        ObjectNode answer = JSON.createObjectNode().put("id", step.get("id").asText());
+        try {
+            execute(streaming, step.get("sql").asText(), answer);
+            return answer.put("mode", "streaming");
+        } catch (Throwable e) {
+            if (step.has("once")) return JSON.createObjectNode().put("id", step.get("id").asText()).put("error", root(e));
+            try {
+                ObjectNode second = JSON.createObjectNode().put("id", step.get("id").asText());
+                execute(batch(), step.get("sql").asText(), second);
+                return second.put("mode", "batch").put("refused", root(e));
+            } catch (Throwable again) {
+                return JSON.createObjectNode().put("id", step.get("id").asText()).put("error", root(e));
+            }
+        }
+    }
+
+    private void run(String name) {
+        for (JsonNode step : steps) {
+            ObjectNode line = null;
+            if (step.has("set")) {
+                streaming.getConfig().set(step.get("set").asText(), step.get("value").asText());
+            } else if (step.has("id")) {
+                line = answer(step);
+            } else {
+                try {
+                    execute(streaming, step.get("sql").asText(), null);
+                } catch (Throwable e) {
+                    line = JSON.createObjectNode().put("setup", name).put("sql", step.get("sql").asText()).put("error", root(e));
+                }
+            }
+            if (line == null) continue;
+            synchronized (out) {
+                out.println(line);
+                out.flush();
+            }
+        }
+    }
+
+    public static void main(String[] args) throws Exception {
+        out = new PrintStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out)), false, "UTF-8");
+        System.setOut(System.err);
+        int threads = Integer.parseInt(args[1]);
+        Configuration server = new Configuration();
+        server.setString("rest.bind-port", "0");
+        server.setString("web.refresh-interval", "20");
+        server.setString("taskmanager.memory.network.min", "32mb");
+        server.setString("taskmanager.memory.network.max", "32mb");
+        server.setString("taskmanager.memory.managed.size", "64mb");
+        MiniCluster flink = new MiniCluster(new MiniClusterConfiguration.Builder().setConfiguration(server).setNumTaskManagers(1).setNumSlotsPerTaskManager(threads + 2).withRandomPorts().build());
+        flink.start();
+        Configuration client = new Configuration();
+        client.setString("execution.target", "remote");
+        client.setString("rest.address", flink.getRestAddress().get().getHost());
+        client.setString("rest.port", "" + flink.getRestAddress().get().getPort());
+        client.setString("parallelism.default", "1");
+        client.setString("client.retry-period", "20 ms");
+        client.setString("table.dml-sync", "true");
+        client.setString("table.local-time-zone", "UTC");
+        client.setString("pipeline.auto-watermark-interval", "0 ms");   // a watermark after every row that advances it, never by the clock
+        ExecutorService pool = Executors.newFixedThreadPool(threads);
+        for (String line : Files.readAllLines(Path.of(args[0]))) {
+            JsonNode script = JSON.readTree(line);
+            pool.submit(() -> {
+                try {
+                    new Oracle(client, script.get("steps")).run(script.get("name").asText());
+                } catch (Throwable e) {
+                    e.printStackTrace();
+                }
+            });
+        }
+        pool.shutdown();
+        pool.awaitTermination(2, TimeUnit.HOURS);
+        out.flush();
+        flink.close();
+        System.exit(0);
+    }
+}

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kWidthMax = 48;          ///< of one column of a table
 constexpr std::size_t kRowsForWidths = 1000;   ///< a table's widths are those of its first rows
-constexpr char kNullCell[] = "\x01";           ///< NULL, as opposed to the text 'NULL'; no value of ours starts so
+constexpr char kNullCell[] = "\xff\xfe\xff";   ///< NULL, as opposed to the text 'NULL': no UTF-8
 
 /// Bytes and display columns of the character at the start of `text`; control characters and broken UTF-8 are one byte and one column.
 struct Character {

@@ -2,6 +2,7 @@
 import collections
 import math
 import re
+import struct
 
 FLOATING = ("FLOAT", "DOUBLE")
 UNITS = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000)
@@ -38,7 +39,8 @@ def value(text, kind, ours):
     if ours and kind.startswith("INTERVAL"):
         return interval(text)
     if kind in FLOATING:
-        return float(text.replace("Infinity", "inf"))
+        number = float(text.replace("Infinity", "inf"))
+        return number if kind == "DOUBLE" or not abs(number) < 3.4e38 else struct.unpack("f", struct.pack("f", number))[0]   # many texts stand for one FLOAT
     return text
 
 

@@ -105,7 +105,10 @@ def ask_flink(all_cases, reuse, threads=3):
             sys.exit(f"Flink ended with {done.returncode}; see {WORK}/flink.out and {WORK}/flink.log")
         keys = {c.id: key(c) for c in all_cases}
         for line in open(f"{WORK}/flink.jsonl", encoding="utf-8"):
-            answer = json.loads(line)
+            try:
+                answer = json.loads(line)
+            except json.JSONDecodeError:   # something in Flink wrote to standard output: the case has no answer, and fails
+                answer = {"setup": "standard output", "sql": "", "error": line[:200]}
             if "setup" in answer:
                 broken.append(answer)
             else:

@@ -95,7 +95,7 @@ Result<ColumnPtr> number_to_number(const Request& q) {
 
 // ---- text
 
-/// A whole number, or a decimal number that is cut to its whole part ("1.9" is 1), within T.
+/// A whole number, or a decimal number that is cut to its whole part ("1.9" is 1, ".9" is 0), within T.
 template <class T>
 std::optional<T> parse_whole(std::string_view s) {
   bool negative = false;
@@ -106,8 +106,9 @@ std::optional<T> parse_whole(std::string_view s) {
   const std::size_t dot = s.find('.');
   const std::string_view digits = s.substr(0, dot);
   const std::string_view fraction = dot == std::string_view::npos ? std::string_view{} : s.substr(dot + 1);
-  if (digits.empty() || !std::ranges::all_of(fraction, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
+  if ((digits.empty() && dot == std::string_view::npos) || !std::ranges::all_of(fraction, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
   std::uint64_t magnitude = 0;
+  if (digits.empty()) return T{0};
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), magnitude);
   if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
   const auto limit = static_cast<std::uint64_t>(std::numeric_limits<T>::max()) + (negative ? 1 : 0);

@@ -121,6 +121,8 @@ TEST_F(ExprTest, CastsAsFlink) {
   EXPECT_EQ(cast_text("FalsE", Type::boolean()), "false");
   EXPECT_EQ(value_of(cast(i32(1234567), Type::tiny_int())), "-121");
   EXPECT_EQ(value_of(cast(f64(9234567891.12345), Type::integer())), "2147483647");
+  EXPECT_EQ(value_of(cast(f64(-9234567891.5), Type::small_int())), "0");
+  EXPECT_EQ(cast_text(".9", Type::integer()), "0");
   EXPECT_EQ(value_of(cast(dec("9123.87", 10, 3), Type::tiny_int())), "-93");
   EXPECT_EQ(value_of(cast(f64(12.678), Type::decimal(5, 3))), "12.678");
   EXPECT_EQ(value_of(cast(boolean(true), Type::string())), "TRUE");

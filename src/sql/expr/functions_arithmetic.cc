@@ -64,8 +64,23 @@ Result<ColumnPtr> decimal_op(std::span<const ColumnPtr> args, const Type& result
   });
 }
 
+/// Integers come in the wider type of both; the remainder fits the divisor's, and has it.
+Result<ColumnPtr> integer_modulo(std::span<const ColumnPtr> args, const Type& result, std::size_t rows) {
+  return with_representation(args[0]->type().id, [&]<class T>(std::type_identity<T>) -> Result<ColumnPtr> {
+    if constexpr (!std::is_integral_v<T>) return arithmetic_error("modulo of another type");
+    else return with_representation(result.id, [&]<class R>(std::type_identity<R>) -> Result<ColumnPtr> {
+      if constexpr (!std::is_integral_v<R>) return arithmetic_error("modulo of another type");
+      else return map_rows<T, T>(args, result, rows, [](T a, T b) -> Result<R> {
+        if (b == 0) [[unlikely]] return arithmetic_error("modulo by zero");
+        return b == -1 ? R{0} : static_cast<R>(a % b);
+      });
+    });
+  });
+}
+
 template <Op kOp>
 Result<ColumnPtr> numeric(std::span<const ColumnPtr> args, const Type& result, std::size_t rows, const EvalContext&) {
+  if (kOp == Op::kModulo && result.is_integer()) return integer_modulo(args, result, rows);
   switch (result.id) {
     case TypeId::kTinyInt: return integer_op<kOp, std::int8_t>(args, result, rows);
     case TypeId::kSmallInt: return integer_op<kOp, std::int16_t>(args, result, rows);
@@ -106,6 +121,8 @@ Binder numeric_binder(Op op) {
     const auto common = common_type(a, b);
     if (!common) return std::nullopt;
     if (common->id != TypeId::kDecimal) {
+      const bool remainder = op == Op::kModulo && common->is_integer();   // Source: Calcite's ReturnTypes.NULLABLE_MOD
+      if (remainder) return Typing{{common->as_nullable(a.nullable), common->as_nullable(b.nullable)}, b.as_nullable(nullable)};
       return Typing{{common->as_nullable(a.nullable), common->as_nullable(b.nullable)}, common->as_nullable(nullable)};
     }
     const Type x = as_decimal(a);

@@ -1,3 +1,4 @@
+#include "sql/expr/cast.h"
 #include "sql/expr/kernel.h"
 #include "sql/expr/registration.h"
 
@@ -15,13 +16,15 @@ Result<ColumnPtr> coalesce(std::span<const ColumnPtr> args, const Type& result, 
   return out.finish();
 }
 
-/// Both arguments come in the type that they are compared in.
-Result<ColumnPtr> null_if(std::span<const ColumnPtr> args, const Type& result, std::size_t rows, const EvalContext&) {
+/// The second argument comes in the type that both are compared in; the first, and the result, keep their own.
+Result<ColumnPtr> null_if(std::span<const ColumnPtr> args, const Type& result, std::size_t rows, const EvalContext& ctx) {
+  const Type& in = args[1]->type();
+  SUPYO_ASSIGN(const ColumnPtr compared, args[0]->type().id == TypeId::kNull ? Result<ColumnPtr>(args[0]) : cast_column(args[0], in.as_nullable(), true, ctx));
   ColumnBuilder out(result, rows);
   for (std::size_t i = 0; i < rows; ++i) {
-    const bool equal = !args[0]->is_null(i) && !args[1]->is_null(i) &&
-                       (result.is_variable() ? args[0]->text(i) == args[1]->text(i) : with_representation(result.id, [&]<class T>(std::type_identity<T>) {
-                         return args[0]->value<T>(i) == args[1]->value<T>(i);
+    const bool equal = !compared->is_null(i) && !args[1]->is_null(i) &&
+                       (in.is_variable() ? compared->text(i) == args[1]->text(i) : with_representation(in.id, [&]<class T>(std::type_identity<T>) {
+                         return compared->value<T>(i) == args[1]->value<T>(i);
                        }));
     if (equal || args[0]->is_null(i)) out.append_null(); else out.append_from(*args[0], i);
   }
@@ -68,7 +71,8 @@ std::optional<Typing> null_if_binder(std::span<const Type> args) {
   if (args.size() != 2) return std::nullopt;
   const auto t = comparison_type(args[0], args[1]);
   if (!t || t->id == TypeId::kNull || t->id >= TypeId::kArray) return std::nullopt;
-  return Typing{{t->as_nullable(args[0].nullable), t->as_nullable(args[1].nullable)}, t->as_nullable()};
+  const Type own = args[0].id == TypeId::kNull || t->is_variable() ? *t : args[0];
+  return Typing{{own.as_nullable(args[0].nullable), t->as_nullable(args[1].nullable)}, own.as_nullable()};
 }
 
 std::optional<Typing> if_binder(std::span<const Type> args) {

@@ -149,14 +149,11 @@ std::optional<Typing> number_to_itself(std::span<const Type> args) {
   return Typing{{args[0]}, args[0]};
 }
 
-/// FLOOR and CEIL of DECIMAL(p, s) is DECIMAL(p - s + 1, 0), of the others the type itself.
+/// FLOOR and CEIL of DECIMAL(p, s) is DECIMAL(p, 0), of the others the type itself.
 std::optional<Typing> whole_number(std::span<const Type> args) {
   if (args.size() != 1 || !args[0].is_numeric()) return std::nullopt;
   Type result = args[0];
-  if (result.id == TypeId::kDecimal && result.scale > 0) {
-    result.precision = std::min(kMaxDecimalPrecision, result.precision - result.scale + 1);
-    result.scale = 0;
-  }
+  if (result.id == TypeId::kDecimal) result.scale = 0;
   return Typing{{args[0]}, result};
 }
 

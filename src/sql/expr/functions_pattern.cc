@@ -130,6 +130,7 @@ re2::StringPiece piece(Text s) { return {s.data(), s.size()}; }
 Result<ColumnPtr> regexp(Args args, const Type& result, std::size_t rows, const EvalContext&) {
   CachedRegex cache;
   return map_rows<Text, Text>(args, result, rows, [&](Text s, Text expression) -> std::optional<std::uint8_t> {
+    if (expression.empty()) return std::uint8_t{0};   // as Flink: an empty expression fits nothing
     const RE2* re = cache.get(expression);
     if (re == nullptr) return std::nullopt;
     return RE2::PartialMatch(piece(s), *re);

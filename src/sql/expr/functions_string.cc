@@ -1,3 +1,4 @@
+#include <array>
 #include <charconv>
 
 #include "sql/expr/kernel.h"
@@ -16,34 +17,70 @@ constexpr std::int64_t kLongestText = 64LL << 20;  ///< of one REPEAT, LPAD or R
 
 std::int32_t int_at(const ColumnPtr& c, std::size_t row) { return c->value<std::int32_t>(row); }
 
-// ---- case. ASCII, and the Latin-1, Greek and Cyrillic letters whose cases are a fixed distance apart in two-byte UTF-8.
+// ---- case
+
+/// Letters of Latin, Greek, Cyrillic and Armenian. Pairs of one small and one capital letter lie side by side, the capital at an even place or at an odd one.
+bool even_pair(char32_t c) {
+  return (c >= 0x100 && c <= 0x12f) || (c >= 0x132 && c <= 0x137) || (c >= 0x14a && c <= 0x177) || (c >= 0x460 && c <= 0x481) || (c >= 0x48a && c <= 0x4bf) ||
+         (c >= 0x4d0 && c <= 0x52f) || (c >= 0x1e00 && c <= 0x1e95) || (c >= 0x1ea0 && c <= 0x1eff);
+}
+bool odd_pair(char32_t c) { return (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e); }
+
+/// Letters that do not lie where the ranges of upper_code have them: small, capital.
+constexpr std::array<std::pair<char32_t, char32_t>, 10> kOddCases = {
+    {{0xb5, 0x39c}, {0xff, 0x178}, {0x131, 'I'}, {0x17f, 'S'}, {0x3ac, 0x386}, {0x3c2, 0x3a3}, {0x3cc, 0x38c}, {0x3cd, 0x38e}, {0x3ce, 0x38f}, {0x4cf, 0x4c0}}};
 
 char32_t upper_code(char32_t c) {
-  if (c >= 'a' && c <= 'z') return c - 32;
-  if ((c >= 0xe0 && c <= 0xfe && c != 0xf7) || (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) || (c >= 0x430 && c <= 0x44f)) return c - 32;
+  if (c < 0x80) return c >= 'a' && c <= 'z' ? c - 32 : c;
+  for (const auto& [small, capital] : kOddCases)
+    if (c == small) return capital;
+  if ((c >= 0xe0 && c <= 0xfe && c != 0xf7) || (c >= 0x3b1 && c <= 0x3cb) || (c >= 0x430 && c <= 0x44f) || (c >= 0xff41 && c <= 0xff5a)) return c - 32;
   if (c >= 0x450 && c <= 0x45f) return c - 80;
-  if (c >= 0x100 && c <= 0x137) return c & ~char32_t{1};
-  return c;
+  if (c >= 0x561 && c <= 0x586) return c - 48;
+  if (c >= 0x3ad && c <= 0x3af) return c - 37;
+  if (even_pair(c)) return c & ~char32_t{1};
+  return odd_pair(c) && c % 2 == 0 ? c - 1 : c;
 }
 char32_t lower_code(char32_t c) {
-  if (c >= 'A' && c <= 'Z') return c + 32;
-  if ((c >= 0xc0 && c <= 0xde && c != 0xd7) || (c >= 0x391 && c <= 0x3a9 && c != 0x3a2) || (c >= 0x410 && c <= 0x42f)) return c + 32;
+  if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + 32 : c;
+  for (const auto& [small, capital] : kOddCases)
+    if (c == capital && c != 0x39c && c != 0x3a3) return small;
+  if ((c >= 0xc0 && c <= 0xde && c != 0xd7) || (c >= 0x391 && c <= 0x3ab && c != 0x3a2) || (c >= 0x410 && c <= 0x42f) || (c >= 0xff21 && c <= 0xff3a)) return c + 32;
   if (c >= 0x400 && c <= 0x40f) return c + 80;
-  if (c >= 0x100 && c <= 0x137) return c | char32_t{1};
-  return c;
+  if (c >= 0x531 && c <= 0x556) return c + 48;
+  if (c >= 0x388 && c <= 0x38a) return c + 37;
+  if (even_pair(c)) return c | char32_t{1};
+  return odd_pair(c) && c % 2 == 1 ? c + 1 : c;
+}
+
+void append_code(std::string& out, char32_t c) {
+  if (c < 0x80) out += static_cast<char>(c);
+  else if (c < 0x800) out += static_cast<char>(0xc0 | (c >> 6));
+  else out += static_cast<char>(0xe0 | (c >> 12)), out += static_cast<char>(0x80 | ((c >> 6) & 0x3f));
+  if (c >= 0x80) out += static_cast<char>(0x80 | (c & 0x3f));
 }
 
 template <char32_t (*kMap)(char32_t)>
 void append_mapped(std::string& out, Text s) {
+  constexpr bool kUpper = kMap == &upper_code;
+  constexpr std::array<const char*, 7> kLigatures = {"FF", "FI", "FL", "FFI", "FFL", "ST", "ST"};   // from U+FB00
   for (std::size_t i = 0; i < s.size(); ++i) {
     const auto byte = static_cast<unsigned char>(s[i]);
+    const auto follows = [&](std::size_t n) { return i + n < s.size() && is_continuation(s[i + n]); };
+    const auto bits = [&](std::size_t n) { return static_cast<char32_t>(static_cast<unsigned char>(s[i + n]) & 0x3f); };
     if (byte < 0x80) {
       out += static_cast<char>(kMap(byte));
-    } else if (byte >= 0xc2 && byte < 0xe0 && i + 1 < s.size() && is_continuation(s[i + 1])) {
-      const char32_t code = kMap((static_cast<char32_t>(byte & 0x1f) << 6) | (static_cast<unsigned char>(s[i + 1]) & 0x3f));
-      out += static_cast<char>(0xc0 | (code >> 6));
-      out += static_cast<char>(0x80 | (code & 0x3f));
+    } else if (byte >= 0xc2 && byte < 0xe0 && follows(1)) {
+      const char32_t code = (static_cast<char32_t>(byte & 0x1f) << 6) | bits(1);
       ++i;
+      if (kUpper && code == 0xdf) out += "SS";
+      else if (!kUpper && code == 0x130) out += "i\u0307";   // the dot is kept
+      else append_code(out, kMap(code));
+    } else if (byte >= 0xe0 && byte < 0xf0 && follows(1) && follows(2)) {
+      const char32_t code = (static_cast<char32_t>(byte & 0x0f) << 12) | (bits(1) << 6) | bits(2);
+      i += 2;
+      if (kUpper && code >= 0xfb00 && code <= 0xfb06) out += kLigatures[code - 0xfb00];
+      else append_code(out, kMap(code));
     } else {
       out += s[i];
     }
@@ -111,8 +148,7 @@ Result<ColumnPtr> right(Args args, const Type& result, std::size_t rows, const E
 
 /// Position of `part` in `s` in characters, from 1, at or after character `from`; 0 = not there.
 std::int32_t position_in(Text part, Text s, std::int32_t from) {
-  if (from < 1) return 0;
-  const std::size_t start = utf8_offset(s, static_cast<std::size_t>(from - 1));
+  const std::size_t start = utf8_offset(s, static_cast<std::size_t>(std::max(from, 1) - 1));
   const std::size_t at = s.find(part, start);
   return at == Text::npos ? 0 : static_cast<std::int32_t>(utf8_length(s.substr(0, at))) + 1;
 }
@@ -177,7 +213,15 @@ Result<ColumnPtr> concat_ws(Args args, const Type& result, std::size_t rows, con
 
 Result<ColumnPtr> replace(Args args, const Type& result, std::size_t rows, const EvalContext&) {
   return map_text<Text, Text, Text>(args, result, rows, [](std::string& out, Text s, Text from, Text to) {
-    for (std::size_t at = 0; !from.empty() && (at = s.find(from)) != Text::npos;) {
+    if (from.empty()) {   // as Java's: before every character, and at the end
+      for (const char c : s) {
+        if (!is_continuation(c)) out += to;
+        out += c;
+      }
+      out += to;
+      return;
+    }
+    for (std::size_t at = 0; (at = s.find(from)) != Text::npos;) {
       out += s.substr(0, at);
       out += to;
       s.remove_prefix(at + from.size());

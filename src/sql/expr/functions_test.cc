@@ -51,7 +51,13 @@ class FunctionsTest : public ::testing::Test {
 };
 
 TEST_F(FunctionsTest, Text) {
-  EXPECT_EQ(of("UPPER", {text("straße é жук")}), "STRAßE É ЖУК");
+  EXPECT_EQ(of("UPPER", {text("straße é жук")}), "STRASSE É ЖУК");
+  EXPECT_EQ(of("UPPER", {text("žňęÿµ ώς ђѕ ﬁn ế ｚ")}), "ŽŇĘŸΜ ΏΣ ЂЅ FIN Ế Ｚ");
+  EXPECT_EQ(of("LOWER", {text("ŽŇĘŸ ΏΣ ЂЅ İI Ế Ｚ")}), "žňęÿ ώσ ђѕ i\u0307i ế ｚ");
+  EXPECT_EQ(of("LOCATE", {text("b"), text("ab"), integer(-3)}), "2");
+  EXPECT_EQ(of("REPLACE", {text("é1"), text(""), text("-")}), "-é-1-");
+  EXPECT_EQ(of("SPLIT_INDEX", {text(""), text(","), integer(0)}), "NULL");
+  EXPECT_EQ(of("REGEXP", {text("abc"), text("")}), "false");
   EXPECT_EQ(of("LOWER", {text("ABC ÄÖ")}), "abc äö");
   EXPECT_EQ(of("CHAR_LENGTH", {text("héé")}), "3");
   EXPECT_EQ(of("SUBSTRING", {text("héllo"), integer(2), integer(3)}), "éll");

@@ -20,7 +20,8 @@ Result<ExprPtr> decimal_literal(std::string_view text, const Span& span) {
   std::string_view whole = text.substr(negative, dot == std::string_view::npos ? text.size() : dot - negative);
   while (whole.starts_with('0')) whole.remove_prefix(1);
   const int scale = dot == std::string_view::npos ? 0 : static_cast<int>(text.size() - dot - 1);
-  const int precision = std::max(static_cast<int>(whole.size()) + scale, 1);
+  // 0.05 is a DECIMAL(3, 2): the zero before the point counts, where there is room for it.
+  const int precision = whole.empty() ? std::clamp(scale + 1, 1, std::max(scale, kMaxDecimalPrecision)) : static_cast<int>(whole.size()) + scale;
   if (precision > kMaxDecimalPrecision)
     return fail_at(span, ErrorCode::kInvalidLiteral, fmt::format("the number has {} digits", precision), "DECIMAL holds at most 38 digits");
   SUPYO_ASSIGN(const Int128 value, at(parse_decimal(text, precision, scale), span));

@@ -194,6 +194,8 @@ TEST_F(FunctionsTest, Times) {
   EXPECT_EQ(of("TIMESTAMPDIFF", {text("DAY"), time_of("2003-01-02 10:00:00"), time_of("2003-01-03 10:00:00")}), "1");
   EXPECT_EQ(of("TIMESTAMPDIFF", {text("MONTH"), time_of("2024-01-31 00:00:00"), time_of("2024-02-29 00:00:00")}), "1");
   EXPECT_EQ(of("TIMESTAMPDIFF", {text("MONTH"), time_of("2024-01-30 12:00:00"), time_of("2024-02-29 11:00:00")}), "0");
+  EXPECT_EQ(of("TIMESTAMPDIFF", {text("MONTH"), time_of("2024-02-29 00:00:00"), time_of("2024-01-31 00:00:00")}), "-1");
+  EXPECT_EQ(of("EXTRACT", {text("MILLISECOND"), time_of("2024-02-29 10:11:12.345")}), "345");
   EXPECT_EQ(of("+", {t, days(1)}), "2024-03-01 13:45:56.789");
   EXPECT_EQ(of("-", {t, months(12)}), "2023-02-28 13:45:56.789");
   EXPECT_EQ(of("+", {months(1), date("2024-01-31")}), "2024-02-29");

@@ -85,9 +85,9 @@ std::int64_t extract_unit(TimeUnit u, TimeUs t) {
   const std::int64_t days = floor_divide(t, kDay);
   const CivilTime c = civil_from(t);
   switch (u) {
-    // As in Calcite: the fraction counts from the start of the minute.
-    case TimeUnit::kMicrosecond: return positive_rest(t, kMinute);
-    case TimeUnit::kMillisecond: return positive_rest(t, kMinute) / kMillisecond;
+    // As Flink computes it: the fraction of the second.
+    case TimeUnit::kMicrosecond: return positive_rest(t, kSecond);
+    case TimeUnit::kMillisecond: return positive_rest(t, kSecond) / kMillisecond;
     case TimeUnit::kSecond: return c.second;
     case TimeUnit::kMinute: return c.minute;
     case TimeUnit::kHour: return c.hour;
@@ -146,11 +146,11 @@ std::int64_t units_between(TimeUnit u, TimeUs a, TimeUs b) {
   if (const DurationUs length = unit_length(u); length != 0) return (b - a) / length;
   const std::int64_t step = unit_months(u);
   if (step == 0) return 0;
+  if (b < a) return -units_between(u, b, a);   // from January 31st to February 29th is a month, and so is the way back
   std::int64_t months = months_of(civil_from(b)) - months_of(civil_from(a));
   // A month that has begun but not ended does not count.
   const TimeUs reached = add_units(TimeUnit::kMonth, months, a);
   if (months > 0 && reached > b) --months;
-  if (months < 0 && reached < b) ++months;
   return months / step;
 }
 

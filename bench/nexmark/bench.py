@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Nexmark's queries from JSON files: events per CPU-second and memory. Usage: bench/nexmark/bench.py [--events 2000000] [--only q0,q5] [--runs 3] [--checkpoints] [--parallelism 1]
+
+The events are written once, as flat JSON files of people, auctions and bids, to build/bench/nexmark; each query reads what it needs to its end, into a blackhole. CPU seconds are the operating
+system's for the whole process, so start and end are in them; of several runs the median is shown.
+"""
+import argparse
+import glob
+import os
+import re
+import resource
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WORK = os.path.abspath("build/bench/nexmark")
+SUPYO = os.environ.get("SUPYO", "build/release/supyo")
+COLUMNS = {
+    "person": "id BIGINT, name STRING, emailAddress STRING, creditCard STRING, city STRING, state STRING, `dateTime` TIMESTAMP(3), extra STRING",
+    "auction": "id BIGINT, itemName STRING, description STRING, initialBid BIGINT, reserve BIGINT, `dateTime` TIMESTAMP(3), expires TIMESTAMP(3), seller BIGINT, category BIGINT, extra STRING",
+    "bid": "auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING, `dateTime` TIMESTAMP(3), extra STRING",
+}
+
+
+def table(name, kind, more=""):
+    return f"CREATE TABLE {name} ({COLUMNS[kind]}{more}) WITH ('connector' = 'filesystem', 'path' = '{WORK}/{kind}', 'format' = 'json');\n"
+
+
+def run(sql, name):
+    path = f"{WORK}/{name}.sql"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(sql)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(["/usr/bin/time", "-f", "kB %M", SUPYO, "run", path], capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        sys.exit(f"{name}: {done.stdout}{done.stderr}")
+    rows = re.search(r"([\d,]+) rows in", done.stdout + done.stderr)
+    memory = re.search(r"kB (\d+)", done.stderr)
+    return int(rows.group(1).replace(",", "")), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, int(memory.group(1)) / 1024
+
+
+def write_events(events):
+    marker = f"{WORK}/events-{events}"
+    if os.path.exists(marker):
+        return
+    os.makedirs(WORK, exist_ok=True)
+    for old in glob.glob(f"{WORK}/events-*") + glob.glob(f"{WORK}/*/*"):
+        os.remove(old)
+    kinds = ", ".join(f"{kind} ROW<{columns}>" for kind, columns in COLUMNS.items())
+    sql = f"CREATE TABLE datagen (event_type INT, {kinds}) WITH ('connector' = 'nexmark', 'events.num' = '{events}', 'first-event.rate' = '10000', 'supyo.seed' = '1', 'supyo.base-time' = '1767225577000');\n"
+    sql += "".join(table(f"file_{kind}", kind) for kind in COLUMNS) + "EXECUTE STATEMENT SET BEGIN\n"
+    for number, (kind, columns) in enumerate(COLUMNS.items()):
+        fields = ", ".join(f"{kind}.{c.split()[0]}" for c in columns.split(", "))
+        sql += f"INSERT INTO file_{kind} SELECT {fields} FROM datagen WHERE event_type = {number};\n"
+    run(sql + "END;\n", "write")
+    with open(marker, "w", encoding="ascii"):
+        pass
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--events", type=int, default=2_000_000)
+    p.add_argument("--only", default="")
+    p.add_argument("--runs", type=int, default=3)
+    p.add_argument("--parallelism", type=int, default=1)
+    p.add_argument("--checkpoints", action="store_true", help="every second, as Flink's second table has them; else one at the end")
+    args = p.parse_args()
+    write_events(args.events)
+    names = sorted((os.path.basename(f)[:-4] for f in glob.glob(f"{HERE}/q*.sql")), key=lambda n: int(n[1:]))
+    names = [n for n in names if n not in ("q10", "q13") and (not args.only or n in args.only.split(","))]   # these two read and write files of their own
+    settings = f"SET 'parallelism.default' = '{args.parallelism}';\nSET 'execution.checkpointing.interval' = '{'1 s' if args.checkpoints else '1 h'}';\n"
+    watermark = ", WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND"
+    for name in names:
+        with open(f"{HERE}/{name}.sql", encoding="ascii") as f:
+            query = f.read()
+        used = [kind for kind in COLUMNS if re.search(rf"\b{kind}\b", query)]
+        sql = settings + "".join(table(kind, kind, watermark) for kind in used) + query
+        results = [run(sql, name) for _ in range(args.runs)]
+        rows, memory = results[0][0], max(r[2] for r in results)
+        cpu = statistics.median(r[1] for r in results)
+        print(f"{name:4}  {rows:>9,} events  {cpu:6.2f} CPU-s  {rows / cpu / 1e6:5.2f} M/CPU-s  {memory:6.0f} MB", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "connect/file/file.h"
+#include "core/base/percent.h"
 #include "data/formats/cell.h"
 
 namespace supyo::connect {
@@ -17,30 +18,9 @@ bool is_escaped(char c) {
 
 void escape(std::string_view text, std::string& out) {
   for (const char c : text) {
-    if (is_escaped(c)) out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    if (is_escaped(c)) append_percent(c, out);
     else out.push_back(c);
   }
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-    if (low < 0) {
-      out.push_back(text[i]);
-      continue;
-    }
-    out.push_back(static_cast<char>(high * 16 + low));
-    i += 2;
-  }
-  return out;
 }
 
 bool makes_folder(const Type& type) { return type.id != TypeId::kBytes && type.id != TypeId::kNull && type.id != TypeId::kFloat && type.id != TypeId::kDouble; }
@@ -58,7 +38,7 @@ std::vector<std::pair<std::string, std::string>> folder_values(std::string_view 
   while (!folder.empty()) {
     const std::size_t end = std::min(folder.find('/'), folder.size());
     const std::string_view part = folder.substr(0, end);
-    if (const std::size_t equals = part.find('='); equals != std::string_view::npos) out.emplace_back(unescape(part.substr(0, equals)), unescape(part.substr(equals + 1)));
+    if (const std::size_t equals = part.find('='); equals != std::string_view::npos) out.emplace_back(percent_decoded(part.substr(0, equals)), percent_decoded(part.substr(equals + 1)));
     folder.remove_prefix(std::min(end + 1, folder.size()));
   }
   return out;

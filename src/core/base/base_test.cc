@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "core/base/crc32c.h"
 #include "core/base/hash.h"
+#include "core/base/percent.h"
 #include "core/base/result.h"
 
 namespace supyo {
@@ -87,6 +88,17 @@ TEST(Result, PropagatesTheErrorWithItsHint) {
 }
 
 TEST(CheckDeathTest, PrintsBothValues) { EXPECT_DEATH(SUPYO_CHECK_EQ(1 + 1, 3), "2 vs 3"); }
+
+TEST(Percent, EveryByteComesBack) {
+  std::string all, encoded;
+  for (int b = 0; b < 256; ++b) {
+    all.push_back(static_cast<char>(b));
+    append_percent(static_cast<char>(b), encoded);
+  }
+  EXPECT_EQ(encoded.substr(0, 6) + encoded.substr(encoded.size() - 3), "%00%01%FF");
+  EXPECT_EQ(percent_decoded(encoded), all);
+  EXPECT_EQ(percent_decoded("a%3a%zz%4"), "a:%zz%4");
+}
 
 }  // namespace
 }  // namespace supyo

@@ -6,6 +6,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/crc32c.h"
+#include "core/base/percent.h"
 #include "data/log/topic.h"
 
 namespace supyo::log {
@@ -23,31 +24,11 @@ Result<std::string> group_path(const std::string& log_directory, const std::stri
   std::string name;
   for (const char c : group) {
     if (is_plain(c)) name += c;
-    else name += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    else append_percent(c, name);
   }
   if (group.empty() || group.size() > kNameBytesMax || name.size() > kFileNameBytesMax - kSuffix.size())
     return fail(ErrorCode::kBadOptionValue, fmt::format("'{}' is not a group name", group), "1 to 232 letters, digits, '.', '_' or '-'; each other byte counts as three");
   return env::join_path(env::join_path(log_directory, "__groups"), name + std::string(kSuffix));
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-std::string group_of(std::string_view name) {
-  std::string group;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const int high = name[i] == '%' && i + 2 < name.size() ? hex_digit(name[i + 1]) : -1;
-    const int low = high >= 0 ? hex_digit(name[i + 2]) : -1;
-    if (low < 0) {
-      group += name[i];
-      continue;
-    }
-    group += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return group;
 }
 
 }  // namespace
@@ -58,7 +39,7 @@ Result<std::vector<std::string>> list_groups(env::Files& files, const std::strin
   if (!names && names.error().code == ErrorCode::kNotFoundOnDisk) return groups;
   if (!names) return fail(std::move(names).error());
   for (const std::string& name : *names)
-    if (name.ends_with(kSuffix)) groups.push_back(group_of(std::string_view(name).substr(0, name.size() - kSuffix.size())));
+    if (name.ends_with(kSuffix)) groups.push_back(percent_decoded(std::string_view(name).substr(0, name.size() - kSuffix.size())));
   std::ranges::sort(groups);
   return groups;
 }

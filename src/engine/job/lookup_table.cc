@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <numeric>
-
 namespace supyo::job {
 namespace {
 
@@ -21,11 +19,13 @@ class Rows final : public dataflow::SourceOutput {
         if (in.columns[c]->is_null(row))
           return fail(ErrorCode::kNullInNotNull, fmt::format("{}: null in the NOT NULL column `{}`", b.position_of ? b.position_of(row) : "table '" + table_.name + "'", table_.input[c].name), "a table that is looked up is read whole or not at all: correct the row");
     }
-    std::vector<std::uint32_t> chosen(in.rows);
-    std::iota(chosen.begin(), chosen.end(), 0U);
-    if (table_.filter) SUPYO_TRY(expr::select_true(*table_.filter, in, eval_, chosen));
-    if (chosen.empty()) return ok();
-    const BatchPtr part = chosen.size() == in.rows ? b.batch : take(in, chosen);
+    BatchPtr part = b.batch;
+    if (table_.filter) {
+      std::vector<std::uint32_t> chosen;
+      SUPYO_TRY(expr::select_true(*table_.filter, in, eval_, chosen));
+      if (chosen.empty()) return ok();
+      part = take(in, chosen);
+    }
     auto out = std::make_shared<Batch>();
     out->rows = part->rows;
     for (const expr::ExprPtr& e : table_.projections) {

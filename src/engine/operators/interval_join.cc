@@ -54,7 +54,7 @@ class TimedSide {
   void settle() { rows_.settle(); }
 
   bool has_null_key(const Batch& batch, std::size_t row) const {
-    return std::ranges::any_of(key_columns_, [&](std::size_t c) { return batch.columns[c]->is_null(row); });
+    return has_null(batch, key_columns_, row);
   }
 
   /// Keeps the row; its slot.

@@ -45,7 +45,7 @@ class Side {
   }
 
   bool has_null_key(const Batch& batch, std::size_t row) const {
-    return std::ranges::any_of(key_columns_, [&](std::size_t c) { return batch.columns[c]->is_null(row); });
+    return has_null(batch, key_columns_, row);
   }
 
   /// One more of the row; its slot.

@@ -20,6 +20,11 @@ inline Schema late_columns(const Schema& joined) {
   return s;
 }
 
+/// Null is equal to nothing: such a row has no partner.
+inline bool has_null(const Batch& batch, const std::vector<std::size_t>& columns, std::size_t row) {
+  return std::ranges::any_of(columns, [&](std::size_t c) { return batch.columns[c]->is_null(row); });
+}
+
 inline bool only_inserts(const Batch& batch) {
   return std::ranges::all_of(batch.kinds, [](RowKind k) { return k == RowKind::kInsert; });
 }

@@ -12,10 +12,6 @@ namespace {
 
 using Spec = LookupJoinSpec;
 
-bool has_null(const Batch& batch, const std::vector<std::size_t>& columns, std::size_t row) {
-  return std::ranges::any_of(columns, [&](std::size_t c) { return batch.columns[c]->is_null(row); });
-}
-
 /// The table's rows, encoded, by key. Read-only once built.
 class Table {
  public:

@@ -90,10 +90,6 @@ class TemporalJoin final : public dataflow::Operator {
   };
   using Columns = std::array<std::vector<ColumnBuilder*>, 2>;
 
-  static bool has_null(const Batch& batch, const std::vector<std::size_t>& columns, std::size_t row) {
-    return std::ranges::any_of(columns, [&](std::size_t c) { return batch.columns[c]->is_null(row); });
-  }
-
   Status take_rows(const Batch& batch, dataflow::OperatorContext& ctx) {
     if (!only_inserts(batch)) return fail(ErrorCode::kUnsupported, "a temporal join of an updating stream is not supported");
     const Column& time = *batch.columns[spec_->left_time];

@@ -79,7 +79,7 @@ class WindowJoin final : public dataflow::Operator {
                                  .window_end_us = end.value<std::int64_t>(row), .reason = edge >= fires ? LateRows::Reason::kLate : LateRows::Reason::kIdleReturn});
         continue;
       }
-      const bool null_key = std::ranges::any_of(side.keys.columns(), [&](std::size_t c) { return batch->columns[c]->is_null(row); });
+      const bool null_key = has_null(*batch, side.keys.columns(), row);
       if (null_key && !side.keep) continue;
       KeyedRow::encode(views[row], side.codec, batch->columns, row, encoded_);
       const Slot slot = table.find_or_insert(side.keys.hash(row), encoded_, fires);

@@ -62,7 +62,11 @@ struct Meaning {
     if (w.given) text += fmt::format(" given {} {} {}", w.given->start_column, w.given->end_column, w.given->local);
     return text;
   }
-  std::string operator()(const GroupAggregate& g) const { return fmt::format("group {} {} {}", list(g.keys), calls_text(g.calls), g.input_retracts); }
+  std::string operator()(const GroupAggregate& g) const {
+    // State in which the values of DISTINCT lay with their group is another operator's.
+    const bool values = std::ranges::any_of(g.calls, &expr::AggregateCall::distinct);
+    return fmt::format("group {} {} {}{}", list(g.keys), calls_text(g.calls), g.input_retracts, values ? " values apart" : "");
+  }
   std::string operator()(const Over& o) const {
     std::string text = fmt::format("over {} {}", list(o.keys), o.time_column);
     for (const OverCall& c : o.calls) text += fmt::format(" lag {} {} {} {}", c.argument, c.offset, literal_text(c.default_value), c.type.to_string());

@@ -5,7 +5,7 @@
 #include <random>
 #include <set>
 
-#include "data/types/builder.h"
+#include "engine/operators/join_testing.h"
 #include "engine/operators/operator_harness.h"
 #include "sql/expr/registry.h"
 
@@ -15,25 +15,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-struct In {
-  std::optional<std::int64_t> key;
-  std::int64_t value = 0;
-  RowKind kind = RowKind::kInsert;
-  bool operator==(const In& o) const { return key == o.key && value == o.value; }
-};
-
-Schema side_schema() { return Schema({{"k", Type::big_int()}, {"v", Type::big_int().not_null()}}); }
-
-BatchPtr batch_of(const std::vector<In>& rows) {
-  BatchBuilder b(side_schema());
-  for (const In& r : rows) {
-    if (r.key) b.column(0).append(*r.key);
-    else b.column(0).append_null();
-    b.column(1).append(r.value);
-    b.end_row(r.kind);
-  }
-  return b.finish();
-}
+Schema side_schema() { return key_value_schema("k", "v"); }
 
 class JoinTest : public ::testing::Test {
  protected:

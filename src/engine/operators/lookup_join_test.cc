@@ -2,9 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include <optional>
-
-#include "data/types/builder.h"
+#include "engine/operators/join_testing.h"
 #include "engine/operators/operator_harness.h"
 #include "sql/expr/registry.h"
 
@@ -13,27 +11,8 @@ namespace {
 
 using ::testing::ElementsAre;
 
-struct In {
-  std::optional<std::int64_t> key;
-  std::int64_t value = 0;
-  RowKind kind = RowKind::kInsert;
-};
-
-Schema side(const char* key, const char* value) { return Schema({{key, Type::big_int()}, {value, Type::big_int().not_null()}}); }
-
-BatchPtr batch_of(const std::vector<In>& rows) {
-  BatchBuilder b(side("k", "v"));
-  for (const In& r : rows) {
-    if (r.key) b.column(0).append(*r.key);
-    else b.column(0).append_null();
-    b.column(1).append(r.value);
-    b.end_row(r.kind);
-  }
-  return b.finish();
-}
-
 LookupJoinSpec spec(bool keep_left, std::vector<BatchPtr> table, int* reads = nullptr) {
-  return {.left = side("k", "v"), .right = side("rk", "rv"), .left_keys = {0}, .right_keys = {0}, .keep_left = keep_left, .condition = nullptr, .zone_offset_us = 0,
+  return {.left = key_value_schema("k", "v"), .right = key_value_schema("rk", "rv"), .left_keys = {0}, .right_keys = {0}, .keep_left = keep_left, .condition = nullptr, .zone_offset_us = 0,
           .read = [table = std::move(table), reads]() -> Result<std::vector<BatchPtr>> {
             if (reads != nullptr) ++*reads;
             return table;

@@ -114,7 +114,11 @@ void hash_one(const Column& c, std::span<std::uint64_t> out) {
       return hash_column<unsigned __int128>(
           c, out, [](unsigned __int128 v) { return hash_combine(static_cast<std::uint64_t>(v >> 64), static_cast<std::uint64_t>(v)); });
     case TypeId::kString:
-    case TypeId::kBytes: return hash_texts(c, out);
+    case TypeId::kBytes:
+    case TypeId::kArray:
+    case TypeId::kMap:
+    case TypeId::kMultiset:
+    case TypeId::kRow: return hash_texts(c, out);
     default: return hash_integers<std::int64_t>(c, out);
   }
 }

@@ -29,11 +29,14 @@ enum class TypeId : std::uint8_t {
   kTimestampLtz,  ///< int64 microseconds since the epoch, UTC; precision 0..6
   kIntervalMonth, ///< int64 months
   kIntervalDay,   ///< int64 microseconds
-  kArray, kMap, kRow,  ///< known to the parser; refused at planning (kUnsupported) until an operator takes them
+  // Nested values: int32 offsets + bytes, as kString; the bytes are the value's encoding of data/types/nested.h.
+  kArray, kMap, kMultiset, kRow,
 };
 
 inline constexpr int kMaxLength = 2147483647;
 inline constexpr int kMaxDecimalPrecision = 38;
+
+struct NestedType;
 
 /// A SQL type: what DESCRIBE prints. A small value.
 struct Type {
@@ -42,6 +45,7 @@ struct Type {
   bool fixed_length = false;  ///< CHAR(n) and BINARY(n) rather than VARCHAR and VARBINARY
   int precision = 0;          ///< DECIMAL digits, timestamp fraction digits, string length
   int scale = 0;              ///< DECIMAL only
+  std::shared_ptr<const NestedType> nested = nullptr;  ///< what kArray, kMap, kMultiset and kRow are made of; null for others
 
   static Type boolean() { return {.id = TypeId::kBoolean}; }
   static Type tiny_int() { return {.id = TypeId::kTinyInt}; }
@@ -61,28 +65,47 @@ struct Type {
   static Type interval_month() { return {.id = TypeId::kIntervalMonth}; }
   static Type interval_day() { return {.id = TypeId::kIntervalDay}; }
   static Type null() { return {}; }
+  static Type array(Type element);
+  static Type map(Type key, Type value);
+  static Type multiset(Type element);
+  static Type row(std::vector<std::string> names, std::vector<Type> types);
 
   Type not_null() const { Type t = *this; t.nullable = false; return t; }
   Type as_nullable(bool n = true) const { Type t = *this; t.nullable = n; return t; }
-  bool operator==(const Type&) const = default;
-  /// Equal but for nullability.
-  bool same_kind(const Type& o) const { return as_nullable() == o.as_nullable(); }
+  bool operator==(const Type& o) const { return nullable == o.nullable && same_but_nullable(o) && (nested == o.nested || same_children(o, true)); }
+  /// Equal but for nullability, also of what it is made of: the same representation.
+  bool same_kind(const Type& o) const { return same_but_nullable(o) && (nested == o.nested || same_children(o, false)); }
 
   bool is_integer() const { return id >= TypeId::kTinyInt && id <= TypeId::kBigInt; }
   bool is_floating() const { return id == TypeId::kFloat || id == TypeId::kDouble; }
   bool is_numeric() const { return id >= TypeId::kTinyInt && id <= TypeId::kDecimal; }
   bool is_text() const { return id == TypeId::kString; }
-  bool is_variable() const { return id == TypeId::kString || id == TypeId::kBytes; }
+  bool is_nested() const { return id >= TypeId::kArray; }
+  /// Offsets and bytes.
+  bool is_variable() const { return id == TypeId::kString || id == TypeId::kBytes || is_nested(); }
   bool is_timestamp() const { return id == TypeId::kTimestamp || id == TypeId::kTimestampLtz; }
-  /// Bytes of a value in the data buffer; 0 for kString, kBytes and kNull.
+  /// Bytes of a value in the data buffer; 0 for kNull and where is_variable().
   int width() const {
     // In the order of TypeId. A table and not a switch: builders and codecs ask once a value.
-    constexpr std::int8_t kWidths[] = {0, 1, 1, 2, 4, 8, 4, 8, 16, 0, 0, 4, 8, 8, 8, 8, 8, 0, 0, 0};
+    constexpr std::int8_t kWidths[] = {0, 1, 1, 2, 4, 8, 4, 8, 16, 0, 0, 4, 8, 8, 8, 8, 8, 0, 0, 0, 0};
     static_assert(sizeof kWidths == static_cast<std::size_t>(TypeId::kRow) + 1);
     return kWidths[static_cast<std::size_t>(id)];
   }
-  /// "BIGINT", "DECIMAL(10, 2) NOT NULL", "TIMESTAMP(3)": Flink's spelling.
+  /// "BIGINT", "DECIMAL(10, 2) NOT NULL", "TIMESTAMP(3)", "ARRAY<INT>", "ROW<`a` INT>": Flink's spelling.
   std::string to_string() const;
+  /// Of nested types: [0] the element, or the key and [1] the value, or the fields.
+  const std::vector<Type>& children() const;
+  const std::vector<std::string>& field_names() const;   ///< of kRow
+
+ private:
+  bool same_but_nullable(const Type& o) const { return id == o.id && precision == o.precision && scale == o.scale && fixed_length == o.fixed_length; }
+  bool same_children(const Type& o, bool nullability) const;
+};
+
+/// Immutable, shared by the copies of a type; compared by what it says.
+struct NestedType {
+  std::vector<Type> children;
+  std::vector<std::string> names;   ///< of kRow, one a child
 };
 
 /// Named, typed columns in order.

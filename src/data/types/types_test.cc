@@ -40,7 +40,7 @@ TEST(Type, Widths) {
     EXPECT_EQ(t.width(), 8) << t.to_string();
   }
   EXPECT_EQ(Type::decimal(5, 2).width(), 16);
-  for (const TypeId id : {TypeId::kString, TypeId::kBytes, TypeId::kArray, TypeId::kMap, TypeId::kRow}) EXPECT_EQ(Type{.id = id}.width(), 0);
+  for (const TypeId id : {TypeId::kString, TypeId::kBytes, TypeId::kArray, TypeId::kMap, TypeId::kMultiset, TypeId::kRow}) EXPECT_EQ(Type{.id = id}.width(), 0);
 }
 
 TEST(Schema, PrintsAndFinds) {

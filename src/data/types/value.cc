@@ -98,7 +98,11 @@ Value value_at(const Column& column, std::size_t row) {
     case TypeId::kDouble: return {.type = type, .data = column.value<double>(row)};
     case TypeId::kDecimal: return {.type = type, .data = column.value<Int128>(row)};
     case TypeId::kString:
-    case TypeId::kBytes: return {.type = type, .data = std::string(column.text(row))};
+    case TypeId::kBytes:
+    case TypeId::kArray:
+    case TypeId::kMap:
+    case TypeId::kMultiset:
+    case TypeId::kRow: return {.type = type, .data = std::string(column.text(row))};
     default: return {.type = type, .data = column.integer(row)};
   }
 }
@@ -111,7 +115,11 @@ void append_value(ColumnBuilder& builder, const Value& value) {
     case TypeId::kDouble: return builder.append(std::get<double>(value.data));
     case TypeId::kDecimal: return builder.append(std::get<Int128>(value.data));
     case TypeId::kString:
-    case TypeId::kBytes: return builder.append_text(std::get<std::string>(value.data));
+    case TypeId::kBytes:
+    case TypeId::kArray:
+    case TypeId::kMap:
+    case TypeId::kMultiset:
+    case TypeId::kRow: return builder.append_text(std::get<std::string>(value.data));
     default: return builder.append_integer(std::get<std::int64_t>(value.data));
   }
 }

@@ -18,7 +18,8 @@ namespace supyo::state {
 struct TableChanges {
   std::uint32_t operator_id = 0;  ///< the runtime's number of the operator; must mean the same operator after a restart
   std::uint16_t table = 0;        ///< position in its StateSpec
-  std::vector<Change> changes;    ///< in order of writing: the last write of a (hash, key) wins
+  EncodedChanges encoded = {};         ///< in order of writing: the last write of a (hash, key) wins
+  std::vector<Change> changes;    ///< after those; for tests and tools
 };
 
 /// Bytes that the journal keeps and does not understand: positions, watermarks, sink handles, the judge's counters.

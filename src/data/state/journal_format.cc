@@ -75,7 +75,7 @@ std::size_t bound_of(const EpochRecord& record) {
   std::size_t n = kRecordHeaderBytes + kMaxVarint;
   for (const Section& s : record.sections) n += sizeof s.id + kMaxVarint + s.bytes.size();
   for (const TableChanges& t : record.tables) {
-    n += sizeof t.operator_id + sizeof t.table + kMaxVarint;
+    n += sizeof t.operator_id + sizeof t.table + kMaxVarint + t.encoded.bytes.size();
     for (const Change& c : t.changes) n += sizeof c.hash + 2 * kMaxVarint + c.key.size() + c.value.size();
   }
   return n;
@@ -114,10 +114,11 @@ void encode_body(const EpochRecord& record, Cursor& w) {
     w.bytes(s.bytes);
   }
   for (const TableChanges& t : record.tables) {
-    if (t.changes.empty()) continue;
+    if (t.encoded.empty() && t.changes.empty()) continue;
     w.fixed(t.operator_id);
     w.fixed(t.table);
-    w.varint(t.changes.size());
+    w.varint(t.encoded.count + t.changes.size());
+    w.bytes(t.encoded.bytes);
     for (const Change& c : t.changes) {
       w.fixed(c.hash);
       w.varint(c.key.size());

@@ -1,9 +1,13 @@
+#include <emmintrin.h>
+
 #include <algorithm>
+#include <bit>
+#include <limits>
 #include <map>
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
-#include "core/base/hash.h"
+#include "data/state/place_hash.h"
 #include "data/state/tables.h"
 
 namespace supyo::state {
@@ -12,34 +16,79 @@ namespace {
 constexpr std::uint8_t kEmpty = 0;
 constexpr std::uint8_t kTombstone = 1;
 constexpr std::size_t kSmallest = 16;
+constexpr std::size_t kKeptDirty = 1U << 16; // room for changed slots that stays from one epoch to the next
 constexpr std::size_t kPrefetchGroup = 32;  // probes in flight: enough to hide a miss, few enough to stay in L1
 
 // Keys are short: what memcmp's call costs is most of a comparison.
-bool same_key(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  const std::size_t n = a.size();
-  if (n < 8 || n > 16) return a == b;
+bool same_bytes(const char* a, const char* b, std::size_t n) {
+  if (n < 8 || n > 16) return std::memcmp(a, b, n) == 0;
   std::uint64_t left[2];
   std::uint64_t right[2];
-  std::memcpy(&left[0], a.data(), 8);
-  std::memcpy(&right[0], b.data(), 8);
-  std::memcpy(&left[1], a.data() + n - 8, 8);   // overlaps the first word
-  std::memcpy(&right[1], b.data() + n - 8, 8);
+  std::memcpy(&left[0], a, 8);
+  std::memcpy(&right[0], b, 8);
+  std::memcpy(&left[1], a + n - 8, 8);   // overlaps the first word
+  std::memcpy(&right[1], b + n - 8, 8);
   return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
 }
 
-std::uint8_t tag_of(std::uint64_t hash) { return static_cast<std::uint8_t>(0x80 | (hash >> 57)); }
+std::uint8_t tag_of(std::uint64_t place) { return static_cast<std::uint8_t>(0x80 | (place >> 57)); }
+
+/// The sixteen tags of a group, compared at once; bit i stands for bucket i.
+class Tags {
+ public:
+  explicit Tags(const std::uint8_t* group) : tags_(_mm_loadu_si128(reinterpret_cast<const __m128i*>(group))) {}
+  unsigned equal(std::uint8_t tag) const { return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(tags_, _mm_set1_epi8(static_cast<char>(tag))))); }
+  /// Empty or tombstone: those with the high bit are taken.
+  unsigned unused() const { return ~static_cast<unsigned>(_mm_movemask_epi8(tags_)) & 0xffffU; }
+
+ private:
+  __m128i tags_;
+};
+std::size_t first_of(unsigned mask) { return static_cast<std::size_t>(std::countr_zero(mask)); }
 
 }  // namespace
 
-// Time -> slots in order of insertion. Erased slots are dropped lazily: an entry counts only while its slot is live with the same birth.
+void EncodedChanges::add_deleted(std::uint64_t hash, std::string_view key) {
+  ByteWriter w(bytes);
+  w.u64(hash);
+  w.text(key);
+  w.varint(0);
+  ++count;
+}
+
+void EncodedChanges::begin_value(std::uint64_t hash, std::string_view key, std::size_t value_bytes) {
+  ByteWriter w(bytes);
+  w.u64(hash);
+  w.text(key);
+  w.varint(value_bytes + 1);
+  ++count;
+}
+
+std::vector<Change> to_list(const EncodedChanges& changes) {
+  std::vector<Change> out;
+  for (ByteReader in(changes.bytes); !in.done();) {
+    Change& c = out.emplace_back();
+    c.hash = in.u64();
+    c.key = in.text();
+    const std::uint64_t size = in.varint();
+    c.deleted = size == 0;
+    if (!c.deleted) c.value = in.bytes(size - 1);
+    SUPYO_CHECK(!in.failed());
+  }
+  SUPYO_CHECK_EQ(out.size(), changes.count);
+  return out;
+}
+
+// Time -> slots in order of insertion. Erased slots are dropped lazily: an entry counts only while its slot is live with the same birth (of which 32 bits
+// tell a slot's lives apart).
 struct KeyedTable::TimeIndex {
   struct Item {
     Slot slot;
-    std::uint64_t born;
+    std::uint32_t born;
   };
   struct Bucket {
     std::vector<Item> items;
+    std::uint64_t last_born = 0;
     bool sorted = true;
   };
   std::map<TimeUs, Bucket> buckets;
@@ -48,119 +97,118 @@ struct KeyedTable::TimeIndex {
   void add(TimeUs time, Slot slot, std::uint64_t born) {
     if (last == buckets.end() || last->first != time) last = buckets.try_emplace(time).first;
     Bucket& b = last->second;
-    if (!b.items.empty() && b.items.back().born > born) b.sorted = false;
-    b.items.push_back({slot, born});
+    if (!b.items.empty() && b.last_born > born) b.sorted = false;
+    b.last_born = born;
+    b.items.push_back({slot, static_cast<std::uint32_t>(born)});
   }
 };
 
-KeyedTable::KeyedTable(TableSpec spec) : spec_(std::move(spec)), shared_hashes_(spec_.shared_hashes), stride_((spec_.fixed_width + 7U) & ~std::size_t{7}) {
+KeyedTable::KeyedTable(TableSpec spec) : spec_(std::move(spec)), shared_hashes_(spec_.shared_hashes) {
+  time_at_ = static_cast<std::uint32_t>(sizeof(Sizes) + (shared_hashes_ ? sizeof(std::uint64_t) : 0));
+  fixed_at_ = time_at_ + static_cast<std::uint32_t>(spec_.timed ? sizeof(TimeUs) + sizeof(std::uint64_t) : 0);
+  key_at_ = fixed_at_ + spec_.fixed_width;
   buckets_.assign(kSmallest, kNoSlot);
   tags_.assign(kSmallest, kEmpty);
   if (spec_.timed) by_time_ = std::make_unique<TimeIndex>();
 }
 
-KeyedTable::~KeyedTable() = default;
-
-std::string_view KeyedTable::key(Slot slot) const {
-  const Entry& e = entries_[slot];
-  if (e.key_size <= kInlineKey) return {e.key, e.key_size};
-  std::uint64_t offset;
-  std::memcpy(&offset, e.key, sizeof offset);
-  return std::string_view(keys_).substr(offset, e.key_size);
-}
-
-void KeyedTable::set_key(Entry& e, std::string_view key) {
-  e.key_size = static_cast<std::uint32_t>(key.size());
-  if (key.size() <= kInlineKey) {
-    std::memcpy(e.key, key.data(), key.size());
-  } else {
-    const std::uint64_t offset = keys_.size();
-    std::memcpy(e.key, &offset, sizeof offset);
-    keys_.append(key);
+KeyedTable::~KeyedTable() {
+  if (!records_.has_large()) return;
+  for (Slot s = 0; s < refs_.size(); ++s) {
+    if (!live(s)) continue;
+    const Sizes n = sizes(s);
+    records_.release(record(s), key_at_ + n.key + n.blob);
   }
 }
 
-[[gnu::noinline]] std::uint64_t KeyedTable::own_hash(std::string_view key) { return hash_bytes(key); }
+[[gnu::noinline]] std::uint64_t KeyedTable::own_place(std::string_view key) { return place_hash(key); }
 
-std::size_t KeyedTable::probe(std::uint64_t hash, std::string_view key, bool& found) const {
-  const std::size_t mask = buckets_.size() - 1;
-  const std::uint64_t place = place_of(hash, key);
+bool KeyedTable::is_key(Slot slot, std::uint64_t place, std::uint64_t hash, std::string_view key) const {
+  if (refs_[slot].place != place) return false;
+  if (stored<std::uint32_t>(slot, 0) != key.size() || !same_bytes(key_bytes(slot), key.data(), key.size())) return false;
+  return !shared_hashes_ || stored<std::uint64_t>(slot, sizeof(Sizes)) == hash;
+}
+
+/// Groups of sixteen in a sequence that reaches all of them (steps of 1, 2, 3 .. over a power of two); a group with an empty bucket is the last to look at.
+std::size_t KeyedTable::bucket_of(std::uint64_t place, std::uint64_t hash, std::string_view key) const {
+  const std::size_t mask = group_mask();
   const std::uint8_t tag = tag_of(place);
-  std::size_t free_bucket = SIZE_MAX;
-  for (std::size_t i = place & mask;; i = (i + 1) & mask) {
-    const std::uint8_t t = tags_[i];
-    if (t == tag) {
-      const Slot s = buckets_[i];
-      if (entries_[s].hash == hash && same_key(this->key(s), key)) {
-        found = true;
-        return i;
-      }
-    } else if (t == kEmpty) {
-      found = false;
-      return free_bucket != SIZE_MAX ? free_bucket : i;
-    } else if (t == kTombstone && free_bucket == SIZE_MAX) {
-      free_bucket = i;
+  std::size_t group = place & mask;
+  for (std::size_t step = 1;; group = (group + step++) & mask) {
+    const Tags tags(tags_.data() + group * kGroup);
+    for (unsigned same = tags.equal(tag); same != 0; same &= same - 1) {
+      const std::size_t bucket = group * kGroup + first_of(same);
+      if (is_key(buckets_[bucket], place, hash, key)) return bucket;
     }
+    if (tags.equal(kEmpty) != 0) return SIZE_MAX;
   }
 }
 
-Slot KeyedTable::insert(std::size_t bucket, std::uint64_t hash, std::string_view key, TimeUs time) {
-  if (tags_[bucket] == kEmpty) {
-    if ((used_buckets_ + 1) * 10 > buckets_.size() * 7) {
-      // Mostly tombstones: clean at the same size; else double.
-      rehash(live_ * 2 < used_buckets_ ? buckets_.size() : buckets_.size() * 2);
-      bool found = false;
-      bucket = probe(hash, key, found);
-    }
-    if (tags_[bucket] == kEmpty) ++used_buckets_;
+std::size_t KeyedTable::free_bucket(std::uint64_t place) const {
+  const std::size_t mask = group_mask();
+  std::size_t group = place & mask;
+  for (std::size_t step = 1;; group = (group + step++) & mask) {
+    const unsigned unused = Tags(tags_.data() + group * kGroup).unused();
+    if (unused != 0) return group * kGroup + first_of(unused);
   }
+}
+
+Slot KeyedTable::insert(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time) {
+  // At most 7 of 8 buckets are used. Mostly tombstones: clean at the same size; else double.
+  if ((used_buckets_ + 1) * 8 > buckets_.size() * 7) rehash(live_ * 2 < used_buckets_ ? buckets_.size() : buckets_.size() * 2);
+  const std::size_t bucket = free_bucket(place);
+  if (tags_[bucket] == kEmpty) ++used_buckets_;
   Slot slot;
   if (!free_.empty()) {
     slot = free_.back();
     free_.pop_back();
-    if (stride_ > 0) std::memset(fixed_.data() + static_cast<std::size_t>(slot) * stride_, 0, stride_);
   } else {
-    slot = static_cast<Slot>(entries_.size());
+    slot = static_cast<Slot>(refs_.size());
     SUPYO_CHECK(slot != kNoSlot);
-    entries_.emplace_back();
-    fixed_.resize(fixed_.size() + stride_);
-    if (!blobs_.empty()) blobs_.emplace_back();
+    refs_.emplace_back();
   }
-  Entry& e = entries_[slot];
-  e = Entry{};
-  e.hash = hash;
-  e.time = time;
-  e.born = next_born_++;
-  e.live = true;
-  set_key(e, key);
+  SUPYO_CHECK_LE(key.size(), std::numeric_limits<std::uint32_t>::max());
+  std::byte* const r = records_.allocate(key_at_ + key.size());
+  refs_[slot] = {.place = place, .bits = reinterpret_cast<std::uintptr_t>(r)};
+  store(slot, 0, Sizes{.key = static_cast<std::uint32_t>(key.size())});
+  if (shared_hashes_) store(slot, sizeof(Sizes), hash);
+  if (spec_.timed) {
+    store(slot, time_at_, time);
+    store(slot, time_at_ + sizeof time, next_born_);
+    by_time_->add(time, slot, next_born_++);
+  }
+  std::memset(r + fixed_at_, 0, spec_.fixed_width);
+  if (!key.empty()) std::memcpy(r + key_at_, key.data(), key.size());
   buckets_[bucket] = slot;
-  tags_[bucket] = tag_of(place_of(hash, key));
+  tags_[bucket] = tag_of(place);
   ++live_;
-  if (by_time_) by_time_->add(time, slot, e.born);
   return slot;
 }
 
 void KeyedTable::rehash(std::size_t capacity) {
-  capacity = std::max(capacity, kSmallest);
   buckets_.assign(capacity, kNoSlot);
   tags_.assign(capacity, kEmpty);
-  const std::size_t mask = capacity - 1;
-  for (Slot s = 0; s < entries_.size(); ++s) {
-    if (!entries_[s].live) continue;
-    const std::uint64_t place = place_of(entries_[s].hash, key(s));
-    std::size_t i = place & mask;
-    while (tags_[i] != kEmpty) i = (i + 1) & mask;
-    tags_[i] = tag_of(place);
-    buckets_[i] = s;
+  for (Slot s = 0; s < refs_.size(); ++s) {
+    if (s + kPrefetchGroup < refs_.size()) __builtin_prefetch(tags_.data() + (refs_[s + kPrefetchGroup].place & group_mask()) * kGroup, 1);
+    if (!live(s)) continue;
+    const std::size_t bucket = free_bucket(refs_[s].place);
+    tags_[bucket] = tag_of(refs_[s].place);
+    buckets_[bucket] = s;
   }
   used_buckets_ = live_;
 }
 
+void KeyedTable::reserve(std::size_t entries) {
+  refs_.reserve(entries);
+  const std::size_t wanted = std::bit_ceil(std::max(kSmallest, entries * 8 / 7 + 1));
+  if (wanted > buckets_.size()) rehash(wanted);
+}
+
 Slot KeyedTable::find_or_insert(std::uint64_t hash, std::string_view key, TimeUs time) {
-  bool found = false;
-  const std::size_t bucket = probe(hash, key, found);
-  if (found) return buckets_[bucket];
-  const Slot slot = insert(bucket, hash, key, time);
+  const std::uint64_t place = place_of(hash, key);
+  const std::size_t bucket = bucket_of(place, hash, key);
+  if (bucket != SIZE_MAX) return buckets_[bucket];
+  const Slot slot = insert(place, hash, key, time);
   touch(slot);
   return slot;
 }
@@ -168,83 +216,130 @@ Slot KeyedTable::find_or_insert(std::uint64_t hash, std::string_view key, TimeUs
 void KeyedTable::find_or_insert(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<const TimeUs> times,
                                 std::span<Slot> slots, std::span<std::uint8_t> inserted) {
   const std::size_t n = hashes.size();
+  std::uint64_t places[kPrefetchGroup];
+  Slot likely[kPrefetchGroup];
   for (std::size_t from = 0; from < n; from += kPrefetchGroup) {
-    const std::size_t to = std::min(n, from + kPrefetchGroup);
-    const std::size_t mask = buckets_.size() - 1;
-    for (std::size_t i = from; i < to; ++i) {
-      __builtin_prefetch(&tags_[hashes[i] & mask]);
-      __builtin_prefetch(&buckets_[hashes[i] & mask]);
+    const std::size_t count = std::min(n - from, kPrefetchGroup);
+    for (std::size_t i = 0; i < count; ++i) {
+      places[i] = place_of(hashes[from + i], keys[from + i]);
+      prefetch(places[i]);
     }
-    for (std::size_t i = from; i < to; ++i) {
-      const std::size_t b = hashes[i] & mask;
-      if (tags_[b] == tag_of(hashes[i])) __builtin_prefetch(&entries_[buckets_[b]]);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t group = (places[i] & group_mask()) * kGroup;
+      const unsigned same = Tags(tags_.data() + group).equal(tag_of(places[i]));
+      likely[i] = same == 0 ? kNoSlot : buckets_[group + first_of(same)];
+      if (likely[i] != kNoSlot) prefetch_slot(likely[i]);
     }
-    for (std::size_t i = from; i < to; ++i) {
-      bool found = false;
-      const std::size_t bucket = probe(hashes[i], keys[i], found);
-      inserted[i] = found ? 0 : 1;
-      slots[i] = found ? buckets_[bucket] : insert(bucket, hashes[i], keys[i], times.empty() ? 0 : times[i]);
+    for (std::size_t i = 0; i < count; ++i)
+      if (likely[i] != kNoSlot) prefetch_record(likely[i]);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t row = from + i;
+      const std::size_t bucket = bucket_of(places[i], hashes[row], keys[row]);
+      inserted[row] = bucket == SIZE_MAX ? 1 : 0;
+      slots[row] = bucket != SIZE_MAX ? buckets_[bucket] : insert(places[i], hashes[row], keys[row], times.empty() ? 0 : times[row]);
     }
   }
   for (std::size_t i = 0; i < n; ++i) touch(slots[i]);
 }
 
-Slot KeyedTable::find(std::uint64_t hash, std::string_view key) const {
-  bool found = false;
-  const std::size_t bucket = probe(hash, key, found);
-  return found ? buckets_[bucket] : kNoSlot;
+void KeyedTable::find(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> slots) const {
+  const std::size_t n = hashes.size();
+  std::uint64_t places[kPrefetchGroup];
+  for (std::size_t from = 0; from < n; from += kPrefetchGroup) {
+    const std::size_t count = std::min(n - from, kPrefetchGroup);
+    for (std::size_t i = 0; i < count; ++i) {
+      places[i] = place_of(hashes[from + i], keys[from + i]);
+      prefetch(places[i]);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t group = (places[i] & group_mask()) * kGroup;
+      const unsigned same = Tags(tags_.data() + group).equal(tag_of(places[i]));
+      slots[from + i] = same == 0 ? kNoSlot : buckets_[group + first_of(same)];
+      if (slots[from + i] != kNoSlot) prefetch_slot(slots[from + i]);
+    }
+    for (std::size_t i = 0; i < count; ++i)
+      if (slots[from + i] != kNoSlot) prefetch_record(slots[from + i]);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t bucket = bucket_of(places[i], hashes[from + i], keys[from + i]);
+      slots[from + i] = bucket != SIZE_MAX ? buckets_[bucket] : kNoSlot;
+    }
+  }
 }
 
-std::string_view KeyedTable::blob(Slot slot) const { return blobs_.empty() ? std::string_view() : std::string_view(blobs_[slot]); }
+Slot KeyedTable::find(std::uint64_t hash, std::string_view key) const {
+  const std::size_t bucket = bucket_of(place_of(hash, key), hash, key);
+  return bucket != SIZE_MAX ? buckets_[bucket] : kNoSlot;
+}
+
+std::string_view KeyedTable::blob(Slot slot) const {
+  const Sizes n = sizes(slot);
+  return {key_bytes(slot) + n.key, n.blob};
+}
 
 void KeyedTable::set_blob(Slot slot, std::string_view bytes) {
-  if (blobs_.empty()) blobs_.resize(entries_.size());
-  blobs_[slot].assign(bytes);
+  write_blob(slot, bytes);
   touch(slot);
 }
 
-void KeyedTable::erase(Slot slot) {
-  Entry& e = entries_[slot];
-  SUPYO_CHECK(e.live);
-  bool found = false;
-  const std::string_view k = key(slot);
-  const std::size_t bucket = probe(e.hash, k, found);
-  SUPYO_CHECK(found);
-  tags_[bucket] = kTombstone;
-  buckets_[bucket] = kNoSlot;
-  if (e.persisted) erased_.push_back({.hash = e.hash, .key = std::string(k), .value = {}, .deleted = true});
-  if (e.key_size > kInlineKey) dead_key_bytes_ += e.key_size;
-  e.live = false;
-  e.dirty = false;
-  if (!blobs_.empty()) blobs_[slot].clear();
-  free_.push_back(slot);
-  --live_;
-  if (dead_key_bytes_ > (1U << 20) && dead_key_bytes_ * 2 > keys_.size()) compact_keys();
+/// `bytes` may be (a part of) the blob itself.
+void KeyedTable::write_blob(Slot slot, std::string_view bytes) {
+  SUPYO_CHECK_LE(bytes.size(), std::numeric_limits<std::uint32_t>::max());
+  Sizes n = sizes(slot);
+  const std::size_t head = key_at_ + n.key;
+  const std::size_t was = head + n.blob;
+  n.blob = static_cast<std::uint32_t>(bytes.size());
+  std::byte* const old = record(slot);
+  if (RecordArena::rounded(was) == RecordArena::rounded(head + bytes.size())) {
+    if (!bytes.empty()) std::memmove(old + head, bytes.data(), bytes.size());
+  } else {
+    std::byte* const r = records_.allocate(head + bytes.size());
+    std::memcpy(r, old, head);
+    if (!bytes.empty()) std::memcpy(r + head, bytes.data(), bytes.size());
+    records_.release(old, was);
+    refs_[slot].bits = reinterpret_cast<std::uintptr_t>(r) | (refs_[slot].bits & kFlags);
+  }
+  store(slot, 0, n);
 }
 
-void KeyedTable::compact_keys() {
-  std::string kept;
-  kept.reserve(keys_.size() - dead_key_bytes_);
-  for (Slot s = 0; s < entries_.size(); ++s) {
-    Entry& e = entries_[s];
-    if (!e.live || e.key_size <= kInlineKey) continue;
-    const std::uint64_t offset = kept.size();
-    kept.append(key(s));
-    std::memcpy(e.key, &offset, sizeof offset);
+void KeyedTable::erase(Slot slot) {
+  SUPYO_CHECK(live(slot));
+  const std::uint64_t place = refs_[slot].place;
+  const std::size_t mask = group_mask();
+  std::size_t group = place & mask;
+  for (std::size_t step = 1;; group = (group + step++) & mask) {
+    const Tags tags(tags_.data() + group * kGroup);
+    unsigned same = tags.equal(tag_of(place));
+    while (same != 0 && buckets_[group * kGroup + first_of(same)] != slot) same &= same - 1;
+    if (same == 0) {
+      SUPYO_CHECK(tags.equal(kEmpty) == 0);
+      continue;
+    }
+    const std::size_t bucket = group * kGroup + first_of(same);
+    // No search has gone beyond a group that has an empty bucket.
+    const bool last = tags.equal(kEmpty) != 0;
+    tags_[bucket] = last ? kEmpty : kTombstone;
+    buckets_[bucket] = kNoSlot;
+    used_buckets_ -= last ? 1 : 0;
+    break;
   }
-  keys_ = std::move(kept);
-  dead_key_bytes_ = 0;
+  if ((refs_[slot].bits & kPersisted) != 0) erased_.add_deleted(hash(slot), key(slot));
+  const Sizes n = sizes(slot);
+  records_.release(record(slot), key_at_ + n.key + n.blob);
+  refs_[slot] = {};
+  free_.push_back(slot);
+  --live_;
 }
 
 void KeyedTable::due(TimeUs until, std::vector<Slot>& out) {
   SUPYO_CHECK(by_time_ != nullptr);
   auto& buckets = by_time_->buckets;
+  const auto is = [&](const TimeIndex::Item& i) { return live(i.slot) && static_cast<std::uint32_t>(born(i.slot)) == i.born; };
   for (auto it = buckets.begin(); it != buckets.end() && it->first <= until;) {
     auto& bucket = it->second;
-    std::erase_if(bucket.items, [&](const TimeIndex::Item& i) { return !entries_[i.slot].live || entries_[i.slot].born != i.born; });
+    std::erase_if(bucket.items, [&](const TimeIndex::Item& i) { return !is(i); });
     if (!bucket.sorted) {
       std::stable_sort(bucket.items.begin(), bucket.items.end(), [&](const TimeIndex::Item& a, const TimeIndex::Item& b) {
-        return a.born != b.born ? a.born < b.born : entries_[a.slot].hash < entries_[b.slot].hash;
+        return born(a.slot) != born(b.slot) ? born(a.slot) < born(b.slot) : hash(a.slot) < hash(b.slot);
       });
       bucket.sorted = true;
     }
@@ -264,7 +359,7 @@ TimeUs KeyedTable::next_due() {
   while (!buckets.empty()) {
     auto it = buckets.begin();
     for (const auto& item : it->second.items)
-      if (entries_[item.slot].live && entries_[item.slot].born == item.born) return it->first;
+      if (live(item.slot) && static_cast<std::uint32_t>(born(item.slot)) == item.born) return it->first;
     if (by_time_->last == it) by_time_->last = buckets.end();
     buckets.erase(it);
   }
@@ -272,44 +367,42 @@ TimeUs KeyedTable::next_due() {
 }
 
 std::size_t KeyedTable::memory_bytes() const {
-  std::size_t blob_bytes = 0;
-  for (const auto& b : blobs_) blob_bytes += sizeof b + (b.size() > 15 ? b.size() : 0);
-  return fixed_.capacity() + entries_.capacity() * sizeof(Entry) + blob_bytes + buckets_.capacity() * (sizeof(Slot) + 1) + keys_.capacity();
+  std::size_t n = records_.reserved() + refs_.capacity() * sizeof(Ref) + buckets_.capacity() * (sizeof(Slot) + 1) + (free_.capacity() + dirty_.capacity()) * sizeof(Slot) + erased_.bytes.capacity();
+  if (by_time_)
+    for (const auto& [time, bucket] : by_time_->buckets) n += sizeof bucket + bucket.items.capacity() * sizeof(TimeIndex::Item);
+  return n;
 }
 
 void KeyedTable::for_each(const std::function<void(Slot)>& visit) const {
-  for (Slot s = 0; s < entries_.size(); ++s)
-    if (entries_[s].live) visit(s);
+  for (Slot s = 0; s < refs_.size(); ++s)
+    if (live(s)) visit(s);
 }
 
 // Value bytes: [time, born] for timed tables, then the fixed part, then the blob to the end.
-void KeyedTable::encode_value(Slot slot, std::string& out) const {
-  ByteWriter w(out);
-  if (spec_.timed) {
-    w.i64(entries_[slot].time);
-    w.u64(entries_[slot].born);
-  }
-  out.append(reinterpret_cast<const char*>(fixed(slot)), spec_.fixed_width);
-  out.append(blob(slot));
+void KeyedTable::append_value(Slot slot, std::string& out) const {
+  const Sizes n = sizes(slot);
+  const char* const r = reinterpret_cast<const char*>(record(slot));
+  out.append(r + time_at_, key_at_ - time_at_);
+  out.append(r + key_at_ + n.key, n.blob);
 }
 
-void KeyedTable::take_changes(std::vector<Change>& out) {
+void KeyedTable::take_changes(EncodedChanges& out) {
   // Erasures first: a key that was erased and came back is then overwritten by its new value.
-  for (Change& c : erased_) out.push_back(std::move(c));
+  out = std::move(erased_);
   erased_.clear();
   for (const Slot slot : dirty_) {
-    Entry& e = entries_[slot];
-    if (!e.live || !e.dirty) continue;
-    e.dirty = false;
-    e.persisted = true;
-    Change& c = out.emplace_back(Change{.hash = e.hash, .key = std::string(key(slot)), .value = {}, .deleted = false});
-    encode_value(slot, c.value);
+    Ref& r = refs_[slot];
+    if ((r.bits & kDirty) == 0) continue;
+    r.bits = (r.bits & ~kDirty) | kPersisted;
+    out.begin_value(hash(slot), key(slot), key_at_ - time_at_ + sizes(slot).blob);
+    append_value(slot, out.bytes);
   }
   dirty_.clear();
+  if (dirty_.capacity() > kKeptDirty) dirty_.shrink_to_fit();
 }
 
 void KeyedTable::forget_changes() {
-  for (const Slot slot : dirty_) entries_[slot].dirty = false;
+  for (const Slot slot : dirty_) refs_[slot].bits &= ~kDirty;
   dirty_.clear();
   erased_.clear();
 }
@@ -325,22 +418,18 @@ Status KeyedTable::restore(std::uint64_t hash, std::string_view key, std::string
   const std::string_view fixed_bytes = r.bytes(spec_.fixed_width);
   if (r.failed()) return fail(ErrorCode::kDamaged, "state table '" + spec_.name + "': an entry is shorter than its declared width");
   const std::string_view rest = r.bytes(r.remaining());
-  bool found = false;
-  const std::size_t bucket = probe(hash, key, found);
-  const Slot slot = found ? buckets_[bucket] : insert(bucket, hash, key, time);
-  if (stride_ > 0) std::memcpy(fixed(slot), fixed_bytes.data(), fixed_bytes.size());
-  Entry& e = entries_[slot];
-  e.persisted = true;
+  const std::uint64_t place = place_of(hash, key);
+  const std::size_t bucket = bucket_of(place, hash, key);
+  const Slot slot = bucket != SIZE_MAX ? buckets_[bucket] : insert(place, hash, key, time);
+  if (!fixed_bytes.empty()) std::memcpy(fixed(slot), fixed_bytes.data(), fixed_bytes.size());
+  refs_[slot].bits |= kPersisted;
   if (spec_.timed) {
     // An item with another birth, as insert() may have added, is dropped lazily; one with this birth must be there once only.
-    if (e.born != born) by_time_->add(time, slot, born);
-    e.born = born;
+    if (this->born(slot) != born) by_time_->add(time, slot, born);
+    store(slot, time_at_ + sizeof time, born);
     next_born_ = std::max(next_born_, born + 1);
   }
-  if (!rest.empty()) {
-    if (blobs_.empty()) blobs_.resize(entries_.size());
-    blobs_[slot].assign(rest);
-  }
+  if (!rest.empty()) write_blob(slot, rest);
   return ok();
 }
 

@@ -28,7 +28,7 @@ struct OrderedTable::Impl {
   std::uint64_t cut_sequence = 0;    // rows from here on are not in any epoch yet
   std::vector<Row> fresh;            // rows since the cut, by sequence
   std::vector<std::uint8_t> fresh_popped;
-  std::vector<Change> erased;
+  EncodedChanges erased;
 
   static std::string key_of(const Row& r) {
     std::string key;
@@ -73,7 +73,7 @@ void OrderedTable::pop_until(TimeUs until, const std::function<void(TimeUs, std:
     if (row.sequence >= t.cut_sequence) {
       t.fresh_popped[row.sequence - t.cut_sequence] = 1;
     } else {
-      t.erased.push_back({.hash = row.hash, .key = Impl::key_of(row), .value = {}, .deleted = true});
+      t.erased.add_deleted(row.hash, Impl::key_of(row));
     }
     t.dead_bytes += row.size;
     visit(row.time, row.hash, std::string_view(t.bytes).substr(row.offset, row.size));
@@ -86,15 +86,22 @@ std::size_t OrderedTable::memory_bytes() const {
   return impl_->heap.capacity() * sizeof(Impl::Row) + impl_->fresh.capacity() * sizeof(Impl::Row) + impl_->bytes.capacity();
 }
 
-void OrderedTable::take_changes(std::vector<Change>& out) {
+void OrderedTable::take_changes(EncodedChanges& out) {
   Impl& t = *impl_;
-  for (Change& c : t.erased) out.push_back(std::move(c));
+  out = std::move(t.erased);
   t.erased.clear();
   for (std::size_t i = 0; i < t.fresh.size(); ++i) {
     if (t.fresh_popped[i] != 0) continue;
     const Impl::Row& row = t.fresh[i];
-    out.push_back({.hash = row.hash, .key = Impl::key_of(row), .value = t.bytes.substr(row.offset, row.size), .deleted = false});
+    out.begin_value(row.hash, Impl::key_of(row), row.size);
+    out.bytes.append(t.bytes, row.offset, row.size);
   }
+  forget_changes();
+}
+
+void OrderedTable::forget_changes() {
+  Impl& t = *impl_;
+  t.erased.clear();
   t.fresh.clear();
   t.fresh_popped.clear();
   t.cut_sequence = t.next_sequence;
@@ -137,7 +144,10 @@ OrderedTable& OperatorState::ordered(std::size_t table) {
   SUPYO_CHECK(tables_.at(table).ordered != nullptr);
   return *tables_[table].ordered;
 }
-void OperatorState::take_changes(std::size_t table, std::vector<Change>& out) {
+void OperatorState::forget_changes() {
+  for (Table& t : tables_) t.keyed ? t.keyed->forget_changes() : t.ordered->forget_changes();
+}
+void OperatorState::take_changes(std::size_t table, EncodedChanges& out) {
   if (tables_.at(table).keyed) tables_[table].keyed->take_changes(out);
   else tables_[table].ordered->take_changes(out);
 }

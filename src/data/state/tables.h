@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <span>
@@ -9,6 +10,7 @@
 
 #include "core/base/result.h"
 #include "core/base/strong.h"
+#include "data/state/record_arena.h"
 
 namespace supyo::state {
 
@@ -42,9 +44,23 @@ struct Change {
   bool deleted = false;
 };
 
+/// Changes as the journal holds them, one behind the other: u64 hash, text key, varint n: 0 = deleted, else n - 1 bytes of value. An epoch changes hundreds of thousands
+/// of entries, so they are not objects.
+struct EncodedChanges {
+  std::uint64_t count = 0;
+  std::string bytes;
+  bool empty() const { return count == 0; }
+  void clear() { count = 0, bytes.clear(); }
+  void add_deleted(std::uint64_t hash, std::string_view key);
+  /// The value is what the caller appends to `bytes` next: exactly `value_bytes`.
+  void begin_value(std::uint64_t hash, std::string_view key, std::size_t value_bytes);
+};
+/// One by one, for those who look at few of them.
+std::vector<Change> to_list(const EncodedChanges& changes);
+
 /// Key -> value, open addressing, in memory. Owned by one operator on one shard; one thread.
 ///
-/// A slot stays valid until its key is erased (erased slots are reused). Call touch() after changing a value in place, or the change is
+/// A slot stays valid until its key is erased (erased slots are reused), and so do the addresses of its key and its fixed part, but for set_blob() of that slot. Call touch() after changing a value in place, or the change is
 /// not part of the next epoch. Keys are RowCodec bytes; `hash` must be hash_bytes(key) or hash_rows of the same columns, but always the same.
 class KeyedTable {
  public:
@@ -57,19 +73,32 @@ class KeyedTable {
                       std::span<Slot> slots, std::span<std::uint8_t> inserted);
   Slot find_or_insert(std::uint64_t hash, std::string_view key, TimeUs time = 0);
   Slot find(std::uint64_t hash, std::string_view key) const;
+  /// Batch probe; kNoSlot = not there.
+  void find(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> slots) const;
 
-  std::byte* fixed(Slot slot) { return fixed_.data() + static_cast<std::size_t>(slot) * stride_; }
-  const std::byte* fixed(Slot slot) const { return fixed_.data() + static_cast<std::size_t>(slot) * stride_; }
+  /// Asks the processor for what a later find() of this hash looks at first. Not for tables with shared hashes.
+  void prefetch(std::uint64_t hash) const {
+    const std::size_t bucket = (hash & group_mask()) * kGroup;
+    __builtin_prefetch(tags_.data() + bucket);
+    __builtin_prefetch(buckets_.data() + bucket);
+  }
+  /// Of a slot that will be looked at.
+  void prefetch_slot(Slot slot) const { __builtin_prefetch(&refs_[slot]); }
+  void prefetch_record(Slot slot) const { __builtin_prefetch(record(slot)); }
+
+  std::byte* fixed(Slot slot) { return record(slot) + fixed_at_; }
+  const std::byte* fixed(Slot slot) const { return record(slot) + fixed_at_; }
   template <class T>
   T& as(Slot slot, std::size_t offset = 0) { return *reinterpret_cast<T*>(fixed(slot) + offset); }
   std::string_view blob(Slot slot) const;
   void set_blob(Slot slot, std::string_view bytes);   ///< touches
-  std::string_view key(Slot slot) const;
-  std::uint64_t hash(Slot slot) const { return entries_[slot].hash; }
-  TimeUs time(Slot slot) const { return entries_[slot].time; }
+  std::string_view key(Slot slot) const { return {key_bytes(slot), stored<std::uint32_t>(slot, 0)}; }
+  std::uint64_t hash(Slot slot) const { return shared_hashes_ ? stored<std::uint64_t>(slot, sizeof(Sizes)) : refs_[slot].place; }
+  /// Of timed tables; 0 of others.
+  TimeUs time(Slot slot) const { return spec_.timed ? stored<TimeUs>(slot, time_at_) : 0; }
   void touch(Slot slot) {
-    Entry& e = entries_[slot];
-    if (!e.dirty) { e.dirty = true; dirty_.push_back(slot); }
+    Ref& r = refs_[slot];
+    if ((r.bits & kDirty) == 0) r.bits |= kDirty, dirty_.push_back(slot);
   }
   void erase(Slot slot);
 
@@ -79,56 +108,77 @@ class KeyedTable {
   TimeUs next_due();
 
   std::size_t size() const { return live_; }
+  /// Makes room for that many entries in all.
+  void reserve(std::size_t entries);
   std::size_t memory_bytes() const;
   void for_each(const std::function<void(Slot)>& visit) const;
 
   /// Hands over the changes since the last call and forgets them. Called by the runtime at a barrier.
-  void take_changes(std::vector<Change>& out);
+  void take_changes(EncodedChanges& out);
   /// Forgets them without handing them over: of a table that is no part of any epoch.
   void forget_changes();
   /// Puts an entry back that take_changes() once gave (restore). Not a change. Errors: kDamaged.
   Status restore(std::uint64_t hash, std::string_view key, std::string_view value);
 
  private:
-  static constexpr std::size_t kInlineKey = 16;
-  struct Entry {
-    std::uint64_t hash = 0;
-    TimeUs time = 0;
-    std::uint64_t born = 0;           // order of insertion
-    char key[kInlineKey] = {};        // the key, or its offset in keys_ when it is longer
-    std::uint32_t key_size = 0;
-    bool live = false;
-    bool dirty = false;
-    bool persisted = false;           // an earlier epoch holds it: an erase must be told
+  /// A slot: where looking for its key begins (so that growing touches no key), and the address of its record with the flags below. 0: the slot is free.
+  /// Record: u32 size of the key, u32 size of the blob; the hash, when it is not the place; time and order of insertion of timed tables; the fixed part; key; blob.
+  struct Ref {
+    std::uint64_t place = 0;
+    std::uintptr_t bits = 0;
+  };
+  static constexpr std::uintptr_t kDirty = 1;       // changed since the last cut: in dirty_
+  static constexpr std::uintptr_t kPersisted = 2;   // an earlier epoch holds it: an erase must be told
+  static constexpr std::uintptr_t kFlags = 15;
+  static constexpr std::size_t kGroup = 16;         // buckets that are looked at together
+  std::size_t group_mask() const { return tags_.size() / kGroup - 1; }
+  struct Sizes {
+    std::uint32_t key = 0, blob = 0;
   };
   struct TimeIndex;
 
-  Slot insert(std::size_t bucket, std::uint64_t hash, std::string_view key, TimeUs time);
-  /// Where looking for the key begins, and its tag.
+  bool live(Slot slot) const { return refs_[slot].bits != 0; }
+  std::byte* record(Slot slot) const { return reinterpret_cast<std::byte*>(refs_[slot].bits & ~kFlags); }
+  Sizes sizes(Slot slot) const {
+    Sizes s;
+    std::memcpy(&s, record(slot), sizeof s);
+    return s;
+  }
+  template <class T>
+  T stored(Slot slot, std::size_t offset) const {
+    T v;
+    std::memcpy(&v, record(slot) + offset, sizeof v);
+    return v;
+  }
+  template <class T>
+  void store(Slot slot, std::size_t offset, T v) { std::memcpy(record(slot) + offset, &v, sizeof v); }
+  std::uint64_t born(Slot slot) const { return stored<std::uint64_t>(slot, time_at_ + sizeof(TimeUs)); }
+  const char* key_bytes(Slot slot) const { return reinterpret_cast<const char*>(record(slot)) + key_at_; }
+
   std::uint64_t place_of(std::uint64_t hash, std::string_view key) const {
-    if (shared_hashes_) [[unlikely]] return own_hash(key);
+    if (shared_hashes_) return own_place(key);
     return hash;
   }
-  static std::uint64_t own_hash(std::string_view key);   // out of line: the hot path stays small
-  std::size_t probe(std::uint64_t hash, std::string_view key, bool& found) const;
+  static std::uint64_t own_place(std::string_view key);   // out of line: the hot path stays small
+  /// Its bucket, or SIZE_MAX.
+  std::size_t bucket_of(std::uint64_t place, std::uint64_t hash, std::string_view key) const;
+  std::size_t free_bucket(std::uint64_t place) const;
+  bool is_key(Slot slot, std::uint64_t place, std::uint64_t hash, std::string_view key) const;
+  Slot insert(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time);
   void rehash(std::size_t capacity);
-  void set_key(Entry& e, std::string_view key);
-  void compact_keys();
-  void encode_value(Slot slot, std::string& out) const;
+  void write_blob(Slot slot, std::string_view bytes);
+  void append_value(Slot slot, std::string& out) const;
 
   TableSpec spec_;
   bool shared_hashes_;
-  std::size_t stride_;
-  std::vector<std::byte> fixed_;
-  std::vector<Entry> entries_;
-  std::vector<std::string> blobs_;    // parallel to entries_ once a blob was set
+  std::uint32_t time_at_ = 0, fixed_at_ = 0, key_at_ = 0;   // in a record
+  RecordArena records_;
+  std::vector<Ref> refs_;
   std::vector<Slot> free_;
   std::vector<Slot> dirty_;
-  std::vector<Change> erased_;
+  EncodedChanges erased_;
   std::vector<Slot> buckets_;
-  std::vector<std::uint8_t> tags_;    // 0 empty, 1 tombstone, else 0x80 | 7 bits of the hash
-  std::string keys_;                  // long keys
-  std::size_t dead_key_bytes_ = 0;
+  std::vector<std::uint8_t> tags_;    // of the buckets, in groups of 16: empty, tombstone, or 0x80 | 7 bits of the place
   std::size_t used_buckets_ = 0;      // live and tombstones
   std::size_t live_ = 0;
   std::uint64_t next_born_ = 0;
@@ -147,7 +197,8 @@ class OrderedTable {
   TimeUs next_due() const;
   std::size_t size() const;
   std::size_t memory_bytes() const;
-  void take_changes(std::vector<Change>& out);
+  void take_changes(EncodedChanges& out);
+  void forget_changes();
   Status restore(std::uint64_t hash, std::string_view key, std::string_view value);
 
  private:
@@ -163,7 +214,9 @@ class OperatorState {
   KeyedTable& keyed(std::size_t table);
   OrderedTable& ordered(std::size_t table);
   std::size_t tables() const { return tables_.size(); }
-  void take_changes(std::size_t table, std::vector<Change>& out);
+  void take_changes(std::size_t table, EncodedChanges& out);
+  /// Of all tables: no epoch will hold them.
+  void forget_changes();
   Status restore(std::size_t table, std::uint64_t hash, std::string_view key, std::string_view value);
   std::size_t memory_bytes() const;
   std::size_t entries() const;

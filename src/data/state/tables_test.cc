@@ -10,6 +10,13 @@
 namespace supyo::state {
 namespace {
 
+template <class Table>
+std::vector<Change> changes_of(Table& table) {
+  EncodedChanges encoded;
+  table.take_changes(encoded);
+  return to_list(encoded);
+}
+
 std::string key_text(std::uint64_t n) { return (n % 3 == 0 ? "a rather long key, number " : "k") + std::to_string(n); }
 
 // Every operation beside a std::map, with changes taken now and then and replayed into a second table: both must equal the map.
@@ -21,8 +28,7 @@ TEST(KeyedTable, EqualsAMapUnderRandomOperationsAndRestores) {
     std::map<std::string, std::pair<std::int64_t, std::string>> truth;
     std::map<std::string, Change> journal;
     const auto cut = [&] {
-      std::vector<Change> changes;
-      table.take_changes(changes);
+      std::vector<Change> changes = changes_of(table);
       for (auto& c : changes) {
         if (c.deleted) journal.erase(c.key);
         else journal[c.key] = c;
@@ -73,8 +79,7 @@ TEST(KeyedTable, DueGivesTimeThenInsertionOrderAlsoAfterARestore) {
   KeyedTable table(spec);
   for (const auto& [k, t] : std::vector<std::pair<std::string, TimeUs>>{{"z", 10}, {"a", 20}, {"m", 10}, {"b", 5}})
     table.find_or_insert(hash_bytes(k), k, t);
-  std::vector<Change> changes;
-  table.take_changes(changes);
+  std::vector<Change> changes = changes_of(table);
   KeyedTable restored(spec);
   for (auto it = changes.rbegin(); it != changes.rend(); ++it) ASSERT_TRUE(restored.restore(it->hash, it->key, it->value));
   for (KeyedTable* t : {&table, &restored}) {
@@ -86,8 +91,7 @@ TEST(KeyedTable, DueGivesTimeThenInsertionOrderAlsoAfterARestore) {
     EXPECT_EQ(order, "bzm");
     for (const Slot s : due) t->erase(s);
     EXPECT_EQ(t->next_due(), 20);
-    std::vector<Change> gone;
-    t->take_changes(gone);
+    std::vector<Change> gone = changes_of(*t);
     EXPECT_EQ(gone.size(), 3U);
   }
 }
@@ -95,8 +99,7 @@ TEST(KeyedTable, DueGivesTimeThenInsertionOrderAlsoAfterARestore) {
 TEST(KeyedTable, AKeyBornAndErasedWithinAnEpochLeavesNoTrace) {
   KeyedTable table({.name = "t", .fixed_width = 8});
   table.erase(table.find_or_insert(1, "x"));
-  std::vector<Change> changes;
-  table.take_changes(changes);
+  std::vector<Change> changes = changes_of(table);
   EXPECT_TRUE(changes.empty());
 }
 
@@ -147,16 +150,14 @@ TEST(OrderedTable, PopsInTimeThenArrivalAndRestoresWhatIsLeft) {
         ASSERT_EQ(got, want);
       }
       if (random() % 70 == 0) {
-        std::vector<Change> changes;
-        table.take_changes(changes);
+        std::vector<Change> changes = changes_of(table);
         for (auto& c : changes) {
           if (c.deleted) ASSERT_EQ(journal.erase({c.hash, c.key}), 1U);
           else journal[{c.hash, c.key}] = c.value;
         }
       }
     }
-    std::vector<Change> changes;
-    table.take_changes(changes);
+    std::vector<Change> changes = changes_of(table);
     for (auto& c : changes) {
       if (c.deleted) journal.erase({c.hash, c.key});
       else journal[{c.hash, c.key}] = c.value;

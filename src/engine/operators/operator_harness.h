@@ -32,9 +32,9 @@ class OperatorHarness final : public dataflow::OperatorContext, public dataflow:
   /// An epoch: what changed goes to `stored`.
   void cut(Stored& stored) {
     for (std::size_t t = 0; t < state_.tables(); ++t) {
-      std::vector<state::Change> changes;
+      state::EncodedChanges changes;
       state_.take_changes(t, changes);
-      for (state::Change& c : changes) {
+      for (const state::Change& c : state::to_list(changes)) {
         if (c.deleted) stored.erase({t, c.hash, c.key}); else stored[{t, c.hash, c.key}] = c.value;
       }
     }

@@ -143,6 +143,7 @@ void Epochs::trigger(bool last, bool finished) {
   rows_at_cut_ += rows_in_epoch();
   cuts_.clear();
   parts_.clear();
+  if (finished) execution_.commands().finished.store(epoch_.value, std::memory_order_release);
   if (last) execution_.commands().last.store(epoch_.value, std::memory_order_release);
   execution_.commands().cut.store(epoch_.value, std::memory_order_release);
   phase_ = Phase::kCutting;

@@ -20,10 +20,14 @@ Status OperatorTask::on_watermark(TimeUs us) { return named(op_->on_watermark({u
 
 Status OperatorTask::on_barrier(Epoch e) {
   SUPYO_TRY(named(op_->on_barrier({e}, *this, *this)));
+  if (!shard_.keeps_changes) {
+    state_.forget_changes();
+    return ok();
+  }
   for (std::size_t t = 0; t < state_.tables(); ++t) {
-    state::TableChanges changes{.operator_id = node_.id, .table = static_cast<std::uint16_t>(t), .changes = {}};
-    state_.take_changes(t, changes.changes);
-    if (!changes.changes.empty()) shard_.part->tables.push_back(std::move(changes));
+    state::TableChanges changes{.operator_id = node_.id, .table = static_cast<std::uint16_t>(t), .encoded = {}, .changes = {}};
+    state_.take_changes(t, changes.encoded);
+    if (!changes.encoded.empty()) shard_.part->tables.push_back(std::move(changes));
   }
   return ok();
 }

@@ -120,6 +120,7 @@ Status Shard::inject(Epoch e) {
   context_.tasks_to_cut = static_cast<std::uint32_t>(tasks_.size());
   const bool last = commands_.last.load(std::memory_order_acquire) == e.value;
   context_.last_cut = last;
+  context_.keeps_changes &= commands_.finished.load(std::memory_order_acquire) != e.value;
   CutReport report{.epoch = e, .now_us = context_.now_us};
   for (SourceHead& s : sources_) {
     report.idle |= s.task->idle();

@@ -16,6 +16,7 @@ namespace supyo::runtime {
 struct Commands {
   std::atomic<std::int64_t> cut{0};        ///< close this epoch: inject its barrier
   std::atomic<std::int64_t> last{-1};      ///< the epoch after which sources read no more
+  std::atomic<std::int64_t> finished{-1};  ///< the epoch with which the job has ended: nothing will ever restore its state
   std::atomic<std::int64_t> final{0};      ///< durable up to here
   std::atomic<bool> drain{false};          ///< end all sources
   std::atomic<bool> exit{false};

@@ -27,6 +27,7 @@ struct ShardContext {
   std::uint32_t tasks_to_cut = 0;    ///< tasks that have not seen that barrier yet
   std::uint64_t activity = 0;        ///< counts everything that makes the next epoch worth writing
   bool last_cut = false;             ///< the barrier on its way is the last one: sinks close what they have open
+  bool keeps_changes = true;         ///< the epoch's record holds what the state changed: someone may restore it
   bool finish_requested = false;     ///< an operator wants no more input
   std::uint64_t trace = 0;
 

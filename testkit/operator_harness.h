@@ -34,9 +34,9 @@ class OperatorHarness final : private dataflow::OperatorContext, private dataflo
   Status barrier() {
     SUPYO_TRY(op_->on_barrier({epoch_}, *this, *this));
     for (std::size_t t = 0; t < state_->tables(); ++t) {
-      std::vector<state::Change> changes;
+      state::EncodedChanges changes;
       state_->take_changes(t, changes);
-      for (state::Change& c : changes) saved_.emplace_back(t, std::move(c));
+      for (state::Change& c : state::to_list(changes)) saved_.emplace_back(t, std::move(c));
     }
     epoch_ = Epoch(epoch_.value + 1);
     return ok();

@@ -7,22 +7,22 @@
 
 #include "core/base/check.h"
 #include "data/formats/codecs.h"
+#include "data/formats/json_fast.h"
 
 namespace supyo::formats {
 namespace {
 
 namespace sj = simdjson;
 constexpr int kSkip = -1;
-constexpr std::size_t kPadding = 64;
+constexpr std::size_t kPadding = std::max<std::size_t>(JsonFastPath::kReadPast, 64);   // simdjson's, and the fast path's
 
 class JsonDecoder final : public Decoder {
  public:
-  JsonDecoder(const JsonOptions& options, const Schema& schema, std::span<const std::size_t> columns) : options_(options) {
+  JsonDecoder(const JsonOptions& options, const Schema& schema, std::span<const std::size_t> columns)
+      : options_(options), fields_(fields_of(schema, columns)), fast_(options, fields_) {
     levels_.emplace_back();
-    for (const std::size_t c : columns) {
-      fields_.push_back(schema[c]);
-      add(schema[c], static_cast<int>(fields_.size() - 1));
-    }
+    for (std::size_t c = 0; c < fields_.size(); ++c) add(fields_[c], static_cast<int>(c));
+    for (const Level& level : levels_) fast_.add_level(level.column_of, level.columns);
     cells_.resize(fields_.size());
     seen_.resize(fields_.size());
   }
@@ -35,9 +35,15 @@ class JsonDecoder final : public Decoder {
         copy_.resize(record.size() + kPadding);
         record = std::string_view(copy_.data(), record.size());
       }
+      if (options_.fast_path && fast_.read(record, records[i].data())) {
+        if (good != nullptr) good->push_back(static_cast<std::uint32_t>(i));
+        if (fast_.full()) fast_.flush(out);
+        continue;
+      }
       reason_ = nullptr;
       field_ = {};
       if (parse(record)) {
+        fast_.flush(out);
         for (std::size_t c = 0; c < cells_.size(); ++c) append_cell(out.column(c), cells_[c]);
         out.end_row();
         if (good != nullptr) good->push_back(static_cast<std::uint32_t>(i));
@@ -45,6 +51,7 @@ class JsonDecoder final : public Decoder {
         bad.push_back({i, std::string(field_), reason_});
       }
     }
+    fast_.flush(out);
     return ok();
   }
 
@@ -59,6 +66,12 @@ class JsonDecoder final : public Decoder {
     constexpr std::uintptr_t kPage = 4096;
     return !record.empty() && ((reinterpret_cast<std::uintptr_t>(record.data()) + record.size() - 1) & (kPage - 1)) + kPadding < kPage;
 #endif
+  }
+
+  static std::vector<Field> fields_of(const Schema& schema, std::span<const std::size_t> columns) {
+    std::vector<Field> fields;
+    for (const std::size_t c : columns) fields.push_back(schema[c]);
+    return fields;
   }
 
   bool refuse(const char* reason, std::string_view field = {}) {
@@ -121,34 +134,11 @@ class JsonDecoder final : public Decoder {
     return true;
   }
 
-  /// A key as it stands in the record, with its closing quote. Up to 16 bytes compare as two numbers: most keys do.
-  struct Expected {
-    Expected() = default;
-    Expected(std::string_view name, int c) : quoted(std::string(name) + '"'), column(c) {
-      for (std::size_t w = 0; w < 2 && quoted.size() > 8 * w; ++w) {
-        const std::size_t n = std::min<std::size_t>(quoted.size() - 8 * w, 8);
-        std::memcpy(&word[w], quoted.data() + 8 * w, n);
-        mask[w] = n == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * n)) - 1;
-      }
-    }
-    /// `at` is followed by kPadding readable bytes, see may_read_past.
-    bool is(const char* at) const {
-      std::uint64_t found[2];
-      std::memcpy(found, at, sizeof found);
-      return (((found[0] ^ word[0]) & mask[0]) | ((found[1] ^ word[1]) & mask[1])) == 0 &&
-             (quoted.size() <= 16 || std::memcmp(at + 16, quoted.data() + 16, quoted.size() - 16) == 0);
-    }
-    std::string quoted = "\"";
-    std::uint64_t word[2] = {'"', 0};
-    std::uint64_t mask[2] = {0xff, 0};   // zero: no such bytes
-    int column = kSkip;
-  };
-
   /// Names of one object, and what was seen of their order.
   struct Level {
     std::string name = {};
     std::unordered_map<std::string, int> column_of = {};   ///< a column; kSkip; below that the level of a ROW
-    std::vector<Expected> order = {};
+    std::vector<JsonKey> order = {};
     std::vector<std::size_t> columns = {};                 ///< in it and below it
   };
   static std::size_t level_of(int target) { return static_cast<std::size_t>(kSkip - target); }
@@ -168,14 +158,14 @@ class JsonDecoder final : public Decoder {
   // Producers write fields in the same order record after record: the key seen at this position last time is tried first.
   static int column_at(Level& level, std::size_t position, sj::ondemand::field& field) {
     const sj::ondemand::raw_json_string raw = field.key();
-    if (position < level.order.size() && level.order[position].is(raw.raw())) return level.order[position].column;
+    if (position < level.order.size() && level.order[position].is(raw.raw())) return level.order[position].target;
     std::string_view key;
     if (field.unescaped_key().get(key)) return kSkip;
     const auto it = level.column_of.find(std::string(key));
     const int column = it == level.column_of.end() ? kSkip : it->second;
     if (position < 256 && key.size() < kPadding && key.find('\\') == std::string_view::npos && key.find('"') == std::string_view::npos) {
       if (position >= level.order.size()) level.order.resize(position + 1);
-      level.order[position] = Expected(key, column);
+      level.order[position] = JsonKey(key, column);
     }
     return column;
   }
@@ -235,6 +225,7 @@ class JsonDecoder final : public Decoder {
   std::vector<Level> levels_;   ///< the record itself, then ROWs
   std::vector<Cell> cells_;
   std::vector<std::uint8_t> seen_;
+  JsonFastPath fast_;
   sj::ondemand::parser parser_;
   std::string copy_;
   const char* reason_ = nullptr;

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Nexmark's queries from JSON files: events per CPU-second and memory. Usage: bench/nexmark/bench.py [--events 2000000] [--only q0,q5] [--runs 3] [--checkpoints] [--parallelism 1]
+"""Nexmark's queries from JSON files: events per CPU-second and memory. Usage: bench/nexmark/bench.py [--events 2000000] [--only q0,q5] [--runs 3] [--checkpoints] [--parallelism 1] [--flink]
 
 The events are written once, as flat JSON files of people, auctions and bids, to build/bench/nexmark; each query reads what it needs to its end, into a blackhole. CPU seconds are the operating
 system's for the whole process, so start and end are in them; of several runs the median is shown.
+With --flink each query runs on Flink 2.1.3 too, over the same files, in the same minutes: a TaskManager of its own (3 GB heap, G1, hashmap state), whose CPU alone is counted, in its third run,
+without checkpoints, or with one a second as here. Its planner and JobManager cost it nothing; they are in Supyo's figure.
 """
 import argparse
 import glob
@@ -59,6 +61,20 @@ def write_events(events):
         pass
 
 
+def on_flink(cluster, sql, args, rows, ours):
+    """A cluster for each query: none inherits another's heap and compiled code."""
+    settings = [f"parallelism.default={args.parallelism}", *(["execution.checkpointing.interval=1 s"] if args.checkpoints else [])]
+    declared, statement = sql[:sql.index("INSERT")], sql[sql.index("INSERT"):].rstrip().rstrip(";") + ";\n"
+    try:
+        with cluster:
+            took = cluster.run(declared + 3 * statement, settings)[-3:]
+            memory = cluster.peak_memory_mb()
+    except (RuntimeError, subprocess.TimeoutExpired) as e:
+        return f"   Flink: {str(e)[:200]}"
+    cpu = took[-1][0]
+    return f"   Flink {cpu:6.2f} CPU-s  {rows / cpu / 1e6:5.2f} M/CPU-s  {memory:6.0f} MB   {ours * cpu / rows:5.1f}x"
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--events", type=int, default=2_000_000)
@@ -66,12 +82,17 @@ def main():
     p.add_argument("--runs", type=int, default=3)
     p.add_argument("--parallelism", type=int, default=1)
     p.add_argument("--checkpoints", action="store_true", help="every second, as Flink's second table has them; else one at the end")
+    p.add_argument("--flink", action="store_true", help="Flink beside it (the first time fetches 300 MB; needs a JDK)")
     args = p.parse_args()
     write_events(args.events)
     names = sorted((os.path.basename(f)[:-4] for f in glob.glob(f"{HERE}/q*.sql")), key=lambda n: int(n[1:]))
     names = [n for n in names if n not in ("q10", "q13") and (not args.only or n in args.only.split(","))]   # these two read and write files of their own
     settings = f"SET 'parallelism.default' = '{args.parallelism}';\nSET 'execution.checkpointing.interval' = '{'1 s' if args.checkpoints else '1 h'}';\n"
     watermark = ", WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND"
+    if args.flink:
+        sys.path.append(f"{HERE}/../../tests/broker")
+        from flink_cluster import Cluster
+        beside = Cluster(f"{WORK}/flink")
     for name in names:
         with open(f"{HERE}/{name}.sql", encoding="ascii") as f:
             query = f.read()
@@ -80,7 +101,9 @@ def main():
         results = [run(sql, name) for _ in range(args.runs)]
         rows, memory = results[0][0], max(r[2] for r in results)
         cpu = statistics.median(r[1] for r in results)
-        print(f"{name:4}  {rows:>9,} events  {cpu:6.2f} CPU-s  {rows / cpu / 1e6:5.2f} M/CPU-s  {memory:6.0f} MB", flush=True)
+        print(f"{name:4}  {rows:>9,} events  {cpu:6.2f} CPU-s  {rows / cpu / 1e6:5.2f} M/CPU-s  {memory:6.0f} MB", end="" if args.flink else "\n", flush=True)
+        if args.flink:
+            print(on_flink(beside, "".join(table(kind, kind, watermark) for kind in used) + query, args, rows, rows / cpu), flush=True)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ EQUAL, DIFFERS, CANNOT, REFUSED, BOTH, ONLY = "equal", "differs", "Flink cannot 
 
 
 def key(case):
-    whole = json.dumps([case.inputs, case.setup, case.sql, case.quoted, "Oracle 1"])
+    whole = json.dumps([case.inputs, case.setup, case.sql, case.quoted, "Oracle 2"])
     return hashlib.sha256(whole.encode()).hexdigest()
 
 

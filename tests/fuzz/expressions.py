@@ -17,6 +17,8 @@ CREATE MACRO ms(t) AS CAST(epoch_ms(t) AS BIGINT);
 """
 BITS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "BIGINT": 64}
 INTEGERS = list(BITS)
+DATES = ["2024-02-29", "1970-01-01", "2020-01-01", "1969-12-31", "2023-12-31"]
+TIMES = ["2024-02-29 00:00:00", "1970-01-01 00:00:00.5", "2020-01-01 00:00:10", "1969-12-31 23:59:59.999"]
 UNITS = ["SECOND", "MINUTE", "HOUR", "DAY"]
 WORDS = ["", "a", "b", "ab", "A", "é", "日", "x", ",", "z", "NULL", "%", "a b"]
 
@@ -76,8 +78,8 @@ class Expressions:
         if kind == "BOOLEAN":
             return Node(kind, rng.choice(["TRUE", "FALSE"]))
         if kind == "DATE":
-            return Node(kind, f"DATE '{rng.choice(['2024-02-29', '1970-01-01', '2020-01-01', '1969-12-31', '2023-12-31'])}'")
-        return Node(kind, f"CAST(TIMESTAMP '{rng.choice(['2024-02-29 00:00:00', '1970-01-01 00:00:00.5', '2020-01-01 00:00:10', '1969-12-31 23:59:59.999'])}' AS TIMESTAMP(3))")
+            return Node(kind, f"DATE '{rng.choice(DATES)}'")
+        return Node(kind, f"CAST(TIMESTAMP '{rng.choice(TIMES)}' AS TIMESTAMP(3))")
 
     def leaf(self, kind, scope):
         columns = [c for c in scope if c.kind == kind]

@@ -106,6 +106,8 @@ Status RowPrinter::add(const Batch& batch) {
     for (std::size_t r = 0; r < batch.rows; ++r) {
       if (column.is_null(r)) {
         rows[r][c] = kNullCell;
+      } else if (column.type().id == TypeId::kTimestampLtz) {
+        rows[r][c] = format_timestamp(zone_.to_local(column.value<std::int64_t>(r)), column.type().precision);
       } else {
         append_text_of(column, r, rows[r][c]);
       }

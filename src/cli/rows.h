@@ -11,6 +11,7 @@
 #include "data/types/batch.h"
 #include "data/types/type.h"
 #include "data/types/value.h"
+#include "data/types/zone.h"
 
 namespace supyo::cli {
 
@@ -31,6 +32,9 @@ class RowPrinter {
   RowPrinter(RowFormat format, Schema schema, bool append_only);
   /// Standard output is a terminal that takes cursor movements: a result that changes is drawn anew with tick().
   void watch_on_terminal() { watching_ = format_ == RowFormat::kTable && !append_only_; }
+
+  /// TIMESTAMP_LTZ is shown as this zone's clocks do (default UTC); of add(), before the first.
+  void show_times_in(Zone zone) { zone_ = std::move(zone); }
 
   Status add(const Batch& batch);
   void add_row(const std::vector<Value>& row);
@@ -58,6 +62,7 @@ class RowPrinter {
   RowFormat format_;
   Schema schema_;
   bool append_only_;
+  Zone zone_;
   std::mutex mutex_;
   bool begun_ = false;
   std::vector<std::size_t> widths_;

@@ -111,6 +111,8 @@ Status Shell::run_job(const plan::Job& job) {
   bool append_only = true;
   for (const plan::NodeIndex sink : physical.sinks()) append_only &= physical.nodes[sink].changes.append_only();
   RowPrinter printer(format_, job::Engine::console_schema(job), append_only);
+  SUPYO_ASSIGN(Zone zone, Zone::parse(engine_->settings().get(config::kLocalTimeZone)));
+  printer.show_times_in(std::move(zone));
   if (context_.out_is_terminal) printer.watch_on_terminal();
   drive_options.tick = [&] { printer.tick(); };
   SUPYO_ASSIGN(const auto runner, engine_->start(job, [&](const BatchPtr& batch) { return printer.add(*batch); }));

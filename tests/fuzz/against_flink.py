@@ -126,17 +126,23 @@ def script(name, world, trees):
     return {"name": name, "steps": steps}
 
 
-def ask_flink(scripts, threads=3):
-    """Answers by id."""
+def ask_flink(scripts, keep="last", reuse=False, threads=3):
+    """Answers by id; kept in a file of that name."""
     os.makedirs(WORK, exist_ok=True)
+    if reuse:
+        return read_answers(keep)
     with open(f"{WORK}/scripts.jsonl", "w", encoding="utf-8") as f:
         f.writelines(json.dumps(s) + "\n" for s in scripts)
-    with open(f"{WORK}/answers.jsonl", "w", encoding="utf-8") as answers, open(f"{WORK}/flink.out", "w", encoding="utf-8") as log:
+    with open(f"{WORK}/{keep}.jsonl", "w", encoding="utf-8") as answers, open(f"{WORK}/flink.out", "w", encoding="utf-8") as log:
         done = subprocess.run(flink_jvm.command(flink_jvm.fetch(), WORK, f"{ROOT}/tests/flink/Oracle.java", JVM) + [f"{WORK}/scripts.jsonl", str(threads)], stdout=answers, stderr=log, check=False)
     if done.returncode != 0:
         sys.exit(f"Flink ended with {done.returncode}; see {WORK}/flink.out and {WORK}/flink.log")
+    return read_answers(keep)
+
+
+def read_answers(name):
     out = {}
-    for line in open(f"{WORK}/answers.jsonl", encoding="utf-8"):
+    for line in open(f"{WORK}/{name}.jsonl", encoding="utf-8"):
         try:
             answer = json.loads(line)
         except json.JSONDecodeError:   # something in Flink wrote to standard output
@@ -215,6 +221,7 @@ def main():
     p.add_argument("--parallelism", default="1,3")
     p.add_argument("--only", type=int, help="this query alone")
     p.add_argument("--no-shrink", action="store_true")
+    p.add_argument("--reuse", action="store_true", help="Flink's answers of the last run with this seed and count")
     p.add_argument("--show", action="store_true", help="every query with its outcome")
     args = p.parse_args()
     levels = [int(n) for n in args.parallelism.split(",")]
@@ -229,7 +236,7 @@ def main():
         grammar = Grammar(random.Random(seed + 1))
         trees = [grammar.query().node for _ in range(min(CHUNK, args.count - number * CHUNK))]
         chunks.append((number, World(seed, directory, levels[number % len(levels)]), trees))
-    answers = ask_flink([script(str(number), world, trees) for number, world, trees in chunks])
+    answers = ask_flink([script(str(number), world, trees) for number, world, trees in chunks], f"seed-{args.seed}-{args.count}", args.reuse)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda c: judged(c[1], c[2], [answers.get(f"{c[0]}/{i}") for i in range(len(c[2]))]), chunks))
     counts, reasons, failed = collections.Counter(), collections.Counter(), []
@@ -250,6 +257,9 @@ def main():
                 counts["Flink cannot"] += 1
                 reasons["Flink: " + answer["error"].split("\n")[0][:110]] += 1
                 continue
+            if any(code == wrong[0] and part in wrong[1] for code, part in queries.REFUSED):
+                counts["refused"] += 1
+                continue
             heading = explanation(text, wrong, answer)
             if heading:
                 counts["explained"] += 1
@@ -266,7 +276,7 @@ def main():
                 print(f"  shrunk to {path}:\n  {queries.statement(tree)}", flush=True)
     for reason, times in reasons.most_common():
         print(f"  {times} {reason}")
-    print(f"against Flink: {counts['equal']} equal ({counts['rows']} changes; {counts['in batch mode']} of them in batch mode), {counts['explained']} explained, {counts['Flink cannot']} that Flink cannot do, {len(failed)} failed")
+    print(f"against Flink: {counts['equal']} equal ({counts['rows']} changes; {counts['in batch mode']} of them in batch mode), {counts['explained']} explained, {counts['refused']} refused here, {counts['Flink cannot']} that Flink cannot do, {len(failed)} failed")
     if args.only is None and counts["Flink cannot"] > args.count // 3:
         print("FAILED: too many queries say nothing")
         return 1

@@ -333,7 +333,7 @@ TEST_F(PartitionedFileTest, ErrorsSayWhatToDo) {
   catalog::TableDefinition t = table("in", {{"sink.partition-commit.policy.kind", "success-file"}});
   EXPECT_EQ(make_file_sink({t, schema_, ChangelogMode::kAppend, dir_}, env()).error().code, ErrorCode::kBadOptionValue);   // and no PARTITIONED BY
   t.partition_keys = {"b"};
-  t.options["sink.partition-commit.watermark-time-zone"] = "Europe/Berlin";
+  t.options["sink.partition-commit.watermark-time-zone"] = "Europe/Bern";
   EXPECT_EQ(make_file_sink({t, schema_, ChangelogMode::kAppend, dir_}, env()).error().code, ErrorCode::kBadOptionValue);
   t.partition_keys = {"a", "b"};
   t.options.erase("sink.partition-commit.watermark-time-zone");

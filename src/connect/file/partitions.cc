@@ -115,7 +115,7 @@ Result<std::optional<PartitionCommit>> PartitionCommit::of(const catalog::TableD
   PartitionCommit c;
   c.by_partition_time = catalog::option_text(o, descriptor, "sink.partition-commit.trigger") == "partition-time";
   c.delay_us = catalog::option_duration(o, descriptor, "sink.partition-commit.delay");
-  SUPYO_ASSIGN(c.zone_offset_us, parse_zone_offset(catalog::option_text(o, descriptor, "sink.partition-commit.watermark-time-zone")));
+  SUPYO_ASSIGN(c.zone, Zone::parse(catalog::option_text(o, descriptor, "sink.partition-commit.watermark-time-zone")));
   c.pattern = catalog::option_text(o, descriptor, "partition.time-extractor.timestamp-pattern");
   c.success_file = catalog::option_text(o, descriptor, "sink.partition-commit.success-file.name");
   if (c.success_file.empty() || c.success_file.find('/') != std::string::npos)
@@ -131,7 +131,7 @@ TimeUs PartitionCommit::due_watermark(std::string_view folder) const {
   for (const auto& [name, value] : values)
     for (std::size_t at = text.find("$" + name); at != std::string::npos; at = text.find("$" + name, at + value.size())) text.replace(at, name.size() + 1, value);
   const auto time = time_of(text);
-  return time ? *time - zone_offset_us + delay_us : kTimeMax - 1;
+  return time ? zone.to_utc(*time) + delay_us : kTimeMax - 1;
 }
 
 }  // namespace supyo::connect

@@ -8,6 +8,7 @@
 #include "core/base/duration.h"
 #include "core/base/result.h"
 #include "data/types/value.h"
+#include "data/types/zone.h"
 #include "sql/catalog/connector.h"
 
 namespace supyo::connect {
@@ -37,7 +38,7 @@ std::vector<std::pair<std::string, std::string>> folder_values(std::string_view 
 struct PartitionCommit {
   bool by_partition_time = false;      ///< else by the clock, from its first file on
   DurationUs delay_us = 0;
-  DurationUs zone_offset_us = 0;       ///< of the watermark
+  Zone zone = {};                           ///< of the watermark
   std::string pattern;                 ///< '$dt $hm:00'; empty: the first value
   std::string success_file;
 

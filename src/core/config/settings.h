@@ -25,7 +25,7 @@ inline constexpr Setting<std::string_view> kRuntimeMode{{SettingKind::kChoice, "
 inline constexpr Setting<DurationUs> kIdleTimeout{{SettingKind::kDuration, "table.exec.source.idle-timeout", "0s", "0s", "365d", {}, "0s|1s|1m",
     "A source partition that gave nothing for so long no longer holds the watermark back. 0 = never."}};
 inline constexpr Setting<std::string_view> kLocalTimeZone{{SettingKind::kText, "table.local-time-zone", "UTC", {}, {}, {}, {},
-    "Zone in which TIMESTAMP_LTZ is shown and cast."}};
+    "Zone in which TIMESTAMP_LTZ is shown, cast and cut into windows: UTC, an offset such as +09:00, or a name such as Asia/Seoul or Europe/Berlin."}};
 inline constexpr Setting<DurationUs> kStateTtl{{SettingKind::kDuration, "table.exec.state.ttl", "0s", "0s", "3650d", {}, {},
     "State of keys that were not touched for so long may be dropped (0 = never). This version keeps all of it, which Flink allows."}};
 inline constexpr Setting<std::string_view> kRestartStrategy{{SettingKind::kChoice, "restart-strategy.type", "exponential-delay", {}, {}, "none|fixed-delay|exponential-delay", {},

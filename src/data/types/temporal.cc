@@ -173,18 +173,4 @@ std::string format_timestamp(TimeUs us, int precision) {
   return out;
 }
 
-Result<DurationUs> parse_zone_offset(std::string_view zone) {
-  const std::string_view name = zone;
-  if (zone.empty() || zone == "UTC" || zone == "Z" || zone == "GMT" || zone == "Etc/UTC") return 0;
-  if (zone == "Asia/Seoul" || zone == "Asia/Tokyo") return 9 * kHour;
-  if (zone.starts_with("GMT") || zone.starts_with("UTC")) zone.remove_prefix(3);
-  if (zone.size() == 6 && (zone[0] == '+' || zone[0] == '-') && zone[3] == ':') {
-    const auto digits = [&](std::size_t at) { return (zone[at] - '0') * 10 + (zone[at + 1] - '0'); };
-    const int hours = digits(1);
-    const int minutes = digits(4);
-    if (hours >= 0 && hours <= 18 && minutes >= 0 && minutes < 60) return (zone[0] == '-' ? -1 : 1) * (hours * kHour + minutes * kMinute);
-  }
-  return fail(ErrorCode::kBadOptionValue, fmt::format("time zone '{}' is not a fixed offset", name), "use UTC, an offset such as +09:00, Asia/Seoul or Asia/Tokyo");
-}
-
 }  // namespace supyo

@@ -38,8 +38,6 @@ Result<std::int32_t> parse_date(std::string_view s);                       ///< 
 Result<std::int64_t> parse_time(std::string_view s);                       ///< 05:15[:00[.123456]]
 Result<TimeUs> parse_timestamp(std::string_view s);                        ///< date[ |T]time[.fraction][Z]; digits past 6 are cut
 Result<Int128> parse_decimal(std::string_view s, int precision, int scale);///< rounds half up to `scale`; kValueOutOfRange beyond precision
-/// "UTC", "+09:00", "Asia/Seoul": zones with daylight saving have no fixed offset and give kBadOptionValue.
-Result<DurationUs> parse_zone_offset(std::string_view zone);
 std::string format_date(std::int32_t days);
 std::string format_time(std::int64_t us, int precision);
 std::string format_timestamp(TimeUs us, int precision);                    ///< "2013-01-01 05:15:00.000"

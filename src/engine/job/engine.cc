@@ -110,9 +110,9 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   g.late_retention_us = s.get(config::kLateRetention);
   g.dead_retention_us = s.get(config::kDeadRetention);
   g.collect = std::move(collect);
-  auto zone = parse_zone_offset(s.get(config::kLocalTimeZone));
+  auto zone = Zone::parse(s.get(config::kLocalTimeZone));
   if (!zone) return fail(std::move(zone).error().with_context("'table.local-time-zone'"));
-  g.zone_offset_us = *zone;
+  g.zone = std::move(*zone);
   const ConnectorContext context{impl_->env, impl_->options.print};
   SystemTables nowhere(impl_->env, "");
   SystemTables& system = impl_->options.keep_state ? impl_->system : nowhere;

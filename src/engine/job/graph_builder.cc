@@ -123,18 +123,18 @@ class Builder {
   }
 
   Result<Kind> make(const plan::Calc& c) {
-    return op(ops::make_calc({.filter = c.filter, .projections = c.projections, .zone_offset_us = options_.zone_offset_us}));
+    return op(ops::make_calc({.filter = c.filter, .projections = c.projections, .zone = options_.zone}));
   }
 
   Result<Kind> make(const plan::ProcTime& p) {
     graph_.by_the_clock = true;
-    return op(ops::make_proc_time({.column = p.column, .tick_us = p.tick_us, .phase_us = p.phase_us - options_.zone_offset_us}));
+    return op(ops::make_proc_time({.column = p.column, .tick_us = p.tick_us, .phase_us = options_.zone.to_utc(p.phase_us)}));
   }
 
   Result<Kind> make(const plan::WindowAssign& w) {
     if (w.window.kind == WindowSpec::Kind::kSession)
-      return op(ops::make_session_assign({.input = input(), .window = w.window, .time_column = w.time_column, .zone_offset_us = options_.zone_offset_us}, w.partition, options_.origins));
-    return op(ops::make_window_assign({.input = input(), .window = w.window, .time_column = w.time_column, .zone_offset_us = options_.zone_offset_us}));
+      return op(ops::make_session_assign({.input = input(), .window = w.window, .time_column = w.time_column, .zone = options_.zone}, w.partition, options_.origins));
+    return op(ops::make_window_assign({.input = input(), .window = w.window, .time_column = w.time_column, .zone = options_.zone}));
   }
 
   Result<Kind> make(const plan::WindowAggregate& w) {
@@ -143,7 +143,7 @@ class Builder {
     s.window = w.window;
     s.time_column = w.time_column;
     s.keys = w.keys;
-    if (w.given) s.given = {.start_column = w.given->start_column, .end_column = w.given->end_column, .shift_us = w.given->local ? options_.zone_offset_us : 0};
+    if (w.given) s.given = {.start_column = w.given->start_column, .end_column = w.given->end_column, .zone = w.given->local ? options_.zone : Zone()};
     s.aggregates = w.calls;
     for (const plan::WindowColumn c : w.window_columns)
       s.properties.push_back(c == plan::WindowColumn::kStart ? ops::WindowAggregateSpec::Property::kStart
@@ -151,7 +151,7 @@ class Builder {
                                                              : ops::WindowAggregateSpec::Property::kTime);
     s.retracting = !input_changes().append_only();
     s.origins = options_.origins;
-    s.zone_offset_us = options_.zone_offset_us;
+    s.zone = options_.zone;
     return op(ops::make_window_aggregate(std::move(s)));
   }
 
@@ -186,13 +186,13 @@ class Builder {
     return op(ops::make_join({.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .keep_left = j.keep_left,
                               .keep_right = j.keep_right, .condition = j.condition,
                               .rows = j.rows == plan::JoinRows::kPairs ? ops::JoinSpec::Rows::kPairs : j.rows == plan::JoinRows::kSemi ? ops::JoinSpec::Rows::kSemi : ops::JoinSpec::Rows::kAnti,
-                              .origins = options_.origins, .zone_offset_us = options_.zone_offset_us}));
+                              .origins = options_.origins, .zone = options_.zone}));
   }
 
   Result<Kind> make(const plan::IntervalJoin& j) {
     ops::IntervalJoinSpec s{.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .left_time = j.left_time,
                             .right_time = j.right_time, .lower_us = j.lower_us, .upper_us = j.upper_us, .keep_left = j.keep_left, .keep_right = j.keep_right, .condition = j.condition,
-                            .origins = options_.origins, .zone_offset_us = options_.zone_offset_us, .label = "IntervalJoin"};
+                            .origins = options_.origins, .zone = options_.zone, .label = "IntervalJoin"};
     return op(ops::make_interval_join(std::move(s)));
   }
 
@@ -201,24 +201,24 @@ class Builder {
     ops::WindowJoinSpec s{.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .left_start = j.left_start,
                           .left_end = j.left_end, .right_start = j.right_start, .right_end = j.right_end, .local_zone = j.local_zone, .keep_left = j.keep_left, .keep_right = j.keep_right,
                           .rows = j.rows == plan::JoinRows::kPairs ? Rows::kPairs : j.rows == plan::JoinRows::kSemi ? Rows::kSemi : Rows::kAnti, .condition = j.condition,
-                          .origins = options_.origins, .zone_offset_us = options_.zone_offset_us, .label = "WindowJoin"};
+                          .origins = options_.origins, .zone = options_.zone, .label = "WindowJoin"};
     return op(ops::make_window_join(std::move(s)));
   }
 
   Result<Kind> make(const plan::TemporalJoin& j) {
     ops::TemporalJoinSpec s{.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .left_time = j.left_time,
-                            .right_time = j.right_time, .keep_left = j.keep_left, .condition = j.condition, .origins = options_.origins, .zone_offset_us = options_.zone_offset_us,
+                            .right_time = j.right_time, .keep_left = j.keep_left, .condition = j.condition, .origins = options_.origins, .zone = options_.zone,
                             .label = "TemporalJoin"};
     return op(ops::make_temporal_join(std::move(s)));
   }
 
   Result<Kind> make(const plan::LookupJoin& j) {
-    LookupTable table{.source = nullptr, .name = j.table.path.name, .input = {}, .not_null = j.not_null, .filter = j.filter, .projections = j.projections, .zone_offset_us = options_.zone_offset_us};
+    LookupTable table{.source = nullptr, .name = j.table.path.name, .input = {}, .not_null = j.not_null, .filter = j.filter, .projections = j.projections, .zone = options_.zone};
     const Schema schema = j.table.schema();
     for (const std::size_t c : j.columns) table.input.add(schema[c].name, schema[c].type);
     SUPYO_ASSIGN(table.source, connectors().at(j.table.connector()).source({j.table, j.columns, options_.base_directory}, context_));
     ops::LookupJoinSpec s{.left = input(), .right = j.right, .left_keys = j.left_keys, .right_keys = j.right_keys, .keep_left = j.keep_left, .condition = j.condition,
-                          .zone_offset_us = options_.zone_offset_us, .read = [table = std::move(table), env = context_.env] { return read_table(table, env); }};
+                          .zone = options_.zone, .read = [table = std::move(table), env = context_.env] { return read_table(table, env); }};
     return op(ops::make_lookup_join(std::move(s)));
   }
 
@@ -233,7 +233,7 @@ class Builder {
     for (const auto& row : v.rows) {
       std::vector<Value>& out = rows.emplace_back();
       for (const expr::ExprPtr& e : row) {
-        SUPYO_ASSIGN(const ColumnPtr column, expr::evaluate(*e, one, {.now_us = context_.env.clock.now_us(), .zone_offset_us = options_.zone_offset_us}));
+        SUPYO_ASSIGN(const ColumnPtr column, expr::evaluate(*e, one, {.now_us = context_.env.clock.now_us(), .zone = options_.zone}));
         out.push_back(value_at(*column, 0));
       }
     }
@@ -270,7 +270,7 @@ class Builder {
   }
 
   Result<Kind> make(const plan::WindowRank& t) {
-    return op(ops::make_window_rank({.input = input(), .start_column = t.start_column, .end_column = t.end_column, .shift_us = t.local ? options_.zone_offset_us : 0,
+    return op(ops::make_window_rank({.input = input(), .start_column = t.start_column, .end_column = t.end_column, .zone = t.local ? options_.zone : Zone(),
                                      .partition = t.partition, .order = sort_keys(t.order), .limit = t.limit, .with_number = t.with_number, .origins = options_.origins}));
   }
 

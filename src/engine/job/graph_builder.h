@@ -1,4 +1,5 @@
 #pragma once
+#include "data/types/zone.h"
 #include "engine/dataflow/graph.h"
 #include "engine/job/connectors.h"
 #include "engine/job/system_tables.h"
@@ -10,7 +11,7 @@ struct GraphOptions {
   std::string base_directory;
   bool origins = false;                ///< a judge listens
   std::string replay_column;           ///< --replay
-  DurationUs zone_offset_us = 0;
+  Zone zone = {};
   bool final_only = false;             ///< batch mode: bounded input, only final rows
   bool cut_outputs = false;            ///< supyo.output-consistency = cut
   DurationUs late_retention_us = 0;    ///< of `T$late`; 0 = for ever

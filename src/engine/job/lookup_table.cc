@@ -9,7 +9,7 @@ constexpr std::size_t kRowsAtOnce = 4096;
 
 class Rows final : public dataflow::SourceOutput {
  public:
-  Rows(const LookupTable& table, TimeUs now_us) : table_(table), eval_({.now_us = now_us, .zone_offset_us = table.zone_offset_us}) {}
+  Rows(const LookupTable& table, TimeUs now_us) : table_(table), eval_({.now_us = now_us, .zone = table.zone}) {}
 
   Status emit(dataflow::SourceBatch b) override {
     if (!b.batch) return ok();

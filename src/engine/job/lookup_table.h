@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "data/types/zone.h"
 #include "engine/dataflow/source.h"
 #include "sql/expr/expr.h"
 
@@ -16,7 +17,7 @@ struct LookupTable {
   std::vector<bool> not_null;                ///< per column of it
   expr::ExprPtr filter;                      ///< over it; null: all rows
   std::vector<expr::ExprPtr> projections;    ///< over it
-  std::int64_t zone_offset_us = 0;
+  Zone zone = {};
 };
 
 /// All its rows, from the beginning. Errors: those of the source; kMalformedRecord, kNullInNotNull: a table that is looked up has no dead records;

@@ -18,7 +18,7 @@ class Calc final : public dataflow::Operator {
   std::string_view name() const override { return "Calc"; }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
-    const expr::EvalContext eval{.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone_offset_us = spec_->zone_offset_us};
+    const expr::EvalContext eval{.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone = spec_->zone};
     if (!spec_->filter) return project(*batch, eval, out);
     SUPYO_TRY(expr::select_true(*spec_->filter, *batch, eval, selection_));
     if (selection_.empty()) return ok();

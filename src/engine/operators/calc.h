@@ -1,6 +1,7 @@
 #pragma once
 #include <vector>
 
+#include "data/types/zone.h"
 #include "engine/dataflow/operator.h"
 #include "sql/expr/expr.h"
 
@@ -10,7 +11,7 @@ namespace supyo::operators {
 struct CalcSpec {
   expr::ExprPtr filter;                     ///< BOOLEAN over the input; null = all rows stay
   std::vector<expr::ExprPtr> projections;   ///< over the input; one an output column
-  DurationUs zone_offset_us = 0;            ///< table.local-time-zone
+  Zone zone = {};            ///< table.local-time-zone
 };
 dataflow::OperatorFactory make_calc(CalcSpec spec);
 

@@ -53,7 +53,17 @@ class GroupKeys {
   }
   /// Appends the key's values to the builders; false on damage.
   bool decode(std::string_view key, std::span<ColumnBuilder* const> out) const { return codec_.decode(key, out); }
-  /// What add(prefix, row) put before the key.
+  /// The prefix that add(prefix, row) put before the key.
+  static std::int64_t prefix_of(std::string_view key) {
+    std::uint64_t v = 0;
+    for (std::size_t n = 0; n < key.size(); ++n) {
+      const auto byte = static_cast<unsigned char>(key[n]);
+      v |= static_cast<std::uint64_t>(byte & 0x7f) << (7 * n);
+      if ((byte & 0x80) == 0) break;
+    }
+    return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
+  }
+  /// The key without it.
   static std::string_view without_prefix(std::string_view key) {
     std::size_t n = 0;
     while (n < key.size() && (static_cast<unsigned char>(key[n]) & 0x80) != 0) ++n;

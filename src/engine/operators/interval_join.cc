@@ -162,7 +162,7 @@ class IntervalJoin final : public dataflow::Operator {
   Status process(const BatchPtr& batch, std::size_t input, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     attach(ctx);
     if (!only_inserts(*batch)) return fail(ErrorCode::kUnsupported, "an interval join over an updating input is not supported");
-    eval_ = {.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone_offset_us = spec_->zone_offset_us};
+    eval_ = {.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone = spec_->zone};
     GroupKeys& keys = sides_[input].keys_of_batch;
     keys.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) keys.add(row);

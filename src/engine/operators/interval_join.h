@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "data/types/zone.h"
 #include "engine/dataflow/operator.h"
 #include "sql/expr/expr.h"
 
@@ -24,7 +25,7 @@ struct IntervalJoinSpec {
   bool keep_left = false, keep_right = false;       ///< LEFT, RIGHT, FULL
   expr::ExprPtr condition;                          ///< over left then right columns; null: none
   bool origins = false;
-  std::int64_t zone_offset_us = 0;
+  Zone zone = {};
   std::string label = "IntervalJoin";
 };
 Schema output_schema(const IntervalJoinSpec& spec);

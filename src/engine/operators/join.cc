@@ -113,7 +113,7 @@ class Join final : public dataflow::Operator {
 
   Status process(const BatchPtr& batch, std::size_t input, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     for (std::size_t s = 0; s < 2; ++s) sides_[s].attach(ctx.state().keyed(s));
-    eval_ = {.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone_offset_us = spec_->zone_offset_us};
+    eval_ = {.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone = spec_->zone};
     GroupKeys& keys = sides_[input].keys_of_batch;
     keys.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) keys.add(row);

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "data/types/zone.h"
 #include "engine/dataflow/operator.h"
 #include "sql/expr/expr.h"
 
@@ -23,7 +24,7 @@ struct JoinSpec {
   expr::ExprPtr condition;                          ///< over left then right columns; null: none
   Rows rows = Rows::kPairs;                         ///< kSemi, kAnti: keep_left and keep_right are false
   bool origins = false;
-  std::int64_t zone_offset_us = 0;
+  Zone zone = {};
 };
 Schema output_schema(const JoinSpec& spec);
 dataflow::OperatorFactory make_join(JoinSpec spec);

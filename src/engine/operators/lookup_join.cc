@@ -79,7 +79,7 @@ class LookupJoin final : public dataflow::Operator {
       }
       if (spec_->keep_left && !spec_->condition && lefts_.size() == before) add(row, kNothing);
     }
-    if (spec_->condition) SUPYO_TRY(ask(*batch, {.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone_offset_us = spec_->zone_offset_us}));
+    if (spec_->condition) SUPYO_TRY(ask(*batch, {.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone = spec_->zone}));
     for (std::size_t from = 0; from < lefts_.size(); from += Batch::kMaxRows) {
       SUPYO_ASSIGN(BatchPtr pairs, pairs_from(*batch, from));
       SUPYO_TRY(out.emit(std::move(pairs)));

@@ -2,6 +2,7 @@
 #include <functional>
 #include <vector>
 
+#include "data/types/zone.h"
 #include "engine/dataflow/operator.h"
 #include "sql/expr/expr.h"
 
@@ -14,7 +15,7 @@ struct LookupJoinSpec {
   std::vector<std::size_t> left_keys, right_keys;   ///< of equal types, pairwise; at least one
   bool keep_left = false;                           ///< rows without a partner stand with nulls
   expr::ExprPtr condition;                          ///< over left then right columns; null: none
-  std::int64_t zone_offset_us = 0;
+  Zone zone = {};
   std::function<Result<std::vector<BatchPtr>>()> read;   ///< the table's rows; called for shard 0
 };
 Schema output_schema(const LookupJoinSpec& spec);

@@ -12,7 +12,7 @@ namespace {
 using ::testing::ElementsAre;
 
 LookupJoinSpec spec(bool keep_left, std::vector<BatchPtr> table, int* reads = nullptr) {
-  return {.left = key_value_schema("k", "v"), .right = key_value_schema("rk", "rv"), .left_keys = {0}, .right_keys = {0}, .keep_left = keep_left, .condition = nullptr, .zone_offset_us = 0,
+  return {.left = key_value_schema("k", "v"), .right = key_value_schema("rk", "rv"), .left_keys = {0}, .right_keys = {0}, .keep_left = keep_left, .condition = nullptr, .zone = {},
           .read = [table = std::move(table), reads]() -> Result<std::vector<BatchPtr>> {
             if (reads != nullptr) ++*reads;
             return table;

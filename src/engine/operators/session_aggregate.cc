@@ -50,7 +50,7 @@ class SessionAggregate final : public dataflow::Operator {
  public:
   explicit SessionAggregate(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)),
-        shift_(spec_->input[spec_->time_column].type.id == TypeId::kTimestampLtz ? spec_->zone_offset_us : 0),
+        zone_(spec_->input[spec_->time_column].type.id == TypeId::kTimestampLtz ? spec_->zone : Zone()),
         keys_(spec_->input, spec_->keys),
         key_codec_(key_types(*spec_)),
         row_codec_(spec_->input.types()),
@@ -319,7 +319,7 @@ class SessionAggregate final : public dataflow::Operator {
   void add_late(const Candidate& c) {
     const TimeUs end = c.time + spec_->window.gap_us;
     const bool idle_return = c.edge < end - kWindowGrain;
-    late_.add({.row = c.row, .watermark_us = c.edge, .time_us = c.time, .window_start_us = c.time + shift_, .window_end_us = end + shift_,
+    late_.add({.row = c.row, .watermark_us = c.edge, .time_us = c.time, .window_start_us = zone_.to_local(c.time), .window_end_us = zone_.to_local(end),
                .reason = idle_return ? LateRows::Reason::kIdleReturn : LateRows::Reason::kLate});
   }
 
@@ -333,8 +333,8 @@ class SessionAggregate final : public dataflow::Operator {
     for (std::size_t p = 0; p < spec_->properties.size(); ++p) {
       ColumnBuilder& column = *targets_[keys + calls + p];
       switch (spec_->properties[p]) {
-        case Spec::Property::kStart: column.append(h.start + shift_); break;
-        case Spec::Property::kEnd: column.append(h.end + shift_); break;
+        case Spec::Property::kStart: column.append(zone_.to_local(h.start)); break;
+        case Spec::Property::kEnd: column.append(zone_.to_local(h.end)); break;
         case Spec::Property::kTime: column.append(h.end - kWindowGrain); break;
       }
     }
@@ -408,8 +408,8 @@ class SessionAggregate final : public dataflow::Operator {
         row.remove_prefix(sizeof origin);
       }
       if (!row_codec_.decode(row, std::span(targets_).first(width))) return damaged();
-      targets_[width]->append(h.start + shift_);
-      targets_[width + 1]->append(h.end + shift_);
+      targets_[width]->append(zone_.to_local(h.start));
+      targets_[width + 1]->append(zone_.to_local(h.end));
       targets_[width + 2]->append(h.end - kWindowGrain);
       // A row is complete with its window, no earlier than that ends.
       origin.event_max = std::max(origin.event_max, h.end);
@@ -423,7 +423,7 @@ class SessionAggregate final : public dataflow::Operator {
   Status damaged() const { return fail(ErrorCode::kDamaged, fmt::format("state of {}: a session does not decode", spec_->label)); }
 
   std::shared_ptr<const Spec> spec_;
-  DurationUs shift_;
+  Zone zone_;
   GroupKeys keys_;
   RowCodec key_codec_, row_codec_;
   Accumulators accumulators_;
@@ -467,7 +467,7 @@ dataflow::OperatorFactory make_session_assign(WindowAssignSpec spec, std::vector
   s.window = spec.window;
   s.time_column = spec.time_column;
   s.keys = std::move(partition);
-  s.zone_offset_us = spec.zone_offset_us;
+  s.zone = spec.zone;
   s.label = std::move(spec.label);
   s.origins = origins;
   s.rows = true;

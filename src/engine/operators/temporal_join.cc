@@ -51,7 +51,7 @@ class TemporalJoin final : public dataflow::Operator {
   }
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
-    eval_ = {.now_us = ctx.now_us(), .watermark_us = w.us, .zone_offset_us = spec_->zone_offset_us};
+    eval_ = {.now_us = ctx.now_us(), .watermark_us = w.us, .zone = spec_->zone};
     state::KeyedTable& versions = ctx.state().keyed(2);
     changes_.clear();
     bytes_.clear();

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "data/types/zone.h"
 #include "engine/dataflow/operator.h"
 #include "sql/expr/expr.h"
 
@@ -21,7 +22,7 @@ struct TemporalJoinSpec {
   bool keep_left = false;
   expr::ExprPtr condition;                          ///< over left then right columns; null: none
   bool origins = false;
-  std::int64_t zone_offset_us = 0;
+  Zone zone = {};
   std::string label = "TemporalJoin";
 };
 Schema output_schema(const TemporalJoinSpec& spec);

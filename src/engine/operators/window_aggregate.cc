@@ -17,13 +17,13 @@ constexpr std::uint32_t kOriginBytes = sizeof(Origin);
 
 std::uint32_t header_bytes(const Spec& s) { return (s.retracting ? 8U : 0U) + (s.origins ? kOriginBytes : 0U); }
 
-DurationUs zone_shift(const Spec& s) { return !s.given && s.input[s.time_column].type.id == TypeId::kTimestampLtz ? s.zone_offset_us : 0; }
+Zone zone_of(const Spec& s) { return !s.given && s.input[s.time_column].type.id == TypeId::kTimestampLtz ? s.zone : Zone(); }
 
 class WindowAggregate final : public dataflow::Operator {
  public:
   explicit WindowAggregate(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)),
-        bounds_(spec_->window, zone_shift(*spec_)),
+        bounds_(spec_->window, zone_of(*spec_)),
         keys_(spec_->input, spec_->keys),
         accumulators_(spec_->aggregates, header_bytes(*spec_)),
         late_(spec_->label),
@@ -77,7 +77,7 @@ class WindowAggregate final : public dataflow::Operator {
     const Column& time = *batch.columns[spec_->time_column];
     const auto values = time.values<std::int64_t>();
     WindowBounds::Range range;
-    TimeUs from = 0;  // `range` holds for times in [from, to)
+    TimeUs from = 0;  // `range` holds for local times in [from, to)
     TimeUs to = 0;
     const bool one_window = spec_->window.kind == WindowSpec::Kind::kTumble;
     std::uint64_t mix = 0;
@@ -90,20 +90,21 @@ class WindowAggregate final : public dataflow::Operator {
       const TimeUs t = values[row];
       const TimeUs edge = edge_watermark(batch, row, combined);
       if (one_window) {
-        if (t < from || t >= to) {
-          range = bounds_.windows_of(t);
+        const TimeUs local = bounds_.local(t);
+        if (local < from || local >= to) {
+          range = bounds_.windows_of(local);
           to = bounds_.end(range.first);
           from = to - spec_->window.size_us;
-          fires = to - kWindowGrain;
+          fires = bounds_.fires(to);
           mix = window_mix(range.first);
         }
         if (edge >= fires || combined >= fires) [[unlikely]] add_late(row, t, range.first, edge, fires);
         else add(row, range.first, fires, mix);
         continue;
       }
-      range = bounds_.windows_of(t);
+      range = bounds_.windows_of(bounds_.local(t));
       for (std::int64_t n = range.first; n < range.first + range.count; ++n) {
-        fires = bounds_.end(n) - kWindowGrain;
+        fires = bounds_.fires(bounds_.end(n));
         if (edge >= fires || combined >= fires) add_late(row, t, n, edge, fires);
         else add(row, n, fires, window_mix(n));
       }
@@ -119,7 +120,7 @@ class WindowAggregate final : public dataflow::Operator {
     const auto starts = batch.columns[spec_->given->start_column]->values<std::int64_t>();
     const auto ends = batch.columns[spec_->given->end_column]->values<std::int64_t>();
     for (std::uint32_t row = 0; row < batch.rows; ++row) {
-      const TimeUs fires = ends[row] - spec_->given->shift_us - kWindowGrain;
+      const TimeUs fires = spec_->given->zone.passed(ends[row] - kWindowGrain);
       const TimeUs edge = edge_watermark(batch, row, combined);
       if (edge < fires && combined < fires) [[likely]] {
         add(row, 0, fires, 0);
@@ -141,11 +142,10 @@ class WindowAggregate final : public dataflow::Operator {
   }
 
   void add_late(std::uint32_t row, TimeUs t, std::int64_t number, TimeUs edge, TimeUs fires) {
-    const TimeUs end = bounds_.end(number);
     // The partition's own watermark lets the row in, but the window has fired: the partition had been left out as idle.
     const bool idle_return = edge < fires;
-    late_.add({.row = row, .watermark_us = edge, .time_us = t, .window_start_us = bounds_.printed(bounds_.start(number)),
-               .window_end_us = bounds_.printed(end), .reason = idle_return ? LateRows::Reason::kIdleReturn : LateRows::Reason::kLate});
+    late_.add({.row = row, .watermark_us = edge, .time_us = t, .window_start_us = bounds_.start(number), .window_end_us = bounds_.end(number),
+               .reason = idle_return ? LateRows::Reason::kIdleReturn : LateRows::Reason::kLate});
   }
 
   void count_rows(state::KeyedTable& table) {
@@ -171,12 +171,12 @@ class WindowAggregate final : public dataflow::Operator {
     }
     SUPYO_TRY(accumulators_.append_values(table, slot, targets.subspan(keys, calls)));
     const TimeUs fires = table.time(slot);
-    const TimeUs end = fires + kWindowGrain;
+    const TimeUs end = spec_->given ? fires + kWindowGrain : bounds_.end(GroupKeys::prefix_of(table.key(slot)));
     for (std::size_t p = 0; p < spec_->properties.size(); ++p) {
       ColumnBuilder& column = *targets_[keys + calls + p];
       switch (spec_->properties[p]) {
-        case Spec::Property::kStart: column.append(bounds_.printed(bounds_.start_of_end(end))); break;
-        case Spec::Property::kEnd: column.append(bounds_.printed(end)); break;
+        case Spec::Property::kStart: column.append(bounds_.start_of_end(end)); break;
+        case Spec::Property::kEnd: column.append(end); break;
         case Spec::Property::kTime: column.append(fires); break;
       }
     }
@@ -187,7 +187,7 @@ class WindowAggregate final : public dataflow::Operator {
     Origin origin;
     std::memcpy(&origin, table.fixed(slot) + (spec_->retracting ? 8 : 0), sizeof origin);
     // The result is complete no earlier than its window's end.
-    origin.event_max = std::max(origin.event_max, end);
+    origin.event_max = std::max(origin.event_max, fires + kWindowGrain);
     out_.end_row(RowKind::kInsert, origin);
     return ok();
   }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "data/types/changelog.h"
+#include "data/types/zone.h"
 #include "engine/dataflow/operator.h"
 #include "sql/expr/registry.h"
 
@@ -19,7 +20,7 @@ struct WindowAggregateSpec {
   struct Given {
     std::size_t start_column = 0;
     std::size_t end_column = 0;
-    DurationUs shift_us = 0;                      ///< what they are ahead of the time attribute: the session zone's offset when that is TIMESTAMP_LTZ
+    Zone zone = {};                                    ///< that they are in: the session's when the time attribute is TIMESTAMP_LTZ
   };
   Schema input;
   std::optional<Given> given = {};
@@ -32,7 +33,7 @@ struct WindowAggregateSpec {
   std::vector<std::string> property_names;        ///< names for output_schema(); empty = window_start, window_end, window_time
   bool retracting = false;                        ///< the input has -U / -D rows
   bool origins = false;                           ///< as JobGraph::origins
-  DurationUs zone_offset_us = 0;                  ///< session zone: aligns windows over TIMESTAMP_LTZ
+  Zone zone = {};                                      ///< session zone: aligns windows over TIMESTAMP_LTZ
   std::string label = "WindowAggregate";          ///< `operator` column of `T$late`
 };
 /// Keys, aggregates, properties.

@@ -231,7 +231,7 @@ TEST_F(WindowAggregateTest, RetractionsEmptyAWindow) {
 TEST_F(WindowAggregateTest, ZoneAlignsLtzWindows) {
   WindowAggregateSpec spec = spec_of({.kind = WindowSpec::Kind::kTumble, .size_us = kDay});
   spec.input = Schema({{"ts", Type::timestamp_ltz(3)}, {"k", Type::string()}, {"v", Type::big_int()}});
-  spec.zone_offset_us = 9 * kHour;
+  spec.zone = Zone::fixed(9 * kHour);
   OperatorHarness h(make_window_aggregate(spec));
   const Row r{.time = 16 * kHour, .key = "a", .value = 1};  // 01:00 on the next day, nine hours east
   h.feed(batch_of({&r, 1}));

@@ -14,7 +14,7 @@ class WindowAssign final : public dataflow::Operator {
   explicit WindowAssign(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)),
         time_type_(spec_->input[spec_->time_column].type),
-        bounds_(spec_->window, time_type_.id == TypeId::kTimestampLtz ? spec_->zone_offset_us : 0),
+        bounds_(spec_->window, time_type_.id == TypeId::kTimestampLtz ? spec_->zone : Zone()),
         late_(spec_->label) {}
 
   std::string_view name() const override { return "WindowTableFunction"; }
@@ -28,7 +28,7 @@ class WindowAssign final : public dataflow::Operator {
         late_.add({.row = row, .watermark_us = ctx.watermark_us(), .reason = LateRows::Reason::kNullTime});
         continue;
       }
-      const WindowBounds::Range range = bounds_.windows_of(time.value<std::int64_t>(row));
+      const WindowBounds::Range range = bounds_.windows_of(bounds_.local(time.value<std::int64_t>(row)));
       for (std::int64_t n = 0; n < range.count; ++n) {
         rows_.push_back(row);
         numbers_.push_back(range.first + n);
@@ -52,9 +52,9 @@ class WindowAssign final : public dataflow::Operator {
     ColumnBuilder time(time_type, count);
     for (std::size_t i = from; i < from + count; ++i) {
       const TimeUs e = bounds_.end(numbers_[i]);
-      start.append(bounds_.printed(bounds_.start_of_end(e)));
-      end.append(bounds_.printed(e));
-      time.append(e - kWindowGrain);
+      start.append(bounds_.start_of_end(e));
+      end.append(e);
+      time.append(bounds_.fires(e));
     }
     for (ColumnBuilder* b : {&start, &end, &time}) result->columns.push_back(b->finish());
     return result;

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "data/types/changelog.h"
+#include "data/types/zone.h"
 #include "engine/dataflow/operator.h"
 
 namespace supyo::operators {
@@ -13,7 +14,7 @@ struct WindowAssignSpec {
   Schema input;
   WindowSpec window;
   std::size_t time_column = 0;
-  DurationUs zone_offset_us = 0;
+  Zone zone = {};
   std::string label = "WindowTableFunction";
 };
 Schema output_schema(const WindowAssignSpec& spec);

@@ -1,5 +1,6 @@
 #pragma once
 #include "data/types/changelog.h"
+#include "data/types/zone.h"
 
 namespace supyo::operators {
 
@@ -8,20 +9,23 @@ inline std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b 
 /// Bounds of the windows of a time. TUMBLE, HOP and CUMULATE; a window is named by its number, which counts its slides (HOP), steps
 /// (CUMULATE) or sizes (TUMBLE) since the offset: from it follow all its bounds.
 ///
-/// Windows over TIMESTAMP_LTZ are aligned to the session's zone, as in Flink: `zone_shift_us` is added before and taken off after.
+/// Windows over TIMESTAMP_LTZ are cut in the session's zone, as in Flink: bounds are what its clocks show, and what window_start and window_end give. Where clocks are set
+/// back, the windows of the hour that comes twice hold both; they fire after the second. Over TIMESTAMP the zone is UTC.
 class WindowBounds {
  public:
-  WindowBounds(const WindowSpec& spec, DurationUs zone_shift_us) : spec_(spec), shift_(zone_shift_us) {
+  WindowBounds(const WindowSpec& spec, Zone zone) : spec_(spec), zone_(std::move(zone)) {
     step_ = spec.kind == WindowSpec::Kind::kTumble ? spec.size_us : spec.slide_us;
   }
 
-  /// The earliest-ending and the number of windows that hold time `t`: they are number .. number + count - 1.
+  /// What the zone's clocks show at time `t`.
+  TimeUs local(TimeUs t) const { return zone_.to_local(t); }
+  /// The earliest-ending and the number of windows that hold the local time `t`: they are number .. number + count - 1.
   struct Range {
     std::int64_t first = 0;
     std::int64_t count = 0;
   };
   Range windows_of(TimeUs t) const {
-    const std::int64_t step = floor_divide(t + shift_ - spec_.offset_us, step_);  // t lies in this step: the window ending after it
+    const std::int64_t step = floor_divide(t - spec_.offset_us, step_);  // t lies in this step: the window ending after it
     const std::int64_t first = step + 1;                                            // numbers are those of the ends
     switch (spec_.kind) {
       case WindowSpec::Kind::kHop: return hop_range(t, first);
@@ -29,23 +33,22 @@ class WindowBounds {
       default: return {first, 1};
     }
   }
-  /// End of window `number`, in the time attribute's own time (not shifted).
-  TimeUs end(std::int64_t number) const { return number * step_ + spec_.offset_us - shift_ + end_surplus(); }
+  /// End of window `number`, local; so are all that follow.
+  TimeUs end(std::int64_t number) const { return number * step_ + spec_.offset_us + end_surplus(); }
   TimeUs start(std::int64_t number) const { return start_of_end(end(number)); }
   TimeUs start_of_end(TimeUs end_us) const {
     if (spec_.kind != WindowSpec::Kind::kCumulate) return end_us - spec_.size_us;
-    const TimeUs local = end_us - 1 + shift_ - spec_.offset_us;
-    return floor_divide(local, spec_.size_us) * spec_.size_us + spec_.offset_us - shift_;
+    return floor_divide(end_us - 1 - spec_.offset_us, spec_.size_us) * spec_.size_us + spec_.offset_us;
   }
-  /// As window_start and window_end print it: TIMESTAMP in the session's zone.
-  TimeUs printed(TimeUs t) const { return t + shift_; }
+  /// The watermark at which the window that ends at local `end_us` is complete: its last moment, in the time attribute's own time.
+  TimeUs fires(TimeUs end_us) const { return zone_.passed(end_us - kWindowGrain); }
 
  private:
   std::int64_t per_size() const { return spec_.size_us / step_; }
   /// HOP windows start at multiples of the slide, so when the size is no multiple of it their ends lie beside those multiples.
   DurationUs end_surplus() const { return spec_.kind == WindowSpec::Kind::kHop ? (spec_.size_us % step_) : 0; }
   Range hop_range(TimeUs t, std::int64_t) const {
-    const TimeUs local = t + shift_ - spec_.offset_us;
+    const TimeUs local = t - spec_.offset_us;
     const std::int64_t last_start = floor_divide(local, step_);                            // start = last_start * step
     const std::int64_t first_start = floor_divide(local - spec_.size_us, step_) + 1;       // start > t - size
     const std::int64_t to_number = spec_.size_us / step_;                                  // end = (start + to_number) * step + surplus
@@ -53,7 +56,7 @@ class WindowBounds {
   }
 
   WindowSpec spec_;
-  DurationUs shift_;
+  Zone zone_;
   DurationUs step_ = 0;
 };
 

@@ -41,7 +41,7 @@ class WindowJoin final : public dataflow::Operator {
       : spec_(std::move(spec)),
         sides_{Side(spec_->left, spec_->left_keys, spec_->left_start, spec_->left_end, spec_->keep_left || spec_->rows == Spec::Rows::kAnti),
                Side(spec_->right, spec_->right_keys, spec_->right_start, spec_->right_end, spec_->keep_right)},
-        shift_(spec_->local_zone ? spec_->zone_offset_us : 0),
+        zone_(spec_->local_zone ? spec_->zone : Zone()),
         late_(spec_->label),
         out_(output_schema(*spec_)),
         candidates_(pairs_of(*spec_)),
@@ -72,7 +72,7 @@ class WindowJoin final : public dataflow::Operator {
         add_late(*batch, input, {.row = row, .watermark_us = edge, .reason = LateRows::Reason::kNullTime});
         continue;
       }
-      const TimeUs fires = end.value<std::int64_t>(row) - shift_ - kWindowGrain;
+      const TimeUs fires = zone_.passed(end.value<std::int64_t>(row) - kWindowGrain);
       if (edge >= fires || combined >= fires) [[unlikely]] {
         const Column& start = *batch->columns[side.start_column];
         add_late(*batch, input, {.row = row, .watermark_us = edge, .time_us = fires, .window_start_us = start.is_null(row) ? kTimeMin : start.value<std::int64_t>(row),
@@ -97,7 +97,7 @@ class WindowJoin final : public dataflow::Operator {
   }
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
-    eval_ = {.now_us = ctx.now_us(), .watermark_us = w.us, .zone_offset_us = spec_->zone_offset_us};
+    eval_ = {.now_us = ctx.now_us(), .watermark_us = w.us, .zone = spec_->zone};
     for (std::size_t s = 0; s < 2; ++s) {
       tables_[s] = &ctx.state().keyed(s);
       sides_[s].due.clear();
@@ -232,7 +232,7 @@ class WindowJoin final : public dataflow::Operator {
 
   std::shared_ptr<const Spec> spec_;
   std::array<Side, 2> sides_;
-  DurationUs shift_;
+  Zone zone_;
   // Scratch of one call.
   LateRows late_;
   RowLists right_rows_;                // of the window that is being joined, by their number in it

@@ -68,7 +68,7 @@ class WindowRank final : public dataflow::Operator {
     for (std::uint32_t row = 0; row < batch.rows; ++row) {
       if (batch.kind(row) != RowKind::kInsert) [[unlikely]]
         return fail(ErrorCode::kUnsupported, "a Top-N of a window over an updating input is not supported", "rank before the rows are changed");
-      const TimeUs fires = ends[row] - spec_->shift_us - kWindowGrain;
+      const TimeUs fires = spec_->zone.passed(ends[row] - kWindowGrain);
       const TimeUs edge = edge_watermark(batch, row, combined);
       if (edge >= fires || combined >= fires) [[unlikely]] {
         late_.add({.row = row, .watermark_us = edge, .time_us = fires, .window_start_us = starts[row], .window_end_us = ends[row],

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "data/types/zone.h"
 #include "engine/operators/sort.h"
 
 namespace supyo::operators {
@@ -14,7 +15,7 @@ struct WindowRankSpec {
   Schema input;
   std::size_t start_column = 0;
   std::size_t end_column = 0;
-  DurationUs shift_us = 0;               ///< what window_end is ahead of the time attribute: the session zone's offset when that is TIMESTAMP_LTZ
+  Zone zone = {};                             ///< that the window's columns are in: the session's when the time attribute is TIMESTAMP_LTZ
   std::vector<std::size_t> partition;    ///< with the window's columns
   std::vector<SortSpec::Key> order;
   std::uint64_t limit = 1;

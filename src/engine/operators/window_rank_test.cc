@@ -56,7 +56,7 @@ BatchPtr batch_of(std::span<const Row> rows) {
 }
 
 WindowRankSpec spec_of(std::uint64_t limit) {
-  return {.input = input_schema(), .start_column = 1, .end_column = 2, .shift_us = 0, .partition = {1, 2, 3}, .order = {{.column = 4, .descending = true, .nulls_first = false}},
+  return {.input = input_schema(), .start_column = 1, .end_column = 2, .zone = Zone::fixed(0), .partition = {1, 2, 3}, .order = {{.column = 4, .descending = true, .nulls_first = false}},
           .limit = limit, .with_number = true, .origins = true};
 }
 

@@ -168,7 +168,7 @@ std::optional<T> parse_as(std::string_view s, const Request& q) {
       const auto t = parse_moment(s);
       if (!t) return std::nullopt;
       const bool utc = s.ends_with('Z');
-      return static_cast<T>(cut_to_precision(*t - (to.id == TypeId::kTimestampLtz && !utc ? q.ctx.zone_offset_us : 0), to.precision));
+      return static_cast<T>(cut_to_precision(to.id == TypeId::kTimestampLtz && !utc ? q.ctx.zone.to_utc(*t) : *t, to.precision));
     }
     default: break;
   }
@@ -228,7 +228,7 @@ Result<ColumnPtr> fixed_to_text(const Request& q) {
     std::string& bytes = out.bytes();
     switch (q.from.id) {
       case TypeId::kBoolean: bytes += q.column->value<std::uint8_t>(i) != 0 ? "TRUE" : "FALSE"; break;
-      case TypeId::kTimestampLtz: bytes += format_timestamp(q.column->value<std::int64_t>(i) + q.ctx.zone_offset_us, q.from.precision); break;
+      case TypeId::kTimestampLtz: bytes += format_timestamp(q.ctx.zone.to_local(q.column->value<std::int64_t>(i)), q.from.precision); break;
       default: append_text_of(*q.column, i, bytes);
     }
     fit_length(bytes, out.row_start(), q.to);
@@ -240,11 +240,11 @@ Result<ColumnPtr> fixed_to_text(const Request& q) {
 // ---- time
 
 Result<ColumnPtr> temporal(const Request& q) {
-  const DurationUs zone = q.ctx.zone_offset_us;
+  const Zone& zone = q.ctx.zone;
   const auto local = [&](std::int64_t v) -> TimeUs {
     switch (q.from.id) {
       case TypeId::kDate: return v * kDay;
-      case TypeId::kTimestampLtz: return v + zone;
+      case TypeId::kTimestampLtz: return zone.to_local(v);
       default: return v;
     }
   };
@@ -261,7 +261,7 @@ Result<ColumnPtr> temporal(const Request& q) {
       return map_rows<From>(q.args(), q.to, q.rows, [&](From v) -> std::int64_t {
         TimeUs t = local(v);
         if (q.to.id == TypeId::kTime) t = ((t % kDay) + kDay) % kDay;
-        return cut_to_precision(q.to.id == TypeId::kTimestampLtz ? t - zone : t, q.to.precision);
+        return cut_to_precision(q.to.id == TypeId::kTimestampLtz ? zone.to_utc(t) : t, q.to.precision);
       });
     }
   });

@@ -10,6 +10,7 @@
 #include "data/types/batch.h"
 #include "data/types/type.h"
 #include "data/types/value.h"
+#include "data/types/zone.h"
 
 namespace supyo::expr {
 
@@ -17,7 +18,7 @@ namespace supyo::expr {
 struct EvalContext {
   TimeUs now_us = 0;                     ///< processing time of the batch: PROCTIME(), NOW(), CURRENT_TIMESTAMP
   TimeUs watermark_us = kTimeMin;        ///< CURRENT_WATERMARK
-  DurationUs zone_offset_us = 0;         ///< table.local-time-zone as a fixed offset (default UTC)
+  Zone zone = {};                             ///< table.local-time-zone (default UTC)
 };
 
 /// A vectorised scalar function: all argument columns have `rows` rows and exactly the types it was resolved for.

@@ -12,7 +12,7 @@ enum class Clock { kInstant, kLocal, kDate, kTimeOfDay, kSeconds };
 
 std::int64_t read(Clock clock, const EvalContext& ctx) {
   const TimeUs millis = ctx.now_us - ((ctx.now_us % kMillisecond) + kMillisecond) % kMillisecond;
-  const TimeUs local = millis + ctx.zone_offset_us;
+  const TimeUs local = ctx.zone.to_local(millis);
   switch (clock) {
     case Clock::kInstant: return millis;
     case Clock::kLocal: return local;

@@ -13,16 +13,18 @@ using Text = std::string_view;
 class LocalTimes {
  public:
   LocalTimes(const Column& c, const EvalContext& ctx)
-      : dates_(c.type().id == TypeId::kDate), data_(c.data()->data()), shift_(c.type().id == TypeId::kTimestampLtz ? ctx.zone_offset_us : 0) {}
+      : dates_(c.type().id == TypeId::kDate), data_(c.data()->data()), zone_(c.type().id == TypeId::kTimestampLtz ? ctx.zone : Zone()) {}
   TimeUs operator[](std::size_t row) const {
     if (dates_) return static_cast<TimeUs>(reinterpret_cast<const std::int32_t*>(data_)[row]) * kDay;
-    return reinterpret_cast<const std::int64_t*>(data_)[row] + shift_;
+    return zone_.to_local(moment(row));
   }
+  /// As it lies there: a TIMESTAMP_LTZ in UTC.
+  TimeUs moment(std::size_t row) const { return dates_ ? (*this)[row] : reinterpret_cast<const std::int64_t*>(data_)[row]; }
 
  private:
   bool dates_;
   const std::byte* data_;
-  DurationUs shift_;
+  Zone zone_;
 };
 
 /// The result column of one local time a row, in the type's own representation.
@@ -31,11 +33,15 @@ class TimeOutput {
   TimeOutput(const Type& type, std::size_t rows, BufferPtr validity, const EvalContext& ctx)
       : type_(type), days_(type.id == TypeId::kDate ? rows : 0, type.id == TypeId::kDate ? validity : nullptr),
         times_(type.id == TypeId::kDate ? 0 : rows, type.id == TypeId::kDate ? nullptr : validity),
-        shift_(type.id == TypeId::kTimestampLtz ? ctx.zone_offset_us : 0) {}
+        zone_(type.id == TypeId::kTimestampLtz ? ctx.zone : Zone()) {}
   void set(std::size_t row, TimeUs local) {
     if (type_.id == TypeId::kDate) days_.set(row, static_cast<std::int32_t>(local / kDay - (local % kDay < 0 ? 1 : 0)));
     else if (type_.id == TypeId::kTime) times_.set(row, ((local % kDay) + kDay) % kDay);
-    else times_.set(row, local - shift_);
+    else times_.set(row, zone_.to_utc(local));
+  }
+  /// As LocalTimes::moment().
+  void set_moment(std::size_t row, TimeUs t) {
+    if (type_.is_timestamp()) times_.set(row, t); else set(row, t);
   }
   void set_null(std::size_t row) {
     if (type_.id == TypeId::kDate) days_.set_null(row); else times_.set_null(row);
@@ -46,8 +52,21 @@ class TimeOutput {
   Type type_;
   FixedOutput<std::int32_t> days_;
   FixedOutput<std::int64_t> times_;
-  DurationUs shift_;
+  Zone zone_;
 };
+
+/// Months and years go by the calendar on the wall; what is shorter is a length of time, also over a night in which clocks are set.
+bool by_calendar(TimeUnit u) {
+  switch (u) {
+    case TimeUnit::kMonth: case TimeUnit::kQuarter: case TimeUnit::kYear: case TimeUnit::kDecade: case TimeUnit::kCentury: case TimeUnit::kMillennium: return true;
+    default: return false;
+  }
+}
+
+void set_later(TimeOutput& out, const LocalTimes& times, std::size_t row, TimeUnit unit, std::int64_t n) {
+  if (by_calendar(unit)) out.set(row, add_units(unit, n, times[row]));
+  else out.set_moment(row, add_units(unit, n, times.moment(row)));
+}
 
 /// Calls f(row) for the rows without a null argument; the others are null.
 template <class Output, class F>
@@ -87,7 +106,7 @@ Result<ColumnPtr> extract(Args args, const Type& result, std::size_t rows, const
     SUPYO_ASSIGN(const TimeUnit u, unit.at(i));
     // EPOCH of a TIMESTAMP_LTZ counts from 1970 in UTC.
     const bool utc = u == TimeUnit::kEpoch && args[1]->type().id == TypeId::kTimestampLtz;
-    out.set(i, extract_unit(u, times[i] - (utc ? ctx.zone_offset_us : 0)));
+    out.set(i, extract_unit(u, utc ? times.moment(i) : times[i]));
     return ok();
   }));
   return out.finish(result);
@@ -126,7 +145,7 @@ Result<ColumnPtr> timestamp_add(Args args, const Type& result, std::size_t rows,
   UnitArgument unit(*args[0]);
   SUPYO_TRY(each_row(out, valid, rows, [&](std::size_t i) -> Status {
     SUPYO_ASSIGN(const TimeUnit u, unit.at(i));
-    out.set(i, add_units(u, args[1]->value<std::int64_t>(i), times[i]));
+    set_later(out, times, i, u, args[1]->value<std::int64_t>(i));
     return ok();
   }));
   return out.finish();
@@ -137,10 +156,11 @@ Result<ColumnPtr> timestamp_diff(Args args, const Type& result, std::size_t rows
   FixedOutput<std::int32_t> out(rows, valid);
   const LocalTimes from(*args[1], ctx);
   const LocalTimes to(*args[2], ctx);
+  const bool moments = args[1]->type().id == TypeId::kTimestampLtz && args[2]->type().id == TypeId::kTimestampLtz;
   UnitArgument unit(*args[0]);
   SUPYO_TRY(each_row(out, valid, rows, [&](std::size_t i) -> Status {
     SUPYO_ASSIGN(const TimeUnit u, unit.at(i));
-    out.set(i, static_cast<std::int32_t>(units_between(u, from[i], to[i])));
+    out.set(i, static_cast<std::int32_t>(moments && !by_calendar(u) ? units_between(u, from.moment(i), to.moment(i)) : units_between(u, from[i], to[i])));
     return ok();
   }));
   return out.finish(result);
@@ -157,7 +177,7 @@ Result<ColumnPtr> shift_time(Args args, const Type& result, std::size_t rows, co
   const LocalTimes times(*args[swapped ? 1 : 0], ctx);
   SUPYO_TRY(each_row(out, valid, rows, [&](std::size_t i) -> Status {
     const std::int64_t n = interval.value<std::int64_t>(i);
-    out.set(i, add_units(unit, kAdd ? n : -n, times[i]));
+    set_later(out, times, i, unit, kAdd ? n : -n);
     return ok();
   }));
   return out.finish();
@@ -198,6 +218,24 @@ class PatternArgument {
   std::string text_;
 };
 
+/// The zone of an argument, which is nearly always a literal.
+class ZoneArgument {
+ public:
+  Result<const Zone*> of(Text name) {
+    if (!known_ || name != name_) {
+      SUPYO_ASSIGN(zone_, Zone::parse(name));
+      name_ = name;
+      known_ = true;
+    }
+    return &zone_;
+  }
+
+ private:
+  bool known_ = false;
+  std::string name_;
+  Zone zone_;
+};
+
 Result<ColumnPtr> date_format(Args args, const Type& result, std::size_t rows, const EvalContext& ctx) {
   const BufferPtr valid = merged_validity(args, rows);
   const bool text = args[0]->type().is_text();
@@ -230,13 +268,18 @@ Result<std::optional<TimeUs>> read_time(Args args, std::size_t row, PatternArgum
   return p->read(text);
 }
 
-/// TO_TIMESTAMP, TO_DATE, TO_TIMESTAMP_LTZ(text): null when the text does not fit.
-Result<ColumnPtr> parse_text(Args args, const Type& result, std::size_t rows, const EvalContext& ctx) {
+/// TO_TIMESTAMP, TO_DATE, TO_TIMESTAMP_LTZ(text): null when the text does not fit. A moment's text is in UTC unless a zone is given, whatever the session's, as in Flink.
+Result<ColumnPtr> parse_text(Args args, const Type& result, std::size_t rows, const EvalContext&) {
   const BufferPtr valid = merged_validity(args, rows);
-  TimeOutput out(result, rows, valid, ctx);
+  TimeOutput out(result, rows, valid, {});
   PatternArgument pattern;
+  ZoneArgument zone;
   SUPYO_TRY(each_row(out, valid, rows, [&](std::size_t i) -> Status {
-    SUPYO_ASSIGN(const std::optional<TimeUs> t, read_time(args, i, pattern));
+    SUPYO_ASSIGN(std::optional<TimeUs> t, read_time(args, i, pattern));
+    if (args.size() > 2) {
+      SUPYO_ASSIGN(const Zone* z, zone.of(args[2]->text(i)));
+      if (t) t = z->to_utc(*t);
+    }
     if (t) out.set(i, *t - (result.is_timestamp() ? ((*t % kMillisecond) + kMillisecond) % kMillisecond : 0)); else out.set_null(i);
     return ok();
   }));
@@ -269,10 +312,16 @@ Result<ColumnPtr> from_unixtime(Args args, const Type& result, std::size_t rows,
     SUPYO_ASSIGN(const TimePattern* p, pattern.of(args.size() > 1 ? args[1]->text(i) : kDefaultPattern));
     const std::int64_t seconds = args[0]->value<std::int64_t>(i);
     if (seconds < kFirstSecond || seconds > kLastSecond) { out.end_null(); continue; }
-    p->format(seconds * kSecond + ctx.zone_offset_us, out.bytes());
+    p->format(ctx.zone.to_local(seconds * kSecond), out.bytes());
     out.end_row();
   }
   return out.finish(result);
+}
+
+/// As Java's Calendar, and so as Flink where it parses with that: of a time that comes twice, the second.
+TimeUs calendar_moment(const Zone& zone, TimeUs local) {
+  const TimeUs second = zone.passed(local);
+  return zone.to_local(second) == local ? second : zone.to_utc(local);
 }
 
 Result<ColumnPtr> unix_timestamp_of(Args args, const Type& result, std::size_t rows, const EvalContext& ctx) {
@@ -282,9 +331,29 @@ Result<ColumnPtr> unix_timestamp_of(Args args, const Type& result, std::size_t r
   SUPYO_TRY(each_row(out, valid, rows, [&](std::size_t i) -> Status {
     SUPYO_ASSIGN(const std::optional<TimeUs> t, read_time(args, i, pattern));
     // As Flink: a text that does not fit is the least BIGINT.
-    out.set(i, t ? (*t - ctx.zone_offset_us) / kSecond : INT64_MIN);
+    out.set(i, t ? calendar_moment(ctx.zone, *t) / kSecond : INT64_MIN);
     return ok();
   }));
+  return out.finish(result);
+}
+
+/// CONVERT_TZ(text, from, to): what the clocks of one zone show when those of the other show the text; null when it is none.
+Result<ColumnPtr> convert_tz(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  const BufferPtr valid = merged_validity(args, rows);
+  TextOutput out(rows);
+  PatternArgument pattern;
+  ZoneArgument from;
+  ZoneArgument to;
+  SUPYO_ASSIGN(const TimePattern* p, pattern.of(kDefaultPattern));
+  for (std::size_t i = 0; i < rows; ++i) {
+    if (!bit_is_set(valid.get(), i)) { out.end_null(); continue; }
+    const std::optional<TimeUs> t = p->read(args[0]->text(i));
+    if (!t) { out.end_null(); continue; }
+    SUPYO_ASSIGN(const Zone* source, from.of(args[1]->text(i)));
+    SUPYO_ASSIGN(const Zone* target, to.of(args[2]->text(i)));
+    p->format(target->to_local(calendar_moment(*source, *t)), out.bytes());
+    out.end_row();
+  }
   return out.finish(result);
 }
 
@@ -409,12 +478,15 @@ void register_temporal(Registrar& r) {
         takes({s, s}, Type::timestamp(3), may_fail));
   r.add({.name = "TO_DATE", .kernel = parse_text, .signature = "TO_DATE(STRING [, pattern]) -> DATE", .help = "The date that a text stands for; null when it is none."},
         takes({s, s}, Type::date(), may_fail));
-  r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = parse_text, .signature = "TO_TIMESTAMP_LTZ(STRING [, pattern]) -> TIMESTAMP_LTZ(3)",
-         .help = "The moment that a text in the session's zone stands for; null when it is none.", .reads_context = true},
-        takes({s, s}, Type::timestamp_ltz(3), may_fail));
+  r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = parse_text, .signature = "TO_TIMESTAMP_LTZ(STRING [, pattern [, zone]]) -> TIMESTAMP_LTZ(3)",
+         .help = "The moment that a text in the zone (UTC) stands for; null when it is none."},
+        takes({s, s, s}, Type::timestamp_ltz(3), {.optional = 2, .always_nullable = true}));
   r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = timestamp_of_number, .signature = "TO_TIMESTAMP_LTZ(BIGINT [, 0 | 3]) -> TIMESTAMP_LTZ(3)",
          .help = "The moment that many seconds (0) or milliseconds (3) after 1970; null beyond the year 9999."},
         takes({Type::big_int(), Type::integer()}, Type::timestamp_ltz(3), may_fail));
+  r.add({.name = "CONVERT_TZ", .kernel = convert_tz, .signature = "CONVERT_TZ(STRING, from, to) -> STRING",
+         .help = "A local time of one zone, as yyyy-MM-dd HH:mm:ss, in another: CONVERT_TZ('2026-01-01 00:00:00', 'UTC', 'Asia/Seoul')."},
+        takes({s, s, s}, s, {.always_nullable = true}));
   r.add({.name = "FROM_UNIXTIME", .kernel = from_unixtime, .signature = "FROM_UNIXTIME(BIGINT [, pattern]) -> STRING", .help = "Seconds since 1970 as text in the session's zone.",
          .reads_context = true},
         takes({Type::big_int(), s}, s, may_fail));

@@ -182,7 +182,7 @@ TEST_F(FunctionsTest, Times) {
   EXPECT_EQ(of("EXTRACT", {text("ISOYEAR"), date("2021-01-03")}), "2020");
   EXPECT_EQ(of("EXTRACT", {text("fortnight"), t}), "ARITHMETIC");
   EXPECT_EQ(of("QUARTER", {date("1994-09-27")}), "3");
-  EXPECT_EQ(of("HOUR", {instant("2024-02-29 23:45:56")}, {.zone_offset_us = 9 * kHour}), "8");
+  EXPECT_EQ(of("HOUR", {instant("2024-02-29 23:45:56")}, {.zone = Zone::fixed(9 * kHour)}), "8");
   EXPECT_EQ(of("FLOOR", {t, text("HOUR")}), "2024-02-29 13:00:00.000");
   EXPECT_EQ(of("FLOOR", {t, text("MONTH")}), "2024-02-01 00:00:00.000");
   EXPECT_EQ(of("CEIL", {t, text("YEAR")}), "2025-01-01 00:00:00.000");
@@ -216,13 +216,13 @@ TEST_F(FunctionsTest, TimesAsText) {
   EXPECT_EQ(of("TO_DATE", {text("2024-02-29")}), "2024-02-29");
   EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {big(1000), integer(0)}), "1970-01-01 00:16:40.000");
   EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {big(1000), integer(3)}), "1970-01-01 00:00:01.000");
-  EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {text("1970-01-01 09:00:00")}, {.zone_offset_us = 9 * kHour}), "1970-01-01 00:00:00.000");
+  EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {text("1970-01-01 09:00:00")}, {.zone = Zone::fixed(9 * kHour)}), "1970-01-01 09:00:00.000");
   EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {big(INT64_MAX), integer(3)}), "NULL");
   EXPECT_EQ(of("TO_TIMESTAMP_LTZ", {big(253402300799), integer(0)}), "9999-12-31 23:59:59.000");
   EXPECT_EQ(of("FROM_UNIXTIME", {big(INT64_MIN)}), "NULL");
-  EXPECT_EQ(of("FROM_UNIXTIME", {big(44)}, {.zone_offset_us = 9 * kHour}), "1970-01-01 09:00:44");
-  EXPECT_EQ(of("UNIX_TIMESTAMP", {text("1970-01-01 09:00:44")}, {.zone_offset_us = 9 * kHour}), "44");
-  EXPECT_EQ(of("CURRENT_DATE", {}, {.now_us = 16 * kHour, .zone_offset_us = 9 * kHour}), "1970-01-02");
+  EXPECT_EQ(of("FROM_UNIXTIME", {big(44)}, {.zone = Zone::fixed(9 * kHour)}), "1970-01-01 09:00:44");
+  EXPECT_EQ(of("UNIX_TIMESTAMP", {text("1970-01-01 09:00:44")}, {.zone = Zone::fixed(9 * kHour)}), "44");
+  EXPECT_EQ(of("CURRENT_DATE", {}, {.now_us = 16 * kHour, .zone = Zone::fixed(9 * kHour)}), "1970-01-02");
   EXPECT_EQ(of("NOW", {}, {.now_us = 1234567}), "1970-01-01 00:00:01.234");
   EXPECT_EQ(of("CURRENT_WATERMARK", {t}), "NULL");
 }
@@ -325,7 +325,7 @@ TEST_F(FunctionsTest, EveryKernelEqualsItsRowsOneByOne) {
       }
       const auto e = bind(f->name, columns);
       ASSERT_TRUE(e);
-      const EvalContext ctx{.now_us = 1'700'000'000'123'456, .watermark_us = kHour, .zone_offset_us = 9 * kHour};
+      const EvalContext ctx{.now_us = 1'700'000'000'123'456, .watermark_us = kHour, .zone = Zone::fixed(9 * kHour)};
       const auto whole = evaluate(**e, batch, ctx);
       bool any_error = false;
       for (std::uint32_t row = 0; row < kRows; ++row) {

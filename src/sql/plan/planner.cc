@@ -154,6 +154,7 @@ struct Planner::Impl {
       for (const auto& [key, value] : ctx.settings.changed()) rows.push_back({key, value});
       return text_listing({"key", "value"}, rows);
     }
+    if (s.entry->key == config::kLocalTimeZone.name) SUPYO_TRY(at(Zone::parse(s.entry->value), s.entry->value_span));
     auto set = ctx.settings.set(s.entry->key, s.entry->value);
     if (!set) {
       const bool bad_value = set.error().code == ErrorCode::kBadOptionValue;

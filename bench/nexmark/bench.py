@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Nexmark's queries from JSON files: events per CPU-second and memory. Usage: bench/nexmark/bench.py [--events 2000000] [--only q0,q5] [--runs 3] [--checkpoints] [--parallelism 1] [--flink]
+"""Nexmark's queries from JSON files: events per CPU-second and memory. Usage: bench/nexmark/bench.py [--events 2000000] [--only q0,q5] [--runs 3] [--checkpoints] [--parallelism 1] [--flink] [--columnar]
 
 The events are written once, as flat JSON files of people, auctions and bids, to build/bench/nexmark; each query reads what it needs to its end, into a blackhole. CPU seconds are the operating
 system's for the whole process, so start and end are in them; of several runs the median is shown.
@@ -11,6 +11,7 @@ import glob
 import os
 import re
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -27,6 +28,25 @@ COLUMNS = {
 
 def table(name, kind, more=""):
     return f"CREATE TABLE {name} ({COLUMNS[kind]}{more}) WITH ('connector' = 'filesystem', 'path' = '{WORK}/{kind}', 'format' = 'json');\n"
+
+
+def topic(name, kind, more="", bounded=""):
+    return (f"CREATE TABLE {name} ({COLUMNS[kind]}{more}) WITH ('connector' = 'kafka', 'properties.bootstrap.servers' = 'embedded:{WORK}/log', 'topic' = '{kind}', "
+            f"'format' = 'columnar', 'scan.startup.mode' = 'earliest-offset'{bounded});\n")
+
+
+def write_topics(events):
+    """The same events as rows in columns."""
+    marker = f"{WORK}/columnar-{events}"
+    if os.path.exists(marker):
+        return
+    shutil.rmtree(f"{WORK}/log", ignore_errors=True)
+    for old in glob.glob(f"{WORK}/columnar-*"):
+        os.remove(old)
+    for kind in COLUMNS:
+        run(table(kind, kind) + topic(f"topic_{kind}", kind) + f"INSERT INTO topic_{kind} SELECT * FROM {kind};\n", f"write_{kind}")
+    with open(marker, "w", encoding="ascii"):
+        pass
 
 
 def run(sql, name):
@@ -83,8 +103,11 @@ def main():
     p.add_argument("--parallelism", type=int, default=1)
     p.add_argument("--checkpoints", action="store_true", help="every second, as Flink's second table has them; else one at the end")
     p.add_argument("--flink", action="store_true", help="Flink beside it (the first time fetches 300 MB; needs a JDK)")
+    p.add_argument("--columnar", action="store_true", help="from topics of the embedded log that hold rows in columns, instead of JSON files")
     args = p.parse_args()
     write_events(args.events)
+    if args.columnar:
+        write_topics(args.events)
     names = sorted((os.path.basename(f)[:-4] for f in glob.glob(f"{HERE}/q*.sql")), key=lambda n: int(n[1:]))
     names = [n for n in names if n not in ("q10", "q13") and (not args.only or n in args.only.split(","))]   # these two read and write files of their own
     settings = f"SET 'parallelism.default' = '{args.parallelism}';\nSET 'execution.checkpointing.interval' = '{'1 s' if args.checkpoints else '1 h'}';\n"
@@ -97,7 +120,7 @@ def main():
         with open(f"{HERE}/{name}.sql", encoding="ascii") as f:
             query = f.read()
         used = [kind for kind in COLUMNS if re.search(rf"\b{kind}\b", query)]
-        sql = settings + "".join(table(kind, kind, watermark) for kind in used) + query
+        sql = settings + "".join(topic(kind, kind, watermark, ", 'scan.bounded.mode' = 'latest-offset'") if args.columnar else table(kind, kind, watermark) for kind in used) + query
         results = [run(sql, name) for _ in range(args.runs)]
         rows, memory = results[0][0], max(r[2] for r in results)
         cpu = statistics.median(r[1] for r in results)

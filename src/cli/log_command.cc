@@ -6,6 +6,8 @@
 #include <map>
 #include <optional>
 
+#include "data/formats/columnar.h"
+#include "data/formats/format.h"
 #include "data/log/inspect.h"
 #include "data/log/partition_reader.h"
 #include "data/log/partition_writer.h"
@@ -119,9 +121,21 @@ Status list(const env::Env& env, const Arguments& a, const LogCommandIo& io) {
   return ok();
 }
 
-void print_record(const log::FrameView& f, std::size_t i, PartitionId partition, bool json, std::string& out) {
+/// Rows of a columnar frame, as JSON.
+Result<std::vector<std::string>> rows_as_json(const log::FrameView& f) {
+  SUPYO_ASSIGN(const Schema schema, formats::columns_of(f.block()));
+  SUPYO_ASSIGN(const BatchPtr batch, formats::ColumnarDecoder(schema).decode(f.block(), f.count()));
+  SUPYO_ASSIGN(const auto encoder, formats::make_encoder({.name = "json", .options = {}}, schema));
+  std::vector<std::string> rows(batch->rows);
+  for (std::size_t row = 0; row < rows.size(); ++row) encoder->encode(*batch, row, rows[row]);
+  return rows;
+}
+
+/// `row`: of a columnar frame, as JSON.
+void print_record(const log::FrameView& f, std::size_t i, const std::string* row, PartitionId partition, bool json, std::string& out) {
+  const std::string_view value = row != nullptr ? std::string_view(*row) : f.value(i);
   if (!json) {
-    out.append(f.value(i)).push_back('\n');
+    out.append(value).push_back('\n');
     return;
   }
   out += fmt::format("{{\"partition\":{},\"offset\":{},\"timestamp\":\"{}\",\"key\":", partition.value, f.offset(i).value, format_timestamp(f.timestamps()[i], 6));
@@ -129,7 +143,7 @@ void print_record(const log::FrameView& f, std::size_t i, PartitionId partition,
   else out += "null";
   out += ",\"value\":";
   if (f.value_is_null(i)) out += "null";
-  else append_json_text(out, f.value(i));
+  else append_json_text(out, value);
   out += "}\n";
 }
 
@@ -142,7 +156,7 @@ Status cat(const env::Env& env, const Arguments& a, const LogCommandIo& io) {
   std::vector<Source> sources;
   for (std::int32_t p = 0; p < topic.config.partitions; ++p) {
     if (a.partition && *a.partition != p) continue;
-    SUPYO_ASSIGN(auto reader, log::PartitionReader::open(env.files, topic, PartitionId(p), {.isolation = a.uncommitted ? log::Isolation::kReadUncommitted : log::Isolation::kReadCommitted}));
+    SUPYO_ASSIGN(auto reader, log::PartitionReader::open(env.files, topic, PartitionId(p), {.isolation = a.uncommitted ? log::Isolation::kReadUncommitted : log::Isolation::kReadCommitted, .columnar = true}));
     if (a.from) SUPYO_TRY(reader.seek(Offset(*a.from)));
     sources.push_back({PartitionId(p), std::move(reader)});
   }
@@ -157,7 +171,11 @@ Status cat(const env::Env& env, const Arguments& a, const LogCommandIo& io) {
         if (f == nullptr) break;
         read = true;
         out.clear();
-        for (std::size_t i = f->first(); i < f->count() && left > 0; ++i, --left) print_record(*f, i, s.partition, a.json, out);
+        std::vector<std::string> rows;
+        if (f->kind() == log::FrameKind::kColumnar) {
+          SUPYO_ASSIGN(rows, rows_as_json(*f));
+        }
+        for (std::size_t i = f->first(); i < f->count() && left > 0; ++i, --left) print_record(*f, i, rows.empty() ? nullptr : &rows[i], s.partition, a.json, out);
         io.out(out);
         if (a.follow) break;   // all partitions take turns
       }

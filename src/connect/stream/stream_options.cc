@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "connect/stream/stream.h"
+#include "data/formats/columnar.h"
 
 namespace supyo::connect {
 namespace {
@@ -129,7 +130,17 @@ formats::FormatOptions format_of_part(const catalog::Options& options, std::stri
 formats::FormatOptions value_format(const catalog::Options& options) {
   return options.contains("format") ? formats::format_of(options) : format_of_part(options, "value", {});
 }
-formats::FormatOptions key_format(const catalog::Options& options, const formats::FormatOptions& value) { return format_of_part(options, "key", value); }
+formats::FormatOptions key_format(const catalog::Options& options, const formats::FormatOptions& value) {
+  return format_of_part(options, "key", value.name == formats::kColumnar ? formats::FormatOptions{.name = "json", .options = {}} : value);
+}
+
+/// Whether the table is of rows in columns, which only the embedded log has.
+Result<bool> is_columnar(const formats::FormatOptions& format, const Schema& values, bool embedded) {
+  if (format.name != formats::kColumnar || !embedded) return false;   // what a broker cannot have, make_decoder() says
+  if (!format.options.empty()) return fail(ErrorCode::kUnknownOption, fmt::format("format 'columnar' has no option 'columnar.{}'", format.options.front().first), "it has none");
+  SUPYO_TRY(formats::check_columnar(values));
+  return true;
+}
 
 /// The key's columns; with 'value.fields-include' = 'EXCEPT_KEY' the value does not hold them.
 struct KeyColumns {
@@ -257,6 +268,7 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
     value_index[column.name] = c.value_schema.size();
     c.value_schema.add(column.name, column.type, column.nested);
   }
+  SUPYO_ASSIGN(c.columnar, is_columnar(c.format, c.value_schema, embedded));
   c.width = request.columns.size();
   for (std::size_t position = 0; position < request.columns.size(); ++position) {
     const Field& field = schema[request.columns[position]];
@@ -322,6 +334,7 @@ Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request)
       return fail(ErrorCode::kInvalidQuery, fmt::format("metadata column '{}' of table '{}' cannot be written", field.name, table.path.name), "declare it VIRTUAL");
     c.timestamp_position = i;
   }
+  SUPYO_ASSIGN(c.columnar, is_columnar(c.format, c.value_schema, !c.where.log_directory.empty()));
   return c;
 }
 

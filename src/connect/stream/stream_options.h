@@ -51,6 +51,7 @@ struct StreamSourceConfig {
   StreamBound start_without_group_offset;   ///< properties.auto.offset.reset
   StreamBound stop;                ///< kNone: unbounded
   formats::FormatOptions format;
+  bool columnar = false;           ///< rows in columns: no record format. Embedded log only
   Schema value_schema;             ///< physical columns, as the record holds them
   std::vector<std::size_t> value_columns;     ///< of value_schema, those to decode
   std::vector<std::size_t> value_positions;   ///< where each goes in the batch
@@ -75,6 +76,7 @@ struct StreamSinkConfig {
   std::int32_t partitions = 1;     ///< of a topic that is created
   DurationUs retention_us = 0;     ///< of a topic that is created; 0 = for ever
   formats::FormatOptions format;
+  bool columnar = false;           ///< rows in columns: no record format. Embedded log only; the key only chooses the partition
   Schema value_schema;
   std::vector<std::size_t> value_positions;   ///< columns of the batch that make the record
   std::optional<std::size_t> timestamp_position;   ///< METADATA 'timestamp': the record's timestamp

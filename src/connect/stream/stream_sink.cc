@@ -4,11 +4,13 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "connect/stream/stream.h"
 #include "connect/stream/stream_options.h"
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
+#include "data/formats/columnar.h"
 #include "data/log/partition_writer.h"
 
 namespace supyo::connect {
@@ -42,12 +44,47 @@ CommitHandle encode(const std::vector<std::pair<PartitionId, Offset>>& ends) {
   return handle;
 }
 
+/// Records, or rows in columns, that go into the log as one frame.
+using Frame = std::variant<log::RecordBatch, log::ColumnarBatch>;
+
+/// Rows on their way into a columnar frame.
+class ColumnFiller {
+ public:
+  explicit ColumnFiller(const Schema& schema) : schema_(&schema), rows_(schema) {}
+  void add(const Batch& values, std::size_t row, TimeUs timestamp_us) {
+    for (std::size_t c = 0; c < values.columns.size(); ++c) {
+      const Column& column = *values.columns[c];
+      rows_.column(c).append_from(column, row);
+      if (column.type().is_variable() && !column.is_null(row)) text_ += column.text(row).size();
+    }
+    rows_.end_row();
+    timestamps_.push_back(timestamp_us);
+  }
+  bool empty() const { return timestamps_.empty(); }
+  bool full() const { return rows_.full() || text_ >= kTextTarget; }
+  log::ColumnarBatch take() {
+    log::ColumnarBatch out{.timestamps = std::exchange(timestamps_, {}), .block = {}};
+    formats::encode_columns(*rows_.finish(), *schema_, out.block);
+    text_ = 0;
+    return out;
+  }
+
+ private:
+  static constexpr std::size_t kTextTarget = 1U << 20;   // a whole batch of rows; fewer when they are long
+  const Schema* schema_;
+  BatchBuilder rows_;
+  std::vector<TimeUs> timestamps_;
+  std::size_t text_ = 0;
+};
+
 class StreamWriter final : public dataflow::SinkWriter {
  public:
   StreamWriter(const StreamSinkConfig& config, const dataflow::SinkOpen& open, std::uint32_t shard, std::shared_ptr<SharedTopic> topic, std::unique_ptr<formats::Encoder> value,
                std::unique_ptr<formats::Encoder> key)
       : config_(config), env_(open.env), alone_(open.shards == 1), topic_(std::move(topic)), value_(std::move(value)), key_(std::move(key)), next_partition_(shard) {
     partitions_.resize(topic_->partitions.size());
+    if (config_.columnar)
+      for (Partition& p : partitions_) p.columns.emplace(config_.value_schema);
   }
 
   Status write(const BatchPtr& batch, Epoch epoch) override {
@@ -63,8 +100,14 @@ class StreamWriter final : public dataflow::SinkWriter {
         p = shard_of(hash_bytes(key_text_), static_cast<std::uint32_t>(partitions_.size()));
       }
       Partition& to = partitions_[p];
+      const TimeUs timestamp = config_.timestamp(*batch, row, now);
+      if (to.columns) {
+        to.columns->add(values, row, timestamp);
+        if (to.columns->full()) SUPYO_TRY(frame_full(to, p, epoch));
+        continue;
+      }
       value_->encode(values, row, to.filling.values());
-      to.filling.end_record(config_.timestamp(*batch, row, now), key_ ? std::optional<std::string_view>(key_text_) : std::nullopt, true, {});
+      to.filling.end_record(timestamp, key_ ? std::optional<std::string_view>(key_text_) : std::nullopt, true, {});
       if (to.filling.bytes() >= kFrameTarget) SUPYO_TRY(frame_full(to, p, epoch));
     }
     return ok();
@@ -72,8 +115,8 @@ class StreamWriter final : public dataflow::SinkWriter {
 
   Status begin_prepare(Epoch e) override {
     for (Partition& p : partitions_) {
-      if (!p.filling.empty()) p.full.push_back(std::move(p.filling));
-      p.filling = {};
+      if (p.columns && !p.columns->empty()) p.full.emplace_back(p.columns->take());
+      if (!p.filling.empty()) p.full.emplace_back(std::exchange(p.filling, {}));
       p.preparing = std::move(p.full);
       p.full.clear();
     }
@@ -91,8 +134,9 @@ class StreamWriter final : public dataflow::SinkWriter {
  private:
   struct Partition {
     log::RecordBatch filling;
-    std::vector<log::RecordBatch> full;        // of the epoch being filled
-    std::vector<log::RecordBatch> preparing;   // of the epoch before it
+    std::optional<ColumnFiller> columns;   // instead of it
+    std::vector<Frame> full;               // of the epoch being filled
+    std::vector<Frame> preparing;          // of the epoch before it
     bool appended = false;                     // some of the epoch's records are in the log already
   };
 
@@ -103,7 +147,7 @@ class StreamWriter final : public dataflow::SinkWriter {
       Partition& from = partitions_[p];
       if (from.preparing.empty() && !from.appended) continue;
       log::PartitionWriter& to = *topic_->partitions[p];
-      for (const log::RecordBatch& b : from.preparing) SUPYO_TRY(to.append(b, {topic_->writer, e}));
+      for (const Frame& f : from.preparing) SUPYO_TRY(append(to, f, e));
       from.preparing.clear();
       from.appended = false;
       ends_.emplace_back(PartitionId(static_cast<std::int32_t>(p)), to.next_offset());
@@ -111,14 +155,20 @@ class StreamWriter final : public dataflow::SinkWriter {
     return ok();
   }
 
+  Result<Offset> append(log::PartitionWriter& to, const Frame& frame, Epoch e) const {
+    return std::visit([&](const auto& f) { return to.append(f, {topic_->writer, e}); }, frame);
+  }
+
   Status frame_full(Partition& p, std::size_t index, Epoch epoch) {
     if (!alone_) {
-      p.full.push_back(std::move(p.filling));
-      p.filling = {};
+      if (p.columns) p.full.emplace_back(p.columns->take());
+      else p.full.emplace_back(std::exchange(p.filling, {}));
       return ok();
     }
     const std::lock_guard lock(topic_->mutex);
-    SUPYO_TRY(topic_->partitions[index]->append(p.filling, {topic_->writer, epoch}));
+    log::PartitionWriter& to = *topic_->partitions[index];
+    if (p.columns) SUPYO_TRY(to.append(p.columns->take(), {topic_->writer, epoch}));
+    else SUPYO_TRY(to.append(p.filling, {topic_->writer, epoch}));
     p.filling.clear();
     p.appended = true;
     return ok();
@@ -226,7 +276,10 @@ class StreamSink final : public dataflow::Sink {
   Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {
     std::shared_ptr<SharedTopic> shared = shared_.lock();
     if (!shared) return fail(ErrorCode::kInternal, fmt::format("sink '{}': a writer was opened without a committer", config_.table));
-    SUPYO_ASSIGN(auto value, formats::make_encoder(config_.format, config_.value_schema));
+    std::unique_ptr<formats::Encoder> value;
+    if (!config_.columnar) {
+      SUPYO_ASSIGN(value, formats::make_encoder(config_.format, config_.value_schema));
+    }
     std::unique_ptr<formats::Encoder> key;
     if (!config_.key_positions.empty()) {
       SUPYO_ASSIGN(key, formats::make_encoder(config_.key_format, config_.key_schema));
@@ -244,7 +297,7 @@ class StreamSink final : public dataflow::Sink {
 Result<std::shared_ptr<dataflow::Sink>> make_stream_sink(const catalog::SinkRequest& request, const env::Env& env) {
   (void)env;
   SUPYO_ASSIGN(StreamSinkConfig config, stream_sink_config(request));
-  SUPYO_ASSIGN(const auto value, formats::make_encoder(config.format, config.value_schema));   // checked before the job starts
+  if (!config.columnar) SUPYO_TRY(formats::make_encoder(config.format, config.value_schema));   // checked before the job starts
   if (!config.key_positions.empty()) SUPYO_TRY(formats::make_encoder(config.key_format, config.key_schema));
   return std::make_shared<StreamSink>(std::move(config));
 }

@@ -5,6 +5,7 @@
 #include "connect/stream/stream.h"
 #include "connect/stream/stream_options.h"
 #include "core/base/bytes.h"
+#include "data/formats/columnar.h"
 #include "data/log/groups.h"
 
 namespace supyo::connect {
@@ -55,6 +56,7 @@ struct SplitState {
   PartitionId partition;
   log::PartitionReader reader;
   const log::FrameView* frame = nullptr;   // being decoded; null when used up
+  BatchPtr rows = nullptr;                 // of a columnar frame
   std::size_t next_in_frame = 0;
   Position position;
   Offset acknowledged;
@@ -64,12 +66,12 @@ struct SplitState {
 class StreamReader final : public dataflow::SourceReader {
  public:
   StreamReader(const StreamSourceConfig& config, const env::Env& env, std::unique_ptr<formats::Decoder> decoder, const Schema& decoded)
-      : config_(config), env_(env), decoder_(std::move(decoder)), builder_(decoded, Batch::kMaxRows) {}
+      : config_(config), env_(env), decoder_(std::move(decoder)), columns_(decoded), builder_(decoded, Batch::kMaxRows) {}
 
   Status start(const log::Topic& topic, const std::vector<dataflow::Split>& splits) {
     for (const dataflow::Split& split : splits) {
       const PartitionId partition(std::atoi(split.id.substr(split.id.rfind('/') + 1).c_str()));
-      SUPYO_ASSIGN(auto reader, log::PartitionReader::open(env_.files, topic, partition, {.isolation = config_.isolation}));
+      SUPYO_ASSIGN(auto reader, log::PartitionReader::open(env_.files, topic, partition, {.isolation = config_.isolation, .columnar = config_.columnar}));
       SplitState s{.id = split.id, .partition = partition, .reader = std::move(reader), .position = {}, .acknowledged = {}};
       if (split.position.empty()) {
         SUPYO_ASSIGN(s.position.next, resolve(config_.start, s, Offset(0)));
@@ -92,7 +94,8 @@ class StreamReader final : public dataflow::SourceReader {
       const std::size_t i = (turn_ + tried) % splits_.size();
       if (splits_[i].done()) continue;
       all_done = false;
-      SUPYO_ASSIGN(const bool read, read_split(i, std::min(budget, Batch::kMaxRows), out));
+      const std::size_t room = std::min(budget, Batch::kMaxRows);
+      SUPYO_ASSIGN(const bool read, config_.columnar ? read_columns(i, room, out) : read_split(i, room, out));
       if (!read && !splits_[i].done()) continue;
       turn_ = i + 1;
       return Poll::more();
@@ -184,6 +187,41 @@ class StreamReader final : public dataflow::SourceReader {
     return records > 0;
   }
 
+  /// The same of rows in columns: of one frame, whose columns are taken as they are.
+  Result<bool> read_columns(std::size_t i, std::size_t budget, dataflow::SourceOutput& out) {
+    SplitState& s = splits_[i];
+    if (s.frame == nullptr) {
+      SUPYO_ASSIGN(s.frame, s.reader.next());
+      if (s.frame == nullptr) {
+        s.position.next = s.reader.position();
+        out.quiet(static_cast<std::uint32_t>(i));
+        return false;
+      }
+      const log::FrameView& f = *s.frame;
+      if (f.kind() != log::FrameKind::kColumnar) {
+        const Offset at = f.offset(f.first());
+        s.frame = nullptr;
+        return fail(ErrorCode::kTypeMismatch, fmt::format("{}@{}: a record, where table '{}' has rows in columns", s.id, at.value, config_.table), "declare the format that the topic was written with");
+      }
+      auto rows = columns_.decode(f.block(), f.count());
+      if (!rows) return fail(rows.error().with_context(fmt::format("{}@{}", s.id, f.header().base_offset)));
+      s.rows = std::move(*rows);
+      s.next_in_frame = f.first();
+    }
+    const log::FrameView& f = *s.frame;
+    const std::size_t from = s.next_in_frame;
+    const std::size_t last = std::max(from, s.position.stop ? f.records_below(*s.position.stop) : f.count());
+    const std::size_t n = std::min(last - from, budget);
+    if (n > 0) {
+      const auto times = f.timestamps().subspan(from, n);
+      auto runs = std::make_shared<OffsetRuns>(1, OffsetRun{0, f.offset(from)});
+      const BatchPtr rows = n == s.rows->rows ? s.rows : slice(*s.rows, from, n);
+      SUPYO_TRY(emit(i, rows, std::vector<TimeUs>(times.begin(), times.end()), std::move(runs), out));
+    }
+    advance(s, n, last);
+    return n > 0;
+  }
+
   Result<std::size_t> decode_some(std::size_t i, std::size_t room, std::vector<TimeUs>& produce, OffsetRuns& runs, dataflow::SourceOutput& out) {
     SplitState& s = splits_[i];
     const log::FrameView& f = *s.frame;
@@ -206,15 +244,22 @@ class StreamReader final : public dataflow::SourceReader {
       if (runs.empty() || offset_of_next(runs, produce.size()) != offset) runs.push_back({produce.size(), offset});
       produce.push_back(times[from + g]);
     }
+    advance(s, n, last);
+    return n;
+  }
+
+  /// `n` more records of the frame were read, of those below `last`.
+  static void advance(SplitState& s, std::size_t n, std::size_t last) {
     s.next_in_frame += n;
     if (s.next_in_frame < last) {
-      s.position.next = f.offset(s.next_in_frame);
-      return n;
+      s.position.next = s.frame->offset(s.next_in_frame);
+      return;
     }
     // Offsets may have gaps: what lies between the last row and the frame's end was read with it.
-    s.position.next = s.position.stop ? std::min(f.end_offset(), *s.position.stop) : f.end_offset();
+    const Offset end = s.frame->end_offset();
+    s.position.next = s.position.stop ? std::min(end, *s.position.stop) : end;
     s.frame = nullptr;
-    return n;
+    s.rows = nullptr;
   }
 
   static Offset offset_of_next(const OffsetRuns& runs, std::size_t row) {
@@ -254,7 +299,8 @@ class StreamReader final : public dataflow::SourceReader {
 
   const StreamSourceConfig config_;
   env::Env env_;
-  std::unique_ptr<formats::Decoder> decoder_;
+  std::unique_ptr<formats::Decoder> decoder_;   // null: rows in columns
+  formats::ColumnarDecoder columns_;
   BatchBuilder builder_;
   std::vector<SplitState> splits_;
   std::size_t turn_ = 0;
@@ -263,6 +309,12 @@ class StreamReader final : public dataflow::SourceReader {
   std::vector<std::uint32_t> good_;
   std::vector<formats::BadRecord> bad_;
 };
+
+/// Null when there are no records, but rows in columns.
+Result<std::unique_ptr<formats::Decoder>> record_decoder(const StreamSourceConfig& config) {
+  if (config.columnar) return nullptr;
+  return formats::make_decoder(config.format, config.value_schema, config.value_columns);
+}
 
 class StreamSource final : public dataflow::Source {
  public:
@@ -279,7 +331,7 @@ class StreamSource final : public dataflow::Source {
 
   Result<std::unique_ptr<dataflow::SourceReader>> open(std::vector<dataflow::Split> splits, const env::Env& env) override {
     SUPYO_ASSIGN(const log::Topic topic, log::open_topic(env.files, config_.where.log_directory, config_.where.topic));
-    SUPYO_ASSIGN(auto decoder, formats::make_decoder(config_.format, config_.value_schema, config_.value_columns));
+    SUPYO_ASSIGN(auto decoder, record_decoder(config_));
     Schema decoded;
     for (const std::size_t c : config_.value_columns) decoded.add(config_.value_schema[c].name, config_.value_schema[c].type);
     auto reader = std::make_unique<StreamReader>(config_, env, std::move(decoder), decoded);
@@ -296,7 +348,7 @@ class StreamSource final : public dataflow::Source {
 
 Result<std::shared_ptr<dataflow::Source>> make_stream_source(const catalog::SourceRequest& request, const env::Env& env) {
   SUPYO_ASSIGN(StreamSourceConfig config, stream_source_config(request));
-  SUPYO_ASSIGN(const auto decoder, formats::make_decoder(config.format, config.value_schema, config.value_columns));   // checked before the job starts
+  SUPYO_ASSIGN(const auto decoder, record_decoder(config));   // checked before the job starts
   return std::make_shared<StreamSource>(std::move(config), env);
 }
 

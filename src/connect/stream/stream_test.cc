@@ -10,7 +10,9 @@
 
 #include "connect/stream/stream_options.h"
 #include "core/env/sim/sim_env.h"
+#include "data/formats/columnar.h"
 #include "data/log/groups.h"
+#include "data/log/kafka_reader.h"
 #include "data/log/partition_reader.h"
 #include "data/log/partition_writer.h"
 #include "data/types/value.h"
@@ -58,7 +60,7 @@ class StreamTest : public testing::Test {
     t.columns = {{.name = "id", .type = Type::big_int(), .expression_sql = {}, .metadata_key = {}, .comment = {}},
                  {.kind = catalog::ColumnDefinition::Kind::kMetadata, .name = "ts", .type = Type::timestamp_ltz(3), .expression_sql = {}, .metadata_key = "timestamp", .comment = {}},
                  {.name = "name", .type = Type::string(), .expression_sql = {}, .metadata_key = {}, .comment = {}}};
-    t.options = {{"connector", "kafka"}, {"topic", "t"}, {"properties.bootstrap.servers", "embedded:log"}, {"format", "json"}};
+    t.options = {{"connector", "kafka"}, {"topic", "t"}, {"properties.bootstrap.servers", "embedded:log"}, {"format", format_}};
     for (auto& [k, v] : more) t.options[k] = v;
     return t;
   }
@@ -134,6 +136,20 @@ class StreamTest : public testing::Test {
     return out.rows;
   }
 
+  /// What readers of partition 0 see of column `id`.
+  static std::string ids(env::SimEnv& sim) {
+    const auto topic = log::open_topic(sim.files(), "data/log", "t").value();
+    auto log_reader = log::PartitionReader::open(sim.files(), topic, PartitionId(0), {.columnar = true}).value();
+    formats::ColumnarDecoder columns(Schema({{"id", Type::big_int()}}));
+    std::string seen;
+    while (const auto* f = log_reader.next().value()) {
+      const BatchPtr rows = f->kind() == log::FrameKind::kColumnar ? columns.decode(f->block(), f->count()).value() : nullptr;
+      for (std::size_t i = 0; i < f->count(); ++i) seen += (rows ? std::to_string(rows->columns[0]->integer(i)) : std::string(f->value(i).substr(6, 2))) + " ";
+    }
+    return seen;
+  }
+
+  std::string format_ = "json";
   env::SimEnv sim_{1};
   FaultPoints faults_;
   std::shared_ptr<dataflow::Source> source_;
@@ -285,7 +301,14 @@ TEST_F(StreamTest, OptionsAreChecked) {
   EXPECT_THAT(make_stream_source({.table = wrong, .columns = {1}, .base_directory = ""}, sim_.env()).error().hint, HasSubstr("timestamp"));
 }
 
-TEST_F(StreamTest, EpochsAreVisibleOnceCommitted) {
+/// Records, and rows in columns: what the log holds makes no difference to epochs.
+class StreamFormats : public StreamTest, public testing::WithParamInterface<const char*> {
+ protected:
+  void SetUp() override { format_ = GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Of, StreamFormats, testing::Values("json", "columnar"), [](const auto& info) { return std::string(info.param); });
+
+TEST_P(StreamFormats, EpochsAreVisibleOnceCommitted) {
   auto j = job(table(), "job-a").value();
   ASSERT_TRUE(j.writers[0]->write(rows(table(), 1, 2), Epoch(1)));
   const auto handles = prepare(j, Epoch(1));
@@ -302,7 +325,7 @@ TEST_F(StreamTest, EpochsAreVisibleOnceCommitted) {
   EXPECT_THAT(out.rows, ElementsAre("1970-01-01 00:00:01.000", "1970-01-01 00:00:02.000", "1970-01-01 00:00:03.000"));
 }
 
-TEST_F(StreamTest, RowsThatComeBetweenTheCutAndItsPreparationBelongToTheNextEpoch) {
+TEST_P(StreamFormats, RowsThatComeBetweenTheCutAndItsPreparationBelongToTheNextEpoch) {
   auto j = job(table(), "job-a").value();
   ASSERT_TRUE(j.writers[0]->write(rows(table(), 1, 2), Epoch(1)));
   ASSERT_TRUE(j.writers[0]->begin_prepare(Epoch(1)));
@@ -313,7 +336,7 @@ TEST_F(StreamTest, RowsThatComeBetweenTheCutAndItsPreparationBelongToTheNextEpoc
   EXPECT_THAT(visible(), ElementsAre("1", "2"));
 }
 
-TEST_F(StreamTest, ACrashAnywhereInAnEpochKeepsItOnce) {
+TEST_P(StreamFormats, ACrashAnywhereInAnEpochKeepsItOnce) {
   // Epoch 1 is final in the journal in every round; what of epoch 2 was written must go, whatever the disk kept.
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     env::SimEnv sim(seed);
@@ -350,14 +373,10 @@ TEST_F(StreamTest, ACrashAnywhereInAnEpochKeepsItOnce) {
     if (second.empty()) run(Epoch(1), first, false);
     else run(Epoch(2), second, false);
     sim.files().crash();
-    const auto topic = log::open_topic(sim.files(), "data/log", "t").value();
-    auto log_reader = log::PartitionReader::open(sim.files(), topic, PartitionId(0)).value();
-    std::vector<std::string> seen;
-    while (const auto* f = log_reader.next().value())
-      for (std::size_t i = 0; i < f->count(); ++i) seen.emplace_back(f->value(i).substr(6, 2));
-    std::vector<std::string> expected{"10", "11", "12", "13"};
-    if (!second.empty() || seen.size() > 4) expected.insert(expected.end(), {"20", "21", "22", "23"});
-    if (seen.size() > 8) expected.insert(expected.end(), {"30", "31", "32", "33"});
+    const std::string seen = ids(sim);
+    std::string expected = "10 11 12 13 ";
+    if (!second.empty() || seen.size() > 12) expected += "20 21 22 23 ";
+    if (seen.size() > 24) expected += "30 31 32 33 ";
     EXPECT_EQ(seen, expected) << seed;
   }
 }
@@ -397,7 +416,7 @@ struct Attempts {
   }
 };
 
-TEST_F(StreamTest, EveryFailingFileOperationLeavesEveryRowOnce) {
+TEST_P(StreamFormats, EveryFailingFileOperationLeavesEveryRowOnce) {
   for (const env::SimFault fault : {env::SimFault::kIo, env::SimFault::kDiskFull, env::SimFault::kPowerOff}) {
     for (const bool power_loss : {false, true}) {
       bool failed = true;
@@ -411,12 +430,7 @@ TEST_F(StreamTest, EveryFailingFileOperationLeavesEveryRowOnce) {
         else job.sim.files().kill_process();
         const Status second = job.run(make_rows);
         ASSERT_TRUE(second) << "operation " << n << ": " << second.error().to_string();
-        const auto topic = log::open_topic(job.sim.files(), "data/log", "t").value();
-        auto log_reader = log::PartitionReader::open(job.sim.files(), topic, PartitionId(0)).value();
-        std::string seen;
-        while (const auto* f = log_reader.next().value())
-          for (std::size_t i = 0; i < f->count(); ++i) seen += std::string(f->value(i).substr(6, 2)) + " ";
-        ASSERT_EQ(seen, "10 11 12 13 20 21 22 23 30 31 32 33 ") << "operation " << n;
+        ASSERT_EQ(ids(job.sim), "10 11 12 13 20 21 22 23 30 31 32 33 ") << "operation " << n;
       }
     }
   }
@@ -487,6 +501,116 @@ TEST_F(StreamTest, WhatOnlyBrokersHaveIsRefused) {
   ASSERT_TRUE(config) << config.error().to_string();
   EXPECT_EQ(config->format.name, "json");
   EXPECT_EQ(config->format.options.size(), 1U);
+}
+
+class ColumnarStream : public StreamTest {
+ protected:
+  ColumnarStream() { format_ = "columnar"; }
+  /// Three epochs: rows 1 to 3, 4 and 5, 6.
+  void fill() {
+    auto j = job(table(), "job-a").value();
+    std::int64_t next = 1;
+    for (std::int64_t e = 1; e <= 3; ++e) {
+      ASSERT_TRUE(j.writers[0]->write(rows(table(), next, 4 - e), Epoch(e)));
+      next += 4 - e;
+      ASSERT_TRUE(j.committer->poll_commit(Epoch(e), prepare(j, Epoch(e))));
+    }
+  }
+  /// The table with another first column, or with one more.
+  catalog::TableDefinition with_column(std::size_t at, const std::string& name, Type type) {
+    auto t = table();
+    if (at == t.columns.size()) t.columns.push_back(t.columns[0]);
+    t.columns[at].name = name;
+    t.columns[at].type = type;
+    return t;
+  }
+};
+
+TEST_F(ColumnarStream, ReadsColumnsMetadataAndPositionsWhateverTheBatchSize) {
+  fill();
+  for (const std::size_t budget : {1U, 2U, 100U}) {
+    Collected out;
+    drain(*reader(table(), {2, 1, 0}), out, budget);
+    EXPECT_THAT(out.rows, ElementsAre("n1|1970-01-01 00:00:01.000|1", "n2|1970-01-01 00:00:02.000|2", "n3|1970-01-01 00:00:03.000|3", "n4|1970-01-01 00:00:04.000|4",
+                                      "n5|1970-01-01 00:00:05.000|5", "n6|1970-01-01 00:00:06.000|6"));
+    EXPECT_THAT(out.positions, ElementsAre("t/0@0", "t/0@1", "t/0@2", "t/0@3", "t/0@4", "t/0@5"));
+    EXPECT_EQ(out.produce[4], 5 * kSecond);
+  }
+  Collected none;   // a query may read no column at all
+  drain(*reader(table(), {}), none);
+  EXPECT_EQ(none.rows.size(), 6U);
+}
+
+TEST_F(ColumnarStream, GoesOnFromAnyPositionAndStopsAtAny) {
+  fill();
+  for (std::size_t polls = 0; polls < 7; ++polls) {
+    Collected out;
+    auto first = reader(table(), {0});
+    for (std::size_t i = 0; i < polls; ++i) ASSERT_TRUE(first->poll(1, out));
+    const auto positions = first->positions();
+    first.reset();
+    drain(*reader(table(), {0}, positions), out);
+    EXPECT_THAT(out.rows, ElementsAre("1", "2", "3", "4", "5", "6")) << polls;
+  }
+  for (int from = 0; from < 6; ++from)
+    for (int to = from; to < 6; ++to) {
+      Collected out;
+      auto r = reader(table({{"scan.startup.mode", "specific-offsets"}, {"scan.startup.specific-offsets", fmt::format("partition:0,offset:{}", from)},
+                             {"scan.bounded.mode", "specific-offsets"}, {"scan.bounded.specific-offsets", fmt::format("partition:0,offset:{}", to)}}), {0});
+      EXPECT_EQ(drain(*r, out), Progress::kDone);
+      ASSERT_EQ(out.rows.size(), static_cast<std::size_t>(to - from));
+      if (to > from) EXPECT_EQ(out.rows[0], std::to_string(from + 1));
+    }
+}
+
+TEST_F(ColumnarStream, ColumnsAreFoundByNameAndMustHaveTheirType) {
+  fill();
+  Collected added;
+  drain(*reader(with_column(3, "born_later", Type::date()), {3, 0}), added);
+  EXPECT_EQ(added.rows[0], "NULL|1");
+  Collected out;
+  auto r = reader(with_column(0, "id", Type::integer()), {0});
+  const auto refused = r->poll(100, out);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kTypeMismatch);
+  EXPECT_THAT(refused.error().message, HasSubstr("t/0@0: column 'id' is declared INT and was written as BIGINT"));
+  auto other = reader(with_column(0, "id", Type::integer()), {2});   // not read: no matter
+  EXPECT_TRUE(other->poll(100, out));
+}
+
+TEST_F(ColumnarStream, RecordsAndColumnsAreNotMistakenForEachOther) {
+  fill();
+  Collected out;
+  EXPECT_EQ(reader(table({{"format", "json"}}), {0})->poll(100, out).error().code, ErrorCode::kUnsupported);
+  const auto topic = log::open_topic(sim_.files(), "data/log", "t").value();
+  auto clients = log::KafkaReader::open(sim_.files(), topic, PartitionId(0)).value();
+  std::string bytes;
+  EXPECT_EQ(clients.fetch(Offset(0), {}, bytes).error().code, ErrorCode::kUnsupported);
+  put(PartitionId(0), {R"({"id":1})"});
+  auto r = reader(table(), {0});
+  while (true) {
+    const auto p = r->poll(100, out);
+    if (p) continue;
+    EXPECT_EQ(p.error().code, ErrorCode::kTypeMismatch);
+    EXPECT_THAT(p.error().message, HasSubstr("t/0@6"));
+    break;
+  }
+  EXPECT_EQ(out.rows.size(), 6U);
+}
+
+TEST_F(ColumnarStream, WhatItCannotHoldIsRefused) {
+  const auto code = [&](const catalog::TableDefinition& t) {
+    const auto made = make_stream_sink({.table = t, .schema = t.persisted_schema(), .base_directory = "data"}, sim_.env());
+    return made ? ErrorCode::kInternal : made.error().code;
+  };
+  EXPECT_EQ(code(with_column(0, "i", Type::interval_day())), ErrorCode::kUnsupported);
+  EXPECT_EQ(code(table({{"columnar.x", "1"}})), ErrorCode::kUnknownOption);
+  EXPECT_EQ(code(table({{"key.fields", "name"}, {"key.format", "columnar"}})), ErrorCode::kUnsupported);
+  // A compacted topic goes by keys, and its rows would have none.
+  ASSERT_TRUE(log::open_or_create_topic(sim_.env(), "data/log", "t", {.cleanup_compact = true}));
+  auto j = job(table(), "job-a").value();
+  ASSERT_TRUE(j.writers[0]->write(rows(table(), 1, 1), Epoch(1)));
+  EXPECT_EQ(j.writers[0]->begin_prepare(Epoch(1)).error().code, ErrorCode::kUnsupported);
 }
 
 }  // namespace

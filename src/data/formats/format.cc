@@ -1,6 +1,7 @@
 #include "data/formats/format.h"
 
 #include "data/formats/codecs.h"
+#include "data/formats/columnar.h"
 
 namespace supyo::formats {
 namespace {
@@ -34,12 +35,13 @@ const std::vector<FormatOptionSpec>* specs_of(std::string_view name) {
   static const std::vector<FormatOptionSpec> none;
   if (name == "json") return &json_specs();
   if (name == "csv") return &csv_specs();
-  if (name == "raw") return &none;
+  if (name == "raw" || name == kColumnar) return &none;
   return nullptr;
 }
 
 Status check(const FormatOptions& options) {
   const auto* specs = specs_of(options.name);
+  if (options.name == kColumnar) return fail(ErrorCode::kUnsupported, "format 'columnar' is for topics of the embedded log only", "use 'properties.bootstrap.servers' = 'embedded:DIR', or json, csv or raw");
   if (specs == nullptr) return fail(ErrorCode::kUnknownOption, fmt::format("there is no format '{}'", options.name), "use json, csv or raw");
   for (const auto& [key, value] : options.options) {
     const auto it = std::find_if(specs->begin(), specs->end(), [&](const FormatOptionSpec& s) { return s.key == key; });
@@ -157,7 +159,7 @@ std::size_t split_records(const FormatOptions& options, std::string_view block, 
   return split_csv(lines, block, final, out);
 }
 
-std::vector<std::string> format_names() { return {"csv", "json", "raw"}; }
+std::vector<std::string> format_names() { return {"columnar", "csv", "json", "raw"}; }
 
 std::vector<FormatOptionSpec> format_options(std::string_view format) {
   const auto* specs = specs_of(format);

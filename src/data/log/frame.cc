@@ -1,5 +1,7 @@
 #include "data/log/frame.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -101,6 +103,41 @@ struct FrameEncoding {
     finish(out, start, h.length);
   }
 
+  /// Timestamps, the block's length (8 bytes), the block.
+  static Status encode_columnar(const ColumnarBatch& b, const FrameStamp& stamp, std::string& out) {
+    const std::size_t n = b.records();
+    SUPYO_CHECK(n > 0);
+    const std::size_t body = 8 * n + 8 + b.block.size();
+    if (body > kFrameBytesMax - sizeof(FrameHeader) - 8)
+      return fail(ErrorCode::kValueOutOfRange, fmt::format("{} rows of {} bytes are too many for one frame of the log ({} MiB)", n, b.block.size(), kFrameBytesMax >> 20), "a row must be smaller than that");
+    FrameHeader h = head_of(FrameKind::kColumnar, static_cast<std::uint32_t>(n), body, stamp);
+    h.max_timestamp_us = *std::max_element(b.timestamps.begin(), b.timestamps.end());
+    const std::size_t start = out.size();
+    out.reserve(start + h.length);
+    out.append(reinterpret_cast<const char*>(&h), sizeof h);
+    append_array(out, b.timestamps);
+    const std::uint64_t length = b.block.size();
+    out.append(reinterpret_cast<const char*>(&length), sizeof length);
+    out.append(b.block);
+    finish(out, start, h.length);
+    return ok();
+  }
+
+  static bool hold_block(std::string_view frame, FrameView& view) {
+    const FrameHeader& h = view.header_;
+    const std::size_t n = h.count;
+    const std::size_t body = frame.size() - sizeof h;
+    if (n > body / 8 || 8 * n + 8 > body) return false;
+    const char* at = frame.data() + sizeof h;
+    std::uint64_t length;
+    std::memcpy(&length, at + 8 * n, sizeof length);
+    if (length > body - 8 * n - 8) return false;
+    view.records_ = n;
+    view.timestamps_ = {reinterpret_cast<const TimeUs*>(at), n};
+    view.batch_ = {at + 8 * n + 8, static_cast<std::size_t>(length)};
+    return true;
+  }
+
   static void encode_kafka(std::string_view batch, const KafkaBatchHeader& b, std::int32_t leader_epoch, const FrameStamp& stamp, std::string& out) {
     SUPYO_CHECK(b.bytes() == batch.size() && stamp.transaction.writer == 0);
     FrameHeader h = head_of(FrameKind::kKafka, static_cast<std::uint32_t>(b.last_offset_delta) + 1, batch.size(), stamp);
@@ -163,6 +200,7 @@ struct FrameEncoding {
       case FrameKind::kRecords: good = lay_out(frame, parsed.view); break;
       case FrameKind::kKafka: good = hold_batch(frame, parsed.view); break;
       case FrameKind::kGap: good = h.length == sizeof h; break;
+      case FrameKind::kColumnar: good = hold_block(frame, parsed.view); break;
     }
     if (good) parsed.status = FrameStatus::kFrame;
     return parsed;
@@ -205,6 +243,8 @@ struct FrameEncoding {
 
 void encode_frame(const RecordBatch& batch, const FrameStamp& stamp, std::string& out) { FrameEncoding::encode(batch, stamp, out); }
 
+Status encode_columnar_frame(const ColumnarBatch& batch, const FrameStamp& stamp, std::string& out) { return FrameEncoding::encode_columnar(batch, stamp, out); }
+
 void encode_kafka_frame(std::string_view batch, const KafkaBatchHeader& header, std::int32_t leader_epoch, const FrameStamp& stamp, std::string& out) {
   FrameEncoding::encode_kafka(batch, header, leader_epoch, stamp, out);
 }
@@ -214,6 +254,12 @@ void encode_gap_frame(std::uint32_t count, const FrameStamp& stamp, std::string&
   const std::size_t start = out.size();
   out.append(reinterpret_cast<const char*>(&h), sizeof h);
   FrameEncoding::finish(out, start, h.length);
+}
+
+Error columnar_error(std::string_view topic, Offset at) {
+  return Error{.code = ErrorCode::kUnsupported,
+               .message = fmt::format("topic '{}' holds rows in columns at offset {}", topic, at.value),
+               .hint = "read it with 'format' = 'columnar' and without a broker"};
 }
 
 TimeUs kafka_time_us(std::int64_t ms) {

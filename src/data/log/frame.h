@@ -33,6 +33,7 @@ enum class FrameKind : std::uint8_t {
   kRecords = 1,   ///< RecordBatch, below
   kKafka = 2,     ///< one Kafka record batch as a client sent it (kafka_batch.h)
   kGap = 3,       ///< nothing: offsets whose records compaction dropped
+  kColumnar = 4,  ///< rows in columns (ColumnarBatch): the log knows their times, not what they hold
 };
 
 /// The fixed head of every frame, little-endian, as it lies in the file (docs/format/log.md). A frame is a multiple of 8 bytes long.
@@ -91,6 +92,13 @@ class RecordBatch {
   std::string headers_;
 };
 
+/// Rows in columns, to append as one frame. What `block` is (docs/format/columnar.md), its writer and its reader know.
+struct ColumnarBatch {
+  std::vector<TimeUs> timestamps;   ///< one a row
+  std::string block;
+  std::size_t records() const { return timestamps.size(); }
+};
+
 /// What the log adds to a batch when it takes it.
 struct FrameStamp {
   LogIdentity log;
@@ -101,15 +109,20 @@ struct FrameStamp {
 };
 /// The frame of `batch` (at least one record), ready to be written.
 void encode_frame(const RecordBatch& batch, const FrameStamp& stamp, std::string& out);
+/// kValueOutOfRange: no frame is that large.
+Status encode_columnar_frame(const ColumnarBatch& batch, const FrameStamp& stamp, std::string& out);
 /// The frame of a Kafka batch whose head is `header`. Writes base offset and leader epoch into the copy; the stamp's transaction must be none.
 void encode_kafka_frame(std::string_view batch, const KafkaBatchHeader& header, std::int32_t leader_epoch, const FrameStamp& stamp, std::string& out);
 /// A frame without records that covers `count` offsets.
 void encode_gap_frame(std::uint32_t count, const FrameStamp& stamp, std::string& out);
+/// What a reader of records says of a columnar frame.
+Error columnar_error(std::string_view topic, Offset at);
 /// Kafka's milliseconds as the log's microseconds; what does not fit becomes the nearest that does.
 TimeUs kafka_time_us(std::int64_t ms);
 std::int64_t kafka_time_ms(TimeUs us);   ///< rounded down
 
 /// A frame in a buffer that somebody else owns: contiguous columns, nothing copied. `first()` > 0 when the reader started inside the frame.
+/// A columnar frame has count(), offset(), timestamps() and block(), and no values and keys.
 /// A Kafka batch has columns only once KafkaColumns decoded it (PartitionReader::next() does); until then it has batch() and no records.
 class FrameView {
  public:
@@ -138,6 +151,8 @@ class FrameView {
   Transaction transaction() const { return {header_.writer, Epoch(header_.epoch)}; }
   /// kKafka: the batch, verbatim.
   std::string_view batch() const { return batch_; }
+  /// kColumnar: the rows.
+  std::string_view block() const { return batch_; }
 
  private:
   friend struct FrameEncoding;

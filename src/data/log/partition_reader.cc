@@ -112,6 +112,13 @@ Result<const FrameView*> PartitionReader::next() {
     const Offset from = position_;
     SUPYO_ASSIGN(const FrameView* found, next_frame());
     if (found == nullptr || found->kind() == FrameKind::kRecords) return found;
+    if (found->kind() == FrameKind::kColumnar) {
+      if (options_.columnar) return found;
+      const Offset at(found->header().base_offset);
+      position_ = from;
+      cursor_.reset();
+      return fail(columnar_error(topic_.name, at));
+    }
     SUPYO_ASSIGN(const bool hidden, is_hidden(*found));
     if (hidden) continue;
     FrameView& frame = cursor_->frame();
@@ -153,7 +160,7 @@ Result<const FrameView*> PartitionReader::next_frame() {
     SUPYO_ASSIGN(const auto found, cursor_->next(last ? mark_.segment_position : UINT64_MAX));
     if (found == SegmentCursor::Found::kFrame) {
       FrameView& frame = cursor_->frame();
-      if (position_ > Offset(frame.header().base_offset) && frame.kind() == FrameKind::kRecords) frame.skip_to(static_cast<std::size_t>(position_.value - frame.header().base_offset));
+      if (position_ > Offset(frame.header().base_offset) && (frame.kind() == FrameKind::kRecords || frame.kind() == FrameKind::kColumnar)) frame.skip_to(static_cast<std::size_t>(position_.value - frame.header().base_offset));
       position_ = frame.end_offset();
       return &frame;
     }

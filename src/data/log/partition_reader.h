@@ -21,6 +21,7 @@ enum class Isolation : std::uint8_t {
 struct ReadOptions {
   Isolation isolation = Isolation::kReadCommitted;
   std::size_t chunk_bytes = SegmentCursor::kDefaultChunk;
+  bool columnar = false;   ///< the caller knows rows in columns (FrameKind::kColumnar), too; else they are an error
 };
 
 /// Reads a partition from any process, while its writer works. One thread; never blocks: at the end it says so, and is asked again.
@@ -38,7 +39,7 @@ class PartitionReader {
   /// The next frame with records, whole and checked; those from frame->first() on are the unread ones. Null when there is nothing more now: everything
   /// below position() was read then. What Kafka clients wrote looks like what jobs wrote: control batches do not appear, nor, with read_committed,
   /// batches of aborted transactions; offsets may have gaps.
-  /// The frame's bytes are valid until the next call. Errors: kDamaged (file and offset), kOffsetOutOfRange (retention overtook this reader), kIo.
+  /// The frame's bytes are valid until the next call. Errors: kUnsupported (rows in columns, see ReadOptions), kDamaged (file and offset), kOffsetOutOfRange (retention overtook this reader), kIo.
   Result<const FrameView*> next();
 
   /// Where the next frame is looked for.

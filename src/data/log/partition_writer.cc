@@ -138,6 +138,22 @@ Status PartitionWriter::reserve(std::uint64_t size) {
 }
 
 Result<Offset> PartitionWriter::append(const RecordBatch& batch, Transaction transaction) {
+  SUPYO_TRY(may_append(transaction));
+  frame_.clear();
+  encode_frame(batch, {log_, next_, synced_, env_.clock.now_us(), transaction}, frame_);
+  return write_records(batch.records(), transaction);
+}
+
+Result<Offset> PartitionWriter::append(const ColumnarBatch& batch, Transaction transaction) {
+  SUPYO_TRY(may_append(transaction));
+  if (topic_.config.cleanup_compact)
+    return fail(ErrorCode::kUnsupported, fmt::format("topic '{}' is compacted, and rows in columns have no keys", topic_.name), "set its cleanup.policy to delete, or write json");
+  frame_.clear();
+  SUPYO_TRY(encode_columnar_frame(batch, {log_, next_, synced_, env_.clock.now_us(), transaction}, frame_));
+  return write_records(batch.records(), transaction);
+}
+
+Status PartitionWriter::may_append(Transaction transaction) const {
   SUPYO_TRY(check_open());
   if (!staged_.empty() && staged_.back().transaction.writer != transaction.writer)
     return fail(ErrorCode::kSinkOfOtherJob,
@@ -146,9 +162,12 @@ Result<Offset> PartitionWriter::append(const RecordBatch& batch, Transaction tra
   if (transaction.writer != 0 && producers_.has_open())
     return fail(ErrorCode::kSinkOfOtherJob, fmt::format("partition {} of topic '{}' holds an open Kafka transaction", partition_.value, topic_.name),
                 "a job with epochs and transactional Kafka producers cannot write to a topic at the same time");
-  frame_.clear();
-  encode_frame(batch, {log_, next_, synced_, env_.clock.now_us(), transaction}, frame_);
-  SUPYO_ASSIGN(const Offset first, write_frame(static_cast<std::uint32_t>(batch.records())));
+  return ok();
+}
+
+/// Writes frame_, which holds `count` records of that transaction.
+Result<Offset> PartitionWriter::write_records(std::size_t count, Transaction transaction) {
+  SUPYO_ASSIGN(const Offset first, write_frame(static_cast<std::uint32_t>(count)));
   if (transaction.writer != 0) {
     if (!staged_.empty() && staged_.back().transaction == transaction) staged_.back().end = next_;
     else staged_.push_back({transaction, first, next_});

@@ -80,6 +80,9 @@ class PartitionWriter {
   /// kSinkOfOtherJob (another writer's prepared epoch waits for its commit).
   Result<Offset> append(const RecordBatch& batch, Transaction transaction = {});
 
+  /// The same for rows in columns. kUnsupported: the topic is compacted, and they have no keys. kValueOutOfRange: too large for a frame.
+  Result<Offset> append(const ColumnarBatch& batch, Transaction transaction = {});
+
   /// Appends one Kafka batch (message format v2) as it came: only base offset and leader epoch are written into it, and its time when the topic stamps
   /// batches. Checked as Kafka checks it, records too. A duplicate may not be durable yet: answer it only when synced_end() lies above `last`.
   /// Errors: those of append(); kSinkOfOtherJob while a job's prepared epoch waits.
@@ -153,6 +156,8 @@ class PartitionWriter {
   Status scan_producers(const SegmentInfo& segment, Offset from);
   Status write_producer_snapshot();
   Result<Offset> write_frame(std::uint32_t count);
+  Status may_append(Transaction transaction) const;
+  Result<Offset> write_records(std::size_t count, Transaction transaction);
   KafkaAppend check_kafka(std::string_view batch, KafkaBatchHeader& header, std::int64_t now_ms, std::int64_t& max_timestamp_ms);
   Status check_open() const;
   Status sync_file(env::File& file);

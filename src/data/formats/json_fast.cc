@@ -15,7 +15,9 @@ constexpr std::size_t kRest = 1024;
 using Bytes = unsigned char __attribute__((ext_vector_type(32)));
 using Bits = bool __attribute__((ext_vector_type(32)));
 
-std::uint32_t bits(Bits b) {
+/// A bit for each byte whose highest bit is set.
+std::uint32_t high_bits(Bytes v) {
+  const Bits b = __builtin_convertvector(v >= 0x80, Bits);
   std::uint32_t out;
   static_assert(sizeof(b) == sizeof(out));
   std::memcpy(&out, &b, sizeof out);
@@ -103,7 +105,79 @@ bool JsonFastPath::read(std::string_view record, const char* lasting) {
   return true;
 }
 
-// `p`: behind the brace. All below give the place behind what they read, or null.
+// All readers give the place behind what they read, or null; this one the closing quote or the first backslash: null when a control character, or the record's end, comes before it.
+[[gnu::always_inline]] inline const char* JsonFastPath::string_end(const char* p) {
+  for (; p < end_; p += sizeof(Bytes)) {
+    Bytes v;
+    std::memcpy(&v, p, sizeof v);
+    const std::uint32_t stop = high_bits((Bytes)((v == '"') | (v == '\\') | (v < 0x20)));
+    const std::uint32_t high = high_bits(v);
+    if (stop != 0) {
+      non_ascii_ |= (high & (stop ^ (stop - 1))) != 0;
+      p += std::countr_zero(stop);
+      return p < end_ && (*p == '"' || *p == '\\') ? p : nullptr;
+    }
+    non_ascii_ |= high != 0;
+  }
+  return nullptr;
+}
+
+[[gnu::always_inline]] inline const char* JsonFastPath::number_value(const char* p, ColumnStage& column) {
+  Slot& slot = column.slots[rows_];
+  const Type& type = column.type;
+  if (type.is_integer()) {
+    std::int64_t v = 0;
+    p = read_integer(p, v);
+    if (p == nullptr || (type.id != TypeId::kBigInt && cell_from_integer(v, type, column.cell) != nullptr)) return nullptr;
+    slot.integer = v;
+    return p;
+  }
+  const char* const end = number_end(p);
+  if (end == nullptr) return nullptr;
+  if (type.is_floating()) {
+    const auto [stop, error] = std::from_chars(p, end, slot.number);
+    return error == std::errc{} && stop == end ? end : nullptr;
+  }
+  if (type.id != TypeId::kDecimal || cell_from_text({p, static_cast<std::size_t>(end - p)}, type, options_.timestamps, column.cell) != nullptr) return nullptr;
+  slot.decimal = column.cell.decimal;
+  return end;
+}
+
+[[gnu::always_inline]] inline const char* JsonFastPath::text_value(const char* p, std::size_t c) {
+  ColumnStage& column = columns_[c];
+  const char* end = string_end(p);
+  if (end == nullptr) return nullptr;
+  std::string_view text(p, static_cast<std::size_t>(end - p));
+  const bool plain = *end == '"';
+  if (!plain) {
+    end = unescape(p, text);
+    if (end == nullptr) return nullptr;
+  }
+  if (!mark(c, true)) return nullptr;
+  if (column.type.id == TypeId::kString) {
+    column.slots[rows_].text = {plain ? text.data() + lasting_ : text.data(), text.size()};
+    return end + 1;
+  }
+  if (column.type.id == TypeId::kBytes || cell_from_text(text, column.type, options_.timestamps, column.cell) != nullptr) return nullptr;
+  if (column.type.id == TypeId::kDecimal) column.slots[rows_].decimal = column.cell.decimal;
+  else if (column.type.is_floating()) column.slots[rows_].number = column.cell.number;
+  else column.slots[rows_].integer = column.cell.integer;
+  return end + 1;
+}
+
+[[gnu::always_inline]] inline const char* JsonFastPath::value(const char* p, std::size_t c) {
+  if (*p == '"') return text_value(p + 1, c);
+  if (*p == 'n') return literal(p, "null") && mark(c, false) ? p + 4 : nullptr;
+  if (!mark(c, true)) return nullptr;
+  ColumnStage& column = columns_[c];
+  if (column.type.id != TypeId::kBoolean) return number_value(p, column);
+  const bool yes = literal(p, "true");
+  if (!yes && !literal(p, "false")) return nullptr;
+  column.slots[rows_].integer = yes ? 1 : 0;
+  return p + (yes ? 4 : 5);
+}
+
+// `p`: behind the brace.
 const char* JsonFastPath::object(const char* p, std::size_t number) {
   Level& level = levels_[number];
   std::size_t previous = 0;
@@ -165,61 +239,6 @@ const char* JsonFastPath::find_key(const char* p, Level& level, std::size_t& pre
   return end + 1;
 }
 
-const char* JsonFastPath::value(const char* p, std::size_t c) {
-  if (*p == '"') return text_value(p + 1, c);
-  if (*p == 'n') return literal(p, "null") && mark(c, false) ? p + 4 : nullptr;
-  if (!mark(c, true)) return nullptr;
-  ColumnStage& column = columns_[c];
-  if (column.type.id != TypeId::kBoolean) return number_value(p, column);
-  const bool yes = literal(p, "true");
-  if (!yes && !literal(p, "false")) return nullptr;
-  column.slots[rows_].integer = yes ? 1 : 0;
-  return p + (yes ? 4 : 5);
-}
-
-const char* JsonFastPath::text_value(const char* p, std::size_t c) {
-  ColumnStage& column = columns_[c];
-  const char* end = string_end(p);
-  if (end == nullptr) return nullptr;
-  std::string_view text(p, static_cast<std::size_t>(end - p));
-  const bool plain = *end == '"';
-  if (!plain) {
-    end = unescape(p, text);
-    if (end == nullptr) return nullptr;
-  }
-  if (!mark(c, true)) return nullptr;
-  if (column.type.id == TypeId::kString) {
-    column.slots[rows_].text = {plain ? text.data() + lasting_ : text.data(), text.size()};
-    return end + 1;
-  }
-  if (column.type.id == TypeId::kBytes || cell_from_text(text, column.type, options_.timestamps, column.cell) != nullptr) return nullptr;
-  if (column.type.id == TypeId::kDecimal) column.slots[rows_].decimal = column.cell.decimal;
-  else if (column.type.is_floating()) column.slots[rows_].number = column.cell.number;
-  else column.slots[rows_].integer = column.cell.integer;
-  return end + 1;
-}
-
-const char* JsonFastPath::number_value(const char* p, ColumnStage& column) {
-  Slot& slot = column.slots[rows_];
-  const Type& type = column.type;
-  if (type.is_integer()) {
-    std::int64_t v = 0;
-    p = read_integer(p, v);
-    if (p == nullptr || (type.id != TypeId::kBigInt && cell_from_integer(v, type, column.cell) != nullptr)) return nullptr;
-    slot.integer = v;
-    return p;
-  }
-  const char* const end = number_end(p);
-  if (end == nullptr) return nullptr;
-  if (type.is_floating()) {
-    const auto [stop, error] = std::from_chars(p, end, slot.number);
-    return error == std::errc{} && stop == end ? end : nullptr;
-  }
-  if (type.id != TypeId::kDecimal || cell_from_text({p, static_cast<std::size_t>(end - p)}, type, options_.timestamps, column.cell) != nullptr) return nullptr;
-  slot.decimal = column.cell.decimal;
-  return end;
-}
-
 const char* JsonFastPath::row(const char* p, std::size_t level) {
   if (*p == '{') return object(p + 1, level);
   if (!literal(p, "null")) return nullptr;
@@ -273,23 +292,6 @@ const char* JsonFastPath::skip_nested(const char* p, int depth) {
     if (*p != ',') return nullptr;
     p = space(p + 1);
   }
-}
-
-// The closing quote or the first backslash; null when a control character, or the record's end, comes before it.
-const char* JsonFastPath::string_end(const char* p) {
-  for (; p < end_; p += sizeof(Bytes)) {
-    Bytes v;
-    std::memcpy(&v, p, sizeof v);
-    const std::uint32_t stop = bits(__builtin_convertvector(v == '"', Bits)) | bits(__builtin_convertvector(v == '\\', Bits)) | bits(__builtin_convertvector(v < 0x20, Bits));
-    const std::uint32_t high = bits(__builtin_convertvector(v >= 0x80, Bits));
-    if (stop != 0) {
-      non_ascii_ |= (high & (stop ^ (stop - 1))) != 0;
-      p += std::countr_zero(stop);
-      return p < end_ && (*p == '"' || *p == '\\') ? p : nullptr;
-    }
-    non_ascii_ |= high != 0;
-  }
-  return nullptr;
 }
 
 // The string from `p` on, which has a backslash. Halves of surrogate pairs are not for here.

@@ -27,7 +27,7 @@ inline constexpr Setting<DurationUs> kIdleTimeout{{SettingKind::kDuration, "tabl
 inline constexpr Setting<std::string_view> kLocalTimeZone{{SettingKind::kText, "table.local-time-zone", "UTC", {}, {}, {}, {},
     "Zone in which TIMESTAMP_LTZ is shown, cast and cut into windows: UTC, an offset such as +09:00, or a name such as Asia/Seoul or Europe/Berlin."}};
 inline constexpr Setting<DurationUs> kStateTtl{{SettingKind::kDuration, "table.exec.state.ttl", "0s", "0s", "3650d", {}, {},
-    "State of keys that were not touched for so long may be dropped (0 = never). This version keeps all of it, which Flink allows."}};
+    "What regular joins, GROUP BY, DISTINCT, deduplication, Top-N, set operations and tables by key keep ends so long, by the clock, after it was last written (0 = never). A hint sets it for one table: /*+ STATE_TTL('t' = '1d') */."}};
 inline constexpr Setting<std::string_view> kRestartStrategy{{SettingKind::kChoice, "restart-strategy.type", "exponential-delay", {}, {}, "none|fixed-delay|exponential-delay", {},
     "What happens after a failure that trying again may mend.", "restart-strategy"}};
 inline constexpr Setting<std::int64_t> kRestartAttempts{{SettingKind::kInteger, "restart-strategy.fixed-delay.attempts", "3", "1", "1000000", {}, {},

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <limits>
 #include <map>
+#include <utility>
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
@@ -103,9 +105,10 @@ struct KeyedTable::TimeIndex {
   }
 };
 
-KeyedTable::KeyedTable(TableSpec spec) : spec_(std::move(spec)), shared_hashes_(spec_.shared_hashes) {
+KeyedTable::KeyedTable(TableSpec spec) : spec_(std::move(spec)), shared_hashes_(spec_.shared_hashes), ttl_us_(spec_.ttl_us) {
+  SUPYO_CHECK(ttl_us_ == 0 || !spec_.timed);
   time_at_ = static_cast<std::uint32_t>(sizeof(Sizes) + (shared_hashes_ ? sizeof(std::uint64_t) : 0));
-  fixed_at_ = time_at_ + static_cast<std::uint32_t>(spec_.timed ? sizeof(TimeUs) + sizeof(std::uint64_t) : 0);
+  fixed_at_ = time_at_ + static_cast<std::uint32_t>(spec_.timed ? sizeof(TimeUs) + sizeof(std::uint64_t) : ttl_us_ != 0 ? sizeof(Written) : 0);
   key_at_ = fixed_at_ + spec_.fixed_width;
   buckets_.assign(kSmallest, kNoSlot);
   tags_.assign(kSmallest, kEmpty);
@@ -153,11 +156,8 @@ std::size_t KeyedTable::free_bucket(std::uint64_t place) const {
   }
 }
 
-Slot KeyedTable::insert(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time) {
-  // At most 7 of 8 buckets are used. Mostly tombstones: clean at the same size; else double.
-  if ((used_buckets_ + 1) * 8 > buckets_.size() * 7) rehash(live_ * 2 < used_buckets_ ? buckets_.size() : buckets_.size() * 2);
-  const std::size_t bucket = free_bucket(place);
-  if (tags_[bucket] == kEmpty) ++used_buckets_;
+/// A live slot, not in any bucket yet.
+Slot KeyedTable::add_record(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time, std::size_t blob_bytes) {
   Slot slot;
   if (!free_.empty()) {
     slot = free_.back();
@@ -168,20 +168,30 @@ Slot KeyedTable::insert(std::uint64_t place, std::uint64_t hash, std::string_vie
     refs_.emplace_back();
   }
   SUPYO_CHECK_LE(key.size(), std::numeric_limits<std::uint32_t>::max());
-  std::byte* const r = records_.allocate(key_at_ + key.size());
+  std::byte* const r = records_.allocate(key_at_ + key.size() + blob_bytes);
   refs_[slot] = {.place = place, .bits = reinterpret_cast<std::uintptr_t>(r)};
-  store(slot, 0, Sizes{.key = static_cast<std::uint32_t>(key.size())});
+  store(slot, 0, Sizes{.key = static_cast<std::uint32_t>(key.size()), .blob = static_cast<std::uint32_t>(blob_bytes)});
   if (shared_hashes_) store(slot, sizeof(Sizes), hash);
   if (spec_.timed) {
     store(slot, time_at_, time);
     store(slot, time_at_ + sizeof time, next_born_);
-    by_time_->add(time, slot, next_born_++);
   }
+  if (ttl_us_ != 0) link_last(slot, now_us_);
   std::memset(r + fixed_at_, 0, spec_.fixed_width);
   if (!key.empty()) std::memcpy(r + key_at_, key.data(), key.size());
+  ++live_;
+  return slot;
+}
+
+Slot KeyedTable::insert(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time) {
+  // At most 7 of 8 buckets are used. Mostly tombstones: clean at the same size; else double.
+  if ((used_buckets_ + 1) * 8 > buckets_.size() * 7) rehash(live_ * 2 < used_buckets_ ? buckets_.size() : buckets_.size() * 2);
+  const std::size_t bucket = free_bucket(place);
+  if (tags_[bucket] == kEmpty) ++used_buckets_;
+  const Slot slot = add_record(place, hash, key, time, 0);
+  if (spec_.timed) by_time_->add(time, slot, next_born_++);
   buckets_[bucket] = slot;
   tags_[bucket] = tag_of(place);
-  ++live_;
   return slot;
 }
 
@@ -322,6 +332,7 @@ void KeyedTable::erase(Slot slot) {
     used_buckets_ -= last ? 1 : 0;
     break;
   }
+  if (ttl_us_ != 0) unlink(slot);
   if ((refs_[slot].bits & kPersisted) != 0) erased_.add_deleted(hash(slot), key(slot));
   const Sizes n = sizes(slot);
   records_.release(record(slot), key_at_ + n.key + n.blob);
@@ -366,6 +377,52 @@ TimeUs KeyedTable::next_due() {
   return kTimeMax;
 }
 
+// ---- entries that end
+
+void KeyedTable::link_last(Slot slot, TimeUs at_us) {
+  store(slot, time_at_, Written{.at_us = at_us, .before = newest_});
+  if (newest_ == kNoSlot) oldest_ = slot;
+  else store(newest_, time_at_ + offsetof(Written, after), slot);
+  newest_ = slot;
+}
+
+void KeyedTable::unlink(Slot slot) {
+  const Written w = stored<Written>(slot, time_at_);
+  if (w.before == kNoSlot) oldest_ = w.after;
+  else store(w.before, time_at_ + offsetof(Written, after), w.after);
+  if (w.after == kNoSlot) newest_ = w.before;
+  else store(w.after, time_at_ + offsetof(Written, before), w.before);
+}
+
+void KeyedTable::written(Slot slot) {
+  if (stored<TimeUs>(slot, time_at_) == now_us_) return;
+  unlink(slot);
+  link_last(slot, now_us_);
+}
+
+/// The clock may stand before the times that came back: what was written then is not older for that.
+void KeyedTable::sort_restored() {
+  std::vector<std::pair<TimeUs, Slot>> all;
+  all.reserve(live_);
+  for_each([&](Slot s) { all.emplace_back(stored<TimeUs>(s, time_at_), s); });
+  std::ranges::sort(all);
+  oldest_ = newest_ = kNoSlot;
+  for (const auto& [at_us, slot] : all) link_last(slot, at_us);
+  if (!all.empty()) now_us_ = std::max(now_us_, all.back().first);
+  restored_ = false;
+}
+
+void KeyedTable::expire(TimeUs now_us, const std::function<void(Slot)>& gone) {
+  if (ttl_us_ == 0) return;
+  if (restored_) sort_restored();
+  now_us_ = std::max(now_us_, now_us);
+  while (oldest_ != kNoSlot && stored<TimeUs>(oldest_, time_at_) <= now_us_ - ttl_us_) {
+    const Slot slot = oldest_;
+    if (gone) gone(slot);
+    erase(slot);
+  }
+}
+
 std::size_t KeyedTable::memory_bytes() const {
   std::size_t n = records_.reserved() + refs_.capacity() * sizeof(Ref) + buckets_.capacity() * (sizeof(Slot) + 1) + (free_.capacity() + dirty_.capacity()) * sizeof(Slot) + erased_.bytes.capacity();
   if (by_time_)
@@ -378,11 +435,12 @@ void KeyedTable::for_each(const std::function<void(Slot)>& visit) const {
     if (live(s)) visit(s);
 }
 
-// Value bytes: [time, born] for timed tables, then the fixed part, then the blob to the end.
+// Value bytes: [time, born] for timed tables, the time of the last write for those with a TTL, then the fixed part, then the blob to the end.
 void KeyedTable::append_value(Slot slot, std::string& out) const {
   const Sizes n = sizes(slot);
   const char* const r = reinterpret_cast<const char*>(record(slot));
-  out.append(r + time_at_, key_at_ - time_at_);
+  out.append(r + time_at_, ttl_us_ != 0 ? sizeof(TimeUs) : fixed_at_ - time_at_);
+  out.append(r + fixed_at_, spec_.fixed_width);
   out.append(r + key_at_ + n.key, n.blob);
 }
 
@@ -394,7 +452,7 @@ void KeyedTable::take_changes(EncodedChanges& out) {
     Ref& r = refs_[slot];
     if ((r.bits & kDirty) == 0) continue;
     r.bits = (r.bits & ~kDirty) | kPersisted;
-    out.begin_value(hash(slot), key(slot), key_at_ - time_at_ + sizes(slot).blob);
+    out.begin_value(hash(slot), key(slot), (ttl_us_ != 0 ? sizeof(TimeUs) : fixed_at_ - time_at_) + spec_.fixed_width + sizes(slot).blob);
     append_value(slot, out.bytes);
   }
   dirty_.clear();
@@ -414,23 +472,38 @@ Status KeyedTable::restore(std::uint64_t hash, std::string_view key, std::string
   if (spec_.timed) {
     time = r.i64();
     born = r.u64();
+  } else if (ttl_us_ != 0) {
+    time = r.i64();
   }
   const std::string_view fixed_bytes = r.bytes(spec_.fixed_width);
   if (r.failed()) return fail(ErrorCode::kDamaged, "state table '" + spec_.name + "': an entry is shorter than its declared width");
   const std::string_view rest = r.bytes(r.remaining());
   const std::uint64_t place = place_of(hash, key);
-  const std::size_t bucket = bucket_of(place, hash, key);
-  const Slot slot = bucket != SIZE_MAX ? buckets_[bucket] : insert(place, hash, key, time);
+  const std::size_t bucket = bulk_ ? SIZE_MAX : bucket_of(place, hash, key);
+  const Slot slot = bulk_ ? add_record(place, hash, key, time, rest.size()) : bucket != SIZE_MAX ? buckets_[bucket] : insert(place, hash, key, time);
   if (!fixed_bytes.empty()) std::memcpy(fixed(slot), fixed_bytes.data(), fixed_bytes.size());
   refs_[slot].bits |= kPersisted;
   if (spec_.timed) {
     // An item with another birth, as insert() may have added, is dropped lazily; one with this birth must be there once only.
-    if (this->born(slot) != born) by_time_->add(time, slot, born);
+    if (bulk_ || this->born(slot) != born) by_time_->add(time, slot, born);
     store(slot, time_at_ + sizeof time, born);
     next_born_ = std::max(next_born_, born + 1);
   }
-  if (!rest.empty()) write_blob(slot, rest);
+  write_blob(slot, rest);
+  if (ttl_us_ != 0) {
+    Written w = stored<Written>(slot, time_at_);
+    w.at_us = time;
+    store(slot, time_at_, w);
+    restored_ = true;
+  }
   return ok();
+}
+
+void KeyedTable::end_restore() {
+  if (!std::exchange(bulk_, false)) return;
+  std::size_t capacity = kSmallest;
+  while (live_ * 8 > capacity * 7) capacity *= 2;
+  rehash(capacity);
 }
 
 }  // namespace supyo::state

@@ -144,6 +144,14 @@ OrderedTable& OperatorState::ordered(std::size_t table) {
   SUPYO_CHECK(tables_.at(table).ordered != nullptr);
   return *tables_[table].ordered;
 }
+void OperatorState::begin_restore() {
+  for (Table& t : tables_)
+    if (t.keyed) t.keyed->begin_restore();
+}
+void OperatorState::end_restore() {
+  for (Table& t : tables_)
+    if (t.keyed) t.keyed->end_restore();
+}
 void OperatorState::forget_changes() {
   for (Table& t : tables_) t.keyed ? t.keyed->forget_changes() : t.ordered->forget_changes();
 }

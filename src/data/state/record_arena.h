@@ -8,6 +8,8 @@
 #include <new>
 #include <vector>
 
+#include "data/state/big_memory.h"
+
 namespace supyo::state {
 
 /// Memory for the records of one state table: sizes are rounded up to classes, a freed record is taken by the next of its class. No header a record, no lock.
@@ -62,7 +64,7 @@ class RecordArena {
  private:
   static constexpr std::size_t kGrain = 16, kSmall = 512, kLarge = 32768, kSteps = 8;
   static constexpr std::size_t kClasses = kSmall / kGrain + kSteps * 6;
-  static constexpr std::size_t kFirstChunk = 1024, kLastChunk = 1U << 20;
+  static constexpr std::size_t kFirstChunk = 1024, kLastChunk = 32U << 20;
 
   /// Small sizes one class each 16 bytes; above, eight a doubling.
   static std::size_t class_of(std::size_t size) {
@@ -81,11 +83,12 @@ class RecordArena {
       next_ += rest;
       left_ -= rest;
     }
-    const std::size_t bytes = std::max(size, std::clamp(reserved_, kFirstChunk, kLastChunk) & ~(kGrain - 1));
-    chunks_.push_back(Chunk(static_cast<std::byte*>(::operator new(bytes, std::align_val_t{kGrain}))));
+    // As large as a quarter of what is there, and of whole huge pages when it is large.
+    std::size_t bytes = std::max(size, std::clamp(reserved_ < kBigBlock ? reserved_ : reserved_ / 4, kFirstChunk, kLastChunk) & ~(kGrain - 1));
+    if (bytes >= kBigBlock) bytes &= ~(kHugePage - 1);
+    chunks_.push_back(Chunk(static_cast<std::byte*>(allocate_block(bytes)), Delete{bytes}));
     next_ = chunks_.back().get();
     left_ = bytes;
-    chunk_bytes_ = bytes;
     reserved_ += bytes;
   }
 
@@ -93,7 +96,7 @@ class RecordArena {
   void clear() {
     std::ranges::fill(free_, nullptr);
     if (chunks_.size() > 1) chunks_.erase(chunks_.begin(), chunks_.end() - 1);
-    left_ = reserved_ = chunk_bytes_;
+    left_ = reserved_ = chunks_.empty() ? 0 : chunks_.back().get_deleter().bytes;
     next_ = chunks_.empty() ? nullptr : chunks_.back().get();
   }
 
@@ -110,7 +113,8 @@ class RecordArena {
   }
 
   struct Delete {
-    void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{kGrain}); }
+    std::size_t bytes = 0;
+    void operator()(std::byte* p) const { release_block(p, bytes); }
   };
   using Chunk = std::unique_ptr<std::byte, Delete>;
   std::vector<Chunk> chunks_;
@@ -118,7 +122,6 @@ class RecordArena {
   std::byte* free_[kClasses] = {};                          // of each class the last one released; it holds the address of the one before
   std::byte* next_ = nullptr;
   std::size_t left_ = 0;
-  std::size_t chunk_bytes_ = 0;
   std::size_t used_ = 0;
   std::size_t reserved_ = 0;
 };

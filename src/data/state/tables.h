@@ -10,6 +10,7 @@
 
 #include "core/base/result.h"
 #include "core/base/strong.h"
+#include "data/state/big_memory.h"
 #include "data/state/record_arena.h"
 
 namespace supyo::state {
@@ -24,6 +25,7 @@ struct TableSpec {
   std::string name;
   std::uint32_t fixed_width = 0;   ///< kKeyed: bytes of the in-place value (aggregate accumulators), zeroed on insert
   bool timed = false;              ///< kKeyed: every key has a time; due() finds the keys whose time has come
+  DurationUs ttl_us = 0;           ///< kKeyed: entries end so long after they were last written, by the clock; 0 = never. Not with `timed`. (Zero or not is part of the layout, how long is not.)
   bool shared_hashes = false;      ///< kKeyed: many keys have one hash, which only says the shard (rows of a join key): looked up by the key's own hash
 };
 
@@ -90,6 +92,8 @@ class KeyedTable {
   const std::byte* fixed(Slot slot) const { return record(slot) + fixed_at_; }
   template <class T>
   T& as(Slot slot, std::size_t offset = 0) { return *reinterpret_cast<T*>(fixed(slot) + offset); }
+  template <class T>
+  const T& as(Slot slot, std::size_t offset = 0) const { return *reinterpret_cast<const T*>(fixed(slot) + offset); }
   std::string_view blob(Slot slot) const;
   void set_blob(Slot slot, std::string_view bytes);   ///< touches
   std::string_view key(Slot slot) const { return {key_bytes(slot), stored<std::uint32_t>(slot, 0)}; }
@@ -97,10 +101,15 @@ class KeyedTable {
   /// Of timed tables; 0 of others.
   TimeUs time(Slot slot) const { return spec_.timed ? stored<TimeUs>(slot, time_at_) : 0; }
   void touch(Slot slot) {
+    if (ttl_us_ != 0) [[unlikely]] written(slot);
     Ref& r = refs_[slot];
     if ((r.bits & kDirty) == 0) r.bits |= kDirty, dirty_.push_back(slot);
   }
   void erase(Slot slot);
+
+  /// Tables with a TTL: the time from here on (never back), and the end of every entry whose time is over: `gone` sees each before it is erased. An operator calls it before it
+  /// looks at anything, so that nothing expired is ever found; it costs what there is to erase. Nothing happens in other tables.
+  void expire(TimeUs now_us, const std::function<void(Slot)>& gone = {});
 
   /// Timed tables: appends the live slots with time <= `until` to `out`, by time, then in order of insertion.
   void due(TimeUs until, std::vector<Slot>& out);
@@ -119,10 +128,13 @@ class KeyedTable {
   void forget_changes();
   /// Puts an entry back that take_changes() once gave (restore). Not a change. Errors: kDamaged.
   Status restore(std::uint64_t hash, std::string_view key, std::string_view value);
+  /// Between the two restore() takes every key once at most, and nothing else is called: the keys are not looked up, and where they lie is settled once for all of them.
+  void begin_restore() { bulk_ = live_ == 0; }
+  void end_restore();
 
  private:
   /// A slot: where looking for its key begins (so that growing touches no key), and the address of its record with the flags below. 0: the slot is free.
-  /// Record: u32 size of the key, u32 size of the blob; the hash, when it is not the place; time and order of insertion of timed tables; the fixed part; key; blob.
+  /// Record: u32 size of the key, u32 size of the blob; the hash, when it is not the place; time and order of insertion of timed tables, or Written; the fixed part; key; blob.
   struct Ref {
     std::uint64_t place = 0;
     std::uintptr_t bits = 0;
@@ -138,6 +150,16 @@ class KeyedTable {
   struct TimeIndex;
 
   bool live(Slot slot) const { return refs_[slot].bits != 0; }
+  /// Of tables with a TTL, in order of their last write: in each record its time, and the slots written before and after it.
+  struct Written {
+    TimeUs at_us = 0;
+    Slot before = kNoSlot, after = kNoSlot;
+  };
+  void written(Slot slot);
+  void link_last(Slot slot, TimeUs at_us);
+  void unlink(Slot slot);
+  void sort_restored();
+
   std::byte* record(Slot slot) const { return reinterpret_cast<std::byte*>(refs_[slot].bits & ~kFlags); }
   Sizes sizes(Slot slot) const {
     Sizes s;
@@ -164,6 +186,7 @@ class KeyedTable {
   std::size_t bucket_of(std::uint64_t place, std::uint64_t hash, std::string_view key) const;
   std::size_t free_bucket(std::uint64_t place) const;
   bool is_key(Slot slot, std::uint64_t place, std::uint64_t hash, std::string_view key) const;
+  Slot add_record(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time, std::size_t blob_bytes);
   Slot insert(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time);
   void rehash(std::size_t capacity);
   void write_blob(Slot slot, std::string_view bytes);
@@ -173,16 +196,21 @@ class KeyedTable {
   bool shared_hashes_;
   std::uint32_t time_at_ = 0, fixed_at_ = 0, key_at_ = 0;   // in a record
   RecordArena records_;
-  std::vector<Ref> refs_;
+  BlockVector<Ref> refs_;
   std::vector<Slot> free_;
   std::vector<Slot> dirty_;
   EncodedChanges erased_;
-  std::vector<Slot> buckets_;
-  std::vector<std::uint8_t> tags_;    // of the buckets, in groups of 16: empty, tombstone, or 0x80 | 7 bits of the place
+  BlockVector<Slot> buckets_;
+  BlockVector<std::uint8_t> tags_;    // of the buckets, in groups of 16: empty, tombstone, or 0x80 | 7 bits of the place
   std::size_t used_buckets_ = 0;      // live and tombstones
   std::size_t live_ = 0;
   std::uint64_t next_born_ = 0;
   std::unique_ptr<TimeIndex> by_time_;
+  DurationUs ttl_us_;
+  TimeUs now_us_ = kTimeMin;          // of tables with a TTL
+  Slot oldest_ = kNoSlot, newest_ = kNoSlot;
+  bool bulk_ = false;                 // between begin_restore() and end_restore()
+  bool restored_ = false;             // entries came back in another order than that of their times
 };
 
 /// Rows waiting for a time, popped in (time, sequence) order; sequence is the order of insertion on this shard.
@@ -218,6 +246,9 @@ class OperatorState {
   /// Of all tables: no epoch will hold them.
   void forget_changes();
   Status restore(std::size_t table, std::uint64_t hash, std::string_view key, std::string_view value);
+  /// Around the restore() of everything, each entry once: see KeyedTable.
+  void begin_restore();
+  void end_restore();
   std::size_t memory_bytes() const;
   std::size_t entries() const;
 

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <memory>
 #include <random>
 
 #include "core/base/hash.h"
@@ -120,6 +122,97 @@ TEST(KeyedTable, TheBatchProbeEqualsSingleProbes) {
     EXPECT_EQ(slots[i], seen[text[i]]);
   }
   EXPECT_EQ(table.size(), seen.size());
+}
+
+// Entries end in order of their last write, also those that came back in another order; what is written again lives on, and an end is a change of the epoch.
+TEST(KeyedTable, EntriesWithATtlEndAfterTheirLastWriteAlsoAfterARestore) {
+  const TableSpec spec{.name = "ttl", .fixed_width = 8, .ttl_us = 10};
+  KeyedTable table(spec);
+  std::map<std::string, TimeUs> truth;
+  std::map<std::string, Change> journal;
+  std::mt19937_64 random(3);
+  std::unique_ptr<KeyedTable> restored;
+  KeyedTable* t = &table;
+  for (TimeUs now = 1; now < 2000; ++now) {
+    std::vector<std::string> gone;
+    t->expire(now, [&](Slot s) { gone.emplace_back(t->key(s)); });
+    std::vector<std::string> want;
+    for (auto it = truth.begin(); it != truth.end();) {
+      if (it->second + 10 <= now) want.push_back(it->first), it = truth.erase(it);
+      else ++it;
+    }
+    std::ranges::sort(gone);
+    ASSERT_EQ(gone, want) << now;
+    for (int i = 0; i < 5; ++i) {
+      const std::string k = key_text(random() % 40);
+      if (const Slot found = t->find(hash_bytes(k), k); random() % 4 == 0 && found != kNoSlot) {
+        t->erase(found);
+        truth.erase(k);
+      } else if (random() % 3 != 0) {
+        t->touch(t->find_or_insert(hash_bytes(k), k));
+        truth[k] = now;
+      } else {
+        ASSERT_EQ(found != kNoSlot, truth.contains(k));   // a look is no write
+      }
+    }
+    if (now % 50 != 0) continue;
+    for (auto& c : changes_of(*t)) {
+      if (c.deleted) journal.erase(c.key);
+      else journal[c.key] = c;
+    }
+    auto again = std::make_unique<KeyedTable>(spec);
+    for (const auto& [k, c] : journal) ASSERT_TRUE(again->restore(c.hash, c.key, c.value));
+    restored = std::move(again);
+    t = restored.get();
+    ASSERT_EQ(t->size(), truth.size());
+  }
+}
+
+// Many at once, as after a start: the same table as one by one, also where times, orders of insertion and blobs come back.
+TEST(KeyedTable, RestoringInBulkEqualsOneByOne) {
+  for (const TableSpec& spec : {TableSpec{.name = "plain", .fixed_width = 8}, TableSpec{.name = "timed", .fixed_width = 8, .timed = true}, TableSpec{.name = "ttl", .fixed_width = 8, .ttl_us = 100},
+                                TableSpec{.name = "shared", .fixed_width = 8, .shared_hashes = true}}) {
+    KeyedTable table(spec);
+    for (std::uint64_t i = 0; i < 3000; ++i) {
+      const std::string k = key_text(i);
+      table.expire(static_cast<TimeUs>(i / 100));
+      const Slot s = table.find_or_insert(spec.shared_hashes ? i % 7 : hash_bytes(k), k, static_cast<TimeUs>(i % 11));
+      table.as<std::uint64_t>(s) = i;
+      if (i % 2 == 0) table.set_blob(s, "blob of " + k);
+    }
+    const std::vector<Change> changes = changes_of(table);
+    KeyedTable bulk(spec), single(spec);
+    bulk.begin_restore();
+    for (const Change& c : changes) {
+      ASSERT_TRUE(bulk.restore(c.hash, c.key, c.value));
+      ASSERT_TRUE(single.restore(c.hash, c.key, c.value));
+    }
+    bulk.end_restore();
+    ASSERT_EQ(bulk.size(), 3000U);
+    for (const Change& c : changes) {
+      const Slot b = bulk.find(c.hash, c.key), s = single.find(c.hash, c.key);
+      ASSERT_NE(b, kNoSlot);
+      EXPECT_EQ(bulk.as<std::uint64_t>(b), single.as<std::uint64_t>(s));
+      EXPECT_EQ(bulk.blob(b), single.blob(s));
+      EXPECT_EQ(bulk.time(b), single.time(s));
+      EXPECT_EQ(bulk.hash(b), c.hash);
+    }
+    EXPECT_EQ(bulk.find(1, "never there"), kNoSlot);
+    if (spec.timed) {
+      std::vector<Slot> due;
+      bulk.due(4, due);
+      std::vector<std::uint64_t> order;
+      for (const Slot s : due) order.push_back(bulk.as<std::uint64_t>(s));
+      due.clear();
+      single.due(4, due);
+      std::vector<std::uint64_t> want;
+      for (const Slot s : due) want.push_back(single.as<std::uint64_t>(s));
+      EXPECT_EQ(order, want);
+    }
+    bulk.erase(bulk.find(changes[5].hash, changes[5].key));
+    EXPECT_EQ(changes_of(bulk).size(), 1U) << "an entry that came back is persisted: its end is told";
+    EXPECT_EQ(bulk.memory_bytes() / bulk.size() < 300, true);
+  }
 }
 
 TEST(KeyedTable, RefusesAShortValue) {

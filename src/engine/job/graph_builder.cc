@@ -119,7 +119,7 @@ class Builder {
   }
 
   Result<Kind> make(const plan::ChangelogNormalize& n) {
-    return op(ops::make_changelog_normalize({.input = input(), .keys = n.keys, .update_before = n.emit_update_before}));
+    return op(ops::make_changelog_normalize({.input = input(), .keys = n.keys, .update_before = n.emit_update_before, .ttl_us = node_->kept_us()}));
   }
 
   Result<Kind> make(const plan::Calc& c) {
@@ -157,7 +157,8 @@ class Builder {
 
   Result<Kind> make(const plan::GroupAggregate& g) {
     return op(ops::make_group_aggregate({.input = input(), .keys = g.keys, .aggregates = g.calls, .update_before = g.emit_update_before,
-                                         .final_only = options_.final_only, .row_when_empty = options_.final_only && g.keys.empty(), .origins = options_.origins}));
+                                         .final_only = options_.final_only, .row_when_empty = options_.final_only && g.keys.empty(), .origins = options_.origins,
+                                         .ttl_us = options_.final_only ? 0 : node_->kept_us()}));
   }
 
   Result<Kind> make(const plan::Over& o) {
@@ -186,7 +187,7 @@ class Builder {
     return op(ops::make_join({.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .keep_left = j.keep_left,
                               .keep_right = j.keep_right, .condition = j.condition,
                               .rows = j.rows == plan::JoinRows::kPairs ? ops::JoinSpec::Rows::kPairs : j.rows == plan::JoinRows::kSemi ? ops::JoinSpec::Rows::kSemi : ops::JoinSpec::Rows::kAnti,
-                              .origins = options_.origins, .zone = options_.zone}));
+                              .origins = options_.origins, .left_ttl_us = node_->kept_us(0), .right_ttl_us = node_->kept_us(1), .zone = options_.zone}));
   }
 
   Result<Kind> make(const plan::IntervalJoin& j) {
@@ -224,7 +225,7 @@ class Builder {
 
   Result<Kind> make(const plan::Union&) { return op(ops::make_union()); }
 
-  Result<Kind> make(const plan::SetOperation& s) { return op(ops::make_set_operation({.input = node_->output, .intersect = s.intersect, .all = s.all})); }
+  Result<Kind> make(const plan::SetOperation& s) { return op(ops::make_set_operation({.input = node_->output, .intersect = s.intersect, .all = s.all, .ttl_us = node_->kept_us()})); }
 
   Result<Kind> make(const plan::Values& v) {
     Batch one;
@@ -266,7 +267,7 @@ class Builder {
 
   Result<Kind> make(const plan::TopN& t) {
     return op(ops::make_top_n({.input = input(), .partition = t.partition, .order = sort_keys(t.order), .limit = t.limit, .with_number = t.with_number,
-                               .update_before = t.emit_update_before, .input_retracts = t.input_retracts}));
+                               .update_before = t.emit_update_before, .input_retracts = t.input_retracts, .ttl_us = node_->kept_us()}));
   }
 
   Result<Kind> make(const plan::WindowRank& t) {

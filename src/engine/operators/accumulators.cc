@@ -76,17 +76,20 @@ Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<
   }
   const Column* filter = c.filter == SIZE_MAX ? nullptr : batch.columns[c.filter].get();
   acc_.clear();
-  kept_rows_.clear();
-  kept_signs_.clear();
+  kept_.clear();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (filter != nullptr && (filter->is_null(rows[i]) || filter->value<std::uint8_t>(rows[i]) == 0)) continue;
-    if (gated && !distinct_->take(call, batch, rows[i], table.hash(row_slots_[i]), table.key(row_slots_[i]), !signs.empty() && signs[i] < 0)) continue;
-    kept_rows_.push_back(rows[i]);
-    if (!signs.empty()) kept_signs_.push_back(signs[i]);
+    kept_.rows.push_back(rows[i]);
+    kept_.slots.push_back(row_slots_[i]);
+    kept_.numbers.push_back(static_cast<std::uint32_t>(i));
+    if (!signs.empty()) kept_.signs.push_back(signs[i]);
+  }
+  if (gated) distinct_->take(call, batch, table, kept_);
+  for (const std::uint32_t i : kept_.numbers) {
     acc_.push_back(base_[i] + offsets_[call]);
     if (blob != SIZE_MAX) blob_of_row_.push_back(&open_blobs_[group_of_slot_[row_slots_[i]] - 1][blob]);
   }
-  return c.aggregate->update(args_, kept_rows_, acc_, kept_signs_, blob_of_row_);
+  return c.aggregate->update(args_, kept_.rows, acc_, kept_.signs, blob_of_row_);
 }
 
 Status Accumulators::append_values(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const {

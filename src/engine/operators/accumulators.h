@@ -68,8 +68,7 @@ class Accumulators {
   std::vector<std::byte*> acc_;
   std::vector<std::string*> blob_of_row_;
   std::vector<ColumnPtr> args_;
-  std::vector<std::uint32_t> kept_rows_;
-  std::vector<std::int8_t> kept_signs_;
+  DistinctValues::Rows kept_;
   std::vector<state::Slot> open_slots_;               // groups whose blobs are unpacked
   std::vector<std::vector<std::string>> open_blobs_;  // [group][blob]
   std::vector<std::uint32_t> group_of_slot_;          // +1; 0 = not open

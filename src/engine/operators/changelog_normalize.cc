@@ -13,10 +13,11 @@ class ChangelogNormalize final : public dataflow::Operator {
       : spec_(std::move(spec)), codec_(spec_->input.types()), keys_(spec_->input, spec_->keys), out_(spec_->input), columns_(builder_columns(out_, 0, spec_->input.size())) {}
 
   std::string_view name() const override { return "ChangelogNormalize"; }
-  state::StateSpec state() const override { return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "rows"}}}; }
+  state::StateSpec state() const override { return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "rows", .ttl_us = spec_->ttl_us}}}; }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     state::KeyedTable& table = ctx.state().keyed(0);
+    table.expire(ctx.now_us());
     keys_.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
     slots_.resize(batch->rows);

@@ -13,6 +13,7 @@ struct ChangelogNormalizeSpec {
   Schema input;
   std::vector<std::size_t> keys;   ///< columns of the primary key; rows of a key come to one shard, in order
   bool update_before = true;       ///< the consumer needs -U rows
+  DurationUs ttl_us = 0;          ///< how long by the clock what is kept lives after it was last written; 0 = for ever
 };
 dataflow::OperatorFactory make_changelog_normalize(ChangelogNormalizeSpec spec);
 

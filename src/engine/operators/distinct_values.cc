@@ -1,5 +1,7 @@
 #include "engine/operators/distinct_values.h"
 
+#include <algorithm>
+
 #include "core/base/bytes.h"
 
 namespace supyo::operators {
@@ -14,21 +16,57 @@ DistinctValues::DistinctValues(std::span<const expr::AggregateCall> calls, const
   }
 }
 
-bool DistinctValues::take(std::size_t call, const Batch& batch, std::size_t row, std::uint64_t group_hash, std::string_view group, bool goes) {
+void DistinctValues::take(std::size_t call, const Batch& batch, const state::KeyedTable& groups, Rows& rows) {
   const ColumnPtr& value = batch.columns[columns_[call]];
-  if (value->is_null(row)) return false;
-  key_.clear();
-  ByteWriter w(key_);
-  w.varint(call);
-  w.text(group);
-  codecs_[call]->encode({&value, 1}, row, key_);
-  const state::Slot slot = table_->find_or_insert(group_hash, key_);
-  auto& count = table_->as<std::int64_t>(slot);
-  table_->touch(slot);
-  count += goes ? -1 : 1;
-  const bool changed = count == (goes ? 0 : 1);
-  if (count == 0) table_->erase(slot);
-  return changed;
+  const bool all_come = rows.signs.empty();
+  const auto keep = [&](std::size_t to, std::size_t from) {
+    rows.rows[to] = rows.rows[from];
+    rows.slots[to] = rows.slots[from];
+    rows.numbers[to] = rows.numbers[from];
+    if (!all_come) rows.signs[to] = rows.signs[from];
+  };
+  const auto cut = [&](std::size_t n) {
+    rows.rows.resize(n);
+    rows.slots.resize(n);
+    rows.numbers.resize(n);
+    if (!all_come) rows.signs.resize(n);
+  };
+  std::size_t kept = 0;
+  bytes_.clear();
+  ends_.clear();
+  hashes_.clear();
+  ByteWriter w(bytes_);
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    if (value->is_null(rows.rows[i])) continue;
+    w.varint(call);
+    w.text(groups.key(rows.slots[i]));
+    codecs_[call]->encode({&value, 1}, rows.rows[i], bytes_);
+    ends_.push_back(bytes_.size());
+    hashes_.push_back(groups.hash(rows.slots[i]));
+    keep(kept++, i);
+  }
+  cut(kept);
+  keys_.clear();
+  for (std::size_t i = 0, from = 0; i < kept; from = ends_[i++]) keys_.push_back(std::string_view(bytes_).substr(from, ends_[i] - from));
+  slots_.resize(kept);
+  inserted_.resize(kept);
+  table_->find_or_insert(hashes_, keys_, {}, slots_, inserted_);
+  bool some_end = false;
+  std::size_t out = 0;
+  for (std::size_t i = 0; i < kept; ++i) {
+    auto& count = table_->as<std::int64_t>(slots_[i]);
+    const bool goes = !all_come && rows.signs[i] < 0;
+    count += goes ? -1 : 1;
+    some_end |= count == 0;
+    if (count == (goes ? 0 : 1)) keep(out++, i);
+  }
+  cut(out);
+  if (!some_end) return;
+  // A value may go and come back within the batch: it ends only when it is gone at the end.
+  std::ranges::sort(slots_);
+  slots_.erase(std::ranges::unique(slots_).begin(), slots_.end());
+  for (const state::Slot slot : slots_)
+    if (table_->as<std::int64_t>(slot) == 0) table_->erase(slot);
 }
 
 }  // namespace supyo::operators

@@ -20,18 +20,37 @@ class DistinctValues {
   /// Whether this call's values are kept here; then the aggregate is its without_distinct().
   bool has(std::size_t call) const { return codecs_[call].has_value(); }
   /// The table that start() is given.
-  static state::TableSpec table() { return {.kind = state::TableSpec::Kind::kKeyed, .name = "distinct", .fixed_width = sizeof(std::int64_t), .shared_hashes = true}; }
+  static state::TableSpec table(DurationUs ttl_us = 0) {
+    return {.kind = state::TableSpec::Kind::kKeyed, .name = "distinct", .fixed_width = sizeof(std::int64_t), .ttl_us = ttl_us, .shared_hashes = true};
+  }
 
-  void start(state::KeyedTable& table) { table_ = &table; }
-  /// A row of the group comes (or goes). True when its value is the group's first such, or was its last: then the aggregate has to know. Null is no value.
-  bool take(std::size_t call, const Batch& batch, std::size_t row, std::uint64_t group_hash, std::string_view group, bool goes);
+  void start(state::KeyedTable& table, TimeUs now_us) {
+    table_ = &table;
+    table.expire(now_us);
+  }
+  /// Rows of groups come (or go: signs, empty = all come). Keeps of `rows`, `slots` and `signs` those whose value is their group's first such, or was its last: of those the aggregate has to
+  /// know. Null is no value. `groups` holds the slots. All rows are looked up at once.
+  struct Rows {
+    std::vector<std::uint32_t> rows;
+    std::vector<state::Slot> slots;    // of their groups
+    std::vector<std::int8_t> signs;
+    std::vector<std::uint32_t> numbers;  // the caller's, kept with them
+    void clear() { rows.clear(), slots.clear(), signs.clear(), numbers.clear(); }
+  };
+  void take(std::size_t call, const Batch& batch, const state::KeyedTable& groups, Rows& rows);
 
  private:
   std::vector<std::optional<RowCodec>> codecs_;   // by call
   std::vector<std::size_t> columns_;
   bool any_ = false;
   state::KeyedTable* table_ = nullptr;
-  std::string key_;
+  // Scratch of one call.
+  std::string bytes_;
+  std::vector<std::size_t> ends_;
+  std::vector<std::string_view> keys_;
+  std::vector<std::uint64_t> hashes_;
+  std::vector<state::Slot> slots_;
+  std::vector<std::uint8_t> inserted_;
 };
 
 }  // namespace supyo::operators

@@ -35,14 +35,15 @@ class GroupAggregate final : public dataflow::Operator {
 
   std::string_view name() const override { return "GroupAggregate"; }
   state::StateSpec state() const override {
-    state::StateSpec spec{.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "groups", .fixed_width = accumulators_.width()}}};
-    if (distinct_.any()) spec.tables.push_back(DistinctValues::table());
+    state::StateSpec spec{.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "groups", .fixed_width = accumulators_.width(), .ttl_us = spec_->ttl_us}}};
+    if (distinct_.any()) spec.tables.push_back(DistinctValues::table(spec_->ttl_us));
     return spec;
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     state::KeyedTable& table = ctx.state().keyed(0);
-    if (distinct_.any()) distinct_.start(ctx.state().keyed(1));
+    table.expire(ctx.now_us());
+    if (distinct_.any()) distinct_.start(ctx.state().keyed(1), ctx.now_us());
     keys_.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
     slots_.resize(batch->rows);

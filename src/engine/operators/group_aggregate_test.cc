@@ -198,5 +198,29 @@ TEST_F(GroupAggregateTest, FinalOnlySpeaksAtTheEnd) {
   EXPECT_THAT(empty.rows, ::testing::ElementsAre("+I 0|NULL"));
 }
 
+// As Flink: a group that was not written for so long begins anew, with an insert; the values of DISTINCT have times of their own.
+TEST_F(GroupAggregateTest, GroupsWithATtlBeginAnew) {
+  GroupAggregateSpec s = spec();
+  s.aggregates = {call_of("SUM", {1}), call_of("COUNT", {1}, true)};
+  s.ttl_us = 10;
+  OperatorHarness before(make_group_aggregate(s));
+  const auto feed = [](OperatorHarness& h, TimeUs now, std::vector<Row> rows) {
+    h.rows.clear();
+    h.clock_us = now;
+    h.feed(batch_of(rows));
+  };
+  feed(before, 100, {{"a", 1}, {"b", 5}});
+  feed(before, 109, {{"a", 2}});
+  EXPECT_THAT(before.rows, ::testing::ElementsAre("-U a|1|1", "+U a|3|2"));
+  OperatorHarness::Stored stored;
+  before.cut(stored);
+  OperatorHarness h(make_group_aggregate(s));
+  h.restore(stored, 0);
+  feed(h, 110, {{"a", 1}, {"b", 7}, {"c", 1, RowKind::kDelete}});
+  EXPECT_THAT(h.rows, ::testing::ElementsAre("-U a|3|2", "+U a|4|3", "+I b|7|1")) << "b ended at 110, and so did the value 1 of a, which now counts again";
+  feed(h, 120, {{"a", 1}});
+  EXPECT_THAT(h.rows, ::testing::ElementsAre("+I a|1|1"));
+}
+
 }  // namespace
 }  // namespace supyo::operators

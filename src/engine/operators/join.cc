@@ -24,14 +24,14 @@ class Side {
     std::int32_t partners = 0;
   };
 
-  Side(const Schema& schema, const std::vector<std::size_t>& keys, bool keep, bool origins)
-      : keys_of_batch(schema, keys), keep(keep), codec_(schema.types()), key_columns_(keys), origins_(origins) {}
+  Side(const Schema& schema, const std::vector<std::size_t>& keys, bool keep, bool origins, DurationUs ttl_us)
+      : keys_of_batch(schema, keys), keep(keep), codec_(schema.types()), key_columns_(keys), origins_(origins), ttl_us_(ttl_us) {}
 
   GroupKeys keys_of_batch;
   const bool keep;   ///< rows without a partner are part of the result
 
   state::TableSpec table_spec(std::string name) const {
-    return {.kind = state::TableSpec::Kind::kKeyed, .name = std::move(name), .fixed_width = static_cast<std::uint32_t>(sizeof(Kept) + (origins_ ? sizeof(Origin) : 0)), .shared_hashes = true};
+    return {.kind = state::TableSpec::Kind::kKeyed, .name = std::move(name), .fixed_width = static_cast<std::uint32_t>(sizeof(Kept) + (origins_ ? sizeof(Origin) : 0)), .ttl_us = ttl_us_, .shared_hashes = true};
   }
 
   /// The end of a call.
@@ -42,6 +42,11 @@ class Side {
     if (table_ != nullptr) return;
     table_ = &table;
     table.for_each([&](Slot slot) { rows_.add(slot, table.hash(slot), KeyedRow::key(table.key(slot))); });
+  }
+
+  /// Rows whose time is over go, and nobody is told: what they were joined with stays joined.
+  void expire(TimeUs now_us) {
+    table_->expire(now_us, [this](Slot slot) { rows_.remove(slot, table_->hash(slot), KeyedRow::key(table_->key(slot))); });
   }
 
   bool has_null_key(const Batch& batch, std::size_t row) const {
@@ -61,6 +66,34 @@ class Side {
     table_->touch(slot);
     return slot;
   }
+  /// add() of rows that all come, each under its key; `slots` are by number of the row in the batch.
+  void add(const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> slots) {
+    bytes_.clear();
+    ends_.clear();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      KeyedRow::append(keys[i], codec_, batch.columns, rows[i], bytes_);
+      ends_.push_back(bytes_.size());
+    }
+    whole_.clear();
+    for (std::size_t i = 0, from = 0; i < rows.size(); from = ends_[i++]) whole_.push_back(std::string_view(bytes_).substr(from, ends_[i] - from));
+    found_.resize(rows.size());
+    fresh_.resize(rows.size());
+    table_->find_or_insert(hashes, whole_, {}, found_, fresh_);
+    new_slots_.clear();
+    new_hashes_.clear();
+    new_keys_.clear();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const Slot slot = slots[rows[i]] = found_[i];
+      if (kept(slot).count++ == 0) {
+        new_slots_.push_back(slot);
+        new_hashes_.push_back(hashes[i]);
+        new_keys_.push_back(keys[i]);
+        if (origins_) origin(slot) = Origin{};
+      }
+      if (origins_ && !batch.origins.empty()) origin(slot).merge(batch.origins[rows[i]]);
+    }
+    rows_.add(new_slots_, new_hashes_, new_keys_);
+  }
   /// One less; false when there is none.
   bool remove(const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
     KeyedRow::encode(key, codec_, batch.columns, row, encoded_);
@@ -75,7 +108,15 @@ class Side {
     return true;
   }
 
-  Slot first(std::uint64_t hash, std::string_view key) { return rows_.first(hash, key); }
+  /// Where the rows of each key begin. Valid until rows of this side come or go.
+  void first(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> out) const {
+    rows_.first(hashes, keys, out);
+    for (const Slot s : out)
+      if (s != kNoSlot) table_->prefetch_slot(s);
+    for (const Slot s : out)
+      if (s != kNoSlot) table_->prefetch_record(s);
+  }
+  bool ends() const { return ttl_us_ != 0; }
   Slot next(Slot slot) const { return rows_.next(slot); }
 
   Kept& kept(Slot slot) { return table_->as<Kept>(slot); }
@@ -89,16 +130,24 @@ class Side {
   RowCodec codec_;
   std::vector<std::size_t> key_columns_;
   bool origins_;
+  DurationUs ttl_us_;
   state::KeyedTable* table_ = nullptr;
   RowLists rows_;               // of each join key
   std::string encoded_;
+  // Scratch of one call.
+  std::string bytes_;
+  std::vector<std::size_t> ends_;
+  std::vector<std::string_view> whole_, new_keys_;
+  std::vector<std::uint64_t> new_hashes_;
+  std::vector<Slot> found_, new_slots_;
+  std::vector<std::uint8_t> fresh_;
 };
 
 class Join final : public dataflow::Operator {
  public:
   explicit Join(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)),
-        sides_{Side(spec_->left, spec_->left_keys, spec_->keep_left || !pairs(), spec_->origins), Side(spec_->right, spec_->right_keys, spec_->keep_right, spec_->origins)},
+        sides_{Side(spec_->left, spec_->left_keys, spec_->keep_left || !pairs(), spec_->origins, spec_->left_ttl_us), Side(spec_->right, spec_->right_keys, spec_->keep_right, spec_->origins, spec_->right_ttl_us)},
         out_(output_schema(*spec_)),
         candidates_(pairs_of(*spec_)) {
     const std::size_t left = spec_->left.size(), right = spec_->right.size();
@@ -113,14 +162,16 @@ class Join final : public dataflow::Operator {
 
   Status process(const BatchPtr& batch, std::size_t input, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     for (std::size_t s = 0; s < 2; ++s) sides_[s].attach(ctx.state().keyed(s));
+    for (Side& s : sides_) s.expire(ctx.now_us());
     eval_ = {.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone = spec_->zone};
     GroupKeys& keys = sides_[input].keys_of_batch;
     keys.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) keys.add(row);
     const auto views = keys.views();
+    find_first(*batch, input, keys.hashes(), views);
     const bool inner = pairs() && !spec_->keep_left && !spec_->keep_right;
     for (std::size_t row = 0; row < batch->rows; ++row) {
-      const Row r{.batch = *batch, .row = row, .input = input, .hash = keys.hash(row), .key = views[row], .kind = batch->kind(row)};
+      const Row r{.batch = *batch, .row = row, .input = input, .hash = keys.hash(row), .key = views[row], .kind = batch->kind(row), .has_key = has_key_[row] != 0};
       SUPYO_TRY(inner ? take_inner(r, out) : take_outer(r, out));
     }
     sides_[input].settle();
@@ -135,21 +186,51 @@ class Join final : public dataflow::Operator {
     std::uint64_t hash = 0;
     std::string_view key;
     RowKind kind = RowKind::kInsert;
+    bool has_key = true;
     bool retracts() const { return is_retraction(kind); }
   };
   using Columns = std::array<std::vector<ColumnBuilder*>, 2>;
   bool pairs() const { return spec_->rows == Spec::Rows::kPairs; }
   bool semi() const { return spec_->rows == Spec::Rows::kSemi; }
 
+  /// What is looked up for all rows at once: where the other side's partners begin, and, when all rows come, their own places.
+  void find_first(const Batch& batch, std::size_t input, std::span<const std::uint64_t> hashes, std::span<const std::string_view> views) {
+    Side& own = sides_[input];
+    has_key_.resize(batch.rows);
+    first_.assign(batch.rows, kNoSlot);
+    slots_.assign(batch.rows, kNoSlot);
+    rows_.clear();
+    row_hashes_.clear();
+    row_keys_.clear();
+    for (std::uint32_t row = 0; row < batch.rows; ++row) {
+      has_key_[row] = own.has_null_key(batch, row) ? 0 : 1;
+      if (has_key_[row] == 0) continue;
+      rows_.push_back(row);
+      row_hashes_.push_back(hashes[row]);
+      row_keys_.push_back(views[row]);
+    }
+    found_.resize(rows_.size());
+    sides_[1 - input].first(row_hashes_, row_keys_, found_);
+    for (std::size_t i = 0; i < rows_.size(); ++i) first_[rows_[i]] = found_[i];
+    all_come_ = batch.kinds.empty();
+    if (all_come_) own.add(batch, rows_, row_hashes_, row_keys_, slots_);
+  }
+
+  /// The row goes into the state, or out of it; false when it was never there. One whose time was over is still taken back from what it was joined with.
+  bool keep(const Row& r, Slot& slot) {
+    Side& own = sides_[r.input];
+    if (r.retracts()) return own.remove(r.batch, r.row, r.hash, r.key) || own.ends();
+    slot = all_come_ ? slots_[r.row] : own.add(r.batch, r.row, r.hash, r.key);
+    return true;
+  }
+
   // ---- inner: the candidates are the result, once the condition has been asked
 
   Status take_inner(const Row& r, dataflow::Collector& out) {
-    Side& own = sides_[r.input];
     Side& other = sides_[1 - r.input];
-    if (own.has_null_key(r.batch, r.row)) return ok();
-    if (!r.retracts()) own.add(r.batch, r.row, r.hash, r.key);
-    else if (!own.remove(r.batch, r.row, r.hash, r.key)) return ok();
-    for (Slot slot = other.first(r.hash, r.key); slot != kNoSlot; slot = other.next(slot)) {
+    Slot mine = kNoSlot;
+    if (!r.has_key || !keep(r, mine)) return ok();
+    for (Slot slot = first_[r.row]; slot != kNoSlot; slot = other.next(slot)) {
       for (std::int32_t i = 0; i < other.kept(slot).count; ++i) {
         SUPYO_TRY(append_pair(r, slot, candidate_columns_));
         end_row(candidates_, r, slot, r.kind);
@@ -174,9 +255,8 @@ class Join final : public dataflow::Operator {
     Side& own = sides_[r.input];
     matches_.clear();
     Slot slot = kNoSlot;
-    if (!own.has_null_key(r.batch, r.row)) {
-      if (!r.retracts()) slot = own.add(r.batch, r.row, r.hash, r.key);
-      else if (!own.remove(r.batch, r.row, r.hash, r.key)) return ok();
+    if (r.has_key) {
+      if (!keep(r, slot)) return ok();
       SUPYO_TRY(find_matches(r));
     }
     if (matches_.empty()) return own.keep && !semi() ? emit_alone(r, r.retracts() ? RowKind::kDelete : RowKind::kInsert, out) : ok();
@@ -208,7 +288,10 @@ class Join final : public dataflow::Operator {
       const std::int32_t count = other.kept(match).count;
       for (std::int32_t i = 0; pairs() && i < count; ++i) SUPYO_TRY(emit_pair(r, match, RowKind::kDelete, out));
       if (!other.keep) continue;
-      if (--other.kept(match).partners == 0)
+      // Where rows end unseen a row may not know of all its partners.
+      std::int32_t& partners = other.kept(match).partners;
+      if (partners == 0 && other.ends()) continue;
+      if (--partners == 0)
         for (std::int32_t i = 0; i < count; ++i) SUPYO_TRY(emit_other_alone(r, match, semi() ? RowKind::kDelete : RowKind::kInsert, out));
       other.touch(match);
     }
@@ -217,7 +300,7 @@ class Join final : public dataflow::Operator {
 
   Status find_matches(const Row& r) {
     Side& other = sides_[1 - r.input];
-    for (Slot slot = other.first(r.hash, r.key); slot != kNoSlot; slot = other.next(slot)) matches_.push_back(slot);
+    for (Slot slot = first_[r.row]; slot != kNoSlot; slot = other.next(slot)) matches_.push_back(slot);
     if (!spec_->condition) return ok();
     std::size_t kept = 0;
     for (std::size_t from = 0; from < matches_.size();) {
@@ -278,6 +361,13 @@ class Join final : public dataflow::Operator {
   expr::EvalContext eval_;
   std::vector<std::uint32_t> selection_;
   std::vector<Slot> matches_;
+  std::vector<std::uint8_t> has_key_;             // by row, as the two below
+  std::vector<Slot> first_, slots_;
+  bool all_come_ = false;
+  std::vector<std::uint32_t> rows_;               // with a key; the three below are parallel
+  std::vector<std::uint64_t> row_hashes_;
+  std::vector<std::string_view> row_keys_;
+  std::vector<Slot> found_;
 };
 
 }  // namespace

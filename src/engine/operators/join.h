@@ -24,6 +24,7 @@ struct JoinSpec {
   expr::ExprPtr condition;                          ///< over left then right columns; null: none
   Rows rows = Rows::kPairs;                         ///< kSemi, kAnti: keep_left and keep_right are false
   bool origins = false;
+  DurationUs left_ttl_us = 0, right_ttl_us = 0;     ///< how long by the clock a row lives after it was last written; 0 = for ever
   Zone zone = {};
 };
 Schema output_schema(const JoinSpec& spec);

@@ -53,6 +53,33 @@ TEST_F(JoinTest, LeftTakesTheLonelyRowBackWhenAPartnerComes) {
   EXPECT_THAT(h.rows, ElementsAre("+I 1|10|1|101", "+I 1|10|1|101", "-D 1|10|1|100", "-D 1|10|1|100", "-D 1|10|1|101", "-D 1|10|1|101", "+I 1|10|NULL|NULL", "+I 1|10|NULL|NULL"));
 }
 
+// As Flink: a row ends so long after it was last written, unseen; a look is no write; the other side has its own time; what is taken back after its end is taken back from what it met.
+TEST_F(JoinTest, RowsWithATtlEndUnseenAlsoAfterARestore) {
+  JoinSpec s = spec(true, false);
+  s.left_ttl_us = 10;
+  OperatorHarness before(make_join(s));
+  before.clock_us = 100;
+  before.feed(batch_of({{1, 10}, {2, 20}}), 0);
+  before.feed(batch_of({{1, 100}}), 1);   // a write of {1, 10}: it has a partner now
+  before.clock_us = 105;
+  before.feed(batch_of({{2, 20}, {3, 30}}), 0);
+  before.clock_us = 109;
+  before.feed(batch_of({{7, 700}}), 1);
+  OperatorHarness::Stored stored;
+  before.cut(stored);
+  OperatorHarness h(make_join(s));
+  h.restore(stored, 0);
+  h.clock_us = 110;
+  h.feed(batch_of({{1, 101}, {2, 200}, {3, 300}}), 1);
+  EXPECT_THAT(h.rows, ElementsAre("-D 2|20|NULL|NULL", "-D 2|20|NULL|NULL", "+I 2|20|2|200", "+I 2|20|2|200", "-D 3|30|NULL|NULL", "+I 3|30|3|300")) << "{1, 10} ended at 110";
+  h.rows.clear();
+  h.clock_us = 1000;
+  h.feed(batch_of({{1, 11}, {2, 20, RowKind::kDelete}}), 0);
+  EXPECT_THAT(h.rows, ElementsAre("+I 1|11|1|100", "+I 1|11|1|101", "-D 2|20|2|200")) << "right rows are kept for ever";
+  EXPECT_EQ(h.state().keyed(0).size(), 1U);
+  EXPECT_EQ(h.state().keyed(1).size(), 5U);
+}
+
 /// The whole result, by nested loops.
 std::multiset<std::string> oracle(const std::vector<In>& left, const std::vector<In>& right, const JoinSpec& s) {
   const auto text = [](const In* r) { return r == nullptr ? "NULL|NULL" : fmt::format("{}|{}", r->key ? std::to_string(*r->key) : "NULL", r->value); };

@@ -12,12 +12,17 @@ namespace supyo::operators {
 /// A row under a key that many rows have, as one key of a state table with shared hashes: (length of the key, key, row's RowCodec bytes).
 class KeyedRow {
  public:
-  /// Writes over `out`.
-  static void encode(std::string_view key, const RowCodec& codec, std::span<const ColumnPtr> columns, std::size_t row, std::string& out) {
+  /// Behind what is in `out`.
+  static void append(std::string_view key, const RowCodec& codec, std::span<const ColumnPtr> columns, std::size_t row, std::string& out) {
     const auto length = static_cast<std::uint32_t>(key.size());
-    out.assign(reinterpret_cast<const char*>(&length), kLengthBytes);
+    out.append(reinterpret_cast<const char*>(&length), kLengthBytes);
     out.append(key);
     codec.encode(columns, row, out);
+  }
+  /// Writes over `out`.
+  static void encode(std::string_view key, const RowCodec& codec, std::span<const ColumnPtr> columns, std::size_t row, std::string& out) {
+    out.clear();
+    append(key, codec, columns, row, out);
   }
   /// The two parts of what encode() wrote.
   static std::string_view key(std::string_view whole) {

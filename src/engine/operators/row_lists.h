@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,28 @@ class RowLists {
   Slot last(std::uint64_t hash, std::string_view key) { return ends(hash, key).last; }
   Slot next(Slot slot) const { return links_[slot].next; }
   Slot before(Slot slot) const { return links_[slot].before; }
+
+  /// first() of many keys at once.
+  void first(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> out) const {
+    index_.find(hashes, keys, out);
+    for (Slot& s : out) s = s == state::kNoSlot ? state::kNoSlot : index_.as<Ends>(s).first;
+  }
+
+  /// At the end, each under its key; the rows are not in any list.
+  void add(std::span<const Slot> slots, std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys) {
+    places_.resize(slots.size());
+    fresh_.resize(slots.size());
+    index_.find_or_insert(hashes, keys, {}, places_, fresh_);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      const Slot slot = slots[i];
+      if (slot >= links_.size()) links_.resize(std::max<std::size_t>(slot + 1, links_.size() * 2));
+      Ends& e = index_.as<Ends>(places_[i]);
+      if (fresh_[i] != 0) e = {};
+      links_[slot] = {.before = e.last};
+      (e.last == state::kNoSlot ? e.first : links_[e.last].next) = slot;
+      e.last = slot;
+    }
+  }
 
   /// Looks from the end for its place: before the rows of which `behind` says that they stand behind it.
   template <class Behind>
@@ -70,6 +93,8 @@ class RowLists {
 
   state::KeyedTable index_;
   std::vector<Link> links_;
+  std::vector<Slot> places_;           // scratch of one call
+  std::vector<std::uint8_t> fresh_;
 };
 
 }  // namespace supyo::operators

@@ -24,11 +24,12 @@ class SetOperation final : public dataflow::Operator {
 
   std::string_view name() const override { return spec_->intersect ? "Intersect" : "Except"; }
   state::StateSpec state() const override {
-    return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "rows", .fixed_width = static_cast<std::uint32_t>(sizeof(Sides))}}};
+    return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "rows", .fixed_width = static_cast<std::uint32_t>(sizeof(Sides)), .ttl_us = spec_->ttl_us}}};
   }
 
   Status process(const BatchPtr& batch, std::size_t input, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     state::KeyedTable& table = ctx.state().keyed(0);
+    table.expire(ctx.now_us());
     rows_.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) rows_.add(row);
     slots_.resize(batch->rows);

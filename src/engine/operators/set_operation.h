@@ -9,6 +9,7 @@ struct SetOperationSpec {
   Schema input;
   bool intersect = true;   ///< else EXCEPT
   bool all = false;        ///< a row as often as min(left, right), or left - right; else at most once
+  DurationUs ttl_us = 0;  ///< how long by the clock what is kept lives after it was last written; 0 = for ever
 };
 dataflow::OperatorFactory make_set_operation(SetOperationSpec spec);
 

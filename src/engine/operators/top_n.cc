@@ -7,6 +7,7 @@
 #include "engine/operators/group_keys.h"
 #include "engine/operators/keyed_row.h"
 #include "engine/operators/order_bytes.h"
+#include "engine/operators/slot_list.h"
 
 namespace supyo::operators {
 namespace {
@@ -18,26 +19,31 @@ using state::Slot;
 class TopN final : public dataflow::Operator {
  public:
   explicit TopN(std::shared_ptr<const TopNSpec> spec)
-      : spec_(std::move(spec)), codec_(spec_->input.types()), keys_(spec_->input, spec_->partition), index_({.name = "index"}), out_(output_schema(*spec_)),
+      : spec_(std::move(spec)), few_(!spec_->input_retracts && spec_->limit <= kFew), codec_(spec_->input.types()), keys_(spec_->input, spec_->partition), index_({.name = "index"}), out_(output_schema(*spec_)),
         columns_(builder_columns(out_, 0, spec_->input.size())) {}
 
   std::string_view name() const override { return "Rank"; }
   state::StateSpec state() const override {
-    return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "rows", .fixed_width = static_cast<std::uint32_t>(sizeof(Kept)), .shared_hashes = true}}};
+    return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "rows", .fixed_width = static_cast<std::uint32_t>(sizeof(Kept)), .ttl_us = spec_->ttl_us, .shared_hashes = true}}};
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     SUPYO_TRY(attach(ctx.state().keyed(0)));
+    table_->expire(ctx.now_us(), [this](Slot slot) { end(slot); });
     keys_.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
     const auto views = keys_.views();
+    at_.resize(batch->rows);
+    fresh_.resize(batch->rows);
+    index_.find_or_insert(keys_.hashes(), views, {}, at_, fresh_);
     for (std::size_t row = 0; row < batch->rows; ++row) {
-      const Slot at = open(*batch, row, keys_.hash(row), views[row]);
-      if (is_retraction(batch->kind(row))) remove(partitions_[at], *batch, row, keys_.hash(row), views[row]);
-      else add(partitions_[at], *batch, row, keys_.hash(row), views[row]);
+      if (is_retraction(batch->kind(row))) remove(at_[row], *batch, row, keys_.hash(row), views[row]);
+      else add(at_[row], *batch, row, keys_.hash(row), views[row]);
     }
-    for (const Slot at : open_) SUPYO_TRY(close(at, *batch, out));
+    for (const Open& o : open_) SUPYO_TRY(close(o, *batch, out));
     open_.clear();
+    before_.clear();
+    for (const Slot at : at_) forget_empty(at);
     forget_gone();
     index_.forget_changes();
     return out_.rows() > 0 ? out.emit(out_.finish()) : ok();
@@ -60,12 +66,24 @@ class TopN final : public dataflow::Operator {
     Slot slot = kNoSlot;
     std::uint64_t copies = 0;
   };
+  static constexpr std::uint64_t kFew = 256;         // rows of a partition that are kept as a list
+  static constexpr std::uint32_t kClosed = 0xffffffffU;
+  using Many = std::set<Slot, Before>;
+  /// Its rows in order: a list where the limit bounds them, which takes a fraction of a set's memory; else a set.
   struct Partition {
-    std::set<Slot, Before> rows;
+    SlotList few;
+    std::unique_ptr<Many> many;
     std::uint64_t total = 0;        // of the rows' counts
-    bool open = false;              // the batch touches it
-    std::vector<Place> before;      // then: its first rows as they were
-    Origin cause;                   // and the origins of what touched it
+    std::uint32_t open = kClosed;   // in open_, when the batch changes it
+    bool listed = false;            // in index_
+    bool empty() const { return many ? many->empty() : few.empty(); }
+    Slot last() const { return many ? *many->rbegin() : few.back(); }
+  };
+  /// A partition that the batch changes.
+  struct Open {
+    Slot at = kNoSlot;
+    std::size_t from = 0, to = 0;   // in before_: its first rows as they were
+    Origin cause;                   // the origins of what changes it
   };
 
   Status attach(state::KeyedTable& table) {
@@ -99,29 +117,46 @@ class TopN final : public dataflow::Operator {
   // ---- rows
 
   Partition& partition_at(Slot at) {
-    while (partitions_.size() <= at) partitions_.push_back({.rows = std::set<Slot, Before>(Before{this}), .total = 0, .open = false, .before = {}, .cause = {}});
-    return partitions_[at];
+    if (at >= partitions_.size()) partitions_.resize(std::max<std::size_t>(at + 1, partitions_.size() * 2));
+    Partition& p = partitions_[at];
+    p.listed = true;
+    return p;
+  }
+  /// The row's time is over: it goes, and nobody is told.
+  void end(Slot slot) {
+    const Slot at = index_.find(table_->hash(slot), KeyedRow::key(table_->key(slot)));
+    Partition& p = partitions_[at];
+    unlink(p, slot);
+    p.total -= table_->as<Kept>(slot).count;
+    order_[slot] = {};
+    forget_empty(at);
+  }
+  /// Of a partition that the batch asked for.
+  void forget_empty(Slot at) {
+    Partition& p = partitions_[at];
+    if (!p.listed || !p.empty()) return;
+    p = {};
+    index_.erase(at);
   }
 
-  /// The row's partition, noted as it was when the batch has not touched it yet.
-  Slot open(const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
-    const Slot at = index_.find_or_insert(hash, key);
-    Partition& p = partition_at(at);
-    if (!p.open) {
-      p.open = true;
-      p.cause = {};
-      p.before = first_rows(p);
-      open_.push_back(at);
+  /// The partition will change by the row: noted as it was when the batch has not changed it yet.
+  void open(Partition& p, Slot at, const Batch& batch, std::size_t row) {
+    if (p.open == kClosed) {
+      p.open = static_cast<std::uint32_t>(open_.size());
+      const std::size_t from = before_.size();
+      first_rows(p, before_);
+      open_.push_back({.at = at, .from = from, .to = before_.size(), .cause = {}});
     }
-    if (!batch.origins.empty()) p.cause.merge(batch.origins[row]);
-    return at;
+    if (!batch.origins.empty()) open_[p.open].cause.merge(batch.origins[row]);
   }
 
-  void add(Partition& p, const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
+  void add(Slot at, const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
+    Partition& p = partition_at(at);
     order_of(batch, row);
     const bool full = !spec_->input_retracts && p.total >= spec_->limit;
     // A row that comes behind all that count is not even kept.
-    if (full && ordered_ >= order_[*p.rows.rbegin()]) return;
+    if (full && ordered_ >= order_[p.last()]) return;
+    open(p, at, batch, row);
     KeyedRow::encode(key, codec_, batch.columns, row, encoded_);
     const Slot slot = table_->find_or_insert(hash, encoded_);
     Kept& kept = table_->as<Kept>(slot);
@@ -131,20 +166,23 @@ class TopN final : public dataflow::Operator {
     }
     table_->touch(slot);
     ++p.total;
-    if (full) take_one(p, *p.rows.rbegin());
+    if (full) take_one(p, p.last());
   }
 
-  void remove(Partition& p, const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
+  void remove(Slot at, const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
+    Partition& p = partition_at(at);
     KeyedRow::encode(key, codec_, batch.columns, row, encoded_);
     const Slot slot = table_->find(hash, encoded_);
-    if (slot != kNoSlot && table_->as<Kept>(slot).count > 0) take_one(p, slot);
+    if (slot == kNoSlot || table_->as<Kept>(slot).count == 0) return;
+    open(p, at, batch, row);
+    take_one(p, slot);
   }
 
   void take_one(Partition& p, Slot slot) {
     --p.total;
     table_->touch(slot);
     if (--table_->as<Kept>(slot).count > 0) return;
-    p.rows.erase(slot);
+    unlink(p, slot);
     gone_.push_back(slot);   // what the batch emits may still show it
   }
 
@@ -156,7 +194,20 @@ class TopN final : public dataflow::Operator {
   void link(Partition& p, Slot slot) {
     if (slot >= order_.size()) order_.resize(std::max<std::size_t>(slot + 1, order_.size() * 2));
     order_[slot] = ordered_;
-    p.rows.insert(slot);
+    if (!few_) {
+      if (!p.many) p.many = std::make_unique<Many>(Before{this});
+      p.many->insert(slot);
+      return;
+    }
+    p.few.insert(place_of(p, slot), slot);
+  }
+  void unlink(Partition& p, Slot slot) {
+    if (few_) p.few.erase(place_of(p, slot));
+    else p.many->erase(slot);
+  }
+  std::size_t place_of(const Partition& p, Slot slot) const {
+    const auto slots = p.few.slots();
+    return static_cast<std::size_t>(std::ranges::lower_bound(slots, slot, Before{this}) - slots.begin());
   }
   std::uint64_t born(Slot slot) const { return table_->as<Kept>(slot).born; }
 
@@ -173,33 +224,32 @@ class TopN final : public dataflow::Operator {
 
   // ---- results
 
-  std::vector<Place> first_rows(const Partition& p) const {
-    std::vector<Place> out;
+  /// Appends them to `out`.
+  void first_rows(const Partition& p, std::vector<Place>& out) const {
     std::uint64_t left = spec_->limit;
-    for (auto it = p.rows.begin(); it != p.rows.end() && left > 0; ++it) {
-      const std::uint64_t copies = std::min(left, table_->as<Kept>(*it).count);
-      out.push_back({*it, copies});
-      left -= copies;
-    }
-    return out;
+    const auto take = [&](const auto& slots) {
+      for (auto it = slots.begin(); it != slots.end() && left > 0; ++it) {
+        const std::uint64_t copies = std::min(left, table_->as<Kept>(*it).count);
+        out.push_back({*it, copies});
+        left -= copies;
+      }
+    };
+    if (p.many) take(*p.many);
+    else take(p.few.slots());
   }
 
   /// Emits what changed in the partition's first rows.
-  Status close(Slot at, const Batch& batch, dataflow::Collector& out) {
-    Partition& p = partitions_[at];
-    p.open = false;
-    const std::vector<Place> after = first_rows(p);
+  Status close(const Open& o, const Batch& batch, dataflow::Collector& out) {
+    Partition& p = partitions_[o.at];
+    p.open = kClosed;
+    after_.clear();
+    first_rows(p, after_);
+    const auto before = std::span<const Place>(before_).subspan(o.from, o.to - o.from);
     const bool places = spec_->with_number || spec_->limit == 1;
-    SUPYO_TRY(places ? emit_places(p.before, after, batch, p.cause, out) : emit_rows(p.before, after, batch, p.cause, out));
-    p.before = {};
-    if (p.rows.empty()) {
-      p.total = 0;
-      index_.erase(at);
-    }
-    return ok();
+    return places ? emit_places(before, after_, batch, o.cause, out) : emit_rows(before, after_, batch, o.cause, out);
   }
 
-  Status emit_places(const std::vector<Place>& before, const std::vector<Place>& after, const Batch& batch, const Origin& cause, dataflow::Collector& out) {
+  Status emit_places(std::span<const Place> before, std::span<const Place> after, const Batch& batch, const Origin& cause, dataflow::Collector& out) {
     std::size_t b = 0, a = 0;
     std::uint64_t b_used = 0, a_used = 0;
     for (std::uint64_t number = 1; b < before.size() || a < after.size(); ++number) {
@@ -215,8 +265,9 @@ class TopN final : public dataflow::Operator {
     return ok();
   }
 
-  Status emit_rows(const std::vector<Place>& before, const std::vector<Place>& after, const Batch& batch, const Origin& cause, dataflow::Collector& out) {
-    const auto beyond = [&](const std::vector<Place>& rows, std::vector<Place> others, RowKind kind) -> Status {
+  Status emit_rows(std::span<const Place> before, std::span<const Place> after, const Batch& batch, const Origin& cause, dataflow::Collector& out) {
+    const auto beyond = [&](std::span<const Place> rows, std::span<const Place> in_order, RowKind kind) -> Status {
+      std::vector<Place> others(in_order.begin(), in_order.end());
       std::ranges::sort(others, {}, &Place::slot);
       for (const Place& p : rows) {
         const auto other = std::ranges::lower_bound(others, p.slot, {}, &Place::slot);
@@ -241,6 +292,7 @@ class TopN final : public dataflow::Operator {
   static Status damaged() { return fail(ErrorCode::kDamaged, "state of Rank: a row does not decode"); }
 
   std::shared_ptr<const TopNSpec> spec_;
+  bool few_;
   RowCodec codec_;
   GroupKeys keys_;
   state::KeyedTable* table_ = nullptr;
@@ -251,7 +303,10 @@ class TopN final : public dataflow::Operator {
   // Scratch of one call.
   BatchBuilder out_;
   std::vector<ColumnBuilder*> columns_;
-  std::vector<Slot> open_, gone_;
+  std::vector<Open> open_;
+  std::vector<Place> before_, after_;
+  std::vector<Slot> gone_, at_;
+  std::vector<std::uint8_t> fresh_;
   std::string encoded_, ordered_;
 };
 

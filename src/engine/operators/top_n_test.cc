@@ -50,6 +50,26 @@ TEST(TopN, OneRowIsReplacedByABetterOne) {
   EXPECT_EQ(h.state().keyed(0).size(), 2U) << "what cannot come up is not kept";
 }
 
+TEST(TopN, RowsWithATtlEndUnseen) {
+  for (const bool retracts : {false, true}) {
+    TopNSpec s = spec(2, true, retracts);
+    s.ttl_us = 10;
+    OperatorHarness before(make_top_n(s));
+    before.clock_us = 100;
+    before.feed(batch_of({{1, 10, "a"}, {2, 5, "x"}}));
+    before.clock_us = 105;
+    before.feed(batch_of({{1, 20, "b"}}));
+    OperatorHarness::Stored stored;
+    before.cut(stored);
+    OperatorHarness h(make_top_n(s));
+    h.restore(stored, 0);
+    h.clock_us = 110;
+    h.feed(batch_of({{1, 30, "c"}, {2, 6, "y"}}));
+    EXPECT_THAT(h.rows, ElementsAre("+I 1|30|c|2", "+I 2|6|y|1")) << "a and x ended at 110";
+    EXPECT_EQ(h.state().keyed(0).size(), 3U);
+  }
+}
+
 TEST(TopN, NumbersMoveUpWhenARowGoes) {
   OperatorHarness h(make_top_n(spec(2, true, true)));
   h.feed(batch_of({{1, 10, "a"}, {1, 20, "b"}, {1, 30, "c"}}));

@@ -192,7 +192,13 @@ void Execution::wire_queue(const PlanEdge& edge, std::uint32_t from_shard) {
 /// Every entry goes to the shard that owns its hash now; another parallelism than before is nothing special.
 Status Execution::restore_tables() {
   if (start_.state == nullptr || start_.last.value == 0) return ok();
-  return start_.state->restore([&](std::uint32_t node, std::uint16_t table, std::uint64_t hash, std::string_view key, std::string_view value) -> Status {
+  const auto each = [&](auto what) {
+    for (const auto& shards : operators_)
+      for (OperatorTask* o : shards)
+        if (o != nullptr) (o->operator_state().*what)();
+  };
+  each(&state::OperatorState::begin_restore);
+  SUPYO_TRY(start_.state->restore([&](std::uint32_t node, std::uint16_t table, std::uint64_t hash, std::string_view key, std::string_view value) -> Status {
     if (node >= operators_.size() || start_.plan.nodes[node].op == nullptr)
       return fail(ErrorCode::kStateOfOtherJob, fmt::format("the state holds entries of operator {}, which this plan does not have", node),
                   "use a new state directory, or the SQL that wrote this one");
@@ -202,7 +208,9 @@ Status Execution::restore_tables() {
       return fail(ErrorCode::kStateOfOtherJob, fmt::format("the state holds a table {} of operator {}, which has only {}", table, start_.plan.nodes[node].name, state.tables()),
                   "use a new state directory, or the SQL that wrote this one");
     return state.restore(table, hash, key, value);
-  });
+  }));
+  each(&state::OperatorState::end_restore);
+  return ok();
 }
 
 }  // namespace supyo::runtime

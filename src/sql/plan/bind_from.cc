@@ -112,12 +112,20 @@ Status differently_named(const Scope& left, const Scope& right, const Span& span
 
 }  // namespace
 
+/// Of a side of a join that is one table: what two were joined to has no name.
+std::optional<DurationUs> QueryBinder::ttl_of(const Scope& side) const {
+  std::optional<DurationUs> out;
+  for (const Ttl& t : ttls_)
+    if (side.relations.size() == 1 && side.relations.front().alias == t.table) out = t.ttl_us;
+  return out;
+}
+
 Result<Scope> QueryBinder::from(const std::vector<syntax::TableRefPtr>& refs) {
   SUPYO_ASSIGN(Scope all, from(*refs.front()));
   for (std::size_t i = 1; i < refs.size(); ++i) {
     SUPYO_ASSIGN(const Scope next, from(*refs[i]));
     SUPYO_TRY(differently_named(all, next, refs[i]->span));
-    all = side_by_side(all, next, make_join(all.node, next.node, {.kind = LogicalJoin::Kind::kInner, .condition = {}, .position = refs[i]->span.position()}));
+    all = side_by_side(all, next, make_join(all.node, next.node, {.kind = LogicalJoin::Kind::kInner, .condition = {}, .position = refs[i]->span.position(), .ttl_us = {ttl_of(all), ttl_of(next)}}));
   }
   return all;
 }
@@ -151,6 +159,7 @@ Result<Scope> QueryBinder::join(const syntax::Join& join, const Span& span) {
     if (std::ranges::find(scope.common, stands) == scope.common.end()) scope.common.push_back(stands);
   }
   if (out.as_of && !covers_key(out, *left.node, *right.node)) return key_is_not_named(out, *right.node);
+  out.ttl_us = {ttl_of(left), ttl_of(right)};
   scope.node = make_join(left.node, right.node, std::move(out));
   return scope;
 }

@@ -65,7 +65,16 @@ class QueryBinder {
   Result<LogicalPtr> table_argument(const syntax::Expr& e, std::vector<std::size_t>* partition);
   Result<Subquery> subquery(const syntax::Query& query, const Scope& outer);
 
+  /// STATE_TTL of the SELECT that is being bound, by the name of a table in its FROM.
+  struct Ttl {
+    std::string table;
+    DurationUs ttl_us = 0;
+    syntax::Span span;
+  };
+  std::optional<DurationUs> ttl_of(const Scope& side) const;
+
   BindContext& ctx_;
+  std::vector<Ttl> ttls_;
   std::string catalog_;
   std::string database_;
   int depth_;
@@ -107,6 +116,8 @@ class SelectBinder {
     syntax::Span span;
   };
 
+  /// STATE_TTL('table' = 'time', ..).
+  Result<std::vector<QueryBinder::Ttl>> ttls() const;
   Status from();
   /// Filters, and joins what is asked of subqueries. `outer`: the query around this one, whose columns WHERE may name.
   Status where(const Scope* outer);
@@ -143,6 +154,7 @@ class SelectBinder {
   expr::ExprPtr with_over(const expr::ExprPtr& e, const std::vector<expr::ExprPtr>& results) const;
   ExprBinder binder(bool aggregates, bool over);
 
+  std::optional<DurationUs> ttl_us_;   // STATE_TTL of the only table
   QueryBinder& queries_;
   const syntax::Select& select_;
   Scope scope_;

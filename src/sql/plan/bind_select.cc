@@ -356,6 +356,7 @@ Status SelectBinder::group() {
   if (inputs.empty() && !scope_.node->columns.empty()) inputs.push_back(column_of(*scope_.node, 0));  // COUNT(*) alone: rows need a column
   auto names = names_for(inputs, *scope_.node);
   LogicalPtr below = make_project(scope_.node, std::move(inputs), std::move(names));
+  aggregate.ttl_us = ttl_us_;
   scope_.node = make_aggregate(std::move(below), std::move(aggregate));
   if (having_) scope_.node = make_filter(scope_.node, {having_, select_.having->span.position()});
   return ok();
@@ -416,7 +417,6 @@ Status SelectBinder::over() {
 }
 
 Result<LogicalPtr> SelectBinder::bind() {
-  if (!select_.hints.empty()) return unsupported(select_.hints.front().span, fmt::format("the hint {}", select_.hints.front().name), "remove it: the result is the same");
   SUPYO_TRY(from());
   SUPYO_TRY(where(nullptr));
   SUPYO_TRY(bind_group_by());
@@ -429,8 +429,35 @@ Status SelectBinder::from() {
     scope_.node = one_row_of_nothing();
     return ok();
   }
-  SUPYO_ASSIGN(scope_, queries_.from(select_.from));
+  // What stands in FROM has hints of its own.
+  SUPYO_ASSIGN(auto ttls, this->ttls());
+  std::swap(queries_.ttls_, ttls);
+  auto scope = queries_.from(select_.from);
+  std::swap(queries_.ttls_, ttls);
+  if (!scope) return std::unexpected(std::move(scope).error());
+  scope_ = std::move(*scope);
+  for (const QueryBinder::Ttl& t : ttls) {
+    const std::vector<std::string> names = scope_.aliases();
+    if (std::ranges::find(names, t.table) == names.end())
+      return fail_at(t.span, ErrorCode::kInvalidQuery, fmt::format("STATE_TTL: `{}` is no table of this FROM", t.table), did_you_mean(t.table, names, "name a table by its alias, or by its name when it has none"));
+  }
+  if (scope_.relations.size() == 1 && !ttls.empty()) ttl_us_ = ttls.back().ttl_us;
   return ok();
+}
+
+Result<std::vector<QueryBinder::Ttl>> SelectBinder::ttls() const {
+  std::vector<QueryBinder::Ttl> out;
+  for (const syntax::Hint& hint : select_.hints) {
+    if (hint.name != "STATE_TTL") return unsupported(hint.span, fmt::format("the hint {}", hint.name), "remove it: the result is the same");
+    if (hint.options.empty())
+      return fail_at(hint.span, ErrorCode::kInvalidQuery, "STATE_TTL names no table", "write /*+ STATE_TTL('orders' = '1d', 'users' = '0s') */");
+    for (const syntax::OptionEntry& o : hint.options) {
+      SUPYO_ASSIGN(const DurationUs ttl_us, at(parse_duration(o.value), o.value_span));
+      if (ttl_us < 0) return fail_at(o.value_span, ErrorCode::kBadOptionValue, fmt::format("STATE_TTL: '{}' is no time to keep state for", o.value), "0s keeps it for ever");
+      out.push_back({.table = o.key, .ttl_us = ttl_us, .span = o.key_span});
+    }
+  }
+  return out;
 }
 
 /// What stands above the items: OVER, QUALIFY, the select list, DISTINCT.
@@ -447,6 +474,7 @@ Result<LogicalPtr> SelectBinder::finish() {
   if (!select_.distinct) return out;
   LogicalAggregate distinct;
   distinct.position = select_.items.front().span.position();
+  distinct.ttl_us = ttl_us_;
   for (std::size_t i = 0; i < out->columns.size(); ++i) distinct.keys.push_back(i);
   return make_aggregate(std::move(out), std::move(distinct));
 }

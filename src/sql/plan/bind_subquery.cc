@@ -170,7 +170,6 @@ Result<Subquery> QueryBinder::subquery(const syntax::Query& query, const Scope& 
 
 Result<Subquery> SelectBinder::bind_subquery(const Scope& outer) {
   const std::size_t width = outer.node->columns.size();
-  if (!select_.hints.empty()) return unsupported(select_.hints.front().span, fmt::format("the hint {}", select_.hints.front().name), "remove it: the result is the same");
   SUPYO_TRY(from());
   SUPYO_TRY(where(&outer));
   SUPYO_TRY(bind_group_by());

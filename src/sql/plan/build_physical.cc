@@ -18,8 +18,8 @@ using expr::ExprPtr;
 
 class Builder {
  public:
-  Builder(const ColumnsRead& reads, const expr::FunctionRegistry& functions, const catalog::ConnectorRegistry& connectors, bool rules)
-      : functions_(functions), connectors_(connectors), rules_(rules), scans_(reads, connectors) {}
+  Builder(const ColumnsRead& reads, const expr::FunctionRegistry& functions, const catalog::ConnectorRegistry& connectors, bool rules, DurationUs ttl_us)
+      : functions_(functions), connectors_(connectors), rules_(rules), ttl_us_(ttl_us), scans_(reads, connectors) {}
 
   Result<PhysicalPlan> build(const std::vector<LogicalPtr>& sinks) {
     for (const LogicalPtr& sink : sinks) scans_.gather(sink);
@@ -80,18 +80,22 @@ class Builder {
   // ---- operators
 
   NodeIndex add(PhysicalNode node) {
+    if (node.keeps_without_end())
+      for (auto& ttl : node.ttl_us) ttl = ttl.value_or(ttl_us_);
     const std::string meaning = meaning_of(node, plan_.nodes);
+    // How long something is kept is not what it means, but two nodes that differ in it are two.
+    const std::string shared_meaning = fmt::format("{} kept {} {}", meaning, node.kept_us(0), node.kept_us(1));
     if (!node.as<Sink>()) {
-      if (const auto it = by_meaning_.find(meaning); it != by_meaning_.end()) return it->second;
+      if (const auto it = by_meaning_.find(shared_meaning); it != by_meaning_.end()) return it->second;
     }
     node.changes = changes_of(node, plan_.nodes);
     node.upsert_key = upsert_key_of(node, plan_.nodes);
     node.uid = identity_of(meaning);
     // Two INSERTs of the same rows into the same table are two sinks.
-    for (int copy = 2; node.as<Sink>() && std::ranges::any_of(plan_.nodes, [&](const PhysicalNode& n) { return n.uid == node.uid; }); ++copy)
+    for (int copy = 2; std::ranges::any_of(plan_.nodes, [&](const PhysicalNode& n) { return n.uid == node.uid; }); ++copy)
       node.uid = identity_of(fmt::format("{}#{}", meaning, copy));
     plan_.nodes.push_back(std::move(node));
-    by_meaning_[meaning] = plan_.nodes.size() - 1;
+    by_meaning_[shared_meaning] = plan_.nodes.size() - 1;
     return plan_.nodes.size() - 1;
   }
 
@@ -198,6 +202,7 @@ class Builder {
     op.input_retracts = !plan_.nodes[input].changes.append_only();
     SUPYO_ASSIGN(op.calls, calls_of(a.calls, *node->input(), op.input_retracts));
     PhysicalNode made = unary(std::move(op), input, schema_of(*node));
+    made.ttl_us[0] = a.ttl_us;
     partition(made, a.keys);
     return whole(node, std::move(made));
   }
@@ -417,6 +422,7 @@ class Builder {
     PhysicalNode made;
     made.output = pairs_of(left_output, join.only_left() ? Schema() : right_output, op.keep_left, op.keep_right);
     made.inputs = {l, r};
+    made.ttl_us = join.ttl_us;
     partition(made, op.left_keys);
     made.right_distribution = Distribution{made.distribution.kind, op.right_keys};
     if (join.is_in_time() || join.as_of) {
@@ -567,6 +573,7 @@ class Builder {
   const expr::FunctionRegistry& functions_;
   const catalog::ConnectorRegistry& connectors_;
   bool rules_;
+  DurationUs ttl_us_;   // as the session says
   PhysicalPlan plan_;
   std::map<std::string, NodeIndex> by_meaning_;
   SharedScans scans_;
@@ -577,22 +584,8 @@ class Builder {
 }  // namespace
 
 Result<PhysicalPlan> build_physical(const std::vector<LogicalPtr>& sinks, const ColumnsRead& reads, const expr::FunctionRegistry& functions,
-                                    const catalog::ConnectorRegistry& connectors, bool rules) {
-  return Builder(reads, functions, connectors, rules).build(sinks);
-}
-
-std::vector<NodeIndex> PhysicalPlan::sinks() const {
-  std::vector<NodeIndex> out;
-  for (NodeIndex i = 0; i < nodes.size(); ++i)
-    if (nodes[i].as<Sink>()) out.push_back(i);
-  return out;
-}
-
-std::vector<NodeIndex> PhysicalPlan::scans() const {
-  std::vector<NodeIndex> out;
-  for (NodeIndex i = 0; i < nodes.size(); ++i)
-    if (nodes[i].as<Scan>()) out.push_back(i);
-  return out;
+                                    const catalog::ConnectorRegistry& connectors, bool rules, DurationUs ttl_us) {
+  return Builder(reads, functions, connectors, rules, ttl_us).build(sinks);
 }
 
 }  // namespace supyo::plan

@@ -192,17 +192,19 @@ struct Describe {
   }
 };
 
+std::string kept_for(DurationUs ttl_us) { return ttl_us == 0 ? "for ever" : fmt::format("until {} after the last write", format_duration(ttl_us)); }
+
 std::string state_of(const PhysicalNode& n) {
-  if (n.as<ChangelogNormalize>()) return "the last row of every key, until it is deleted";
+  if (n.as<ChangelogNormalize>()) return n.kept_us() == 0 ? "the last row of every key, until it is deleted" : fmt::format("the last row of every key, until it is deleted or {} after the last write", format_duration(n.kept_us()));
   if (const auto* w = n.as<WindowAggregate>(); w != nullptr && w->window.kind == WindowSpec::Kind::kSession)
     return "one accumulator per open session and key; freed when the watermark passes the session's end";
   if (const auto* w = n.as<WindowAssign>(); w != nullptr && w->window.kind == WindowSpec::Kind::kSession)
     return "the rows of open sessions; freed when the watermark passes the session's end";
   if (const auto* r = n.as<WindowRank>())
     return fmt::format("the first {} per open window and key; freed when the watermark passes the window's end", r->limit == 1 ? "row" : fmt::format("{} rows", r->limit));
-  if (n.as<SetOperation>()) return "every distinct row of both inputs, for ever";
+  if (n.as<SetOperation>()) return fmt::format("every distinct row of both inputs, {}", kept_for(n.kept_us()));
   if (n.as<WindowAggregate>()) return "one accumulator per open window and key; freed when the watermark passes the window's end";
-  if (const auto* g = n.as<GroupAggregate>()) return g->calls.empty() ? "every distinct row seen" : "one accumulator per key, for ever";
+  if (const auto* g = n.as<GroupAggregate>()) return g->calls.empty() && n.kept_us() == 0 ? "every distinct row seen" : fmt::format("{}, {}", g->calls.empty() ? "every distinct row seen" : "one accumulator per key", kept_for(n.kept_us()));
   if (const auto* o = n.as<Over>()) {
     std::int64_t rows = 0;
     for (const OverCall& c : o->calls) rows = std::max(rows, c.offset);
@@ -214,8 +216,11 @@ std::string state_of(const PhysicalNode& n) {
   if (n.as<WindowJoin>()) return "rows of both inputs in open windows; freed when the watermark passes the window's end";
   if (n.as<TemporalJoin>()) return "left rows and right versions until the watermark has reached them; the version of every key that holds, for ever";
   if (n.as<LookupJoin>()) return "none; the table's rows in memory, read when the job starts";
-  if (n.as<Join>()) return "all rows of both inputs, for ever";
-  if (const auto* t = n.as<TopN>()) return t->input_retracts ? "all rows, for ever" : fmt::format("the first {} per key, for ever", t->limit == 1 ? "row" : fmt::format("{} rows", t->limit));
+  if (n.as<Join>()) {
+    if (n.kept_us(0) == n.kept_us(1)) return fmt::format("all rows of both inputs, {}", kept_for(n.kept_us()));
+    return fmt::format("all left rows, {}; all right rows, {}", kept_for(n.kept_us(0)), kept_for(n.kept_us(1)));
+  }
+  if (const auto* t = n.as<TopN>()) return fmt::format("{}, {}", t->input_retracts ? "all rows" : fmt::format("the first {} per key", t->limit == 1 ? "row" : fmt::format("{} rows", t->limit)), kept_for(n.kept_us()));
   if (n.as<Limit>()) return "how many rows have passed";
   if (n.as<Sort>()) return "all rows, until the input ends";
   if (const auto* s = n.as<Scan>()) return s->row_time ? "position and watermark per split" : "position per split";

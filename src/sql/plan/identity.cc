@@ -152,6 +152,9 @@ std::string meaning_of(const PhysicalNode& node, const std::vector<PhysicalNode>
     // Late rows carry the names of an operator's input, so two plans that differ in names only are not one.
     for (const Field& f : node.output.fields()) text += "`" + f.name;
   }
+  // State with times lies in another way.
+  for (std::size_t i = 0; i < 2; ++i)
+    if (node.keeps_without_end() && node.kept_us(i) > 0) text += fmt::format(" ttl{}", i);
   for (const NodeIndex i : node.inputs) text += " <" + nodes[i].uid;
   return text;
 }

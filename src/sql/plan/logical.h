@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -75,6 +76,7 @@ struct LogicalAggregate {
   std::vector<std::size_t> keys;
   std::vector<LogicalCall> calls;
   SourcePosition position;
+  std::optional<DurationUs> ttl_us = {};     ///< STATE_TTL
 };
 struct LogicalOver {
   std::vector<std::size_t> keys;
@@ -114,6 +116,7 @@ struct LogicalJoin {
   std::optional<TimeBounds> bounds = {};   ///< set by make_join() from the condition: an interval join
   std::optional<SameWindow> same_window = {};   ///< so, too: a window join
   std::optional<AsOf> as_of = {};               ///< as written: a temporal join. The left input's time attributes pass it
+  std::array<std::optional<DurationUs>, 2> ttl_us = {};   ///< STATE_TTL of either side
   bool lookup = false;                          ///< as written, with a processing time: the right side is a table that is read once. So do they here
   bool of_left_time() const { return as_of || lookup; }
   bool is_in_time() const { return bounds || same_window; }

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -295,6 +296,13 @@ struct PhysicalNode {
   Changes changes;                            ///< of the output; of the input for a Sink
   /// Columns that identify a row for updates; empty list = at most one row; absent = none known (a changed row is taken back whole).
   std::optional<std::vector<std::size_t>> upsert_key;
+  /// What would be kept for ever is kept so long, by the clock, after it was last written: of each input of a Join, else the first. Absent: as the session says; 0 = for ever.
+  std::array<std::optional<DurationUs>, 2> ttl_us = {};
+  DurationUs kept_us(std::size_t input = 0) const { return ttl_us[input].value_or(0); }
+  /// Whether it keeps anything for which that is asked.
+  bool keeps_without_end() const {
+    return as<Join>() || as<GroupAggregate>() || as<TopN>() || as<SetOperation>() || as<ChangelogNormalize>();
+  }
   std::uint32_t max_parallelism = 0;          ///< 0 = as the job, 1 = shard 0 only
   /// Stable over restarts and over edits elsewhere in the file: hash of what the operator means and of all below it. Unique in the plan.
   std::string uid;

@@ -304,6 +304,38 @@ TEST_F(PlanTest, SetOperationsSayWhatTheyTakeBack) {
   EXPECT_EQ(only<SetOperation>(except).state, "every distinct row of both inputs, for ever");
 }
 
+TEST_F(PlanTest, StateLivesAsLongAsTheSessionOrTheHintSays) {
+  ASSERT_TRUE(session_.run("SET 'table.exec.state.ttl' = '2h'"));
+  const std::string join = "FROM bids AS b JOIN plain AS p ON b.bidder = p.id";
+  EXPECT_EQ(only<Join>(plan("SELECT b.price " + join)).state, "all rows of both inputs, until 2h after the last write");
+  const PhysicalPlan hinted = plan("SELECT /*+ STATE_TTL('p' = '0s', 'b' = '1d') */ b.price " + join);
+  EXPECT_EQ(only<Join>(hinted).state, "all left rows, until 1d after the last write; all right rows, for ever");
+  EXPECT_EQ(only<Join>(hinted).kept_us(0), 24 * 3600 * kSecond);
+  EXPECT_EQ(only<GroupAggregate>(plan("SELECT bidder, COUNT(*) FROM bids GROUP BY bidder")).state, "one accumulator per key, until 2h after the last write");
+  EXPECT_EQ(only<GroupAggregate>(plan("SELECT /*+ STATE_TTL('bids' = '5min') */ bidder, COUNT(*) FROM bids GROUP BY bidder")).kept_us(), 300 * kSecond);
+  EXPECT_EQ(only<GroupAggregate>(plan("SELECT /*+ STATE_TTL('x' = '5min') */ DISTINCT bidder FROM (SELECT bidder FROM bids) AS x")).kept_us(), 300 * kSecond);
+  EXPECT_EQ(only<GroupAggregate>(plan("SELECT /*+ STATE_TTL('x' = '5min') */ * FROM (SELECT bidder, COUNT(*) AS n FROM bids GROUP BY bidder) AS x")).kept_us(), 7200 * kSecond) << "a hint is of its own SELECT";
+  EXPECT_EQ(only<TopN>(plan("SELECT bidder FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY bidder ORDER BY price) AS n FROM bids) WHERE n = 1")).state,
+            "the first row per key, until 2h after the last write");
+  EXPECT_EQ(only<WindowAggregate>(plan("SELECT window_end, COUNT(*) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end")).kept_us(), 0)
+      << "what ends by itself is not cut short";
+}
+
+// A job that is started again with another time goes on; with a time where there was none its state lies in another way.
+TEST_F(PlanTest, HowLongStateLivesIsNotWhatAnOperatorIs) {
+  const auto uid = [&](std::string_view ttl) {
+    return only<GroupAggregate>(plan(fmt::format("SELECT /*+ STATE_TTL('bids' = '{}') */ bidder, COUNT(*) FROM bids GROUP BY bidder", ttl))).uid;
+  };
+  EXPECT_EQ(uid("1d"), uid("2d"));
+  EXPECT_NE(uid("1d"), uid("0s"));
+  const auto both = plan("SELECT /*+ STATE_TTL('bids' = '1d') */ bidder, COUNT(*) FROM bids GROUP BY bidder UNION ALL SELECT /*+ STATE_TTL('bids' = '2d') */ bidder, COUNT(*) FROM bids GROUP BY bidder");
+  std::vector<std::string> uids;
+  for (const PhysicalNode& n : both.nodes)
+    if (n.as<GroupAggregate>()) uids.push_back(n.uid);
+  ASSERT_EQ(uids.size(), 2U);
+  EXPECT_NE(uids[0], uids[1]);
+}
+
 TEST_F(PlanTest, OverSaysWhatItKeeps) {
   const auto state = [&](std::string_view frame) {
     return only<OverAggregate>(plan(fmt::format("SELECT SUM(price) OVER (PARTITION BY auction ORDER BY ts {}) FROM bids", frame))).state;

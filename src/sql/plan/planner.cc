@@ -207,7 +207,7 @@ struct Planner::Impl {
       collect_reads(pruned, reads);
       sinks.push_back(planner_options.rules ? simplify(pruned) : pruned);
     }
-    return build_physical(sinks, reads, ctx.functions, ctx.catalog.connectors(), planner_options.rules);
+    return build_physical(sinks, reads, ctx.functions, ctx.catalog.connectors(), planner_options.rules, ctx.settings.get(config::kStateTtl));
   }
 };
 

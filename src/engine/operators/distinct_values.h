@@ -24,7 +24,8 @@ class DistinctValues {
     return {.kind = state::TableSpec::Kind::kKeyed, .name = "distinct", .fixed_width = sizeof(std::int64_t), .ttl_us = ttl_us, .shared_hashes = true};
   }
 
-  void start(state::KeyedTable& table, TimeUs now_us) {
+  /// Before the rows of a call; the time is for a table with a TTL.
+  void start(state::KeyedTable& table, TimeUs now_us = 0) {
     table_ = &table;
     table.expire(now_us);
   }

@@ -164,7 +164,7 @@ class FileReader final : public dataflow::SourceReader {
     if (have > kLongestRecord)
       return fail(ErrorCode::kMalformedRecord, fmt::format("{}: no end of a record within {} MiB from byte {}", file_, kLongestRecord >> 20, block_offset_),
                   "is this a text file of the declared format?");
-    block_.resize(have + std::max(kBlock, have));
+    block_.resize_and_overwrite(have + std::max(kBlock, have), [](char*, std::size_t size) { return size; });   // read() writes them: no zeros before
     SUPYO_ASSIGN(const env::InputStream::Read got, read(std::span<char>(block_.data() + have, block_.size() - have)));
     block_.resize(have + got.bytes);
     if (resume_at_ > block_offset_ && stream_) {  // bytes that an earlier run has processed

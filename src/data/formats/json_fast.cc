@@ -24,6 +24,17 @@ std::uint32_t high_bits(Bytes v) {
   return out;
 }
 
+/// True when all bytes are ASCII; perhaps false when only bytes behind the text are not.
+bool is_ascii(const char* p, const char* end) {
+  Bytes any = 0;
+  for (; p < end; p += sizeof(Bytes)) {
+    Bytes v;
+    std::memcpy(&v, p, sizeof v);
+    any |= v;
+  }
+  return high_bits(any) == 0;
+}
+
 bool is_digit(char c) { return static_cast<unsigned>(c) - '0' <= 9; }
 
 std::uint64_t eight(const char* p) {
@@ -33,7 +44,7 @@ std::uint64_t eight(const char* p) {
 }
 
 /// Up to 18 digits. Null when there are more, or none, or zeros in front.
-const char* read_integer(const char* p, std::int64_t& out) {
+[[gnu::always_inline]] inline const char* read_integer(const char* p, std::int64_t& out) {
   constexpr std::uint64_t kPowers[] = {1, 10, 100, 1000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
   const bool negative = *p == '-';
   p += negative ? 1 : 0;
@@ -82,7 +93,6 @@ bool JsonFastPath::read(std::string_view record, const char* lasting) {
   end_ = p + record.size();
   lasting_ = lasting - p;
   seen_ = present_ = 0;
-  non_ascii_ = false;
   const std::size_t unescaped = unescaped_.size();
   while (end_ > p && (end_[-1] == ' ' || end_[-1] == '\r' || end_[-1] == '\t' || end_[-1] == '\n')) --end_;
   if (p < end_) {
@@ -91,7 +101,7 @@ bool JsonFastPath::read(std::string_view record, const char* lasting) {
   }
   const std::uint64_t all = columns_.size() == kMaxColumns ? ~std::uint64_t{0} : (std::uint64_t{1} << columns_.size()) - 1;
   const bool good = p == end_ && !record.empty() && end_ != record.data() && (!options_.fail_on_missing_field || seen_ == all) &&
-                    (!non_ascii_ || simdjson::validate_utf8(record.data(), record.size()));
+                    (is_ascii(record.data(), end_) || simdjson::validate_utf8(record.data(), record.size()));
   if (!good) {
     unescaped_.resize(unescaped);
     if (++unsure_in_a_row_ >= kUnsureBeforeRest) {
@@ -111,13 +121,10 @@ bool JsonFastPath::read(std::string_view record, const char* lasting) {
     Bytes v;
     std::memcpy(&v, p, sizeof v);
     const std::uint32_t stop = high_bits((Bytes)((v == '"') | (v == '\\') | (v < 0x20)));
-    const std::uint32_t high = high_bits(v);
     if (stop != 0) {
-      non_ascii_ |= (high & (stop ^ (stop - 1))) != 0;
       p += std::countr_zero(stop);
       return p < end_ && (*p == '"' || *p == '\\') ? p : nullptr;
     }
-    non_ascii_ |= high != 0;
   }
   return nullptr;
 }
@@ -220,7 +227,6 @@ const char* JsonFastPath::find_key(const char* p, Level& level, std::size_t& pre
   const char* const end = string_end(p);
   if (end == nullptr || *end != '"') return nullptr;
   const std::string name(p, end);
-  if (non_ascii_ && !simdjson::validate_utf8(name)) return nullptr;   // a key that is known is not looked at again
   const auto at = level.known_at.find(name);
   if (at != level.known_at.end()) {
     target = level.known[at->second].key.target;

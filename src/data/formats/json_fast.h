@@ -125,7 +125,6 @@ class JsonFastPath {
   const char* end_ = nullptr;
   std::ptrdiff_t lasting_ = 0;   ///< from its bytes to the lasting ones
   std::uint64_t seen_ = 0, present_ = 0;
-  bool non_ascii_ = false;
   // Where nothing is plain the try is a loss: after many in a row, none for a while.
   std::size_t unsure_in_a_row_ = 0;
   std::size_t resting_ = 0;

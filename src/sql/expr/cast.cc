@@ -56,6 +56,11 @@ Result<ColumnPtr> number_to_decimal(const Request& q) {
   const int p = q.to.precision;
   const int s = q.to.scale;
   const int from_scale = q.from.id == TypeId::kDecimal ? q.from.scale : 0;
+  if constexpr (std::is_integral_v<From>) {
+    // Where every value fits there is nothing to look at row by row.
+    if (p - s > std::numeric_limits<From>::digits10)
+      return map_rows<From>(q.args(), q.to, q.rows, [one = power_of_ten(s)](From v) -> Int128 { return static_cast<Int128>(v) * one; });
+  }
   return map_rows<From>(q.args(), q.to, q.rows, [=](From v) -> std::optional<Int128> {
     if constexpr (std::is_floating_point_v<From>) return decimal_from_double(static_cast<double>(v), p, s);
     else return rescale({static_cast<Int128>(v), from_scale}, p, s);

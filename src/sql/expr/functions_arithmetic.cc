@@ -54,6 +54,10 @@ Result<ColumnPtr> decimal_op(std::span<const ColumnPtr> args, const Type& result
   const int sb = args[1]->type().scale;
   const int p = result.precision;
   const int s = result.scale;
+  if constexpr (kOp == Op::kMultiply) {
+    // Every product fits, and has its scale already.
+    if (s == sa + sb && args[0]->type().precision + args[1]->type().precision <= p) return map_rows<Int128, Int128>(args, result, rows, [](Int128 a, Int128 b) -> Int128 { return a * b; });
+  }
   return map_rows<Int128, Int128>(args, result, rows, [=](Int128 a, Int128 b) -> Result<std::optional<Int128>> {
     if constexpr (kOp == Op::kAdd) return decimal_add({a, sa}, {b, sb}, p, s);
     if constexpr (kOp == Op::kSubtract) return decimal_subtract({a, sa}, {b, sb}, p, s);

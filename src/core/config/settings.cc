@@ -14,8 +14,8 @@
 namespace supyo::config {
 namespace {
 
-constexpr std::array<const SettingSpec*, 21> kAll = {
-    &kCheckpointInterval, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kLocalTimeZone, &kStateTtl, &kRestartStrategy,
+constexpr std::array<const SettingSpec*, 26> kAll = {
+    &kCheckpointInterval, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kEmitAllowLateness, &kEmitLateFire, &kEmitLateFireDelay, &kEmitEarlyFire, &kEmitEarlyFireDelay, &kLocalTimeZone, &kStateTtl, &kRestartStrategy,
     &kRestartAttempts, &kRestartDelay, &kRestartInitialBackoff, &kRestartMaxBackoff, &kRestartMaxAttempts, &kOutputConsistency, &kBatchRows,
     &kExchangeBatches, &kEpochRows, &kJournalSegment, &kSnapshotAfter, &kLateRetention, &kDeadRetention,
 };

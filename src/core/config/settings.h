@@ -24,6 +24,16 @@ inline constexpr Setting<std::string_view> kRuntimeMode{{SettingKind::kChoice, "
     "`batch` and `automatic` show only final rows of bounded queries; epochs and results are the same."}};
 inline constexpr Setting<DurationUs> kIdleTimeout{{SettingKind::kDuration, "table.exec.source.idle-timeout", "0s", "0s", "365d", {}, "0s|1s|1m",
     "A source partition that gave nothing for so long no longer holds the watermark back. 0 = never."}};
+inline constexpr Setting<DurationUs> kEmitAllowLateness{{SettingKind::kDuration, "table.exec.emit.allow-lateness", "0s", "0s", "365d", {}, {},
+    "Rows behind the watermark by up to this go into their window and fire it again, as an update; what is behind further goes to `T$late`. TUMBLE, HOP and CUMULATE, also as table functions (which Flink leaves out)."}};
+inline constexpr Setting<bool> kEmitLateFire{{SettingKind::kBool, "table.exec.emit.late-fire.enabled", "false", {}, {}, {}, {},
+    "Whether 'table.exec.emit.late-fire.delay' counts; else a late row fires its window at once."}};
+inline constexpr Setting<DurationUs> kEmitLateFireDelay{{SettingKind::kDuration, "table.exec.emit.late-fire.delay", "0s", "0s", "365d", {}, {},
+    "How long late rows are gathered, by the clock, before their windows fire again."}};
+inline constexpr Setting<bool> kEmitEarlyFire{{SettingKind::kBool, "table.exec.emit.early-fire.enabled", "false", {}, {}, {}, {},
+    "Whether windows are given out before their end, with the rows they have."}};
+inline constexpr Setting<DurationUs> kEmitEarlyFireDelay{{SettingKind::kDuration, "table.exec.emit.early-fire.delay", "0s", "0s", "365d", {}, {},
+    "How long rows are gathered, by the clock, before an early firing; 0 = none."}};
 inline constexpr Setting<std::string_view> kLocalTimeZone{{SettingKind::kText, "table.local-time-zone", "UTC", {}, {}, {}, {},
     "Zone in which TIMESTAMP_LTZ is shown, cast and cut into windows: UTC, an offset such as +09:00, or a name such as Asia/Seoul or Europe/Berlin."}};
 inline constexpr Setting<DurationUs> kStateTtl{{SettingKind::kDuration, "table.exec.state.ttl", "0s", "0s", "3650d", {}, {},

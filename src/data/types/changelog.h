@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "core/base/strong.h"
@@ -26,6 +27,14 @@ struct WindowSpec {
   DurationUs offset_us = 0;
   DurationUs gap_us = 0;     ///< SESSION
   bool operator==(const WindowSpec&) const = default;
+};
+
+/// When a window's result is given out besides once, at its end: `table.exec.emit.*`.
+struct WindowEmit {
+  DurationUs lateness_us = 0;               ///< rows behind the watermark by less than this fire their window again
+  std::optional<DurationUs> early_us = {};  ///< before the end, this long after a row came; 0 = at once
+  DurationUs late_us = 0;                   ///< the same after it
+  bool operator==(const WindowEmit&) const = default;
 };
 
 /// Event time stays in milliseconds' grain, as Flink's: a window [start, end) is complete when the watermark reaches end - 1 ms.

@@ -29,6 +29,7 @@
 #include "engine/operators/window_assign.h"
 #include "engine/operators/window_join.h"
 #include "engine/operators/window_rank.h"
+#include "engine/operators/window_updates.h"
 #include "sql/plan/logical.h"
 
 namespace supyo::job {
@@ -152,7 +153,7 @@ class Builder {
     s.retracting = !input_changes().append_only();
     s.origins = options_.origins;
     s.zone = options_.zone;
-    return op(ops::make_window_aggregate(std::move(s)));
+    return op(w.emit ? ops::make_window_updates(std::move(s), *w.emit) : ops::make_window_aggregate(std::move(s)));
   }
 
   Result<Kind> make(const plan::GroupAggregate& g) {

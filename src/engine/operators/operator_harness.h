@@ -29,6 +29,13 @@ class OperatorHarness final : public dataflow::OperatorContext, public dataflow:
     const Status s = operator_->on_watermark({us}, *this, *this);
     ASSERT_TRUE(s) << s.error().to_string();
   }
+  /// The clock moves on; the operator is called when its timer is due.
+  void clock(TimeUs now_us) {
+    clock_us = now_us;
+    if (operator_->next_timer_us(*this) > now_us) return;
+    const Status s = operator_->on_timer(now_us, *this, *this);
+    ASSERT_TRUE(s) << s.error().to_string();
+  }
   /// An epoch: what changed goes to `stored`.
   void cut(Stored& stored) {
     for (std::size_t t = 0; t < state_.tables(); ++t) {

@@ -18,8 +18,8 @@ using expr::ExprPtr;
 
 class Builder {
  public:
-  Builder(const ColumnsRead& reads, const expr::FunctionRegistry& functions, const catalog::ConnectorRegistry& connectors, bool rules, DurationUs ttl_us)
-      : functions_(functions), connectors_(connectors), rules_(rules), ttl_us_(ttl_us), scans_(reads, connectors) {}
+  Builder(const ColumnsRead& reads, const expr::FunctionRegistry& functions, const catalog::ConnectorRegistry& connectors, const PhysicalOptions& options)
+      : functions_(functions), connectors_(connectors), options_(options), scans_(reads, connectors) {}
 
   Result<PhysicalPlan> build(const std::vector<LogicalPtr>& sinks) {
     for (const LogicalPtr& sink : sinks) scans_.gather(sink);
@@ -81,7 +81,7 @@ class Builder {
 
   NodeIndex add(PhysicalNode node) {
     if (node.keeps_without_end())
-      for (auto& ttl : node.ttl_us) ttl = ttl.value_or(ttl_us_);
+      for (auto& ttl : node.ttl_us) ttl = ttl.value_or(options_.ttl_us);
     const std::string meaning = meaning_of(node, plan_.nodes);
     // How long something is kept is not what it means, but two nodes that differ in it are two.
     const std::string shared_meaning = fmt::format("{} kept {} {}", meaning, node.kept_us(0), node.kept_us(1));
@@ -227,7 +227,7 @@ class Builder {
       SUPYO_ASSIGN(const NodeIndex whole_sessions, exact(node->input()));
       return given_window_aggregate(node, a, *window_of_keys(*node->input(), a.keys), whole_sessions);
     }
-    SUPYO_ASSIGN(const NodeIndex bare, exact(rules_ ? simplify(stripped.node) : stripped.node));
+    SUPYO_ASSIGN(const NodeIndex bare, exact(options_.rules ? simplify(stripped.node) : stripped.node));
     SUPYO_ASSIGN(const NodeIndex input, stripped.processing ? stamped(bare, stripped.time_column, stripped.window, a.position) : bare);
     WindowAggregate op{.window = stripped.window, .time_column = stripped.time_column, .keys = {}, .calls = {}, .window_columns = {}};
     Built out;
@@ -264,6 +264,12 @@ class Builder {
     for (std::size_t i = 0; i < a.calls.size(); ++i) out.map.push_back(op.keys.size() + i);
     std::vector<std::size_t> window_places;
     if (!stripped.window_filters.empty()) window_places = all_window_columns(op, stripped, output);
+    if (options_.emit && (options_.emit->early_us || !stripped.processing)) {
+      if (stripped.window.kind == WindowSpec::Kind::kSession)
+        return fail_at(a.position, ErrorCode::kUnsupported, "SESSION windows under 'table.exec.emit.*' are not supported",
+                       "RESET those settings: a session that is given out early or again would change its bounds");
+      op.emit = stripped.processing ? WindowEmit{.early_us = options_.emit->early_us} : *options_.emit;   // by the clock nothing is late
+    }
     const std::vector<std::size_t> keys = op.keys;
     PhysicalNode made = unary(std::move(op), input, std::move(output));
     partition(made, keys);
@@ -358,7 +364,7 @@ class Builder {
     }
     if (exprs.size() == side->columns.size()) return exact(side);
     const LogicalPtr with_keys = make_project(side, std::move(exprs), std::move(names));
-    return exact(rules_ ? simplify(with_keys) : with_keys);
+    return exact(options_.rules ? simplify(with_keys) : with_keys);
   }
 
   /// The columns of both, under names that differ; those of a side that may be absent can be null.
@@ -572,8 +578,7 @@ class Builder {
 
   const expr::FunctionRegistry& functions_;
   const catalog::ConnectorRegistry& connectors_;
-  bool rules_;
-  DurationUs ttl_us_;   // as the session says
+  const PhysicalOptions& options_;
   PhysicalPlan plan_;
   std::map<std::string, NodeIndex> by_meaning_;
   SharedScans scans_;
@@ -584,8 +589,8 @@ class Builder {
 }  // namespace
 
 Result<PhysicalPlan> build_physical(const std::vector<LogicalPtr>& sinks, const ColumnsRead& reads, const expr::FunctionRegistry& functions,
-                                    const catalog::ConnectorRegistry& connectors, bool rules, DurationUs ttl_us) {
-  return Builder(reads, functions, connectors, rules, ttl_us).build(sinks);
+                                    const catalog::ConnectorRegistry& connectors, const PhysicalOptions& options) {
+  return Builder(reads, functions, connectors, options).build(sinks);
 }
 
 }  // namespace supyo::plan

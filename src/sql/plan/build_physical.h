@@ -11,12 +11,18 @@
 
 namespace supyo::plan {
 
+/// What the session says.
+struct PhysicalOptions {
+  bool rules = true;                      ///< plans are simplified
+  DurationUs ttl_us = 0;                  ///< how long what has no end by itself is kept where no hint says otherwise; 0 = for ever
+  std::optional<WindowEmit> emit = {};    ///< windows are given out more than once (`table.exec.emit.*`)
+};
+
 /// Turns bound sinks into one physical plan: picks operators, shares equal subplans and scans, derives changelog modes, keys and identities.
 /// `reads`: which columns the queries need of each scan (NOT NULL is checked on those).
 /// Errors: kSinkCannotTake, kUnsupported, each with the position of the clause that asks for it.
-/// `ttl_us`: how long what has no end by itself is kept where no hint says otherwise; 0 = for ever.
 Result<PhysicalPlan> build_physical(const std::vector<LogicalPtr>& sinks, const ColumnsRead& reads, const expr::FunctionRegistry& functions,
-                                    const catalog::ConnectorRegistry& connectors, bool rules, DurationUs ttl_us);
+                                    const catalog::ConnectorRegistry& connectors, const PhysicalOptions& options);
 
 /// Canonical text of an expression over column numbers: equal for equal meaning, whatever the columns are called.
 std::string meaning_of(const expr::Expr& e);

@@ -62,6 +62,7 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
   }
   if (const auto* s = node.as<Scan>()) return {.update = s->upsert, .update_before = false, .remove = s->upsert};
   if (const auto* n = node.as<ChangelogNormalize>()) return {.update = true, .update_before = n->emit_update_before, .remove = true};
+  if (const auto* w = node.as<WindowAggregate>(); w != nullptr && w->emit) return {.update = true, .update_before = true, .remove = !in.append_only()};
   if (const auto* g = node.as<GroupAggregate>()) {
     Changes out;
     out.update = !g->calls.empty();
@@ -98,6 +99,9 @@ std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, 
     return key;
   }
   if (const auto* w = node.as<WindowAggregate>()) {
+    // Of TUMBLE and HOP one bound tells the window; CUMULATE's begin together.
+    const auto gives = [&](WindowColumn c) { return std::ranges::find(w->window_columns, c) != w->window_columns.end(); };
+    if (w->emit && !gives(WindowColumn::kEnd) && (w->window.kind == WindowSpec::Kind::kCumulate || !gives(WindowColumn::kStart))) return std::nullopt;
     std::vector<std::size_t> key = first(w->keys.size());
     for (std::size_t i = 0; i < w->window_columns.size(); ++i)
       if (w->window_columns[i] != WindowColumn::kTime) key.push_back(w->keys.size() + w->calls.size() + i);

@@ -109,8 +109,10 @@ struct Describe {
   std::string operator()(const WindowAggregate& w) const {
     if (w.given) return fmt::format("WindowAggregate(groupBy=[{}], window=[win_start=[{}], win_end=[{}]], select=[{}])", pick(in, w.keys), in[w.given->start_column], in[w.given->end_column], calls_text(w.calls, in));
     std::vector<std::string> columns(out.begin() + static_cast<std::ptrdiff_t>(w.keys.size() + w.calls.size()), out.end());
-    return fmt::format("WindowAggregate(groupBy=[{}], window=[{}], select=[{}], windowColumns=[{}])", pick(in, w.keys), window_text(w.window, in[w.time_column]),
-                       calls_text(w.calls, in), fmt::join(columns, ", "));
+    std::string emit;
+    if (w.emit) emit = fmt::format(", emit=[late {}{}]", format_duration(w.emit->lateness_us), w.emit->early_us ? fmt::format(", early delay {}", format_duration(*w.emit->early_us)) : "");
+    return fmt::format("WindowAggregate(groupBy=[{}], window=[{}], select=[{}], windowColumns=[{}]{})", pick(in, w.keys), window_text(w.window, in[w.time_column]),
+                       calls_text(w.calls, in), fmt::join(columns, ", "), emit);
   }
   std::string operator()(const GroupAggregate& g) const {
     if (g.calls.empty()) return fmt::format("GroupAggregate(distinct=[{}])", pick(in, g.keys));
@@ -203,6 +205,8 @@ std::string state_of(const PhysicalNode& n) {
   if (const auto* r = n.as<WindowRank>())
     return fmt::format("the first {} per open window and key; freed when the watermark passes the window's end", r->limit == 1 ? "row" : fmt::format("{} rows", r->limit));
   if (n.as<SetOperation>()) return fmt::format("every distinct row of both inputs, {}", kept_for(n.kept_us()));
+  if (const auto* w = n.as<WindowAggregate>(); w != nullptr && w->emit)
+    return fmt::format("one accumulator and the last result per window and key; freed when the watermark is {} past the window's end", format_duration(w->emit->lateness_us));
   if (n.as<WindowAggregate>()) return "one accumulator per open window and key; freed when the watermark passes the window's end";
   if (const auto* g = n.as<GroupAggregate>()) return g->calls.empty() && n.kept_us() == 0 ? "every distinct row seen" : fmt::format("{}, {}", g->calls.empty() ? "every distinct row seen" : "one accumulator per key", kept_for(n.kept_us()));
   if (const auto* o = n.as<Over>()) {

@@ -59,6 +59,7 @@ struct Meaning {
   std::string operator()(const WindowAggregate& w) const {
     std::string text = fmt::format("windowagg {} {} {} {}", window_text(w.window), w.time_column, list(w.keys), calls_text(w.calls));
     for (const WindowColumn c : w.window_columns) text += std::to_string(static_cast<int>(c));
+    if (w.emit) text += fmt::format(" emit {} {} {}", w.emit->lateness_us, w.emit->early_us.value_or(-1), w.emit->late_us);
     if (w.given) text += fmt::format(" given {} {} {}", w.given->start_column, w.given->end_column, w.given->local);
     return text;
   }

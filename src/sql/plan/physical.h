@@ -114,6 +114,7 @@ struct WindowAggregate {
     bool local = false;                        ///< they are in the session's zone
   };
   std::optional<Given> given = {};
+  std::optional<WindowEmit> emit = {};         ///< the window is given out more than once: its rows are updates
 };
 
 /// Aggregates per key without bound. Emits +I for a new group, then updates; -D when a retraction empties the group. The operator counts

@@ -207,7 +207,20 @@ struct Planner::Impl {
       collect_reads(pruned, reads);
       sinks.push_back(planner_options.rules ? simplify(pruned) : pruned);
     }
-    return build_physical(sinks, reads, ctx.functions, ctx.catalog.connectors(), planner_options.rules, ctx.settings.get(config::kStateTtl));
+    SUPYO_ASSIGN(const std::optional<WindowEmit> emit, window_emit(ctx.settings));
+    return build_physical(sinks, reads, ctx.functions, ctx.catalog.connectors(), {.rules = planner_options.rules, .ttl_us = ctx.settings.get(config::kStateTtl), .emit = emit});
+  }
+
+  /// As Flink's WindowEmitStrategy reads them.
+  static Result<std::optional<WindowEmit>> window_emit(const config::Settings& s) {
+    WindowEmit emit{.lateness_us = s.get(config::kEmitAllowLateness)};
+    if (s.get(config::kEmitEarlyFire)) emit.early_us = s.get(config::kEmitEarlyFireDelay);
+    if (s.get(config::kEmitLateFire)) {
+      if (emit.lateness_us == 0)
+        return fail(ErrorCode::kBadOptionValue, "'table.exec.emit.late-fire.enabled' without rows that may be late", "SET 'table.exec.emit.allow-lateness' to how late they may be, e.g. '5 min'");
+      emit.late_us = s.get(config::kEmitLateFireDelay);
+    }
+    return emit.lateness_us > 0 || emit.early_us ? std::optional(emit) : std::nullopt;
   }
 };
 

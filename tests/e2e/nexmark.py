@@ -43,6 +43,11 @@ TRUTH = {
     "q5": f"""SELECT auction, num FROM (
                 SELECT auction, num, MAX(num) OVER (PARTITION BY start) AS most FROM (SELECT auction, ms // 2000 * 2000 - back AS start, COUNT(*) AS num FROM {HOPS} GROUP BY ALL))
               WHERE num = most""",
+    # Of two equal highest bids the first wins.
+    "q6": """SELECT seller, SUM(price) OVER last // COUNT(*) OVER last AS "EXPR$1" FROM (
+               SELECT a.seller, b.price, b."dateTime" FROM auction a JOIN bid b ON a.id = b.auction AND b."dateTime" BETWEEN a."dateTime" AND a.expires
+               QUALIFY ROW_NUMBER() OVER (PARTITION BY a.id ORDER BY b.price DESC, b."dateTime") = 1)
+             WINDOW last AS (PARTITION BY seller ORDER BY "dateTime" ROWS BETWEEN 10 PRECEDING AND CURRENT ROW)""",
     "q7": """WITH highest AS (SELECT MAX(price) AS price, (epoch_ms("dateTime") // 10000 + 1) * 10000 AS ends FROM bid GROUP BY ends)
              SELECT auction, b.price, bidder, "dateTime", extra FROM bid b JOIN highest h ON b.price = h.price AND epoch_ms(b."dateTime") BETWEEN h.ends - 10000 AND h.ends""",
     "q8": """SELECT id, name, make_timestamp_ms(w * 10000) AS starttime FROM (SELECT DISTINCT id, name, epoch_ms("dateTime") // 10000 AS w FROM person)

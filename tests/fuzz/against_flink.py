@@ -47,6 +47,8 @@ def explanation(text, wrong, answer):
         return "top-1-of-its-keys"   # and what is computed from it
     if any(pattern.search(text) for pattern in SAME):
         return "same-column"
+    if re.search(r"\b(DENSE_)?RANK\(\) OVER", text):
+        return "rank-peers"
     if "FOR SYSTEM_TIME AS OF" in text:
         return "temporal-versions"
     if re.search(r"\bUNION (?!ALL)", text) and wrong[2]:

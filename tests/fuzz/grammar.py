@@ -65,7 +65,7 @@ class Grammar:
 
     def query(self):
         rng = self.rng
-        shapes = [(self.plain, 5), (self.grouped, 5), (self.set_operation, 3), (self.top, 3), (self.over, 2), (self.windowed, 3), (self.window_top, 2), (self.session, 1), (self.deduplicated, 1), (self.limited, 1),
+        shapes = [(self.plain, 5), (self.grouped, 5), (self.set_operation, 3), (self.top, 3), (self.over, 2), (self.over_table, 2), (self.windowed, 3), (self.window_top, 2), (self.session, 1), (self.deduplicated, 1), (self.limited, 1),
                   (self.values, 0.5), (self.group_window, 1), (self.cascade, 1), (self.lag, 1), (self.temporal, 1)]
         shape = rng.choices([s for s, _ in shapes], [w for _, w in shapes])[0]
         return shape(rng.choice([1, 2, 2, 3]))
@@ -348,6 +348,39 @@ class Grammar:
             items.append(node)
             columns.append(column)
         return Query(select(items, source.node, self.condition(source.columns, 1) if rng.random() < 0.3 else None), columns)
+
+    def over_table(self, depth):
+        """OVER in any order, of any rows: results that are updated."""
+        rng = self.rng
+        source = self.nested(self.subquery(depth - 1)) if rng.random() < 0.6 else self.table()
+        columns = [c for c in source.columns if c.kind != "FLOAT"]
+        if not columns:
+            return self.over(depth)
+        partition = f"PARTITION BY {', '.join(c.name for c in rng.sample(columns, min(len(columns), rng.choice([1, 1, 2]))))} " if rng.random() < 0.7 else ""
+
+        def by(some):
+            return "ORDER BY " + ", ".join(f"{c.name}{rng.choice(['', '', ' DESC'])} NULLS FIRST" for c in some)
+
+        # Among rows that are equal in the order the one dialect's first is not the other's: what asks for it gets an order of all columns.
+        one, whole = by(rng.sample(columns, 1)), by(rng.sample(source.columns, len(source.columns)))
+        items, out = self.items(source.columns, 1, 2, 1)
+        for _ in range(rng.randint(1, 2)):
+            pick = rng.choice(["total", "running", "running", "bounded", "ROW_NUMBER()", "RANK()", "DENSE_RANK()", "PERCENT_RANK()", "CUME_DIST()", "NTILE", "LAG", "LEAD"])
+            if pick in ("total", "running", "bounded"):
+                frame = {"total": "", "running": rng.choice([one, f"{one} RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", f"{whole} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"]),
+                         "bounded": f"{whole} ROWS BETWEEN {rng.randint(0, 3)} PRECEDING AND CURRENT ROW"}[pick]
+                node = self.aggregate(source.columns, f" OVER ({partition}{frame})")
+            elif pick in ("LAG", "LEAD"):
+                column = rng.choice(source.columns)
+                node = Node(column.kind, f"{pick}({column.name}, {rng.randint(0, 3)}) OVER ({partition}{whole})")
+            elif pick == "NTILE":
+                node = Node("BIGINT", f"NTILE({rng.randint(1, 4)}) OVER ({partition}{whole})")
+            else:
+                node = Node("DOUBLE" if pick[0] in "PC" else "BIGINT", f"{pick} OVER ({partition}{whole if pick == 'ROW_NUMBER()' else one})")
+            made, column = self.item(node)
+            items.append(made)
+            out.append(column)
+        return Query(select(items, source.node, self.condition(source.columns, 1) if rng.random() < 0.3 else None), out, True)
 
     def lag(self, depth):
         rng = self.rng

@@ -16,8 +16,10 @@
 #include "engine/operators/join_schema.h"
 #include "engine/operators/limit.h"
 #include "engine/operators/lookup_join.h"
+#include "engine/operators/match_recognize.h"
 #include "engine/operators/over_aggregate.h"
 #include "engine/operators/over_lag.h"
+#include "engine/operators/over_table.h"
 #include "engine/operators/proc_time.h"
 #include "engine/operators/session_aggregate.h"
 #include "engine/operators/set_operation.h"
@@ -268,7 +270,36 @@ class Builder {
 
   Result<Kind> make(const plan::TopN& t) {
     return op(ops::make_top_n({.input = input(), .partition = t.partition, .order = sort_keys(t.order), .limit = t.limit, .with_number = t.with_number,
-                               .update_before = t.emit_update_before, .input_retracts = t.input_retracts, .ttl_us = node_->kept_us()}));
+                               .update_before = t.emit_update_before, .input_retracts = t.input_retracts, .ttl_us = node_->kept_us(), .last_first = t.last_first}));
+  }
+
+  static std::vector<ops::MatchRecognizeSpec::Reference> references_of(const std::vector<plan::MatchReference>& references) {
+    using Reference = ops::MatchRecognizeSpec::Reference;
+    std::vector<Reference> out;
+    for (const plan::MatchReference& r : references)
+      out.push_back({.kind = static_cast<Reference::Kind>(r.kind), .variable = r.variable, .column = r.column, .offset = static_cast<std::uint64_t>(r.offset), .aggregate = r.aggregate, .name = r.name, .type = r.type});
+    return out;
+  }
+
+  Result<Kind> make(const plan::Match& m) {
+    ops::MatchRecognizeSpec s{.input = input(), .partition = m.partition, .time_column = m.time_column, .order = {}, .variables = {}, .references = references_of(m.references),
+                              .skip = static_cast<ops::MatchRecognizeSpec::Skip>(m.skip), .skip_to = m.skip_to, .within_us = m.within_us, .origins = options_.origins,
+                              .zone = options_.zone};
+    for (const std::size_t c : m.order) s.order.push_back({.column = c, .descending = false, .nulls_first = true});
+    for (const plan::MatchVariable& v : m.variables) {
+      ops::MatchRecognizeSpec::Variable& variable = s.variables.emplace_back();
+      variable = {.name = v.name, .least = static_cast<std::uint64_t>(v.least), .most = {}, .greedy = v.greedy, .condition = v.condition, .references = references_of(v.references)};
+      if (v.most) variable.most = static_cast<std::uint64_t>(*v.most);
+    }
+    return op(ops::make_match_recognize(std::move(s)));
+  }
+
+  Result<Kind> make(const plan::OverTable& o) {
+    ops::OverTableSpec s{.input = input(), .partition = o.partition, .order = sort_keys(o.order), .rows = o.frame.rows, .preceding = {}, .calls = {}, .update_before = o.emit_update_before};
+    if (o.frame.preceding) s.preceding = static_cast<std::uint64_t>(*o.frame.preceding);
+    for (const plan::OverTable::Call& c : o.calls)
+      s.calls.push_back({.kind = static_cast<ops::OverTableSpec::Call::Kind>(c.function), .aggregate = c.aggregate, .column = c.column, .default_column = c.default_column, .number = c.number, .name = c.name, .type = c.type});
+    return op(ops::make_over_table(std::move(s)));
   }
 
   Result<Kind> make(const plan::WindowRank& t) {

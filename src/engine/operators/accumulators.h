@@ -20,6 +20,8 @@ class Accumulators {
   /// Bytes in place, header included.
   std::uint32_t width() const { return width_; }
   std::size_t size() const { return calls_.size(); }
+  /// Some accumulator is more than its bytes in place.
+  bool has_blobs() const { return blobs_ > 0; }
   Type type(std::size_t i) const { return calls_[i].aggregate->result(); }
   const std::string& name(std::size_t i) const { return calls_[i].name; }
 

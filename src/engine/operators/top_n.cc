@@ -104,7 +104,7 @@ class TopN final : public dataflow::Operator {
         const Slot slot = slots[i];
         const Kept kept = table.as<Kept>(slot);
         Partition& p = partition_at(index_.find_or_insert(table.hash(slot), KeyedRow::key(table.key(slot))));
-        order_of(*batch, i - from);
+        order_of(*batch, i - from, kept.born);
         link(p, slot);
         p.total += kept.count;
         next_born_ = std::max(next_born_, kept.born + 1);
@@ -152,7 +152,7 @@ class TopN final : public dataflow::Operator {
 
   void add(Slot at, const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
     Partition& p = partition_at(at);
-    order_of(batch, row);
+    order_of(batch, row, next_born_);
     const bool full = !spec_->input_retracts && p.total >= spec_->limit;
     // A row that comes behind all that count is not even kept.
     if (full && ordered_ >= order_[p.last()]) return;
@@ -160,7 +160,9 @@ class TopN final : public dataflow::Operator {
     KeyedRow::encode(key, codec_, batch.columns, row, encoded_);
     const Slot slot = table_->find_or_insert(hash, encoded_);
     Kept& kept = table_->as<Kept>(slot);
-    if (kept.count++ == 0) {
+    const bool there = kept.count++ > 0;
+    if (there && spec_->last_first) unlink(p, slot);   // it stands first again
+    if (!there || spec_->last_first) {
       kept.born = next_born_++;
       link(p, slot);
     }
@@ -186,8 +188,9 @@ class TopN final : public dataflow::Operator {
     gone_.push_back(slot);   // what the batch emits may still show it
   }
 
-  void order_of(const Batch& batch, std::size_t row) {
+  void order_of(const Batch& batch, std::size_t row, std::uint64_t born) {
     ordered_.clear();
+    if (spec_->last_first) return append_big_endian(~born, ordered_);
     for (const SortSpec::Key& k : spec_->order) append_ordered(*batch.columns[k.column], row, k, ordered_);
   }
   /// The row, whose order_of() was taken, into its place.

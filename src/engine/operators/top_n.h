@@ -20,6 +20,7 @@ struct TopNSpec {
   bool update_before = true;
   bool input_retracts = false;   ///< all rows are kept, since any may come up; else the first `limit` of a partition
   DurationUs ttl_us = 0;        ///< how long by the clock what is kept lives after it was last written; 0 = for ever
+  bool last_first = false;       ///< with no `order`: the row that came last stands first
 };
 Schema output_schema(const TopNSpec& spec);
 dataflow::OperatorFactory make_top_n(TopNSpec spec);

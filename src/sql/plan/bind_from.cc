@@ -80,6 +80,9 @@ Result<Scope> QueryBinder::from(const syntax::TableRef& ref) {
   } else if (const auto* f = ref.as<syntax::TableFunction>()) {
     SUPYO_ASSIGN(LogicalPtr node, window_function(f->call, ref.span));
     scope = Scope::of(std::move(node));
+  } else if (const auto* m = ref.as<syntax::MatchRecognize>()) {
+    SUPYO_ASSIGN(LogicalPtr node, match(*m, ref.span));
+    scope = Scope::of(std::move(node));
   } else {
     return unsupported(ref.span, "UNNEST", "ARRAY columns are not there yet: write one record an element");
   }

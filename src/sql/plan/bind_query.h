@@ -60,6 +60,7 @@ class QueryBinder {
   Result<Scope> named(const syntax::TableByName& table, const syntax::Span& span);
   Result<LogicalPtr> object(const catalog::ObjectPath& path, const syntax::Name& name, const std::vector<syntax::Hint>& hints);
   Result<LogicalPtr> view(const catalog::ViewDefinition& view, const syntax::Span& span);
+  Result<LogicalPtr> match(const syntax::MatchRecognize& match, const syntax::Span& span);
   Result<LogicalPtr> window_function(const syntax::FunctionCall& call, const syntax::Span& span);
   /// `partition`: where the columns of PARTITION BY go; null: none is taken.
   Result<LogicalPtr> table_argument(const syntax::Expr& e, std::vector<std::size_t>* partition);
@@ -113,6 +114,8 @@ class SelectBinder {
     std::optional<AggregateSlot> aggregate;                       ///< in place of `argument` and `call`, with `frame`
     OverFrame frame;
     std::vector<std::pair<expr::ExprPtr, Sort::Key>> ranked_by;   ///< ROW_NUMBER: its order, in place of `order`, `argument` and `call`
+    std::optional<OverFunction> table;                            ///< computed over rows that come and go, in the order `ranked_by`, which may be none
+    expr::ExprPtr otherwise;                                      ///< LAG and LEAD there: the default
     syntax::Span span;
   };
 
@@ -136,7 +139,11 @@ class SelectBinder {
   Status group();
   Status over();
   void number_rows();
-  Status over_window(OverSlot& slot, const syntax::WindowDefinition& window, ExprBinder& inner);
+  /// `table`: what it is when the window is not ordered by a time attribute, or must be in any case (`only_table`).
+  Status over_window(OverSlot& slot, const syntax::WindowDefinition& window, ExprBinder& inner, OverFunction table, bool only_table);
+  bool is_time(const expr::Expr& e) const;
+  Status order_as_table(OverSlot& slot);
+  Status over_table(const std::vector<std::size_t>& slots, std::vector<expr::ExprPtr>& results);
   static bool same_window(const OverSlot& a, const OverSlot& b);
   Status rank(std::size_t slot, std::vector<expr::ExprPtr>& results);
   Status over_group(const std::vector<std::size_t>& slots, std::vector<expr::ExprPtr>& results);
@@ -148,6 +155,10 @@ class SelectBinder {
   Result<expr::ExprPtr> over_call(const syntax::FunctionCall& call, const syntax::Span& span);
   Result<expr::ExprPtr> over_aggregate(const syntax::FunctionCall& call, const syntax::Span& span);
   Result<expr::ExprPtr> row_number(const syntax::FunctionCall& call, const syntax::Span& span);
+  /// RANK, DENSE_RANK, PERCENT_RANK, CUME_DIST, NTILE.
+  Result<expr::ExprPtr> over_rank(const syntax::FunctionCall& call, const syntax::Span& span, OverFunction function);
+  Result<expr::ExprPtr> over_look(const syntax::FunctionCall& call, const syntax::Span& span, bool ahead);
+  Status look_default(OverSlot& slot, const syntax::FunctionCall& call, ExprBinder& inner);
   std::string name_of_over(std::size_t slot) const;
   Result<syntax::WindowDefinition> window_of(const syntax::WindowDefinition& written) const;
   Result<expr::ExprPtr> grouped(const expr::ExprPtr& e) const;

@@ -40,7 +40,7 @@ std::optional<Result<ExprPtr>> SelectBinder::special_call(const syntax::Function
     if (!over_allowed) return Result<ExprPtr>(fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} OVER cannot stand here", name), "compute it in a subquery first"));
     return over_call(call, span);
   }
-  if (name == "LAG" || name == "LEAD" || name == "ROW_NUMBER" || name == "RANK" || name == "DENSE_RANK")
+  if (name == "LAG" || name == "LEAD" || name == "ROW_NUMBER" || name == "RANK" || name == "DENSE_RANK" || name == "PERCENT_RANK" || name == "CUME_DIST" || name == "NTILE")
     return Result<ExprPtr>(fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} needs OVER (..)", name), fmt::format("write {}(..) OVER (PARTITION BY k ORDER BY ts)", name)));
   if (queries_.ctx_.functions.is_aggregate(name)) return aggregate_call(call, span);
   return window_property(call, span);
@@ -98,48 +98,13 @@ Result<syntax::WindowDefinition> SelectBinder::window_of(const syntax::WindowDef
 Result<ExprPtr> SelectBinder::over_call(const syntax::FunctionCall& call, const Span& span) {
   const std::string name = call.upper_name();
   if (name == "ROW_NUMBER") return row_number(call, span);
-  if (name == "RANK" || name == "DENSE_RANK") return unsupported(span, fmt::format("{} OVER", name), "use ROW_NUMBER: rows that are equal in the order get numbers as they come");
-  if (name == "LEAD") return unsupported(span, "LEAD OVER", "it looks at rows to come, which a stream does not have: use LAG");
+  if (name == "LAG" || name == "LEAD") return over_look(call, span, name == "LEAD");
+  static constexpr std::pair<std::string_view, OverFunction> kRanks[] = {{"RANK", OverFunction::kRank}, {"DENSE_RANK", OverFunction::kDenseRank}, {"PERCENT_RANK", OverFunction::kPercentRank},
+                                                                         {"CUME_DIST", OverFunction::kCumeDist}, {"NTILE", OverFunction::kNtile}};
+  for (const auto& [rank, function] : kRanks)
+    if (name == rank) return over_rank(call, span, function);
   if (queries_.ctx_.functions.is_aggregate(name)) return over_aggregate(call, span);
-  if (name != "LAG") return unsupported(span, fmt::format("{} OVER", name), "OVER takes aggregates such as SUM and COUNT, FIRST_VALUE, LAST_VALUE, LAG and ROW_NUMBER");
-  if (call.distinct || call.filter || call.ignore_nulls) return unsupported(span, "DISTINCT, FILTER or IGNORE NULLS of LAG", "leave it out");
-  if (call.arguments.empty() || call.arguments.size() > 3)
-    return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("LAG takes one to three arguments, not {}", call.arguments.size()), "write LAG(value [, rows back [, default]])");
-  SUPYO_ASSIGN(const syntax::WindowDefinition window, window_of(*call.over));
-  if (window.frame) return unsupported(window.frame->span, "a frame of LAG", "leave ROWS / RANGE out: LAG counts rows back");
-  ExprBinder inner = select_.has_group_by ? binder(true, false) : binder(false, false);
-  OverSlot slot;
-  slot.span = span;
-  SUPYO_ASSIGN(slot.argument, inner.bind(*call.arguments[0].value));
-  slot.call.type = slot.argument->type.as_nullable();
-  slot.call.default_value = {.type = slot.call.type, .data = {}};
-  if (call.arguments.size() > 1) {
-    const syntax::Expr& e = *call.arguments[1].value;
-    const auto* n = e.as<syntax::NumberLiteral>();
-    if (n == nullptr || n->kind != syntax::NumberLiteral::Kind::kInteger || n->text.size() > 9)
-      return fail_at(e.span, ErrorCode::kTypeMismatch, "the rows back of LAG must be a whole number", "write LAG(value, 1)");
-    slot.call.offset = std::stoll(n->text);
-  }
-  if (call.arguments.size() > 2) {
-    const syntax::Expr& e = *call.arguments[2].value;
-    SUPYO_ASSIGN(ExprPtr value, inner.bind(e));
-    if (!expr::can_coerce(value->type, slot.call.type))
-      return fail_at(e.span, ErrorCode::kTypeMismatch, fmt::format("the default of LAG is {}, the value {}", value->type.to_string(), slot.call.type.to_string()), "cast the default");
-    value = expr::fold_constants(coerced(value, slot.call.type));
-    if (value->kind != Expr::Kind::kLiteral) return unsupported(e.span, "a default of LAG that is no constant", "write COALESCE(LAG(..) OVER (..), default)");
-    slot.call.default_value = {.type = slot.call.type, .data = value->literal.data};
-    if (!slot.argument->type.nullable && !slot.call.default_value.is_null()) slot.call.type = slot.call.type.not_null();
-  }
-  SUPYO_TRY(over_window(slot, window, inner));
-  // The same call twice is computed once.
-  for (std::size_t i = 0; i < overs_.size(); ++i) {
-    const OverSlot& o = overs_[i];
-    if (same_window(o, slot) && same_expr(*o.argument, *slot.argument) && o.call.offset == slot.call.offset && o.call.type == slot.call.type &&
-        o.call.default_value == slot.call.default_value)
-      return expr::column(kOverBase + i, o.call.type);
-  }
-  overs_.push_back(std::move(slot));
-  return expr::column(kOverBase + overs_.size() - 1, overs_.back().call.type);
+  return unsupported(span, fmt::format("{} OVER", name), "OVER takes aggregates such as SUM and COUNT, FIRST_VALUE, LAST_VALUE, LAG, LEAD, ROW_NUMBER, RANK, DENSE_RANK, PERCENT_RANK, CUME_DIST and NTILE");
 }
 
 Result<ExprPtr> SelectBinder::row_number(const syntax::FunctionCall& call, const Span& span) {
@@ -158,8 +123,8 @@ Result<ExprPtr> SelectBinder::row_number(const syntax::FunctionCall& call, const
   for (const syntax::OrderItem& item : window.order_by) {
     SUPYO_ASSIGN(ExprPtr by, inner.bind(*item.expr));
     const bool proc = (by->kind == Expr::Kind::kColumn && by->column < kAggregateBase && scope_.node->columns[by->column].proc_time) || (by->kind == Expr::Kind::kCall && by->function->name == "PROCTIME");
-    if (proc && (item.descending || window.order_by.size() > 1))
-      return unsupported(item.expr->span, "ROW_NUMBER by processing time, downwards or with something else", "ORDER BY the processing time alone, upwards, numbers rows as they come; else order by columns of the rows");
+    if (proc && window.order_by.size() > 1)
+      return unsupported(item.expr->span, "ROW_NUMBER by processing time and something else", "ORDER BY the processing time alone, upwards, numbers rows as they come; else order by columns of the rows");
     slot.ranked_by.push_back({std::move(by), {.column = 0, .descending = item.descending, .nulls_first = item.nulls_first.value_or(!item.descending)}});
   }
   references_.insert(references_.end(), inner.references().begin(), inner.references().end());
@@ -337,7 +302,7 @@ Status SelectBinder::group() {
     SUPYO_ASSIGN(qualify_, grouped(qualify_));
   }
   for (OverSlot& o : overs_) {
-    std::vector<ExprPtr*> parts = {&o.argument, &o.order};
+    std::vector<ExprPtr*> parts = {&o.argument, &o.order, &o.otherwise};
     if (o.aggregate) {
       parts.push_back(&o.aggregate->filter);
       for (ExprPtr& a : o.aggregate->args) parts.push_back(&a);
@@ -377,7 +342,6 @@ std::string SelectBinder::name_of_over(std::size_t slot) const {
 }
 
 Status SelectBinder::rank(std::size_t slot, std::vector<ExprPtr>& results) {
-  if (overs_.size() > 1) return unsupported(overs_[slot].span, "ROW_NUMBER beside another OVER", "compute it in a query around the other");
   const LogicalPtr input = scope_.node;
   std::vector<ExprPtr> exprs;
   for (std::size_t i = 0; i < input->columns.size(); ++i) exprs.push_back(column_of(*input, i));
@@ -399,7 +363,7 @@ Status SelectBinder::over() {
   std::vector<bool> done(overs_.size(), false);
   for (std::size_t i = 0; i < overs_.size(); ++i) {
     if (done[i]) continue;
-    if (!overs_[i].ranked_by.empty()) {
+    if (!overs_[i].ranked_by.empty() && !overs_[i].table) {
       SUPYO_TRY(rank(i, results));
       continue;
     }
@@ -409,7 +373,7 @@ Status SelectBinder::over() {
       slots.push_back(k);
       done[k] = true;
     }
-    SUPYO_TRY(over_group(slots, results));
+    SUPYO_TRY(overs_[i].table ? over_table(slots, results) : over_group(slots, results));
   }
   for (Item& item : items_) item.expr = with_over(item.expr, results);
   if (qualify_) qualify_ = with_over(qualify_, results);

@@ -4,9 +4,11 @@
 #include <map>
 
 #include "core/base/check.h"
+#include "sql/expr/rank_aggregates.h"
 #include "sql/plan/bind_expr.h"
 #include "sql/plan/join_in_time.h"
 #include "sql/plan/lookup.h"
+#include "sql/plan/over_table.h"
 #include "sql/plan/shared_scans.h"
 #include "sql/plan/strip_window.h"
 
@@ -25,7 +27,7 @@ class Builder {
     for (const LogicalPtr& sink : sinks) scans_.gather(sink);
     for (const LogicalPtr& sink : sinks) SUPYO_TRY(this->sink(sink));
     SUPYO_TRY(settle_changelog(plan_, wishes_));
-    mark_edges();
+    mark_edges(plan_);
     identify(plan_);
     return std::move(plan_);
   }
@@ -174,6 +176,10 @@ class Builder {
   Result<std::vector<expr::AggregateCall>> calls_of(const std::vector<LogicalCall>& calls, const LogicalNode& input, bool retracting) {
     std::vector<expr::AggregateCall> out;
     for (const LogicalCall& c : calls) {
+      if (c.function == "RANK" || c.function == "DENSE_RANK") {   // OVER a time
+        out.push_back({.aggregate = expr::make_rank(c.function == "DENSE_RANK"), .args = c.args, .filter = c.filter, .name = c.name});
+        continue;
+      }
       std::vector<Type> types;
       for (const std::size_t a : c.args) types.push_back(input.columns[a].type);
       auto resolved = functions_.resolve_aggregate(c.function, types, c.distinct, retracting);
@@ -312,37 +318,65 @@ class Builder {
     return places;
   }
 
+  /// OVER by a time attribute, upwards; over rows that come and go it is one over a table.
   Result<Built> make(const LogicalPtr& node, const LogicalOver& o) {
-    SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
-    if (!plan_.nodes[input].changes.append_only())
-      return fail(ErrorCode::kUnsupported, fmt::format("OVER over rows that are updated ({}) is not supported", plan_.nodes[input].changes.to_string()),
-                     "apply it to a table of inserts, before rows are aggregated or replaced by key");
+    SUPYO_ASSIGN(const NodeIndex bare, exact(node->input()));
+    if (!o.processing && !plan_.nodes[bare].changes.append_only()) return any(over_rows_that_change(*node, o));
+    SUPYO_ASSIGN(const NodeIndex input, o.processing ? by_the_clock(bare, o.time_column, o.position) : bare);
     PhysicalNode made = unary(Over{o.keys, o.time_column, o.calls}, input, schema_of(*node));
     partition(made, o.keys);
-    made.late_tables = node->input()->late_tables;
+    if (!o.processing) made.late_tables = node->input()->late_tables;
     plan_.holds_until_watermark = true;
     return whole(node, std::move(made));
   }
 
   Result<Built> make(const LogicalPtr& node, const LogicalOverAggregate& o) {
-    SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
-    if (!plan_.nodes[input].changes.append_only())
-      return fail_at(o.position, ErrorCode::kUnsupported, fmt::format("OVER over rows that are updated ({}) is not supported", plan_.nodes[input].changes.to_string()),
-                     "apply it to a table of inserts, before rows are aggregated or replaced by key");
+    SUPYO_ASSIGN(const NodeIndex bare, exact(node->input()));
+    if (!o.processing && !plan_.nodes[bare].changes.append_only()) {
+      SUPYO_ASSIGN(const LogicalPtr table, over_rows_that_change(*node, o));
+      return any(table);
+    }
+    SUPYO_ASSIGN(const NodeIndex input, o.processing ? by_the_clock(bare, o.time_column, o.position) : bare);
     OverAggregate op{.keys = o.keys, .time_column = o.time_column, .frame = o.frame, .calls = {}};
     SUPYO_ASSIGN(op.calls, calls_of(o.calls, *node->input(), o.frame.preceding.has_value()));
     PhysicalNode made = unary(std::move(op), input, schema_of(*node));
     partition(made, o.keys);
-    made.late_tables = node->input()->late_tables;
+    if (!o.processing) made.late_tables = node->input()->late_tables;
     plan_.holds_until_watermark = true;
     return whole(node, std::move(made));
   }
 
-  /// ROW_NUMBER that nothing bounds: in event time it counts the rows as they leave.
-  Result<Built> number_rows(const LogicalPtr& node, const LogicalRank& r) {
-    if (!r.with_number) return any(node->input());
-    const LogicalCall count{.function = "COUNT", .args = {}, .distinct = false, .name = node->columns.back().name, .type = node->columns.back().type, .position = r.position};
-    return any(make_over_aggregate(node->input(), {.keys = r.partition, .time_column = r.order.front().column, .frame = {.rows = true, .preceding = {}}, .calls = {count}, .position = r.position}));
+  /// Rows in the time in which they pass here: each counts once, when the clock has gone on.
+  Result<NodeIndex> by_the_clock(NodeIndex input, std::size_t time, const SourcePosition& position) {
+    return stamped(input, time, {.kind = WindowSpec::Kind::kTumble, .size_us = 10 * kMillisecond}, position);
+  }
+
+  Result<Built> make(const LogicalPtr& node, const LogicalMatch& m) {
+    SUPYO_ASSIGN(const NodeIndex bare, exact(node->input()));
+    if (!plan_.nodes[bare].changes.append_only())
+      return fail_at(m.position, ErrorCode::kUnsupported, fmt::format("MATCH_RECOGNIZE over rows that are updated ({}) is not supported", plan_.nodes[bare].changes.to_string()),
+                     "apply it to a table of inserts, before rows are aggregated or replaced by key");
+    SUPYO_ASSIGN(const NodeIndex input, m.processing ? by_the_clock(bare, m.match.time_column, m.position) : bare);
+    PhysicalNode made = unary(m.match, input, schema_of(*node));
+    partition(made, m.match.partition);
+    if (!m.processing) made.late_tables = node->input()->late_tables;
+    plan_.holds_until_watermark = true;
+    return whole(node, std::move(made));
+  }
+
+  Result<Built> make(const LogicalPtr& node, const LogicalOverTable& o) {
+    SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    OverTable op{.partition = o.partition, .order = o.order, .frame = o.frame, .calls = {}};
+    for (const LogicalOverCall& c : o.calls) {
+      OverTable::Call& call = op.calls.emplace_back();
+      call = {.function = c.function, .aggregate = {}, .column = c.column, .default_column = c.default_column, .number = c.number, .name = c.name, .type = c.type};
+      if (c.function != OverFunction::kAggregate) continue;
+      SUPYO_ASSIGN(auto resolved, calls_of({c.aggregate}, *node->input(), false));
+      call.aggregate = std::move(resolved.front());
+    }
+    PhysicalNode made = unary(std::move(op), input, schema_of(*node));
+    partition(made, o.partition);
+    return whole(node, std::move(made));
   }
 
   /// A side of a join with a column for each key, the keys' expressions where they are no columns of it.
@@ -365,18 +399,6 @@ class Builder {
     if (exprs.size() == side->columns.size()) return exact(side);
     const LogicalPtr with_keys = make_project(side, std::move(exprs), std::move(names));
     return exact(options_.rules ? simplify(with_keys) : with_keys);
-  }
-
-  /// The columns of both, under names that differ; those of a side that may be absent can be null.
-  static Schema pairs_of(const Schema& left, const Schema& right, bool keep_left, bool keep_right) {
-    std::vector<std::string> names;
-    for (const Schema* side : {&left, &right})
-      for (const Field& f : side->fields()) names.push_back(f.name);
-    make_unique(names);
-    Schema out;
-    for (std::size_t i = 0; i < left.size(); ++i) out.add(names[i], left[i].type.as_nullable(left[i].type.nullable || keep_right));
-    for (std::size_t i = 0; i < right.size(); ++i) out.add(names[left.size() + i], right[i].type.as_nullable(right[i].type.nullable || keep_left));
-    return out;
   }
 
   Result<Built> lookup_join(const LogicalPtr& node, const LogicalJoin& join) {
@@ -486,11 +508,7 @@ class Builder {
   }
 
   Result<Built> make(const LogicalPtr& node, const LogicalRank& r) {
-    const bool in_time = r.order.size() == 1 && !r.order.front().descending && node->input()->columns[r.order.front().column].row_time;
-    if (!r.limit && in_time) return number_rows(node, r);
-    if (!r.limit)
-      return fail_at(r.position, ErrorCode::kUnsupported, "ROW_NUMBER by something else than event time, without a bound on its number, is not supported",
-                     "say in a query around it how many rows count: SELECT .. FROM (SELECT *, ROW_NUMBER() OVER (..) AS n FROM t) WHERE n <= 3");
+    if (!r.limit) return any(r.with_number ? number_rows(*node, r) : node->input());
     SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
     const auto window = window_of_keys(*node->input(), r.partition);
     if (window && plan_.nodes[input].changes.append_only()) {
@@ -503,10 +521,7 @@ class Builder {
     }
     PhysicalNode made = unary(TopN{.partition = r.partition, .order = r.order, .limit = *r.limit, .with_number = r.with_number,
                                    .input_retracts = !plan_.nodes[input].changes.append_only()}, input, schema_of(*node));
-    if (node->input()->columns[r.order.front().column].proc_time) {   // rows are in order as they come
-      if (!plan_.nodes[input].changes.append_only()) return fail_at(r.position, ErrorCode::kUnsupported, "ROW_NUMBER by processing time over rows that are updated is not supported", "order by a column of the rows");
-      std::get<TopN>(made.op).order.clear();
-    }
+    if (node->input()->columns[r.order.front().column].proc_time) SUPYO_TRY(rank_as_they_come(std::get<TopN>(made.op), r, plan_.nodes[input].changes));
     partition(made, r.partition);
     return whole(node, std::move(made));
   }
@@ -561,19 +576,6 @@ class Builder {
                                     : it->second == "at-least-once" ? DeliveryGuarantee::kAtLeastOnce
                                                                     : DeliveryGuarantee::kNone;
     return std::max(asked, c.guarantee);   // never more than the connector can do
-  }
-
-  /// Scans whose rows' edge watermarks are read by an operator above.
-  void mark_edges() {
-    std::vector<bool> wanted(plan_.nodes.size(), false);
-    for (NodeIndex i = plan_.nodes.size(); i-- > 0;) {
-      PhysicalNode& n = plan_.nodes[i];
-      const bool reads = (n.as<WindowAssign>() || n.as<WindowAggregate>() || n.as<WindowRank>() || n.as<Over>() || n.as<OverAggregate>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
-      const bool passes = wanted[i] && (n.as<Calc>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>() || n.as<LookupJoin>());
-      if (reads || passes)
-        for (const NodeIndex in : n.inputs) wanted[in] = true;
-      if (auto* s = std::get_if<Scan>(&n.op); s != nullptr && s->row_time) s->row_time->edge = wanted[i];
-    }
   }
 
   const expr::FunctionRegistry& functions_;

@@ -49,4 +49,7 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
 bool is_key(const std::optional<std::vector<std::size_t>>& upsert_key, const std::vector<std::size_t>& primary_key);
 std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes);
 
+/// Scans whose rows' edge watermarks are read by an operator above.
+void mark_edges(PhysicalPlan& plan);
+
 }  // namespace supyo::plan

@@ -71,10 +71,12 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
     return out;
   }
   if (const auto* t = node.as<TopN>()) {
-    if (t->order.empty()) return {};
+    if (t->order.empty() && !t->last_first) return {};
     if (!t->has_places()) return {.update = false, .update_before = false, .remove = true};
     return {.update = true, .update_before = t->emit_update_before, .remove = !in.append_only()};
   }
+  if (const auto* o = node.as<OverTable>()) return {.update = true, .update_before = o->emit_update_before, .remove = !in.append_only()};
+  if (node.as<Match>()) return {};
   // A row that the right side gets can leave EXCEPT; INTERSECT of rows that stay only grows.
   if (const auto* s = node.as<SetOperation>()) return {.update = false, .update_before = false, .remove = !s->intersect || !in.append_only()};
   if (node.as<Sort>() || node.as<TemporalJoin>()) return {};
@@ -98,6 +100,12 @@ std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, 
     if (t->with_number) key.push_back(node.output.size() - 1);
     return key;
   }
+  if (const auto* o = node.as<OverTable>()) {
+    // A row that moves to another partition leaves one shard and comes to another: in no order.
+    const auto& below = nodes[node.inputs.front()].upsert_key;
+    if (!below || !std::ranges::all_of(o->partition, [&](std::size_t c) { return std::ranges::find(*below, c) != below->end(); })) return std::nullopt;
+    return below;
+  }
   if (const auto* w = node.as<WindowAggregate>()) {
     // Of TUMBLE and HOP one bound tells the window; CUMULATE's begin together.
     const auto gives = [&](WindowColumn c) { return std::ranges::find(w->window_columns, c) != w->window_columns.end(); };
@@ -107,7 +115,7 @@ std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, 
       if (w->window_columns[i] != WindowColumn::kTime) key.push_back(w->keys.size() + w->calls.size() + i);
     return key;
   }
-  if (node.as<IntervalJoin>() || node.as<WindowJoin>() || node.as<TemporalJoin>()) return std::nullopt;
+  if (node.as<Match>() || node.as<IntervalJoin>() || node.as<WindowJoin>() || node.as<TemporalJoin>()) return std::nullopt;
   if (const auto* j = node.as<Join>()) {
     if (j->rows != JoinRows::kPairs) return nodes[node.inputs[0]].upsert_key;
     const auto& left = nodes[node.inputs[0]].upsert_key;
@@ -153,9 +161,10 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
     if (auto* g = std::get_if<GroupAggregate>(&n.op)) g->emit_update_before = before[i];
     if (auto* c = std::get_if<ChangelogNormalize>(&n.op)) c->emit_update_before = before[i];
     if (auto* t = std::get_if<TopN>(&n.op)) t->emit_update_before = before[i];
+    if (auto* o = std::get_if<OverTable>(&n.op)) o->emit_update_before = before[i];
     const auto* calc = n.as<Calc>();
     // A filter must see -U, or a row that no longer passes would stay; an aggregation, a rank and a sort take rows back whole. A temporal join takes nothing back.
-    const bool needs = n.as<TopN>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<LookupJoin>() || n.as<SetOperation>() || n.as<Sort>() || (calc != nullptr && calc->filter) || (before[i] && !n.as<TemporalJoin>());
+    const bool needs = n.as<TopN>() || n.as<OverTable>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<LookupJoin>() || n.as<SetOperation>() || n.as<Sort>() || (calc != nullptr && calc->filter) || (before[i] && !n.as<TemporalJoin>());
     for (const NodeIndex in : n.inputs) before[in] = before[in] || needs;
   }
   for (PhysicalNode& n : nodes) n.changes = changes_of(n, nodes);
@@ -164,6 +173,18 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
     std::get<Sink>(nodes[w.node].op).mode = nodes[w.node].changes.mode();
   }
   return ok();
+}
+
+void mark_edges(PhysicalPlan& plan) {
+  std::vector<bool> wanted(plan.nodes.size(), false);
+  for (NodeIndex i = plan.nodes.size(); i-- > 0;) {
+    PhysicalNode& n = plan.nodes[i];
+    const bool reads = (n.as<WindowAssign>() || n.as<WindowAggregate>() || n.as<WindowRank>() || n.as<Over>() || n.as<OverAggregate>() || n.as<Match>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
+    const bool passes = wanted[i] && (n.as<Calc>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>() || n.as<LookupJoin>());
+    if (reads || passes)
+      for (const NodeIndex in : n.inputs) wanted[in] = true;
+    if (auto* s = std::get_if<Scan>(&n.op); s != nullptr && s->row_time) s->row_time->edge = wanted[i];
+  }
 }
 
 }  // namespace supyo::plan

@@ -70,6 +70,21 @@ std::string over_state(const OverFrame& f) {
   return waiting + fmt::format("the rows of the last {} with one accumulator per key; freed when the watermark is past them", format_duration(*f.preceding));
 }
 
+std::string_view function_text(OverFunction f) {
+  switch (f) {
+    case OverFunction::kAggregate: return "";
+    case OverFunction::kRowNumber: return "ROW_NUMBER";
+    case OverFunction::kRank: return "RANK";
+    case OverFunction::kDenseRank: return "DENSE_RANK";
+    case OverFunction::kPercentRank: return "PERCENT_RANK";
+    case OverFunction::kCumeDist: return "CUME_DIST";
+    case OverFunction::kNtile: return "NTILE";
+    case OverFunction::kLag: return "LAG";
+    case OverFunction::kLead: return "LEAD";
+  }
+  return "";
+}
+
 struct Describe {
   const PhysicalNode& node;
   std::vector<std::string> in;   ///< column names of the first input
@@ -183,7 +198,47 @@ struct Describe {
   }
   std::string operator()(const TopN& t) const {
     return fmt::format("Rank(rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd={}], partitionBy=[{}], orderBy=[{}], select=[{}])", t.limit, pick(in, t.partition),
-                       t.order.empty() ? "PROCTIME ASC" : order_text(t.order, in), fmt::join(out, ", "));
+                       t.order.empty() ? (t.last_first ? "PROCTIME DESC" : "PROCTIME ASC") : order_text(t.order, in), fmt::join(out, ", "));
+  }
+  std::string operator()(const OverTable& o) const {
+    std::vector<std::string> items;
+    for (const OverTable::Call& c : o.calls) {
+      std::string text = c.function == OverFunction::kAggregate ? calls_text({c.aggregate}, in) : std::string(function_text(c.function));
+      if (c.function == OverFunction::kNtile) text += fmt::format("({})", c.number);
+      else if (c.function == OverFunction::kLag || c.function == OverFunction::kLead)
+        text += fmt::format("({}, {}{})", in[c.column], c.number, c.default_column == SIZE_MAX ? "" : ", " + in[c.default_column]);
+      else if (c.function != OverFunction::kAggregate) text += "()";
+      items.push_back(c.function == OverFunction::kAggregate ? text : fmt::format("{} AS {}", text, c.name));
+    }
+    return fmt::format("OverAggregate(partitionBy=[{}], orderBy=[{}], window=[{}], select=[{}])", pick(in, o.partition), order_text(o.order, in), frame_text(o.frame), fmt::join(items, ", "));
+  }
+  std::string operator()(const Match& m) const {
+    std::vector<std::string> pattern, define;
+    for (const MatchVariable& v : m.variables) {
+      std::string many = v.least == 1 && v.most == 1 ? "" : !v.most ? fmt::format("{{{},}}", v.least) : fmt::format("{{{},{}}}", v.least, *v.most);
+      if (!many.empty() && !v.greedy && v.least != v.most.value_or(-1) && !(v.least == 0 && v.most == 1)) many += "?";
+      pattern.push_back(v.name + many);
+      if (v.condition) define.push_back(fmt::format("{} AS {}", v.name, v.condition->to_string(reference_names(m, v.references))));
+    }
+    static constexpr std::string_view kSkip[] = {"PAST LAST ROW", "TO NEXT ROW", "TO FIRST ", "TO LAST "};
+    std::string skip(kSkip[static_cast<std::size_t>(m.skip)]);
+    if (m.skip == Match::Skip::kToFirst || m.skip == Match::Skip::kToLast) skip += m.variables[m.skip_to].name;
+    return fmt::format("Match(partitionBy=[{}], orderBy=[{} ASC], measures=[{}], rowsPerMatch=[ONE ROW PER MATCH], after=[SKIP {}], pattern=[{}]{}, define=[{}])", pick(in, m.partition),
+                       in[m.time_column], fmt::join(reference_names(m, m.references), ", "), skip, fmt::join(pattern, " "),
+                       m.within_us ? fmt::format(", within=[{}]", format_duration(*m.within_us)) : "", fmt::join(define, ", "));
+  }
+  std::vector<std::string> reference_names(const Match& m, const std::vector<MatchReference>& references) const {
+    std::vector<std::string> names;
+    for (const MatchReference& r : references) {
+      const std::string of = r.variable == SIZE_MAX ? "" : m.variables[r.variable].name + ".";
+      switch (r.kind) {
+        case MatchReference::Kind::kFirst: names.push_back(fmt::format("FIRST({}{}, {})", of, in[r.column], r.offset)); break;
+        case MatchReference::Kind::kLast: names.push_back(fmt::format("LAST({}{}, {})", of, in[r.column], r.offset)); break;
+        case MatchReference::Kind::kAggregate: names.push_back(fmt::format("{}({}{})", r.aggregate.aggregate->name(), of, r.aggregate.args.empty() ? "*" : in[r.aggregate.args.front()])); break;
+        case MatchReference::Kind::kTime: names.emplace_back("MATCH_ROWTIME()"); break;
+      }
+    }
+    return names;
   }
   std::string operator()(const WindowRank& t) const {
     return fmt::format("WindowRank(window=[win_start=[{}], win_end=[{}]], rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd={}], partitionBy=[{}], orderBy=[{}], select=[{}])",
@@ -215,6 +270,11 @@ std::string state_of(const PhysicalNode& n) {
     return fmt::format("rows waiting for the watermark, and the last {} row{} per key", rows, rows == 1 ? "" : "s");
   }
   if (const auto* o = n.as<OverAggregate>()) return over_state(o->frame);
+  if (const auto* m = n.as<Match>()) {
+    const std::string runs = "rows waiting for the watermark, and the rows of open matches of every key";
+    return m->within_us ? runs + fmt::format("; freed when the watermark is {} past a match's first row", format_duration(*m->within_us)) : runs;
+  }
+  if (n.as<OverTable>()) return "all rows with their results, for ever";
   if (const auto* j = n.as<IntervalJoin>())
     return fmt::format("left rows until the watermark {}, right rows until it {}", is_past(j->left_kept_us()), is_past(j->right_kept_us()));
   if (n.as<WindowJoin>()) return "rows of both inputs in open windows; freed when the watermark passes the window's end";

@@ -116,6 +116,30 @@ struct Meaning {
   std::string operator()(const TopN& t) const {
     std::string text = fmt::format("rank {} {} {} {}", list(t.partition), t.limit, t.with_number, t.input_retracts);
     for (const Sort::Key& k : t.order) text += fmt::format(" {}{}{}", k.column, k.descending ? "d" : "a", k.nulls_first ? "f" : "l");
+    if (t.last_first) text += " last first";
+    return text;
+  }
+  static std::string references_text(const std::vector<MatchReference>& references) {
+    std::string text;
+    for (const MatchReference& r : references) {
+      text += fmt::format(" {}({},{},{})", static_cast<int>(r.kind), r.variable, r.column, r.offset);
+      if (r.kind == MatchReference::Kind::kAggregate) text += calls_text({r.aggregate});
+    }
+    return text;
+  }
+  std::string operator()(const Match& m) const {
+    std::string text = fmt::format("match {} {} {} {} {} {}", list(m.partition), m.time_column, list(m.order), static_cast<int>(m.skip), m.skip_to, m.within_us.value_or(-1));
+    for (const MatchVariable& v : m.variables)
+      text += fmt::format(" {{{},{},{}:{}{}}}", v.least, v.most.value_or(-1), v.greedy, v.condition ? meaning_of(*v.condition) : "", references_text(v.references));
+    return text + references_text(m.references);
+  }
+  std::string operator()(const OverTable& o) const {
+    std::string text = fmt::format("overtable {} {} {}", list(o.partition), o.frame.rows, o.frame.preceding.value_or(-1));
+    for (const Sort::Key& k : o.order) text += fmt::format(" {}{}{}", k.column, k.descending ? "d" : "a", k.nulls_first ? "f" : "l");
+    for (const OverTable::Call& c : o.calls) {
+      text += fmt::format(" {}({},{},{})", static_cast<int>(c.function), c.column, c.default_column, c.number);
+      if (c.function == OverFunction::kAggregate) text += calls_text({c.aggregate});
+    }
     return text;
   }
   std::string operator()(const WindowRank& t) const {

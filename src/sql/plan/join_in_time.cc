@@ -272,4 +272,15 @@ LogicalPtr filter_joins(LogicalPtr node, const ExprPtr& predicate, const SourceP
   return out;
 }
 
+Schema pairs_of(const Schema& left, const Schema& right, bool keep_left, bool keep_right) {
+  std::vector<std::string> names;
+  for (const Schema* side : {&left, &right})
+    for (const Field& f : side->fields()) names.push_back(f.name);
+  make_unique(names);
+  Schema out;
+  for (std::size_t i = 0; i < left.size(); ++i) out.add(names[i], left[i].type.as_nullable(left[i].type.nullable || keep_right));
+  for (std::size_t i = 0; i < right.size(); ++i) out.add(names[left.size() + i], right[i].type.as_nullable(right[i].type.nullable || keep_left));
+  return out;
+}
+
 }  // namespace supyo::plan

@@ -37,4 +37,7 @@ LogicalPtr filter_joins(LogicalPtr node, const expr::ExprPtr& predicate, const S
 /// Compares processing times of both sides, as an interval join would.
 bool bounds_processing_time(const LogicalJoin& join, const LogicalNode& left, const LogicalNode& right);
 
+/// The columns of both sides of a join, under names that differ; those of a side that may be absent can be null.
+Schema pairs_of(const Schema& left, const Schema& right, bool keep_left, bool keep_right);
+
 }  // namespace supyo::plan

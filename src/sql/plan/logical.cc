@@ -144,6 +144,37 @@ LogicalPtr make_any_over(LogicalPtr input, Op over) {
 LogicalPtr make_over(LogicalPtr input, LogicalOver over) { return make_any_over(std::move(input), std::move(over)); }
 LogicalPtr make_over_aggregate(LogicalPtr input, LogicalOverAggregate over) { return make_any_over(std::move(input), std::move(over)); }
 
+LogicalPtr make_over_table(LogicalPtr input, LogicalOverTable over) {
+  const LogicalPtr made = make_any_over(std::move(input), std::move(over));
+  auto node = std::make_shared<LogicalNode>(*made);
+  for (ColumnInfo& c : node->columns) {
+    c.row_time = c.proc_time = false;
+    c.window = -1;
+    c.attached.reset();
+  }
+  return node;
+}
+
+LogicalPtr make_match(LogicalPtr input, LogicalMatch match) {
+  auto node = unary(std::move(input));
+  std::vector<std::string> names;
+  for (const std::size_t c : match.match.partition) {
+    const ColumnInfo& in = node->input()->columns[c];
+    names.push_back(in.name);
+    node->columns.push_back({.name = in.name, .type = in.type});
+  }
+  for (const MatchReference& r : match.match.references) {
+    names.push_back(r.name);
+    const bool time = r.kind == MatchReference::Kind::kTime;
+    node->columns.push_back({.name = r.name, .type = r.type, .row_time = time && !match.processing, .proc_time = time && match.processing});
+  }
+  make_unique(names);
+  for (std::size_t i = 0; i < names.size(); ++i) node->columns[i].name = names[i];
+  node->late_tables.clear();
+  node->op = std::move(match);
+  return node;
+}
+
 LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join) {
   auto node = std::make_shared<LogicalNode>();
   join.same_window = join.of_left_time() ? std::nullopt : find_same_window(*left, *right, join.condition);
@@ -262,6 +293,8 @@ LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs) 
     LogicalPtr operator()(const LogicalAggregate& op) const { return make_aggregate(in[0], op); }
     LogicalPtr operator()(const LogicalOver& op) const { return make_over(in[0], op); }
     LogicalPtr operator()(const LogicalOverAggregate& op) const { return make_over_aggregate(in[0], op); }
+    LogicalPtr operator()(const LogicalOverTable& op) const { return make_over_table(in[0], op); }
+    LogicalPtr operator()(const LogicalMatch& op) const { return make_match(in[0], op); }
     LogicalPtr operator()(const LogicalJoin& op) const { return make_join(in[0], in[1], op); }
     LogicalPtr operator()(const LogicalUnion&) const { return make_union(in); }
     LogicalPtr operator()(const LogicalSetOperation& op) const { return make_set_operation(in[0], in[1], op); }

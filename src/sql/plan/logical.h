@@ -82,14 +82,41 @@ struct LogicalOver {
   std::vector<std::size_t> keys;
   std::size_t time_column = 0;
   std::vector<OverCall> calls;
+  SourcePosition position = {};
+  bool processing = false;                   ///< time_column is a processing time attribute
 };
 /// Columns: the input's, then one a call.
 struct LogicalOverAggregate {
   std::vector<std::size_t> keys;
   std::size_t time_column = 0;
   OverFrame frame;
-  std::vector<LogicalCall> calls;
+  std::vector<LogicalCall> calls;            ///< RANK and DENSE_RANK too, whose argument is the time
   SourcePosition position;
+  bool processing = false;                   ///< time_column is a processing time attribute
+};
+/// A call of LogicalOverTable: as OverTable::Call.
+struct LogicalOverCall {
+  OverFunction function = OverFunction::kAggregate;
+  LogicalCall aggregate;
+  std::size_t column = 0;
+  std::size_t default_column = SIZE_MAX;
+  std::int64_t number = 1;
+  std::string name;
+  Type type;
+  bool looks() const { return function == OverFunction::kLag || function == OverFunction::kLead; }
+};
+/// OVER by any columns, or of rows that are updated. Columns: the input's, then one a call. Time attributes do not pass.
+struct LogicalOverTable {
+  std::vector<std::size_t> partition;
+  std::vector<Sort::Key> order;
+  OverFrame frame;
+  std::vector<LogicalOverCall> calls;
+  SourcePosition position;
+};
+struct LogicalMatch {
+  Match match;
+  SourcePosition position;
+  bool processing = false;                   ///< the time is a processing time attribute
 };
 /// (left's row time) - (right's row time) within [lower_us, upper_us].
 struct TimeBounds {
@@ -160,7 +187,7 @@ struct LogicalSink {
 };
 
 struct LogicalNode {
-  std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalWindow, LogicalAggregate, LogicalOver, LogicalOverAggregate, LogicalJoin, LogicalUnion, LogicalSetOperation, LogicalValues, LogicalSort,
+  std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalWindow, LogicalAggregate, LogicalOver, LogicalOverAggregate, LogicalOverTable, LogicalMatch, LogicalJoin, LogicalUnion, LogicalSetOperation, LogicalValues, LogicalSort,
                LogicalRank, LogicalSink>
       op;
   std::vector<LogicalPtr> inputs;
@@ -182,6 +209,8 @@ LogicalPtr make_window(LogicalPtr input, LogicalWindow window);
 LogicalPtr make_aggregate(LogicalPtr input, LogicalAggregate aggregate);
 LogicalPtr make_over(LogicalPtr input, LogicalOver over);
 LogicalPtr make_over_aggregate(LogicalPtr input, LogicalOverAggregate over);
+LogicalPtr make_over_table(LogicalPtr input, LogicalOverTable over);
+LogicalPtr make_match(LogicalPtr input, LogicalMatch match);
 LogicalPtr make_join(LogicalPtr left, LogicalPtr right, LogicalJoin join);
 /// The inputs' columns have equal types but for nullability; names are the first's.
 LogicalPtr make_union(std::vector<LogicalPtr> inputs);

@@ -158,6 +158,42 @@ struct OverAggregate {
   std::vector<expr::AggregateCall> calls;      ///< resolved for retractions when the frame has a bound
 };
 
+/// A function OVER a window, where rows come and go.
+enum class OverFunction : std::uint8_t { kAggregate, kRowNumber, kRank, kDenseRank, kPercentRank, kCumeDist, kNtile, kLag, kLead };
+
+/// A value that a condition or a measure of MATCH_RECOGNIZE reads off the rows of a match.
+struct MatchReference {
+  enum class Kind : std::uint8_t { kFirst, kLast, kAggregate, kTime } kind = Kind::kLast;   ///< kTime: the last row's
+  std::size_t variable = SIZE_MAX;                ///< whose rows; SIZE_MAX: all
+  std::size_t column = 0;                         ///< kFirst, kLast: of the input
+  std::int64_t offset = 0;                        ///< rows behind the first, before the last
+  expr::AggregateCall aggregate;                  ///< kAggregate: rows only go into it
+  std::string name;
+  Type type;
+};
+struct MatchVariable {
+  std::string name;
+  std::int64_t least = 1;
+  std::optional<std::int64_t> most = 1;           ///< none: any number
+  bool greedy = false;
+  expr::ExprPtr condition;                        ///< over `references`; null: every row
+  std::vector<MatchReference> references;
+};
+
+/// MATCH_RECOGNIZE: rows that stand behind one another, in the order of a time, as a pattern says. Rows wait for the watermark and are late as with Over. Inserts only.
+/// Output: the partition's columns, then one per reference.
+struct Match {
+  enum class Skip : std::uint8_t { kPastLastRow, kToNextRow, kToFirst, kToLast };
+  std::vector<std::size_t> partition;
+  std::size_t time_column = 0;
+  std::vector<std::size_t> order;                 ///< of rows of one time, upwards
+  std::vector<MatchVariable> variables;           ///< in the pattern's order
+  std::vector<MatchReference> references;
+  Skip skip = Skip::kToNextRow;
+  std::size_t skip_to = 0;                        ///< kToFirst, kToLast: a variable
+  std::optional<DurationUs> within_us;
+};
+
 /// What a join gives: pairs (left columns, then right ones), or the left rows that have a partner, or have none.
 enum class JoinRows : std::uint8_t { kPairs, kSemi, kAnti };
 
@@ -255,12 +291,32 @@ struct Sort {
 /// number when it is asked for.
 struct TopN {
   std::vector<std::size_t> partition;
-  std::vector<Sort::Key> order;                      ///< none: as they come (by processing time), and what is in stays; inserts only
+  std::vector<Sort::Key> order;                      ///< none: as they come (by processing time)
+  bool last_first = false;                           ///< ..the last one first; else what is in stays, and inserts only
   std::uint64_t limit = 1;
   bool with_number = false;
   bool input_retracts = false;
   bool emit_update_before = true;                    ///< as GroupAggregate's
   bool has_places() const { return with_number || limit == 1; }   ///< a row is told by its partition and its place: it is updated
+};
+
+/// OVER (PARTITION BY partition ORDER BY order) by any columns, of rows that come and go: all rows are kept, with their results, which are kept right. Nothing waits and
+/// nothing is late. Output: the input's columns, then one per call.
+struct OverTable {
+  struct Call {
+    OverFunction function = OverFunction::kAggregate;
+    expr::AggregateCall aggregate;                   ///< kAggregate: rows only go into it
+    std::size_t column = 0;                          ///< kLag, kLead
+    std::size_t default_column = SIZE_MAX;           ///< kLag, kLead: what stands for a row that is not there; SIZE_MAX = NULL
+    std::int64_t number = 1;                         ///< kLag, kLead: rows away; kNtile: buckets
+    std::string name;
+    Type type;
+  };
+  std::vector<std::size_t> partition;
+  std::vector<Sort::Key> order;                      ///< none: all rows of a partition are equal in it
+  OverFrame frame;                                   ///< of the aggregates; RANGE has no bound
+  std::vector<Call> calls;
+  bool emit_update_before = true;                    ///< as GroupAggregate's
 };
 
 /// TopN of each window and key, emitted once, when the watermark passes the window's end. Output as TopN's.
@@ -288,7 +344,7 @@ struct Sink {
 };
 
 struct PhysicalNode {
-  std::variant<Scan, ChangelogNormalize, Calc, ProcTime, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, LookupJoin, Union, SetOperation, Values, Limit, Sort, TopN, WindowRank, Sink> op;
+  std::variant<Scan, ChangelogNormalize, Calc, ProcTime, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, LookupJoin, Union, SetOperation, Values, Limit, Sort, TopN, OverTable, Match, WindowRank, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
   std::optional<Distribution> right_distribution = {};   ///< Join: of its second input

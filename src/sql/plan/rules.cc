@@ -350,6 +350,77 @@ class Pruner {
     return {make_over_aggregate(in.node, std::move(kept)), in.map};
   }
 
+  Pruned prune(const LogicalPtr& node, const LogicalOverTable& over, const Needed& needed) {
+    const std::size_t width = node->input()->columns.size();
+    LogicalOverTable kept = over;
+    kept.calls.clear();
+    std::vector<std::size_t> results;
+    Needed below(needed.begin(), needed.begin() + static_cast<std::ptrdiff_t>(width));
+    for (const std::size_t c : over.partition) below[c] = true;
+    for (const Sort::Key& k : over.order) below[k.column] = true;
+    for (std::size_t i = 0; i < over.calls.size(); ++i) {
+      const LogicalOverCall& call = over.calls[i];
+      results.push_back(needed[width + i] ? kept.calls.size() : kGone);
+      if (!needed[width + i]) continue;
+      kept.calls.push_back(call);
+      for (const std::size_t a : call.aggregate.args) below[a] = true;
+      if (call.aggregate.filter != SIZE_MAX) below[call.aggregate.filter] = true;
+      if (call.looks()) below[call.column] = true;
+      if (call.default_column != SIZE_MAX) below[call.default_column] = true;
+    }
+    Pruned in = only(node->input(), below);
+    const auto move = [&](std::size_t& c) { c = c == SIZE_MAX ? c : in.map[c]; };
+    for (std::size_t& c : kept.partition) move(c);
+    for (Sort::Key& k : kept.order) move(k.column);
+    for (LogicalOverCall& call : kept.calls) {
+      for (std::size_t& a : call.aggregate.args) move(a);
+      move(call.aggregate.filter);
+      move(call.default_column);
+      if (call.looks()) move(call.column);
+    }
+    const std::size_t base = in.node->columns.size();
+    for (const std::size_t r : results) in.map.push_back(r == kGone ? kGone : base + r);
+    return {make_over_table(in.node, std::move(kept)), in.map};
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalMatch& match, const Needed& needed) {
+    LogicalMatch kept = match;
+    Needed below(node->input()->columns.size(), false);
+    const auto read = [&](const MatchReference& r) {
+      if (r.kind == MatchReference::Kind::kFirst || r.kind == MatchReference::Kind::kLast) below[r.column] = true;
+      for (const std::size_t a : r.aggregate.args) below[a] = true;
+    };
+    const std::size_t keys = match.match.partition.size();
+    Pruned out;
+    for (std::size_t i = 0; i < keys; ++i) out.map.push_back(i);
+    kept.match.references.clear();
+    for (std::size_t i = 0; i < match.match.references.size(); ++i) {
+      out.map.push_back(needed[keys + i] ? keys + kept.match.references.size() : kGone);
+      if (!needed[keys + i]) continue;
+      kept.match.references.push_back(match.match.references[i]);
+      read(match.match.references[i]);
+    }
+    for (const MatchVariable& v : match.match.variables)
+      for (const MatchReference& r : v.references) read(r);
+    for (const std::size_t c : match.match.partition) below[c] = true;
+    for (const std::size_t c : match.match.order) below[c] = true;
+    below[match.match.time_column] = true;
+    const Pruned in = only(node->input(), below);
+    const auto move = [&](std::vector<MatchReference>& references) {
+      for (MatchReference& r : references) {
+        if (r.kind == MatchReference::Kind::kFirst || r.kind == MatchReference::Kind::kLast) r.column = in.map[r.column];
+        for (std::size_t& a : r.aggregate.args) a = in.map[a];
+      }
+    };
+    move(kept.match.references);
+    for (MatchVariable& v : kept.match.variables) move(v.references);
+    for (std::size_t& c : kept.match.partition) c = in.map[c];
+    for (std::size_t& c : kept.match.order) c = in.map[c];
+    kept.match.time_column = in.map[kept.match.time_column];
+    out.node = make_match(in.node, std::move(kept));
+    return out;
+  }
+
   /// As run(), without what only the nodes below need: a join and a rank keep whole rows.
   Pruned only(const LogicalPtr& node, const Needed& needed) {
     Pruned in = run(node, needed);

@@ -49,8 +49,38 @@ struct Join {
   std::vector<Identifier> columns;  ///< USING (..)
   bool operator==(const Join&) const = default;
 };
+struct SelectItem {
+  Span span;
+  ExprPtr expr;  ///< a Star for * and t.*
+  std::optional<Identifier> alias;
+  bool operator==(const SelectItem&) const = default;
+};
+/// A variable of PATTERN and how many rows it takes: A, A?, A*, A+, A{2}, A{2,}, A{,3}, A{2,3}; with another ? as few as possible.
+struct PatternElement {
+  Identifier variable;
+  bool quantified = false;
+  std::int64_t least = 1;
+  std::optional<std::int64_t> most = 1;   ///< none: any number
+  bool reluctant = false;
+  bool operator==(const PatternElement&) const = default;
+};
+struct MatchDefinition { Identifier variable; ExprPtr condition; bool operator==(const MatchDefinition&) const = default; };
+/// input MATCH_RECOGNIZE (..): one row a match. Patterns are variables one behind the other; the parser refuses the rest.
+struct MatchRecognize {
+  enum class Skip { kDefault, kPastLastRow, kToNextRow, kToFirst, kToLast };
+  TableRefPtr input;
+  std::vector<ExprPtr> partition_by;
+  std::vector<OrderItem> order_by;
+  std::vector<SelectItem> measures;      ///< each with its alias
+  Skip skip = Skip::kDefault;
+  std::optional<Identifier> skip_to;     ///< of kToFirst and kToLast
+  std::vector<PatternElement> pattern;
+  ExprPtr within;                        ///< may be empty
+  std::vector<MatchDefinition> defines;
+  bool operator==(const MatchRecognize&) const = default;
+};
 struct TableRef {
-  using Node = std::variant<TableByName, DerivedTable, TableFunction, Unnest, Join>;
+  using Node = std::variant<TableByName, DerivedTable, TableFunction, Unnest, Join, MatchRecognize>;
   Span span;
   Node node;
   std::optional<Identifier> alias;         ///< never on a Join
@@ -62,12 +92,6 @@ struct TableRef {
 };
 
 // ---- SELECT
-struct SelectItem {
-  Span span;
-  ExprPtr expr;  ///< a Star for * and t.*
-  std::optional<Identifier> alias;
-  bool operator==(const SelectItem&) const = default;
-};
 /// One entry of GROUP BY. kExpressions with one expression is the plain case, with none it is `()`, with more `(a, b)`.
 /// ROLLUP, CUBE and GROUPING SETS hold `items`.
 struct GroupItem {

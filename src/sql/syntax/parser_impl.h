@@ -132,6 +132,11 @@ class Parser {
   void table_alias(TableRef& ref);
   std::vector<Hint> hints();
   Hint hint();
+  // ---- MATCH_RECOGNIZE (parser_match.cc)
+  MatchRecognize match_recognize(TableRefPtr input);
+  void match_skip(MatchRecognize& match);
+  PatternElement pattern_element();
+  void pattern_bounds(PatternElement& element);
   FunctionCall table_function_call();
 
   // ---- statements (parser_statement.cc, parser_create.cc)

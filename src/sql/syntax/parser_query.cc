@@ -300,7 +300,13 @@ TableRefPtr Parser::table_primary() {
   }
   TableRef ref;
   ref.node = table_node();
-  for (const std::string_view word : {"MATCH_RECOGNIZE", "TABLESAMPLE", "PIVOT", "UNPIVOT"}) {
+  if (accept("MATCH_RECOGNIZE")) {
+    ref.span = span_from(start);
+    MatchRecognize match = match_recognize(TableRefPtr(std::move(ref)));
+    ref = {};
+    ref.node = std::move(match);
+  }
+  for (const std::string_view word : {"TABLESAMPLE", "PIVOT", "UNPIVOT"}) {
     if (is_word(word)) fail_unsupported(word, "rewrite it with ordinary queries");
   }
   table_alias(ref);

@@ -158,9 +158,78 @@ void SqlText::table_node(const TableRef& ref) {
     text("UNNEST(");
     expr_list(unnest->arrays);
     text(unnest->with_ordinality ? ") WITH ORDINALITY" : ")");
+  } else if (const auto* pattern = ref.as<MatchRecognize>()) {
+    match(*pattern);
   } else {
     join(std::get<Join>(ref.node));
   }
+}
+
+void SqlText::match(const MatchRecognize& match) {
+  using Skip = MatchRecognize::Skip;
+  table(*match.input);
+  text(" MATCH_RECOGNIZE (");
+  if (!match.partition_by.empty()) {
+    text("PARTITION BY ");
+    expr_list(match.partition_by);
+    text(" ");
+  }
+  if (!match.order_by.empty()) {
+    text("ORDER BY ");
+    order_items(match.order_by);
+    text(" ");
+  }
+  if (!match.measures.empty()) {
+    text("MEASURES ");
+    list(match.measures, [&](const SelectItem& measure) {
+      expr(*measure.expr);
+      text(" AS ");
+      identifier(*measure.alias);
+    });
+    text(" ");
+  }
+  text("ONE ROW PER MATCH ");
+  switch (match.skip) {
+    case Skip::kDefault: break;
+    case Skip::kPastLastRow: text("AFTER MATCH SKIP PAST LAST ROW "); break;
+    case Skip::kToNextRow: text("AFTER MATCH SKIP TO NEXT ROW "); break;
+    case Skip::kToFirst: text("AFTER MATCH SKIP TO FIRST "); break;
+    case Skip::kToLast: text("AFTER MATCH SKIP TO LAST "); break;
+  }
+  if (match.skip_to) {
+    identifier(*match.skip_to);
+    text(" ");
+  }
+  text("PATTERN (");
+  for (std::size_t i = 0; i < match.pattern.size(); ++i) {
+    if (i > 0) text(" ");
+    pattern_element(match.pattern[i]);
+  }
+  text(")");
+  if (match.within) {
+    text(" WITHIN ");
+    expr(*match.within);
+  }
+  text(" DEFINE ");
+  list(match.defines, [&](const MatchDefinition& definition) {
+    identifier(definition.variable);
+    text(" AS ");
+    expr(*definition.condition);
+  });
+  text(")");
+}
+
+void SqlText::pattern_element(const PatternElement& element) {
+  identifier(element.variable);
+  if (!element.quantified) return;
+  if (!element.most) {
+    text(element.least == 0 ? "*" : element.least == 1 ? "+" : fmt::format("{{{},}}", element.least));
+  } else if (element.least == 0 && *element.most == 1) {
+    text("?");
+  } else {
+    text(element.least == *element.most ? fmt::format("{{{}}}", element.least) : fmt::format("{{{},{}}}", element.least, *element.most));
+  }
+  if (element.reluctant) text("?");
 }
 
 void SqlText::join(const Join& join) {

@@ -74,6 +74,8 @@ class SqlText {
   void table(const TableRef& table);
   void table_node(const TableRef& table);
   void join(const Join& join);
+  void match(const MatchRecognize& match);
+  void pattern_element(const PatternElement& element);
   void hints(const std::vector<Hint>& hints);
   void sub_query(const Query& query);
 

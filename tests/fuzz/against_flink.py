@@ -36,6 +36,10 @@ SAME = [re.compile(r"(\b[av]\d+\.\w+)\)* (?:=|<>|<=?|>=?|(?:NOT )?BETWEEN|IS (?:
         re.compile(r"(?:NULLIF|GREATEST|LEAST)\((\b[av]\d+\.\w+), \1\)")]
 
 
+# IN and the like as values, not as conditions of WHERE.
+IN_VALUE = re.compile(r"(?:\(|THEN |SELECT |, )\([^()]*? (?:(?:NOT )?IN|[<>]=? (?:ALL|ANY)) \(SELECT")
+
+
 def explanation(text, wrong, answer):
     """The heading of docs/flink-differences.md that explains a difference, or None."""
     kinds = collections.Counter(row[0] for row in answer["rows"])
@@ -49,6 +53,8 @@ def explanation(text, wrong, answer):
         return "same-column"
     if re.search(r"\b(DENSE_)?RANK\(\) OVER", text):
         return "rank-peers"
+    if IN_VALUE.search(text):
+        return "null-in-an-empty-set"
     if "FOR SYSTEM_TIME AS OF" in text:
         return "temporal-versions"
     if re.search(r"\bUNION (?!ALL)", text) and wrong[2]:

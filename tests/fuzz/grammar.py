@@ -66,7 +66,7 @@ class Grammar:
     def query(self):
         rng = self.rng
         shapes = [(self.plain, 5), (self.grouped, 5), (self.set_operation, 3), (self.top, 3), (self.over, 2), (self.over_table, 2), (self.windowed, 3), (self.window_top, 2), (self.session, 1), (self.deduplicated, 1), (self.limited, 1),
-                  (self.values, 0.5), (self.group_window, 1), (self.cascade, 1), (self.lag, 1), (self.temporal, 1)]
+                  (self.values, 0.5), (self.outer_first_rows, 0.7), (self.group_window, 1), (self.cascade, 1), (self.lag, 1), (self.temporal, 1)]
         shape = rng.choices([s for s, _ in shapes], [w for _, w in shapes])[0]
         return shape(rng.choice([1, 2, 2, 3]))
 
@@ -94,8 +94,15 @@ class Grammar:
         return Relation(node, [Column(f"{alias}.{c.name}", c.kind) for c in query.columns], None, query.changes)
 
     def subquery(self, depth):
-        shape = self.rng.choice([self.plain, self.plain, self.grouped, self.set_operation, self.top, self.windowed, self.over])
+        shape = self.rng.choice([self.plain, self.plain, self.grouped, self.set_operation, self.top, self.windowed, self.over, self.first_rows])
         return shape(depth)
+
+    def first_rows(self, depth):
+        """ORDER BY .. LIMIT .. OFFSET, also of what changes."""
+        rng = self.rng
+        inner = self.plain(depth - 1)
+        tail = Node("query", f"$0 ORDER BY $1 LIMIT {rng.randint(1, 6)}{rng.choice(['', ' OFFSET 2'])}", [inner.node, ordered(inner.columns, rng, 2)])
+        return Query(tail, inner.columns, True)
 
     def join(self, depth):
         rng = self.rng
@@ -207,6 +214,15 @@ class Grammar:
         return plain
 
     def subquery_condition(self, source, depth):
+        """A condition with a subquery, alone or inside something."""
+        rng = self.rng
+        one = self.one_subquery(source, depth)
+        if rng.random() < 0.5:
+            return one
+        text = rng.choice(["($0 OR $1)", "(NOT ($0 AND $1))", "($0 IS NOT TRUE)", "($0 IS NULL OR $1)", "CASE WHEN $1 THEN $0 ELSE TRUE END"])
+        return Node("BOOLEAN", text, [one, self.condition(source.columns, 1)])
+
+    def one_subquery(self, source, depth):
         rng = self.rng
         negated = rng.choice(["", "NOT "])
         inner = self.relation(depth - 1)
@@ -216,11 +232,26 @@ class Grammar:
             aggregate = Node(kind, "SELECT MAX($0) FROM $1", duck="SELECT MAX($0) FROM $1 HAVING COUNT(*) > 0", kids=[self.expressions.make(kind, inner.columns, 1), inner.node])
             return Node("BOOLEAN", f"($0 {rng.choice(['=', '<', '>='])} ($1))", [self.expressions.make(kind, source.columns, 1), aggregate])
         a, b = rng.choice(shared)
+        if rng.random() < 0.35:
+            return self.correlated_value(source, inner, a, b)
+        if rng.random() < 0.15 and a.kind != "BOOLEAN":
+            op, of = rng.choice(["<", "<=", ">", ">="]), rng.choice(["ALL", "ANY"])
+            return Node("BOOLEAN", f"({a.name} {op} {of} (SELECT {b.name} FROM $0))", [inner.node])
         where = Node("optional", " WHERE $0", [self.condition(inner.columns, 1)]) if rng.random() < 0.5 else Node("", "")
         if rng.random() < 0.5:
             return Node("BOOLEAN", f"({a.name} {negated}IN (SELECT {b.name} FROM $0$1))", [inner.node, where])
         also = Node("optional", " AND $0", [self.condition(inner.columns, 1)]) if rng.random() < 0.5 else Node("", "")
         return Node("BOOLEAN", f"({negated}EXISTS (SELECT * FROM $0 WHERE {a.name} = {b.name}$1))", [inner.node, also])
+
+    def correlated_value(self, source, inner, a, b):
+        """A comparison with an aggregate of the rows that meet one."""
+        rng = self.rng
+        by = rng.choice(["=", "=", "=", "<", ">="]) if a.kind in BITS else "="
+        kind = rng.choice(["INT", "BIGINT"])
+        pick = rng.choice(["MAX($1)", "MIN($1)", "COUNT(*)", "COUNT($1)"])
+        kind = "BIGINT" if pick[0] == "C" else kind
+        return Node("BOOLEAN", f"($0 {rng.choice(['=', '<', '>=', '<>'])} (SELECT {pick} FROM $2 WHERE {a.name} {by} {b.name}))",
+                    [self.expressions.make(kind, source.columns, 1), self.expressions.make(kind, inner.columns, 1), inner.node])
 
     def items(self, columns, least=1, most=4, depth=2):
         picked = [self.expressions.any(columns, depth) for _ in range(self.rng.randint(least, most))]
@@ -233,6 +264,9 @@ class Grammar:
         if self.rng.random() < 0.08:
             aggregate = self.rng.choice([Node("", "COUNT(*)"), Node("", "MAX(n)"), Node("", "SUM(n)", duck="w64(SUM(n))")])
             node, column = self.item(Node("BIGINT", "(SELECT $0 FROM $1)", [aggregate, self.table().node], duck="(SELECT $0 FROM $1 HAVING COUNT(*) > 0)"))
+            items, columns = items + [node], columns + [column]
+        if self.rng.random() < 0.1 and depth > 0:
+            node, column = self.item(self.subquery_condition(source, depth - 1))
             items, columns = items + [node], columns + [column]
         distinct = self.rng.random() < 0.15
         return Query(select(items, source.node, self.where(source, depth), distinct=distinct), columns, source.changes or distinct)
@@ -277,12 +311,29 @@ class Grammar:
 
     def _grouped(self, source, keys, where, changes):
         rng = self.rng
-        made = [self.item(k) for k in keys if rng.random() < 0.85] + [self.item(self.aggregate(source.columns)) for _ in range(rng.randint(1, 3))]
+        fixed = [] if changes else keys[:2]   # window_start, window_end
+        sets = len(keys) > len(fixed) and rng.random() < 0.2
+        marks = [Node("BIGINT", f"{rng.choice(['GROUPING', 'GROUPING_ID'])}($0)", [Series(", ", rng.sample(keys, rng.randint(1, len(keys))))])] if sets and rng.random() < 0.6 else []
+        made = [self.item(k) for k in keys + marks if rng.random() < 0.85] + [self.item(self.aggregate(source.columns)) for _ in range(rng.randint(1, 3))]
         tail = Node("", "", duck=" HAVING COUNT(*) > 0")   # a stream without rows has no aggregate
         if keys:
             having = Node("optional", " HAVING $0 > $1", [self._having(source.columns), Node("", str(rng.randint(0, 3)))]) if rng.random() < 0.25 else Node("", "")
             tail = Node("", " GROUP BY $0$1", [Series(", ", keys), having])
+        if sets:   # of no rows there is no group, not of the set () either
+            tail = Node("", " GROUP BY $0$1", [self.grouping_sets(fixed, keys[len(fixed):]), having], duck=" GROUP BY $0 HAVING COUNT(*) > 0" if having.text[0] == "" else " GROUP BY $0$1 AND COUNT(*) > 0")
         return Query(select([m[0] for m in made], source.node, where, tail), [m[1] for m in made], changes)
+
+    def grouping_sets(self, fixed, keys):
+        rng = self.rng
+        kind = rng.choice(["ROLLUP", "CUBE", "GROUPING SETS"])
+        if kind != "GROUPING SETS":
+            free = keys if rng.random() < 0.7 else keys[-1:]
+            return Node("", ", ".join(f"${i}" for i in range(len(fixed) + len(keys) - len(free))) + (", " if len(fixed) + len(keys) > len(free) else "") + f"{kind} (" + ", ".join(
+                f"${len(fixed) + len(keys) - len(free) + i}" for i in range(len(free))) + ")", fixed + keys)
+        subsets = list(dict.fromkeys(tuple(sorted(rng.sample(range(len(keys)), rng.randint(0, len(keys))))) for _ in range(rng.randint(1, 3))))
+        subsets = list(dict.fromkeys([*subsets, tuple(range(len(keys)))]))   # every key is in one of them
+        listed = ", ".join("(" + ", ".join(f"${len(fixed) + i}" for i in s) + ")" for s in subsets)
+        return Node("", "".join(f"${i}, " for i in range(len(fixed))) + f"GROUPING SETS ({listed})", fixed + keys)
 
     def _having(self, columns):
         while True:
@@ -324,6 +375,12 @@ class Grammar:
             columns.append(Column(f"{alias}.{rank}", "BIGINT"))
         out = [self.item(c.node()) for c in columns]
         return Query(select([m[0] for m in out], Node("relation", f"($0) AS {alias}", [inner]), Node("", bound)), [m[1] for m in out], changes)
+
+    def outer_first_rows(self, depth):
+        """The first rows, counted and named by what is around them."""
+        source = self.nested(self.first_rows(depth))
+        made = [self.item(c.node()) for c in source.columns]
+        return Query(select([m[0] for m in made], source.node), [m[1] for m in made], True)
 
     def deduplicated(self, depth):
         """The first or last row of each key by time."""

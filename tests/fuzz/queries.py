@@ -30,9 +30,7 @@ CHUNK = 20          # queries on the same tables, in one process
 PATIENCE_S = 60     # for a process; then it hangs
 
 # What Supyo says that it cannot do, and may: number and part of the message.
-REFUSED = [
-    ("SUPYO-2007", "over window_start, window_end or window_time is not supported"),
-]
+REFUSED = []
 
 
 class Result:

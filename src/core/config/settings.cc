@@ -27,9 +27,41 @@ constexpr std::string_view kNoEffectPrefixes[] = {
     "execution.checkpointing.max-concurrent-checkpoints", "execution.checkpointing.unaligned", "execution.checkpointing.incremental",
     "execution.checkpointing.tolerable-failed-checkpoints", "execution.checkpointing.externalized-checkpoint-retention", "execution.buffer-timeout",
     "execution.attached", "execution.target", "pipeline.max-parallelism", "pipeline.object-reuse", "pipeline.operator-chaining", "pipeline.jars",
-    "pipeline.auto-watermark-interval", "table.optimizer.", "table.exec.mini-batch.", "table.exec.resource.", "table.exec.async-lookup.",
+    "pipeline.auto-watermark-interval", "table.optimizer.", "table.exec.resource.", "table.exec.async-lookup.",
     "table.plan.", "table.dml-sync", "table.generated-code.", "table.exec.spill-compression.", "table.exec.operator-fusion-codegen.",
 };
+
+// Flink's settings of how a query is planned that have no effect here, with why. Their values are checked all the same.
+constexpr std::string_view kOneShard = "A group is aggregated on the one shard that owns its key, where the rows of a batch are folded into it at once: there is no second level.";
+constexpr std::string_view kAlwaysBatches = "Rows are always folded batch by batch, and an aggregation emits one change a group and batch: see `supyo.batch.rows`. Nothing waits for a batch to fill.";
+constexpr std::string_view kPlanner = "The planner always does what gives the cheaper plan, or has no such choice; the rows are the same.";
+constexpr SettingSpec kNoEffect[] = {
+    {SettingKind::kBool, "table.exec.mini-batch.enabled", "false", {}, {}, {}, {}, kAlwaysBatches},
+    {SettingKind::kDuration, "table.exec.mini-batch.allow-latency", "0s", "0s", {}, {}, {}, kAlwaysBatches},
+    {SettingKind::kInteger, "table.exec.mini-batch.size", "-1", "-1", {}, {}, {}, kAlwaysBatches},
+    {SettingKind::kChoice, "table.optimizer.agg-phase-strategy", "auto", {}, {}, "auto|one_phase|two_phase", {}, kOneShard},
+    {SettingKind::kBool, "table.optimizer.distinct-agg.split.enabled", "false", {}, {}, {}, {}, kOneShard},
+    {SettingKind::kInteger, "table.optimizer.distinct-agg.split.bucket-num", "1024", "1", {}, {}, {}, kOneShard},
+    {SettingKind::kBool, "table.optimizer.incremental-agg-enabled", "true", {}, {}, {}, {}, kOneShard},
+    {SettingKind::kBool, "table.optimizer.reuse-sub-plan-enabled", "true", {}, {}, {}, {}, "Equal parts of a job are always computed once."},
+    {SettingKind::kBool, "table.optimizer.reuse-source-enabled", "true", {}, {}, {}, {}, "A table is always read once a job."},
+    {SettingKind::kBool, "table.optimizer.reuse-optimize-block-with-digest-enabled", "false", {}, {}, {}, {}, kPlanner},
+    {SettingKind::kBool, "table.optimizer.join-reorder-enabled", "false", {}, {}, {}, {}, "Joins are done in the order in which they are written."},
+    {SettingKind::kInteger, "table.optimizer.bushy-join-reorder-threshold", "12", "0", {}, {}, {}, "Joins are done in the order in which they are written."},
+    {SettingKind::kInteger, "table.optimizer.join.broadcast-threshold", "1048576", "-1", {}, {}, {}, kPlanner},
+    {SettingKind::kBool, "table.optimizer.multiple-input-enabled", "true", {}, {}, {}, {}, kPlanner},
+    {SettingKind::kBool, "table.optimizer.source.predicate-pushdown-enabled", "true", {}, {}, {}, {}, kPlanner},
+    {SettingKind::kBool, "table.optimizer.source.report-statistics-enabled", "true", {}, {}, {}, {}, kPlanner},
+    {SettingKind::kBool, "table.optimizer.union-all-as-breakpoint-enabled", "true", {}, {}, {}, {}, kPlanner},
+    {SettingKind::kBool, "table.optimizer.dynamic-filtering.enabled", "true", {}, {}, {}, {}, kPlanner},
+    {SettingKind::kBool, "table.optimizer.runtime-filter.enabled", "false", {}, {}, {}, {}, kPlanner},
+    {SettingKind::kChoice, "table.optimizer.nondeterministic-update.strategy", "ignore", {}, {}, "ignore|try_resolve", {}, "What is random or of the clock is computed once a row."},
+};
+
+const SettingSpec* find_no_effect(std::string_view name) {
+  const auto it = std::ranges::find(kNoEffect, name, &SettingSpec::name);
+  return it == std::end(kNoEffect) ? nullptr : &*it;
+}
 
 bool has_no_effect_here(std::string_view name) {
   return std::ranges::any_of(kNoEffectPrefixes, [&](std::string_view p) { return name.starts_with(p); });
@@ -165,6 +197,7 @@ Result<const SettingSpec*> find_setting(std::string_view name) {
   }
   std::vector<std::string> names;
   for (const SettingSpec* s : kAll) names.emplace_back(s->name);
+  for (const SettingSpec& s : kNoEffect) names.emplace_back(s.name);
   const std::string near = name.size() <= 256 ? nearest(name, names) : std::string();
   return fail(ErrorCode::kUnknownOption, fmt::format("there is no setting '{}'", name),
               near.empty() ? "docs/reference/settings.md lists all settings" : fmt::format("did you mean '{}'?", near));
@@ -173,6 +206,10 @@ Result<const SettingSpec*> find_setting(std::string_view name) {
 Result<SetOutcome> Settings::set(std::string_view name, std::string_view text) {
   const auto setting = find_setting(name);
   if (!setting) {
+    if (const SettingSpec* known = find_no_effect(name)) {
+      SUPYO_TRY(checked_text(*known, text));
+      return SetOutcome::kNoEffect;
+    }
     if (has_no_effect_here(name)) return SetOutcome::kNoEffect;
     return fail(setting.error());
   }
@@ -187,7 +224,7 @@ Status Settings::reset(std::string_view name) {
     return ok();
   }
   const auto setting = find_setting(name);
-  if (!setting) return has_no_effect_here(name) ? ok() : Status(fail(setting.error()));
+  if (!setting) return has_no_effect_here(name) || find_no_effect(name) != nullptr ? ok() : Status(fail(setting.error()));
   if (const auto it = texts_.find((*setting)->name); it != texts_.end()) texts_.erase(it);
   return ok();
 }
@@ -247,6 +284,8 @@ std::string settings_reference() {
     std::string alias = s->alias.empty() ? std::string() : fmt::format(" (also `{}`)", s->alias);
     out += fmt::format("| `{}`{} | {} | {} | {} |\n", s->name, alias, s->default_text.empty() ? "" : fmt::format("`{}`", s->default_text), values, s->help);
   }
+  out += "\nFlink has these too. They change no result and have no effect here; a wrong value is an error all the same:\n\n| setting | values | why it has no effect |\n|---|---|---|\n";
+  for (const SettingSpec& s : kNoEffect) out += fmt::format("| `{}` | {} | {} |\n", s.name, expected(s), s.help);
   out += "\nSettings of a Flink deployment or of its SQL client that change no result are taken without effect, so that the same file runs on both: names that begin with ";
   for (bool first = true; const std::string_view p : kNoEffectPrefixes) {
     out += fmt::format("{}`{}`", first ? "" : ", ", p);

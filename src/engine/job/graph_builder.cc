@@ -10,6 +10,7 @@
 #include "engine/job/not_null_sink.h"
 #include "engine/operators/calc.h"
 #include "engine/operators/changelog_normalize.h"
+#include "engine/operators/expand.h"
 #include "engine/operators/group_aggregate.h"
 #include "engine/operators/interval_join.h"
 #include "engine/operators/join.h"
@@ -128,6 +129,8 @@ class Builder {
   Result<Kind> make(const plan::Calc& c) {
     return op(ops::make_calc({.filter = c.filter, .projections = c.projections, .zone = options_.zone}));
   }
+
+  Result<Kind> make(const plan::Expand& e) { return op(ops::make_expand({.rows = e.rows, .zone = options_.zone})); }
 
   Result<Kind> make(const plan::ProcTime& p) {
     graph_.by_the_clock = true;

@@ -5,15 +5,16 @@
 
 namespace supyo::operators {
 
-Accumulators::Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes, DistinctValues* distinct)
-    : calls_(std::move(calls)), distinct_(distinct), first_(header_bytes), width_(header_bytes) {
+Accumulators::Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes, DistinctValues* distinct, ExtremeValues* extremes)
+    : calls_(std::move(calls)), distinct_(distinct), extremes_(extremes), first_(header_bytes), width_(header_bytes) {
   SUPYO_CHECK_EQ(header_bytes % 8, 0U);
   for (std::size_t i = 0; i < calls_.size(); ++i) {
     expr::AggregateCall& c = calls_[i];
     if (distinct_ != nullptr && distinct_->has(i)) c.aggregate = c.aggregate->without_distinct();
     offsets_.push_back(width_);
-    width_ += c.aggregate->width();
-    blob_index_.push_back(c.aggregate->needs_blob() ? blobs_++ : SIZE_MAX);
+    const bool apart = extremes_ != nullptr && extremes_->has(i);
+    width_ += apart ? 0 : c.aggregate->width();
+    blob_index_.push_back(!apart && c.aggregate->needs_blob() ? blobs_++ : SIZE_MAX);
   }
 }
 
@@ -61,6 +62,14 @@ Status Accumulators::fold(const Batch& batch, std::span<const std::uint32_t> row
 
 Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs, const state::KeyedTable& table) {
   const expr::AggregateCall& c = calls_[call];
+  if (extremes_ != nullptr && extremes_->has(call)) {
+    const Column* asked = c.filter == SIZE_MAX ? nullptr : batch.columns[c.filter].get();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (asked != nullptr && (asked->is_null(rows[i]) || asked->value<std::uint8_t>(rows[i]) == 0)) continue;
+      extremes_->take(call, batch, rows[i], table.hash(row_slots_[i]), table.key(row_slots_[i]), !signs.empty() && signs[i] < 0);
+    }
+    return ok();
+  }
   args_.clear();
   for (const std::size_t a : c.args) args_.push_back(batch.columns[a]);
   const std::size_t blob = blob_index_[call];
@@ -96,6 +105,10 @@ Status Accumulators::append_values(const state::KeyedTable& table, state::Slot s
   const std::byte* base = table.fixed(slot);
   ByteReader in(blobs_ > 0 ? table.blob(slot) : std::string_view{});
   for (std::size_t call = 0; call < calls_.size(); ++call) {
+    if (extremes_ != nullptr && extremes_->has(call)) {
+      extremes_->append(call, table.hash(slot), table.key(slot), *out[call]);
+      continue;
+    }
     const bool has_blob = blob_index_[call] != SIZE_MAX && !in.done();
     SUPYO_TRY(calls_[call].aggregate->value(base + offsets_[call], has_blob ? in.text() : std::string_view{}, *out[call]));
   }

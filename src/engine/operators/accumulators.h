@@ -7,6 +7,7 @@
 #include "data/state/tables.h"
 #include "data/types/builder.h"
 #include "engine/operators/distinct_values.h"
+#include "engine/operators/extreme_values.h"
 #include "sql/expr/registry.h"
 
 namespace supyo::operators {
@@ -15,8 +16,8 @@ namespace supyo::operators {
 /// need one a share of the blob (each with its length before it).
 class Accumulators {
  public:
-  /// `distinct` (may be null; outlives this): keeps the values of DISTINCT calls in place of their blobs.
-  Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes, DistinctValues* distinct = nullptr);
+  /// `distinct` and `extremes` (may be null; outlive this) keep the values of DISTINCT calls, and of MIN and MAX over rows that go again, in place of their blobs.
+  Accumulators(std::vector<expr::AggregateCall> calls, std::uint32_t header_bytes, DistinctValues* distinct = nullptr, ExtremeValues* extremes = nullptr);
   /// Bytes in place, header included.
   std::uint32_t width() const { return width_; }
   std::size_t size() const { return calls_.size(); }
@@ -61,6 +62,7 @@ class Accumulators {
   std::vector<std::size_t> blob_index_;  // of a call among those that need a blob; SIZE_MAX = none
   std::size_t blobs_ = 0;
   DistinctValues* distinct_;
+  ExtremeValues* extremes_;
   std::uint32_t first_ = 0;   // where the accumulators begin
   std::uint32_t width_ = 0;
 

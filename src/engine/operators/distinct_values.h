@@ -6,16 +6,17 @@
 
 #include "data/state/tables.h"
 #include "data/types/row_codec.h"
+#include "engine/operators/row_lists.h"
 #include "sql/expr/registry.h"
 
 namespace supyo::operators {
 
 /// Which values each DISTINCT call has seen in each group, one entry a value: a new value costs the same whatever the group has, in time and in the epoch's journal.
-/// (DISTINCT aggregates that keep their values in the group's blob are for groups that stay small or merge: windows and sessions.) One thread.
+/// (DISTINCT aggregates that keep their values in the group's blob are for groups that merge: sessions.) One thread.
 class DistinctValues {
  public:
-  /// The calls of one operator; `input` is its schema.
-  DistinctValues(std::span<const expr::AggregateCall> calls, const Schema& input);
+  /// The calls of one operator; `input` is its schema. `droppable`: whole groups are dropped (windows), for which each group's entries are listed in memory.
+  DistinctValues(std::span<const expr::AggregateCall> calls, const Schema& input, bool droppable = false);
   bool any() const { return any_; }
   /// Whether this call's values are kept here; then the aggregate is its without_distinct().
   bool has(std::size_t call) const { return codecs_[call].has_value(); }
@@ -24,11 +25,8 @@ class DistinctValues {
     return {.kind = state::TableSpec::Kind::kKeyed, .name = "distinct", .fixed_width = sizeof(std::int64_t), .ttl_us = ttl_us, .shared_hashes = true};
   }
 
-  /// Before the rows of a call; the time is for a table with a TTL.
-  void start(state::KeyedTable& table, TimeUs now_us = 0) {
-    table_ = &table;
-    table.expire(now_us);
-  }
+  /// At the beginning of each batch, and before drop(). The time is for a table with a TTL.
+  void start(state::KeyedTable& table, TimeUs now_us = 0);
   /// Rows of groups come (or go: signs, empty = all come). Keeps of `rows`, `slots` and `signs` those whose value is their group's first such, or was its last: of those the aggregate has to
   /// know. Null is no value. `groups` holds the slots. All rows are looked up at once.
   struct Rows {
@@ -39,11 +37,15 @@ class DistinctValues {
     void clear() { rows.clear(), slots.clear(), signs.clear(), numbers.clear(); }
   };
   void take(std::size_t call, const Batch& batch, const state::KeyedTable& groups, Rows& rows);
+  /// Forgets all values of a group.
+  void drop(std::uint64_t group_hash, std::string_view group);
 
  private:
   std::vector<std::optional<RowCodec>> codecs_;   // by call
   std::vector<std::size_t> columns_;
   bool any_ = false;
+  bool droppable_;
+  RowLists lists_;                                // by group, when droppable
   state::KeyedTable* table_ = nullptr;
   // Scratch of one call.
   std::string bytes_;

@@ -24,7 +24,8 @@ class GroupAggregate final : public dataflow::Operator {
       : spec_(std::move(spec)),
         keys_(spec_->input, spec_->keys),
         distinct_(spec_->aggregates, spec_->input),
-        accumulators_(spec_->aggregates, header_bytes(*spec_), &distinct_),
+        extremes_(spec_->ttl_us == 0 ? std::span<const expr::AggregateCall>(spec_->aggregates) : std::span<const expr::AggregateCall>(), spec_->input),   // values that end on their own stay with their group
+        accumulators_(spec_->aggregates, header_bytes(*spec_), &distinct_, &extremes_),
         values_(value_types(*spec_)),
         out_(output_schema(*spec_)) {
     for (const Type& t : values_.types()) {
@@ -37,13 +38,14 @@ class GroupAggregate final : public dataflow::Operator {
   state::StateSpec state() const override {
     state::StateSpec spec{.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "groups", .fixed_width = accumulators_.width(), .ttl_us = spec_->ttl_us}}};
     if (distinct_.any()) spec.tables.push_back(DistinctValues::table(spec_->ttl_us));
+    if (extremes_.any()) spec.tables.push_back(ExtremeValues::table());
     return spec;
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     state::KeyedTable& table = ctx.state().keyed(0);
     table.expire(ctx.now_us());
-    if (distinct_.any()) distinct_.start(ctx.state().keyed(1), ctx.now_us());
+    start_values(ctx.state(), ctx.now_us());
     keys_.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
     slots_.resize(batch->rows);
@@ -56,10 +58,17 @@ class GroupAggregate final : public dataflow::Operator {
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     if (!spec_->final_only || w.us != kTimeMax) return ok();
+    start_values(ctx.state(), ctx.now_us());
     return emit_final(ctx.state().keyed(0), out);
   }
 
  private:
+  void start_values(state::OperatorState& state, TimeUs now_us) {
+    std::size_t table = 1;
+    if (distinct_.any()) distinct_.start(state.keyed(table++), now_us);
+    if (extremes_.any()) extremes_.start(state.keyed(table));
+  }
+
   /// A group that the batch touches: its row before the batch, and where its key stands in the batch.
   struct Group {
     state::Slot slot = 0;
@@ -184,6 +193,7 @@ class GroupAggregate final : public dataflow::Operator {
   std::shared_ptr<const Spec> spec_;
   GroupKeys keys_;
   DistinctValues distinct_;
+  ExtremeValues extremes_;
   Accumulators accumulators_;
   RowCodec values_;
   // Scratch of one call.

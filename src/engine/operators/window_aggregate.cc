@@ -25,13 +25,16 @@ class WindowAggregate final : public dataflow::Operator {
       : spec_(std::move(spec)),
         bounds_(spec_->window, zone_of(*spec_)),
         keys_(spec_->input, spec_->keys),
-        accumulators_(spec_->aggregates, header_bytes(*spec_)),
+        distinct_(spec_->aggregates, spec_->input, true),
+        accumulators_(spec_->aggregates, header_bytes(*spec_), &distinct_),
         late_(spec_->label),
         out_(output_schema(*spec_)) {}
 
   std::string_view name() const override { return "WindowAggregate"; }
   state::StateSpec state() const override {
-    return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "windows", .fixed_width = accumulators_.width(), .timed = true}}};
+    state::StateSpec spec{.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "windows", .fixed_width = accumulators_.width(), .timed = true}}};
+    if (distinct_.any()) spec.tables.push_back(DistinctValues::table());
+    return spec;
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
@@ -39,6 +42,7 @@ class WindowAggregate final : public dataflow::Operator {
     if (!late_.empty()) SUPYO_TRY(late_.flush(*batch, ctx));
     if (rows_.empty()) return ok();
     state::KeyedTable& table = ctx.state().keyed(0);
+    if (distinct_.any()) distinct_.start(ctx.state().keyed(1), ctx.now_us());
     slots_.resize(rows_.size());
     inserted_.resize(rows_.size());
     table.find_or_insert(hashes_, keys_.views(), times_, slots_, inserted_);
@@ -53,10 +57,12 @@ class WindowAggregate final : public dataflow::Operator {
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     state::KeyedTable& table = ctx.state().keyed(0);
+    if (distinct_.any()) distinct_.start(ctx.state().keyed(1), ctx.now_us());
     due_.clear();
     table.due(w.us, due_);
     for (const state::Slot slot : due_) {
       if (!spec_->retracting || table.as<std::int64_t>(slot) > 0) SUPYO_TRY(fire(table, slot));
+      if (distinct_.any()) distinct_.drop(table.hash(slot), table.key(slot));
       table.erase(slot);
       if (out_.full()) SUPYO_TRY(out.emit(out_.finish()));
     }
@@ -195,6 +201,7 @@ class WindowAggregate final : public dataflow::Operator {
   std::shared_ptr<const Spec> spec_;
   WindowBounds bounds_;
   GroupKeys keys_;
+  DistinctValues distinct_;
   Accumulators accumulators_;
   // Scratch of one call; empty or meaningless between calls.
   LateRows late_;

@@ -1,5 +1,6 @@
 #include "sql/expr/aggregate_factory.h"
 
+#include <algorithm>
 #include <array>
 
 #include "sql/expr/aggregates.h"
@@ -10,16 +11,24 @@ namespace {
 
 // Result types: Flink's LogicalTypeMerging.findSumAggType and findAvgAggType. SUM and AVG of integers keep the type of their argument,
 // SUM(DECIMAL(p, s)) is DECIMAL(38, s), AVG(DECIMAL(p, s)) is DECIMAL(38, max(6, s)).
-constexpr std::array<AggregateHelp, 7> kHelp = {{
+constexpr std::array<AggregateHelp, 15> kHelp = {{
     {"AVG", "AVG([DISTINCT] numeric) -> numeric", "Mean of the values that are not null; of integers an integer, cut towards zero."},
     {"COUNT", "COUNT(*), COUNT([DISTINCT] any) -> BIGINT", "Number of rows, or of values that are not null."},
     {"FIRST_VALUE", "FIRST_VALUE(any) -> any", "The first value that is not null: in time in OVER, as the rows come in GROUP BY."},
     {"LAST_VALUE", "LAST_VALUE(any) -> any", "The last value that is not null: in time in OVER, as the rows come in GROUP BY."},
+    {"LISTAGG", "LISTAGG([DISTINCT] text [, separator]) -> STRING", "The texts that are not null as one, in the order in which they come, with the separator (a constant, else a comma) between them."},
     {"MAX", "MAX(any) -> any", "The greatest value that is not null."},
     {"MIN", "MIN(any) -> any", "The least value that is not null."},
+    {"SINGLE_VALUE", "SINGLE_VALUE(any) -> any", "The value of a group of one row; an error when there is a second."},
+    {"STDDEV", "STDDEV([DISTINCT] numeric) -> numeric", "As STDDEV_SAMP."},
+    {"STDDEV_POP", "STDDEV_POP([DISTINCT] numeric) -> numeric", "The root of VAR_POP."},
+    {"STDDEV_SAMP", "STDDEV_SAMP([DISTINCT] numeric) -> numeric", "The root of VAR_SAMP."},
     {"SUM", "SUM([DISTINCT] numeric) -> numeric", "Sum of the values that are not null; null when there is none. Integers wrap."},
+    {"VARIANCE", "VARIANCE([DISTINCT] numeric) -> numeric", "As VAR_SAMP."},
+    {"VAR_POP", "VAR_POP([DISTINCT] numeric) -> numeric", "Mean square distance from the mean, in the type of AVG: of integers computed in integers."},
+    {"VAR_SAMP", "VAR_SAMP([DISTINCT] numeric) -> numeric", "The same of a sample: divided by one less; null of a single value."},
 }};
-constexpr std::array<std::string_view, 7> kNames = {"AVG", "COUNT", "FIRST_VALUE", "LAST_VALUE", "MAX", "MIN", "SUM"};
+constexpr std::array<std::string_view, 15> kNames = {"AVG", "COUNT", "FIRST_VALUE", "LAST_VALUE", "LISTAGG", "MAX", "MIN", "SINGLE_VALUE", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "SUM", "VARIANCE", "VAR_POP", "VAR_SAMP"};
 
 std::unexpected<Error> does_not_take(std::string_view name, std::span<const Type> args) {
   std::string list;
@@ -37,6 +46,10 @@ std::span<const AggregateHelp> aggregate_help() { return kHelp; }
 
 Result<ResolvedAggregate> make_aggregate(std::string_view name, std::span<const Type> args, bool distinct, bool retracting) {
   if (name == "COUNT" && args.empty() && !distinct) return ResolvedAggregate{make_count_rows(), {}};
+  if (name == "LISTAGG") {
+    if (args.empty() || args.size() > 2 || !std::ranges::all_of(args, &Type::is_text)) return does_not_take(name, args);
+    return ResolvedAggregate{make_list(distinct, retracting), {args.begin(), args.end()}};
+  }
   if (args.size() != 1 || args[0].id == TypeId::kNull || args[0].id >= TypeId::kArray) return does_not_take(name, args);
   const Type& arg = args[0];
   AggregatePtr made;
@@ -46,6 +59,8 @@ Result<ResolvedAggregate> make_aggregate(std::string_view name, std::span<const 
     if (distinct) return fail(ErrorCode::kUnsupported, fmt::format("{}(DISTINCT ..) is not supported", name), "leave DISTINCT out: the first and the last value are the same without it");
     made = make_edge_value(name == "LAST_VALUE", arg, retracting);
   }
+  if (name == "SINGLE_VALUE") return ResolvedAggregate{make_single_value(arg), {arg}};
+  if ((name.starts_with("STDDEV") || name.starts_with("VAR")) && arg.is_numeric()) return fail(ErrorCode::kUnsupported, fmt::format("{} cannot stand here", name), "use it in SELECT or HAVING");
   if (name == "SUM" || name == "AVG") {
     if (!arg.is_numeric()) return does_not_take(name, args);
     made = name == "SUM" ? make_sum(arg) : make_average(arg);

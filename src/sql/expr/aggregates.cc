@@ -275,6 +275,7 @@ class RetractableExtreme final : public Aggregate {
   std::string_view name() const override { return greatest_ ? "MAX" : "MIN"; }
   Type result() const override { return result_; }
   std::uint32_t width() const override { return 0; }
+  int extreme_of_all() const override { return greatest_ ? 1 : -1; }
   bool needs_blob() const override { return true; }
   Status update(Args args, Rows rows, Accs, Signs signs, Blobs blobs) const override {
     std::string key;

@@ -12,6 +12,10 @@ AggregatePtr make_average(const Type& arg);
 AggregatePtr make_extreme(bool greatest, const Type& arg, bool retracting);
 /// FIRST_VALUE or LAST_VALUE, in the order of the rows. With `retracting` every value is kept in the blob.
 AggregatePtr make_edge_value(bool last, const Type& arg, bool retracting);
+/// LISTAGG(text [, separator]), in the order of the rows. Its second argument is the same in all of them.
+AggregatePtr make_list(bool distinct, bool retracting);
+/// SINGLE_VALUE: fails when a group has a second row.
+AggregatePtr make_single_value(const Type& arg);
 /// `inner` over the distinct values of its argument; the blob keeps every value with its count.
 AggregatePtr make_distinct(AggregatePtr inner, const Type& arg);
 

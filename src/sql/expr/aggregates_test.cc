@@ -86,6 +86,37 @@ TEST_F(AggregatesTest, ExtremesTakeRetractionsOfEveryType) {
   EXPECT_EQ(of("MAX", Type::integer(), {"9", "3", "9"}, "-++"), "3 INT");
 }
 
+TEST_F(AggregatesTest, ListsKeepTheOrderOfTheRows) {
+  EXPECT_EQ(of("LISTAGG", Type::string(), {"b", "NULL", "", "a", "b"}), "b,,a,b STRING");
+  EXPECT_EQ(of("LISTAGG", Type::string(), {"NULL"}), "NULL STRING");
+  EXPECT_EQ(of("LISTAGG", Type::string(), {"a", "b", "a", "c", "a"}, "+++--"), "b,a STRING");   // c never came
+  EXPECT_EQ(of("LISTAGG", Type::string(), {"a", "a"}, "+-"), "NULL STRING");
+  EXPECT_EQ(of("LISTAGG", Type::string(), {"b", "a", "b", "NULL"}, {}, true), "b,a STRING");
+  EXPECT_EQ(of("LISTAGG", Type::string(), {"b", "a", "b", "b", "b"}, "+++--", true), "a STRING");
+  for (const std::size_t split : {0U, 1U, 3U}) {
+    EXPECT_EQ(of("LISTAGG", Type::string(), {"b", "a", "b"}, {}, false, split), "b,a,b STRING");
+    EXPECT_EQ(of("LISTAGG", Type::string(), {"b", "a", "b"}, {}, true, split), "b,a STRING");
+  }
+}
+
+TEST_F(AggregatesTest, ASingleValueHasNoSecond) {
+  EXPECT_EQ(of("SINGLE_VALUE", Type::integer(), {"5"}), "5 INT");
+  EXPECT_EQ(of("SINGLE_VALUE", Type::integer(), {"NULL"}), "NULL INT");
+  EXPECT_EQ(of("SINGLE_VALUE", Type::string(), {"a", "a", "b"}, "+-+"), "b STRING");
+  EXPECT_EQ(of("SINGLE_VALUE", Type::integer(), {"5", "5"}, "+-"), "NULL INT");
+  const auto resolved = registry_.resolve_aggregate("SINGLE_VALUE", std::vector<Type>{Type::big_int()}, false, false);
+  ColumnBuilder b(Type::big_int(), 2);
+  for (const std::int64_t v : {1, 1}) b.append(v);
+  std::uint64_t memory[2] = {};
+  std::string blob;
+  const std::uint32_t rows[] = {0, 1};
+  std::byte* const accs[] = {reinterpret_cast<std::byte*>(memory), reinterpret_cast<std::byte*>(memory)};
+  std::string* const blobs[] = {&blob, &blob};
+  const Status second = resolved->aggregate->update(std::vector<ColumnPtr>{b.finish()}, rows, accs, {}, blobs);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kArithmetic);
+}
+
 TEST_F(AggregatesTest, DistinctCountsAValueOnce) {
   EXPECT_EQ(of("COUNT", Type::string(), {"a", "b", "a", "NULL"}, {}, true), "2 BIGINT");
   EXPECT_EQ(of("SUM", Type::integer(), {"5", "5", "3", "5"}, "+++-", true), "8 INT");

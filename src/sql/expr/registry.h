@@ -41,6 +41,8 @@ class Aggregate {
   virtual Status value(const std::byte* acc, std::string_view blob, ColumnBuilder& out) const = 0;
   /// Of a DISTINCT aggregate: what it is for values that the caller has made distinct. Else null.
   virtual std::shared_ptr<const Aggregate> without_distinct() const { return nullptr; }
+  /// Of MIN (-1) and MAX (1) over rows that go again, which an operator may keep by its own means: the aggregate needs all values. Else 0.
+  virtual int extreme_of_all() const { return 0; }
   /// Puts another group's rows into a group, as if they came after its own (sessions that grow together). `blob` and `other_blob` only when needs_blob().
   /// Errors: kUnsupported, of an aggregate that cannot.
   virtual Status merge(std::byte* acc, std::string* blob, const std::byte* other, std::string_view other_blob) const;

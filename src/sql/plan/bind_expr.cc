@@ -236,11 +236,17 @@ Result<ExprPtr> ExprBinder::is_test(const syntax::IsTest& t, const Span& span) {
 
 Result<ExprPtr> ExprBinder::between(const syntax::Between& b, const Span& span) {
   SUPYO_ASSIGN(std::vector<ExprPtr> args, bind_all({b.operand.get(), b.low.get(), b.high.get()}));
-  if (b.symmetric) return unsupported(span, "BETWEEN SYMMETRIC", "write BETWEEN LEAST(a, b) AND GREATEST(a, b)");
   // As two comparisons, each side with its own common type (the standard's meaning).
   SUPYO_ASSIGN(ExprPtr low, call(">=", {args[0], args[1]}, span));
   SUPYO_ASSIGN(ExprPtr high, call("<=", {args[0], args[2]}, span));
-  return negated(call("AND", {std::move(low), std::move(high)}, span), b.negated, span);
+  SUPYO_ASSIGN(ExprPtr inside, call("AND", {std::move(low), std::move(high)}, span));
+  if (b.symmetric) {
+    SUPYO_ASSIGN(ExprPtr below, call("<=", {args[0], args[1]}, span));
+    SUPYO_ASSIGN(ExprPtr above, call(">=", {args[0], args[2]}, span));
+    SUPYO_ASSIGN(ExprPtr turned, call("AND", {std::move(above), std::move(below)}, span));
+    SUPYO_ASSIGN(inside, call("OR", {std::move(inside), std::move(turned)}, span));
+  }
+  return negated(std::move(inside), b.negated, span);
 }
 
 Result<ExprPtr> ExprBinder::like(const syntax::Like& l, const Span& span) {
@@ -388,9 +394,10 @@ Result<ExprPtr> ExprBinder::bind_node(const syntax::Expr& e) {
     return call(t->diff ? "TIMESTAMPDIFF" : "TIMESTAMPADD", std::move(args), span);
   }
   if (e.as<syntax::Star>()) return fail_at(span, ErrorCode::kInvalidQuery, "* cannot stand here", "name the columns");
-  if (const auto* q = e.as<syntax::ScalarQuery>(); q != nullptr && scalar_queries_) return scalar_queries_(*q->query, span);
-  if (e.as<syntax::InQuery>() || e.as<syntax::Exists>() || e.as<syntax::ScalarQuery>() || e.as<syntax::QuantifiedComparison>())
-    return unsupported(span, "a subquery inside an expression", "IN (SELECT ..) and EXISTS stand in WHERE, alone or joined by AND; write others as a join: FROM t JOIN (SELECT DISTINCT k FROM u) AS u ON t.k = u.k");
+  if (e.as<syntax::InQuery>() || e.as<syntax::Exists>() || e.as<syntax::ScalarQuery>() || e.as<syntax::QuantifiedComparison>()) {
+    if (queries_) return queries_(e);
+    return unsupported(span, "a subquery here", "subqueries stand in SELECT, WHERE and HAVING; write others as a join: FROM t JOIN (SELECT DISTINCT k FROM u) AS u ON t.k = u.k");
+  }
   if (e.as<syntax::RowValue>() || e.as<syntax::FieldAccess>()) return unsupported(span, "a ROW value", "use its parts as columns of their own");
   if (e.as<syntax::ArrayValue>() || e.as<syntax::MapValue>() || e.as<syntax::Subscript>())
     return unsupported(span, "an ARRAY or MAP value", "use its parts as columns of their own, or a text with SPLIT_INDEX");

@@ -68,9 +68,9 @@ class ExprBinder {
 
   /// Columns of the query around this one, for names that are no columns here: they are numbered from kOuterBase. Null: none.
   void set_outer(const Scope* outer) { outer_ = outer; }
-  /// What a query that stands for a value becomes; without it there are none here.
-  using QueryHook = std::function<Result<expr::ExprPtr>(const syntax::Query&, const syntax::Span&)>;
-  void set_scalar_queries(QueryHook hook) { scalar_queries_ = std::move(hook); }
+  /// What (SELECT ..), IN (SELECT ..), EXISTS and a comparison with ALL or ANY become as values; without it there are none here.
+  using QueryHook = std::function<Result<expr::ExprPtr>(const syntax::Expr&)>;
+  void set_queries(QueryHook hook) { queries_ = std::move(hook); }
   /// Names that stand for expressions where no column is called so.
   void set_aliases(std::map<std::string, expr::ExprPtr> aliases) { aliases_ = std::move(aliases); }
 
@@ -107,7 +107,7 @@ class ExprBinder {
   const Scope& scope_;
   const Scope* outer_ = nullptr;
   CallHook hook_;
-  QueryHook scalar_queries_;
+  QueryHook queries_;
   std::map<std::string, expr::ExprPtr> aliases_;
   std::vector<std::pair<std::size_t, syntax::Span>> references_;
 };

@@ -38,6 +38,22 @@ Scope side_by_side(const Scope& left, const Scope& right, LogicalPtr node) {
   return scope;
 }
 
+/// Names that both sides have: what a NATURAL JOIN equates.
+std::vector<syntax::Identifier> shared_names(const Scope& left, const Scope& right, const Span& span) {
+  const auto visible = [](const Scope& scope) {
+    std::vector<std::string> names;
+    for (const Relation& r : scope.relations)
+      for (std::size_t i = 0; i < r.columns.size(); ++i)
+        if (!r.is_merged(i)) names.push_back(r.columns[i]);
+    return names;
+  };
+  const std::vector<std::string> there = visible(right);
+  std::vector<syntax::Identifier> out;
+  for (const std::string& name : visible(left))
+    if (std::ranges::find(there, name) != there.end() && std::ranges::find(out, name, &syntax::Identifier::text) == out.end()) out.push_back({span, name});
+  return out;
+}
+
 /// The column is found under its relation's name only.
 void hide(Scope& scope, std::size_t column) {
   for (Relation& r : scope.relations) {
@@ -134,7 +150,6 @@ Result<Scope> QueryBinder::from(const std::vector<syntax::TableRefPtr>& refs) {
 }
 
 Result<Scope> QueryBinder::join(const syntax::Join& join, const Span& span) {
-  if (join.natural) return unsupported(span, "NATURAL JOIN", "name the columns: JOIN .. USING (..)");
   SUPYO_ASSIGN(const Scope left, from(*join.left));
   LogicalJoin out{.kind = join_kind(join), .condition = {}, .position = join.right->span.position()};
   const auto* table = join.right->as<syntax::TableByName>();
@@ -148,14 +163,25 @@ Result<Scope> QueryBinder::join(const syntax::Join& join, const Span& span) {
     split_conjuncts(on, out.condition);
   }
   const std::size_t width = left.node->columns.size();
-  for (const syntax::Identifier& name : join.columns) {
-    if (std::ranges::count(join.columns, name.text, &syntax::Identifier::text) > 1)
+  const std::vector<syntax::Identifier> common = join.natural ? shared_names(left, right, span) : join.columns;
+  const bool full = out.kind == LogicalJoin::Kind::kFull;
+  Relation merged;                     // FULL: the columns of which either side can be the one that is there
+  std::vector<ExprPtr> of_either;
+  for (const syntax::Identifier& name : common) {
+    if (std::ranges::count(common, name.text, &syntax::Identifier::text) > 1)
       return fail_at(name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` stands twice in USING", name.text), "name each column once");
-    if (out.kind == LogicalJoin::Kind::kFull) return unsupported(name.span, "USING in a FULL JOIN", "write ON a.x = b.x, and COALESCE(a.x, b.x) in SELECT");
     SUPYO_ASSIGN(const std::size_t l, ExprBinder(ctx_.functions, left).column({name.span, {name}}));
     SUPYO_ASSIGN(const std::size_t r, ExprBinder(ctx_.functions, right).column({name.span, {name}}));
     SUPYO_ASSIGN(const ExprPtr equal, binder.call("=", {column_of(*scope.node, l), column_of(*scope.node, width + r)}, name.span));
     out.condition.push_back(equal);
+    if (full) {
+      hide(scope, l);
+      hide(scope, width + r);
+      SUPYO_ASSIGN(ExprPtr either, binder.call("COALESCE", {expr::column(l, left.node->columns[l].type.as_nullable()), expr::column(width + r, right.node->columns[r].type.as_nullable())}, name.span));
+      of_either.push_back(std::move(either));
+      merged.columns.push_back(name.text);
+      continue;
+    }
     const bool right_stands = out.kind == LogicalJoin::Kind::kRight;
     hide(scope, right_stands ? l : width + r);
     const std::size_t stands = right_stands ? width + r : l;
@@ -164,6 +190,21 @@ Result<Scope> QueryBinder::join(const syntax::Join& join, const Span& span) {
   if (out.as_of && !covers_key(out, *left.node, *right.node)) return key_is_not_named(out, *right.node);
   out.ttl_us = {ttl_of(left), ttl_of(right)};
   scope.node = make_join(left.node, right.node, std::move(out));
+  if (merged.columns.empty()) return scope;
+  merged.first = scope.node->columns.size();
+  std::vector<ExprPtr> exprs;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < merged.first; ++i) {
+    exprs.push_back(column_of(*scope.node, i));
+    names.push_back(scope.node->columns[i].name);
+  }
+  for (std::size_t i = 0; i < of_either.size(); ++i) {
+    exprs.push_back(of_either[i]);
+    names.push_back(merged.columns[i]);
+    scope.common.push_back(merged.first + i);
+  }
+  scope.node = make_project(scope.node, std::move(exprs), std::move(names));
+  scope.relations.push_back(std::move(merged));
   return scope;
 }
 

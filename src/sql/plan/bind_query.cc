@@ -128,6 +128,7 @@ Result<std::vector<std::size_t>> QueryBinder::order_columns(LogicalPtr& input, c
 Result<LogicalPtr> QueryBinder::order_and_limit(const syntax::Query& query, OrderAllowed order) {
   if (query.order_by.empty() && !query.limit && !query.offset) return body(query.body);
   LogicalSort sort;
+  sort.at_end = order == OrderAllowed::kTopOfConsoleQuery;
   sort.position = (query.limit ? query.limit->span : query.span).position();
   if (query.limit) {
     SUPYO_ASSIGN(sort.count, row_count(*query.limit, "LIMIT"));
@@ -140,9 +141,9 @@ Result<LogicalPtr> QueryBinder::order_and_limit(const syntax::Query& query, Orde
     return make_sort(std::move(input), std::move(sort));
   }
   sort.position = query.order_by.front().expr->span.position();
-  if (order == OrderAllowed::kNo)
+  if (order == OrderAllowed::kNo && !query.limit)
     return fail_at(sort.position, ErrorCode::kUnsupported, "ORDER BY inside a stream is not supported",
-                   "rows of a table have no order: sort where the result is read (supyo sql -e \"SELECT .. ORDER BY ..\")");
+                   "rows of a table have no order: sort where the result is read (supyo sql -e \"SELECT .. ORDER BY ..\"); with LIMIT it gives the first rows");
   LogicalPtr input;
   std::size_t visible = 0;
   std::vector<std::size_t> columns;

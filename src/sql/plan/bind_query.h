@@ -25,11 +25,26 @@ struct BindContext {
 /// Where ORDER BY is allowed: only at the top of a query to the console, whose result is finite.
 enum class OrderAllowed : std::uint8_t { kNo, kTopOfConsoleQuery };
 
-/// A query in IN or EXISTS, beside the query around it. Expressions are over (the columns of the query around it, the columns of `node`).
+/// A query in an expression, beside the query around it. Expressions are over (the columns of the query around it, the columns of `node`).
 struct Subquery {
   LogicalPtr node;
-  std::vector<expr::ExprPtr> correlated;   ///< conjuncts of its WHERE that read the query around it
+  std::vector<expr::ExprPtr> correlated;   ///< conjuncts of its WHERE that read the query around it; of one that aggregates equations only
   std::vector<expr::ExprPtr> items;        ///< what it selects
+  bool one_row_a_key = false;              ///< it aggregates all that is left of its rows: at most one row for each row around it
+  bool always_one_row = false;             ///< ..exactly one, HAVING does not take it away
+  expr::ExprPtr when_empty = nullptr;      ///< of the two above: what its only item is of no rows, a literal
+
+  /// `e` as outer expression = inner expression, columns of the query around it being those below `width`.
+  static std::optional<std::pair<expr::ExprPtr, expr::ExprPtr>> equation(const expr::Expr& e, std::size_t width);
+};
+/// The same to be joined: `node` with `keys` that are to be equal to `outer`, and items, all of them over `node` (but `outer` and `only_outer`).
+struct KeyedSubquery {
+  LogicalPtr node;
+  std::vector<expr::ExprPtr> keys;
+  std::vector<expr::ExprPtr> outer;
+  std::vector<expr::ExprPtr> only_outer;   ///< conditions
+  std::vector<expr::ExprPtr> items;
+  std::vector<bool> null_safe;             ///< by key: null is equal to null
 };
 
 /// Binds one query in one naming context: the catalog and database in which its names are resolved, and the WITH tables in sight.
@@ -125,14 +140,36 @@ class SelectBinder {
   /// Filters, and joins what is asked of subqueries. `outer`: the query around this one, whose columns WHERE may name.
   Status where(const Scope* outer);
   Status join_subquery(const syntax::Expr& test);
-  /// A query of one row and column as a value: a further column of what FROM gives.
-  Result<expr::ExprPtr> scalar_subquery(const syntax::Query& query, const syntax::Span& span);
+  /// Subqueries as values: further columns of what FROM gives (bind_query_value.cc).
+  Result<expr::ExprPtr> query_value(const syntax::Expr& e);
+  Result<expr::ExprPtr> scalar_value(const Subquery& sub, const syntax::Span& span);
+  Result<expr::ExprPtr> exists_value(const syntax::Exists& exists, const syntax::Span& span);
+  Result<expr::ExprPtr> in_value(const syntax::Expr& operand, const syntax::Query& query, bool negated, const syntax::Span& span);
+  Result<expr::ExprPtr> could_be_equal(const KeyedSubquery& q, const std::vector<expr::ExprPtr>& operands, const syntax::Span& span);
+  Result<expr::ExprPtr> quantified_value(const syntax::QuantifiedComparison& c, const syntax::Span& span);
+  static KeyedSubquery keyed(const Subquery& sub, const LogicalPtr& outer);
+  Result<std::size_t> attach(const KeyedSubquery& q, LogicalPtr right, std::size_t first_key, std::vector<expr::ExprPtr> condition, const syntax::Span& span);
+  Result<expr::ExprPtr> is_met(const KeyedSubquery& q, LogicalPtr right, std::size_t first_key, std::vector<expr::ExprPtr> condition, const syntax::Span& span);
+  /// Of a subquery that aggregates: what it asks of the query around it becomes keys of its groups.
+  Status group_by_correlation();
+  /// What SELECT and HAVING ask of subqueries is the same for all rows of a group: it becomes keys.
+  Status group_by_values();
+  Status aggregated_subquery(Subquery& out);
   Result<LogicalPtr> finish();
   Status bind_items();
   Status bind_keys();
   Status expand_star(const syntax::Star& star, const syntax::Span& span);
   Status bind_group_by();
-  Status bind_group_item(const syntax::GroupItem& item);
+  /// Sets of keys (places in group_exprs_), in any order.
+  using GroupingSets = std::vector<std::vector<std::size_t>>;
+  Result<GroupingSets> bind_group_item(const syntax::GroupItem& item, bool nested);
+  Result<std::vector<std::size_t>> bind_group_keys(const syntax::GroupItem& item, bool nested);
+  Result<expr::ExprPtr> grouping_call(const syntax::FunctionCall& call, const syntax::Span& span);
+  /// What GROUPING, GROUPING_ID or GROUP_ID gives for one grouping set.
+  std::int64_t grouping_value(std::size_t call, std::size_t set) const;
+  expr::ExprPtr grouping_value(std::size_t call) const;
+  bool is_grouped_by(std::size_t set, std::size_t key) const;
+  LogicalPtr expand(LogicalPtr below) const;
   static bool is_group_window(const syntax::Expr& e);
   Status group_window(const syntax::FunctionCall& call, const syntax::Span& span);
   std::optional<Result<expr::ExprPtr>> window_property(const syntax::FunctionCall& call, const syntax::Span& span);
@@ -148,6 +185,8 @@ class SelectBinder {
   Status rank(std::size_t slot, std::vector<expr::ExprPtr>& results);
   Status over_group(const std::vector<std::size_t>& slots, std::vector<expr::ExprPtr>& results);
   std::optional<Result<expr::ExprPtr>> special_call(const syntax::FunctionCall& call, const syntax::Span& span, bool over_allowed);
+  static bool is_variance(std::string_view name);
+  Result<expr::ExprPtr> variance_call(const syntax::FunctionCall& call, const syntax::Span& span);
   Result<expr::ExprPtr> aggregate_call(const syntax::FunctionCall& call, const syntax::Span& span);
   /// An aggregate's arguments and filter, bound by `inner`. `retracting`: rows leave it again. `may_be_empty`: it may see no row at all.
   Result<AggregateSlot> bind_aggregate(const syntax::FunctionCall& call, const syntax::Span& span, ExprBinder& inner, bool retracting, bool may_be_empty);
@@ -176,9 +215,26 @@ class SelectBinder {
   expr::ExprPtr having_, qualify_;
   bool grouped_ = false;
   std::vector<expr::ExprPtr> group_exprs_;
+  GroupingSets sets_;                        ///< none or one of all keys: an ordinary GROUP BY
+  std::size_t written_keys_ = 0;             ///< of group_exprs_; the others came with window properties and are in all sets
+  struct GroupingCall {
+    std::vector<std::size_t> keys;
+    bool is_group_id = false;
+    bool operator==(const GroupingCall&) const = default;
+  };
+  std::vector<GroupingCall> grouping_calls_;
   const syntax::FunctionCall* group_window_ = nullptr;   ///< TUMBLE(..) and the like in GROUP BY
   std::vector<AggregateSlot> aggregates_;
   std::vector<OverSlot> overs_;
+  std::vector<std::pair<std::size_t, LogicalPtr>> values_;   ///< subqueries in SELECT and HAVING: how many columns there were before, and the node with theirs
+  const Scope* outer_ = nullptr;             ///< the query around this one, of a subquery
+  struct CorrelationKey {
+    expr::ExprPtr outer;                     ///< an expression of the query around it
+    std::size_t place = 0;                   ///< in group_exprs_, what is to be equal
+    bool null_safe = false;
+  };
+  std::vector<CorrelationKey> correlation_;  ///< of a subquery that aggregates
+  std::vector<expr::ExprPtr> only_outer_;    ///< ..and what it asks of that query alone
   std::vector<std::pair<expr::ExprPtr, syntax::Span>> correlated_;   ///< conjuncts of WHERE that read the query around it, whose columns begin at kOuterBase
   std::vector<std::pair<std::size_t, syntax::Span>> references_;   ///< columns of FROM used in items and HAVING, and where
 };

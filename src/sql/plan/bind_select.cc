@@ -30,18 +30,26 @@ ExprBinder SelectBinder::binder(bool aggregates, bool over) {
   ExprBinder::CallHook hook;
   if (aggregates || over) hook = [this, over](const syntax::FunctionCall& call, const Span& span) { return special_call(call, span, over); };
   ExprBinder b(queries_.ctx_.functions, scope_, std::move(hook));
-  b.set_scalar_queries([this](const syntax::Query& query, const Span& span) { return scalar_subquery(query, span); });
+  b.set_queries([this, aggregates](const syntax::Expr& query) -> Result<ExprPtr> {
+    const std::size_t before = scope_.node->columns.size();
+    SUPYO_ASSIGN(ExprPtr value, query_value(query));
+    if (aggregates) values_.emplace_back(before, scope_.node);
+    return value;
+  });
   return b;
 }
 
 std::optional<Result<ExprPtr>> SelectBinder::special_call(const syntax::FunctionCall& call, const Span& span, bool over_allowed) {
   const std::string name = call.upper_name();
+  if (is_variance(name) && (!call.over || over_allowed)) return variance_call(call, span);
+  if (name == "APPROX_COUNT_DISTINCT") return Result<ExprPtr>(unsupported(span, "APPROX_COUNT_DISTINCT over a stream", "write COUNT(DISTINCT x), which is exact"));
   if (call.over) {
     if (!over_allowed) return Result<ExprPtr>(fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} OVER cannot stand here", name), "compute it in a subquery first"));
     return over_call(call, span);
   }
   if (name == "LAG" || name == "LEAD" || name == "ROW_NUMBER" || name == "RANK" || name == "DENSE_RANK" || name == "PERCENT_RANK" || name == "CUME_DIST" || name == "NTILE")
     return Result<ExprPtr>(fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} needs OVER (..)", name), fmt::format("write {}(..) OVER (PARTITION BY k ORDER BY ts)", name)));
+  if (name == "GROUPING" || name == "GROUPING_ID" || name == "GROUP_ID") return grouping_call(call, span);
   if (queries_.ctx_.functions.is_aggregate(name)) return aggregate_call(call, span);
   return window_property(call, span);
 }
@@ -49,6 +57,8 @@ std::optional<Result<ExprPtr>> SelectBinder::special_call(const syntax::Function
 Result<SelectBinder::AggregateSlot> SelectBinder::bind_aggregate(const syntax::FunctionCall& call, const Span& span, ExprBinder& inner, bool retracting, bool may_be_empty) {
   const std::string name = call.upper_name();
   if (!call.within_group.empty()) return unsupported(span, "WITHIN GROUP", "leave the order out");
+  if (name == "LISTAGG" && call.arguments.size() == 2 && !call.arguments[1].value->as<syntax::StringLiteral>())
+    return fail_at(call.arguments[1].value->span, ErrorCode::kInvalidQuery, "the separator of LISTAGG is a text constant", "write LISTAGG(x, ';')");
   if (call.ignore_nulls) return unsupported(span, "IGNORE NULLS / RESPECT NULLS", "filter the nulls: FILTER (WHERE x IS NOT NULL)");
   AggregateSlot slot;
   std::vector<Type> types;
@@ -195,6 +205,8 @@ Status SelectBinder::bind_items() {
     references_.insert(references_.end(), b.references().begin(), b.references().end());
   }
   grouped_ = select_.has_group_by || !aggregates_.empty() || having_;
+  if (grouped_) SUPYO_TRY(group_by_values());
+  if (grouped_ && !correlated_.empty()) SUPYO_TRY(group_by_correlation());
   if (grouped_) SUPYO_TRY(group());
   return ok();
 }
@@ -228,55 +240,11 @@ Result<LogicalPtr> SelectBinder::bind_with_keys(const std::vector<syntax::OrderI
   return bind();
 }
 
-Status SelectBinder::bind_group_item(const syntax::GroupItem& item) {
-  if (item.kind != syntax::GroupItem::Kind::kExpressions) return unsupported(item.span, "GROUPING SETS, ROLLUP and CUBE", "write one query per grouping and UNION ALL them");
-  for (const auto& e : item.expressions) {
-    if (is_group_window(*e)) {
-      SUPYO_TRY(group_window(*e->as<syntax::FunctionCall>(), e->span));
-      continue;
-    }
-    ExprBinder b = binder(false, false);
-    auto bound = b.bind(*e);
-    if (!bound && bound.error().code == ErrorCode::kUnknownColumn) {
-      const auto* c = e->as<syntax::ColumnRef>();
-      const bool alias = c != nullptr && std::ranges::any_of(select_.items, [&](const syntax::SelectItem& i) { return i.alias && i.alias->text == c->name.last(); });
-      Error error = std::move(bound).error();
-      if (alias) error.hint = fmt::format("`{}` is an alias of SELECT: GROUP BY needs the expression itself", c->name.last());
-      return std::unexpected(std::move(error));
-    }
-    SUPYO_ASSIGN(ExprPtr key, std::move(bound));
-    if (key->type.id == TypeId::kNull) return fail_at(e->span, ErrorCode::kInvalidQuery, "GROUP BY NULL has no type", "leave it out");
-    place(group_exprs_, key);
-  }
-  return ok();
-}
-
-Status SelectBinder::bind_group_by() {
-  for (const syntax::GroupItem& item : select_.group_by) SUPYO_TRY(bind_group_item(item));
-  return ok();
-}
-
-Result<ExprPtr> SelectBinder::grouped(const ExprPtr& e) const {
-  for (std::size_t i = 0; i < group_exprs_.size(); ++i)
-    if (same_expr(*group_exprs_[i], *e)) return expr::column(i, e->type);
-  if (e->kind == Expr::Kind::kColumn) {
-    if (e->column >= kOverBase) return e;
-    if (e->column >= kAggregateBase) return expr::column(group_exprs_.size() + e->column - kAggregateBase, e->type);
-    const auto it = std::ranges::find(references_, e->column, &std::pair<std::size_t, Span>::first);
-    return fail_at(it == references_.end() ? Span{} : it->second, ErrorCode::kInvalidQuery,
-                   fmt::format("`{}` is neither in GROUP BY nor inside an aggregate", scope_.node->columns[e->column].name), "group by it, or take MIN or MAX of it");
-  }
-  if (e->args.empty()) return e;
-  auto copy = std::make_shared<Expr>(*e);
-  for (ExprPtr& a : copy->args) {
-    SUPYO_ASSIGN(a, grouped(a));
-  }
-  return copy;
-}
-
 Status SelectBinder::group() {
   // Below the aggregation one projection computes keys, arguments and filters.
-  std::vector<ExprPtr> inputs = group_exprs_;
+  std::vector<ExprPtr> inputs = group_exprs_, arguments;
+  const bool sets = !sets_.empty();
+  const auto argument = [&](const ExprPtr& e) { return sets ? inputs.size() + place(arguments, e) : place(inputs, e); };   // keys are nulled, arguments are not
   LogicalAggregate aggregate;
   aggregate.position = select_.items.front().span.position();
   if (!select_.group_by.empty()) aggregate.position = select_.group_by.front().span.position();
@@ -284,16 +252,17 @@ Status SelectBinder::group() {
   for (std::size_t i = 0; i < group_exprs_.size(); ++i) aggregate.keys.push_back(i);
   for (std::size_t i = 0; i < aggregates_.size(); ++i) {
     LogicalCall call = aggregates_[i].call;
-    for (const ExprPtr& a : aggregates_[i].args) call.args.push_back(place(inputs, a));
-    if (aggregates_[i].filter) call.filter = place(inputs, aggregates_[i].filter);
+    for (const ExprPtr& a : aggregates_[i].args) call.args.push_back(argument(a));
+    if (aggregates_[i].filter) call.filter = argument(aggregates_[i].filter);
     call.name = fmt::format("$a{}", i);
     aggregate.calls.push_back(std::move(call));
   }
   for (Item& item : items_) {
     SUPYO_ASSIGN(item.expr, grouped(item.expr));
     // An aggregate that is an item of its own gives its column the item's name.
-    if (item.expr->kind == Expr::Kind::kColumn && item.expr->column >= group_exprs_.size() && item.expr->column < kOverBase)
-      aggregate.calls[item.expr->column - group_exprs_.size()].name = item.name;
+    const std::size_t first = group_exprs_.size() + (sets ? 1 : 0);
+    if (item.expr->kind == Expr::Kind::kColumn && item.expr->column >= first && item.expr->column < kOverBase)
+      aggregate.calls[item.expr->column - first].name = item.name;
   }
   if (having_) {
     SUPYO_ASSIGN(having_, grouped(having_));
@@ -318,11 +287,13 @@ Status SelectBinder::group() {
       SUPYO_ASSIGN(k, grouped(k));
     }
   }
+  inputs.insert(inputs.end(), arguments.begin(), arguments.end());
+  if (sets) aggregate.keys.push_back(inputs.size());
   if (inputs.empty() && !scope_.node->columns.empty()) inputs.push_back(column_of(*scope_.node, 0));  // COUNT(*) alone: rows need a column
   auto names = names_for(inputs, *scope_.node);
   LogicalPtr below = make_project(scope_.node, std::move(inputs), std::move(names));
   aggregate.ttl_us = ttl_us_;
-  scope_.node = make_aggregate(std::move(below), std::move(aggregate));
+  scope_.node = make_aggregate(sets ? expand(std::move(below)) : std::move(below), std::move(aggregate));
   if (having_) scope_.node = make_filter(scope_.node, {having_, select_.having->span.position()});
   return ok();
 }

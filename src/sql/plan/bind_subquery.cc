@@ -1,9 +1,10 @@
 #include <algorithm>
 
-#include "sql/plan/bind_query.h"
+#include "core/base/check.h"
+#include "sql/plan/select_columns.h"
 #include "sql/plan/join_in_time.h"
 
-// IN (SELECT ..) and EXISTS (SELECT ..) in WHERE: semi and anti joins with what FROM and the rest of WHERE give. (SELECT ..) as a value: a join with its only row.
+// IN (SELECT ..) and EXISTS (SELECT ..) in WHERE, alone or joined by AND: semi and anti joins with what FROM and the rest of WHERE give. Elsewhere: bind_query_value.cc.
 namespace supyo::plan {
 namespace {
 
@@ -108,6 +109,17 @@ Status SelectBinder::join_subquery(const syntax::Expr& e) {
     }
   }
   SUPYO_ASSIGN(const Subquery sub, queries_.subquery(test.query(), scope_));
+  if (sub.always_one_row && (test.in == nullptr || operands.size() == 1)) {
+    // It has one row whatever it meets: the test is one of that row.
+    ExprBinder b = binder(false, false);
+    ExprPtr holds = expr::literal({.type = Type::boolean().not_null(), .data = !test.negated});
+    if (test.in != nullptr) {
+      SUPYO_ASSIGN(const ExprPtr value, scalar_value(sub, e.span));
+      SUPYO_ASSIGN(holds, b.call(test.negated ? "<>" : "=", {operands.front(), value}, e.span));
+    }
+    scope_.node = make_filter(scope_.node, {holds, e.span.position()});
+    return ok();
+  }
   LogicalJoin join{.kind = test.negated ? LogicalJoin::Kind::kAnti : LogicalJoin::Kind::kSemi, .condition = sub.correlated, .position = e.span.position()};
   if (test.in != nullptr) {
     if (sub.items.size() != operands.size())
@@ -135,27 +147,51 @@ Status SelectBinder::join_subquery(const syntax::Expr& e) {
   return ok();
 }
 
-namespace {
-
-bool gives_one_row(const LogicalNode& node) {
-  if (node.as<LogicalProject>() || node.as<LogicalFilter>()) return gives_one_row(*node.input());
-  if (const auto* a = node.as<LogicalAggregate>()) return a->keys.empty() && !a->calls.empty();
-  const auto* v = node.as<LogicalValues>();
-  return v != nullptr && v->rows.size() == 1;
+Status SelectBinder::group_by_correlation() {
+  if (!overs_.empty()) return unsupported(correlated_.front().second, "a column of the query around it in a subquery that ranks", "rank in a query of its own, and join its result");
+  const LogicalPtr& outer = outer_->node;
+  const std::size_t width = outer->columns.size(), inner = scope_.node->columns.size();
+  Subquery asked{.node = scope_.node, .correlated = {}, .items = {}};
+  for (const auto& [e, span] : correlated_) asked.correlated.push_back(to_pair(e, width));
+  const KeyedSubquery q = keyed(asked, outer);
+  scope_.node = q.node;   // its first columns are those that were there
+  SUPYO_CHECK(scope_.node->columns.size() >= inner);
+  for (std::size_t i = 0; i < q.keys.size(); ++i) correlation_.push_back({q.outer[i], place(group_exprs_, q.keys[i]), q.null_safe[i]});
+  only_outer_ = q.only_outer;
+  return ok();
 }
 
-}  // namespace
-
-Result<ExprPtr> SelectBinder::scalar_subquery(const syntax::Query& query, const Span& span) {
-  SUPYO_ASSIGN(const LogicalPtr sub, queries_.bind(query));
-  if (sub->columns.size() != 1)
-    return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("a subquery that stands for a value has one column, this one has {}", sub->columns.size()), "select one column");
-  if (!gives_one_row(*sub)) return unsupported(span, "a subquery for a value that may give more than one row", "aggregate it without GROUP BY: (SELECT MAX(x) FROM t)");
-  // Null where it gives no row. Columns that were bound before keep their numbers.
-  const std::size_t place = scope_.node->columns.size();
-  scope_.node = make_join(scope_.node, sub, {.kind = LogicalJoin::Kind::kLeft, .condition = {}, .position = span.position()});
-  references_.emplace_back(place, span);
-  return column_of(*scope_.node, place);
+/// What stands above a subquery's aggregation; the keys that the query around it asks for come behind what it selects.
+Status SelectBinder::aggregated_subquery(Subquery& out) {
+  const std::size_t width = outer_->node->columns.size();
+  const bool all = grouped_ && !select_.has_group_by;
+  out.one_row_a_key = all;
+  out.always_one_row = all && !having_;
+  if (all && items_.size() == 1) {
+    // Of no rows COUNT is 0, and any other aggregate null.
+    std::vector<ExprPtr> of_nothing;
+    const std::size_t keys = group_exprs_.size();
+    for (const ColumnInfo& c : scope_.node->columns) of_nothing.push_back(expr::literal({.type = c.type.as_nullable(), .data = {}}));
+    for (std::size_t i = 0; i < aggregates_.size(); ++i)
+      if (aggregates_[i].call.function == "COUNT") of_nothing[keys + i] = expr::literal({.type = Type::big_int().not_null(), .data = std::int64_t{0}});
+    const ExprPtr value = expr::fold_constants(substitute(items_.front().expr, of_nothing));
+    if (value->kind != Expr::Kind::kLiteral && !correlation_.empty())
+      return unsupported(correlated_.front().second, "a column of the query around it in a subquery that computes something else than its aggregates", "compute it in the query around it");
+    if (value->kind == Expr::Kind::kLiteral) out.when_empty = value;
+    if (having_ && !correlation_.empty() && !(out.when_empty && out.when_empty->literal.is_null()))
+      return unsupported(select_.having->span, "HAVING beside COUNT in a subquery that names columns of the query around it", "compare in the query around it: (SELECT COUNT(*) ..) > 1");
+  }
+  const std::size_t first = items_.size();
+  for (const CorrelationKey& k : correlation_) items_.push_back({column_of(*scope_.node, k.place), fmt::format("$c{}", k.place)});
+  SUPYO_ASSIGN(out.node, finish());
+  for (std::size_t i = 0; i < first; ++i) out.items.push_back(expr::column(width + i, out.node->columns[i].type));
+  ExprBinder b = binder(false, false);
+  for (std::size_t i = 0; i < correlation_.size(); ++i) {
+    SUPYO_ASSIGN(ExprPtr same, b.call(correlation_[i].null_safe ? "IS NOT DISTINCT FROM" : "=", {correlation_[i].outer, expr::column(width + first + i, out.node->columns[first + i].type)}, correlated_.front().second));
+    out.correlated.push_back(std::move(same));
+  }
+  out.correlated.insert(out.correlated.end(), only_outer_.begin(), only_outer_.end());
+  return ok();
 }
 
 Result<Subquery> QueryBinder::subquery(const syntax::Query& query, const Scope& outer) {
@@ -170,16 +206,16 @@ Result<Subquery> QueryBinder::subquery(const syntax::Query& query, const Scope& 
 
 Result<Subquery> SelectBinder::bind_subquery(const Scope& outer) {
   const std::size_t width = outer.node->columns.size();
+  outer_ = &outer;
   SUPYO_TRY(from());
   SUPYO_TRY(where(&outer));
   SUPYO_TRY(bind_group_by());
   SUPYO_TRY(bind_items());
   Subquery out;
   if (grouped_ || !overs_.empty() || qualify_) {
-    if (!correlated_.empty())
-      return unsupported(correlated_.front().second, "a column of the query around it in a subquery that aggregates or ranks", "aggregate in a query of its own, and join its result");
-    SUPYO_ASSIGN(out.node, finish());
-    for (std::size_t i = 0; i < out.node->columns.size(); ++i) out.items.push_back(expr::column(width + i, out.node->columns[i].type));
+    if (!correlated_.empty() && !grouped_)
+      return unsupported(correlated_.front().second, "a column of the query around it in a subquery that ranks", "rank in a query of its own, and join its result");
+    SUPYO_TRY(aggregated_subquery(out));
     return out;
   }
   out.node = scope_.node;

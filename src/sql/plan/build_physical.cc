@@ -148,6 +148,14 @@ class Builder {
     return calc(node, filter, &p.exprs, filter != nullptr ? node->input()->input() : node->input());
   }
 
+  Result<Built> make(const LogicalPtr& node, const LogicalExpand& e) {
+    SUPYO_ASSIGN(const Built in, any(node->input()));
+    Expand op{e.rows};
+    for (auto& row : op.rows)
+      for (ExprPtr& p : row) p = expr::remap_columns(p, in.map);
+    return whole(node, unary(std::move(op), in.node, schema_of(*node)));
+  }
+
   Result<Built> make(const LogicalPtr& node, const LogicalWindow& w) {
     SUPYO_ASSIGN(const NodeIndex bare, exact(node->input()));
     SUPYO_ASSIGN(const NodeIndex in, w.processing ? stamped(bare, w.time_column, w.window, w.position) : bare);
@@ -218,7 +226,7 @@ class Builder {
     const AttachedWindow& attached = *node->input()->columns[window.end].attached;
     WindowAggregate op{.window = attached.window, .time_column = window.end, .keys = a.keys, .calls = {}, .window_columns = {},
                        .given = WindowAggregate::Given{.start_column = window.start, .end_column = window.end, .local = attached.local_zone}};
-    SUPYO_ASSIGN(op.calls, calls_of(a.calls, *node->input(), false));
+    SUPYO_ASSIGN(op.calls, calls_of(a.calls, *node->input(), !plan_.nodes[input].changes.append_only()));
     PhysicalNode made = unary(std::move(op), input, schema_of(*node));
     partition(made, a.keys);
     made.late_tables = node->input()->late_tables;
@@ -228,8 +236,8 @@ class Builder {
 
   Result<Built> window_aggregate(const LogicalPtr& node, const LogicalAggregate& a, int id) {
     SUPYO_ASSIGN(const Stripped stripped, strip_window(node->input(), id, a.position));
-    if (is_of_rows(stripped, a)) {
-      // The sessions are not those of the groups: their rows are grouped once they are complete.
+    if (is_of_rows(stripped, a) || reads_window(stripped, a)) {
+      // The sessions are not those of the groups: their rows are grouped once they are complete. Or what is computed of the window is a column of its rows.
       SUPYO_ASSIGN(const NodeIndex whole_sessions, exact(node->input()));
       return given_window_aggregate(node, a, *window_of_keys(*node->input(), a.keys), whole_sessions);
     }
@@ -237,13 +245,9 @@ class Builder {
     SUPYO_ASSIGN(const NodeIndex input, stripped.processing ? stamped(bare, stripped.time_column, stripped.window, a.position) : bare);
     WindowAggregate op{.window = stripped.window, .time_column = stripped.time_column, .keys = {}, .calls = {}, .window_columns = {}};
     Built out;
-    std::vector<WindowColumn> window_of_key(a.keys.size());
     Schema output;
     for (std::size_t i = 0; i < a.keys.size(); ++i) {
       const std::size_t c = stripped.map[a.keys[i]];
-      if (c == kMixedMark)
-        return fail_at(a.position, ErrorCode::kUnsupported, "grouping by an expression over window_start, window_end or window_time is not supported",
-                       "group by the window columns themselves and compute the expression in SELECT");
       out.map.push_back(c);
       if (is_mark(c)) continue;
       out.map.back() = op.keys.size();
@@ -252,12 +256,8 @@ class Builder {
     }
     std::vector<LogicalCall> calls = a.calls;
     for (LogicalCall& call : calls) {
-      const auto place = [&](std::size_t& c) { c = stripped.map[c]; return !is_mark(c); };
-      bool good = call.filter == SIZE_MAX || place(call.filter);
-      for (std::size_t& c : call.args) good &= place(c);
-      if (!good)
-        return fail_at(call.position, ErrorCode::kUnsupported, fmt::format("{} over window_start, window_end or window_time is not supported", call.function),
-                       "they are the same for all rows of the window: use them in SELECT beside the aggregate");
+      if (call.filter != SIZE_MAX) call.filter = stripped.map[call.filter];
+      for (std::size_t& c : call.args) c = stripped.map[c];
     }
     SUPYO_ASSIGN(op.calls, calls_of(calls, *stripped.node, !plan_.nodes[input].changes.append_only()));
     for (std::size_t i = 0; i < a.calls.size(); ++i) output.add(node->columns[a.keys.size() + i].name, node->columns[a.keys.size() + i].type);
@@ -289,19 +289,6 @@ class Builder {
       out.node = add(unary(std::move(calc), out.node, Schema(columns)));
     }
     return out;
-  }
-
-  /// SESSION below an aggregation by other columns than its own, or of chosen rows.
-  static bool is_of_rows(const Stripped& s, const LogicalAggregate& a) {
-    if (s.window.kind != WindowSpec::Kind::kSession || s.of_group) return false;
-    std::vector<std::size_t> keys, partition = s.partition;
-    for (const std::size_t k : a.keys)
-      if (!is_mark(s.map[k])) keys.push_back(s.map[k]);
-    for (auto* v : {&keys, &partition}) {
-      std::ranges::sort(*v);
-      v->erase(std::ranges::unique(*v).begin(), v->end());
-    }
-    return s.asks_rows || keys != partition;
   }
 
   /// Adds the window columns that are missing to the output; where each of them is, by WindowColumn.
@@ -532,21 +519,37 @@ class Builder {
     PhysicalNode made;
     if (s.keys.empty() && append) {
       made = unary(Limit{s.offset, s.count.value_or(UINT64_MAX)}, input, schema_of(*node));
-    } else if (console_) {
+    } else if (s.at_end) {
       made = unary(Sort{s.keys, s.offset, s.count}, input, schema_of(*node));
+    } else if (s.count) {
+      return first_rows(node, s, input);
     } else {
-      return fail_at(s.position, ErrorCode::kUnsupported, fmt::format("LIMIT over rows that are updated ({}) is not supported", plan_.nodes[input].changes.to_string()),
-                     "limit where the result is read, or aggregate in a window so that rows are final");
+      return fail_at(s.position, ErrorCode::kUnsupported, fmt::format("OFFSET without LIMIT over rows that are updated ({}) is not supported", plan_.nodes[input].changes.to_string()),
+                     "say how many rows count: LIMIT 10 OFFSET 5");
     }
     partition(made, {});
     return whole(node, std::move(made));
+  }
+
+  /// ORDER BY .. LIMIT, and LIMIT of rows that are updated: Top-N of all rows, those before OFFSET left out by their number.
+  Result<Built> first_rows(const LogicalPtr& node, const LogicalSort& s, NodeIndex input) {
+    const std::uint64_t end = *s.count > UINT64_MAX - s.offset ? UINT64_MAX : *s.count + s.offset;
+    Schema output = schema_of(*node);
+    if (s.offset > 0) output.add("$n", Type::big_int().not_null());
+    PhysicalNode made = unary(TopN{.partition = {}, .order = s.keys, .limit = end, .with_number = s.offset > 0, .input_retracts = !plan_.nodes[input].changes.append_only()}, input, std::move(output));
+    partition(made, {});
+    if (s.offset == 0) return whole(node, std::move(made));
+    const Type number = Type::big_int().not_null();
+    SUPYO_ASSIGN(const expr::ResolvedCall behind, functions_.resolve(">", std::vector<Type>{number, number}));
+    Calc calc{.filter = expr::call(behind.function, {expr::column(node->columns.size(), number), expr::literal({.type = number, .data = static_cast<std::int64_t>(s.offset)})}, behind.result), .projections = {}};
+    for (std::size_t i = 0; i < node->columns.size(); ++i) calc.projections.push_back(column_of(*node, i));
+    return whole(node, unary(std::move(calc), add(std::move(made)), schema_of(*node)));
   }
 
   Result<Built> make(const LogicalPtr&, const LogicalSink&) { return fail(ErrorCode::kInternal, "a sink inside a query"); }
 
   Status sink(const LogicalPtr& node) {
     const auto& s = *node->as<LogicalSink>();
-    console_ = !s.table.has_value();
     SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
     Sink op{.table = s.table, .schema = s.schema, .mode = {}, .guarantee = DeliveryGuarantee::kNone, .primary_key = {}, .check_not_null = s.check_not_null,
             .overwrite = s.overwrite};
@@ -585,7 +588,6 @@ class Builder {
   std::map<std::string, NodeIndex> by_meaning_;
   SharedScans scans_;
   std::vector<SinkWish> wishes_;
-  bool console_ = false;
 };
 
 }  // namespace

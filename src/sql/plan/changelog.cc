@@ -71,7 +71,7 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
     return out;
   }
   if (const auto* t = node.as<TopN>()) {
-    if (t->order.empty() && !t->last_first) return {};
+    if (t->order.empty() && !t->last_first && !t->input_retracts) return {};
     if (!t->has_places()) return {.update = false, .update_before = false, .remove = true};
     return {.update = true, .update_before = t->emit_update_before, .remove = !in.append_only()};
   }
@@ -180,11 +180,25 @@ void mark_edges(PhysicalPlan& plan) {
   for (NodeIndex i = plan.nodes.size(); i-- > 0;) {
     PhysicalNode& n = plan.nodes[i];
     const bool reads = (n.as<WindowAssign>() || n.as<WindowAggregate>() || n.as<WindowRank>() || n.as<Over>() || n.as<OverAggregate>() || n.as<Match>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
-    const bool passes = wanted[i] && (n.as<Calc>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>() || n.as<LookupJoin>());
+    const bool passes = wanted[i] && (n.as<Calc>() || n.as<Expand>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>() || n.as<LookupJoin>());
     if (reads || passes)
       for (const NodeIndex in : n.inputs) wanted[in] = true;
     if (auto* s = std::get_if<Scan>(&n.op); s != nullptr && s->row_time) s->row_time->edge = wanted[i];
   }
+}
+
+std::vector<NodeIndex> PhysicalPlan::sinks() const {
+  std::vector<NodeIndex> out;
+  for (NodeIndex i = 0; i < nodes.size(); ++i)
+    if (nodes[i].as<Sink>()) out.push_back(i);
+  return out;
+}
+
+std::vector<NodeIndex> PhysicalPlan::scans() const {
+  std::vector<NodeIndex> out;
+  for (NodeIndex i = 0; i < nodes.size(); ++i)
+    if (nodes[i].as<Scan>()) out.push_back(i);
+  return out;
 }
 
 }  // namespace supyo::plan

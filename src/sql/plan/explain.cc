@@ -115,6 +115,18 @@ struct Describe {
     if (c.filter) text += fmt::format(", where=[{}]", c.filter->to_string(in));
     return text + ")";
   }
+  std::string operator()(const Expand& e) const {
+    std::vector<std::string> rows;
+    for (const auto& row : e.rows) {
+      std::vector<std::string> items;
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        const std::string text = row[i]->to_string(in);
+        items.push_back(text == out[i] ? text : fmt::format("{} AS {}", text, out[i]));
+      }
+      rows.push_back(fmt::format("{{{}}}", fmt::join(items, ", ")));
+    }
+    return fmt::format("Expand(projects=[{}])", fmt::join(rows, ", "));
+  }
   std::string operator()(const ProcTime& p) const { return fmt::format("ProcTimeAssigner(proctime=[{}])", in[p.column]); }
   std::string operator()(const WindowAssign& w) const {
     std::string window = window_text(w.window, in[w.time_column]);
@@ -198,7 +210,7 @@ struct Describe {
   }
   std::string operator()(const TopN& t) const {
     return fmt::format("Rank(rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd={}], partitionBy=[{}], orderBy=[{}], select=[{}])", t.limit, pick(in, t.partition),
-                       t.order.empty() ? (t.last_first ? "PROCTIME DESC" : "PROCTIME ASC") : order_text(t.order, in), fmt::join(out, ", "));
+                       t.order.empty() ? (t.last_first ? "PROCTIME DESC" : t.input_retracts ? "as they come" : "PROCTIME ASC") : order_text(t.order, in), fmt::join(out, ", "));
   }
   std::string operator()(const OverTable& o) const {
     std::vector<std::string> items;
@@ -263,7 +275,11 @@ std::string state_of(const PhysicalNode& n) {
   if (const auto* w = n.as<WindowAggregate>(); w != nullptr && w->emit)
     return fmt::format("one accumulator and the last result per window and key; freed when the watermark is {} past the window's end", format_duration(w->emit->lateness_us));
   if (n.as<WindowAggregate>()) return "one accumulator per open window and key; freed when the watermark passes the window's end";
-  if (const auto* g = n.as<GroupAggregate>()) return g->calls.empty() && n.kept_us() == 0 ? "every distinct row seen" : fmt::format("{}, {}", g->calls.empty() ? "every distinct row seen" : "one accumulator per key", kept_for(n.kept_us()));
+  if (const auto* g = n.as<GroupAggregate>()) {
+    const bool values = n.kept_us() == 0 && std::ranges::any_of(g->calls, [](const auto& c) { return c.distinct || c.aggregate->extreme_of_all() != 0; });
+    if (g->calls.empty() && n.kept_us() == 0) return "every distinct row seen";
+    return fmt::format("{}, {}", g->calls.empty() ? "every distinct row seen" : values ? "one accumulator per key, and every value of DISTINCT, MIN and MAX" : "one accumulator per key", kept_for(n.kept_us()));
+  }
   if (const auto* o = n.as<Over>()) {
     std::int64_t rows = 0;
     for (const OverCall& c : o->calls) rows = std::max(rows, c.offset);

@@ -54,19 +54,31 @@ struct Meaning {
     for (const auto& p : c.projections) text += "|" + meaning_of(*p);
     return text;
   }
+  std::string operator()(const Expand& e) const {
+    std::string text = "expand ";
+    for (const auto& row : e.rows) {
+      text += "/";
+      for (const auto& p : row) text += "|" + meaning_of(*p);
+    }
+    return text;
+  }
   std::string operator()(const ProcTime& p) const { return fmt::format("proctime {} {} {}", p.column, p.tick_us, p.phase_us); }
   std::string operator()(const WindowAssign& w) const { return fmt::format("assign {} {} {}", window_text(w.window), w.time_column, list(w.partition)); }
   std::string operator()(const WindowAggregate& w) const {
     std::string text = fmt::format("windowagg {} {} {} {}", window_text(w.window), w.time_column, list(w.keys), calls_text(w.calls));
     for (const WindowColumn c : w.window_columns) text += std::to_string(static_cast<int>(c));
     if (w.emit) text += fmt::format(" emit {} {} {}", w.emit->lateness_us, w.emit->early_us.value_or(-1), w.emit->late_us);
+    // State in which the values of DISTINCT lay with their window is another operator's.
+    if ((w.given || w.window.kind != WindowSpec::Kind::kSession) && std::ranges::any_of(w.calls, &expr::AggregateCall::distinct)) text += " values apart";
     if (w.given) text += fmt::format(" given {} {} {}", w.given->start_column, w.given->end_column, w.given->local);
     return text;
   }
   std::string operator()(const GroupAggregate& g) const {
     // State in which the values of DISTINCT lay with their group is another operator's.
     const bool values = std::ranges::any_of(g.calls, &expr::AggregateCall::distinct);
-    return fmt::format("group {} {} {}{}", list(g.keys), calls_text(g.calls), g.input_retracts, values ? " values apart" : "");
+    // ..and so is state in which those of MIN and MAX did.
+    const bool extremes = std::ranges::any_of(g.calls, [](const expr::AggregateCall& c) { return c.aggregate->extreme_of_all() != 0; });
+    return fmt::format("group {} {} {}{}{}", list(g.keys), calls_text(g.calls), g.input_retracts, values ? " values apart" : "", extremes ? " extremes apart" : "");
   }
   std::string operator()(const Over& o) const {
     std::string text = fmt::format("over {} {}", list(o.keys), o.time_column);

@@ -58,6 +58,22 @@ LogicalPtr make_project(LogicalPtr input, std::vector<ExprPtr> exprs, std::vecto
   return node;
 }
 
+LogicalPtr make_expand(LogicalPtr input, LogicalExpand expand, std::vector<std::string> names) {
+  auto node = unary(std::move(input));
+  make_unique(names);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const ExprPtr& first = expand.rows.front()[i];
+    const bool same = std::ranges::all_of(expand.rows, [&](const auto& row) { return same_expr(*row[i], *first); });
+    ColumnInfo info{.name = {}, .type = first->type};
+    if (same && first->kind == Expr::Kind::kColumn) info = node->input()->columns[first->column];
+    for (const auto& row : expand.rows) info.type.nullable |= row[i]->type.nullable;
+    info.name = std::move(names[i]);
+    node->columns.push_back(std::move(info));
+  }
+  node->op = std::move(expand);
+  return node;
+}
+
 LogicalPtr make_selection(LogicalPtr input, const std::vector<std::size_t>& columns) {
   std::vector<ExprPtr> exprs;
   std::vector<std::string> names;
@@ -289,6 +305,7 @@ LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs) 
     LogicalPtr operator()(const LogicalScan& op) const { return make_scan(op); }
     LogicalPtr operator()(const LogicalFilter& op) const { return make_filter(in[0], op); }
     LogicalPtr operator()(const LogicalProject& op) const { return make_project(in[0], op.exprs, names); }
+    LogicalPtr operator()(const LogicalExpand& op) const { return make_expand(in[0], op, names); }
     LogicalPtr operator()(const LogicalWindow& op) const { return make_window(in[0], op); }
     LogicalPtr operator()(const LogicalAggregate& op) const { return make_aggregate(in[0], op); }
     LogicalPtr operator()(const LogicalOver& op) const { return make_over(in[0], op); }

@@ -54,6 +54,10 @@ struct LogicalFilter {
 struct LogicalProject {
   std::vector<expr::ExprPtr> exprs;
 };
+/// GROUPING SETS: each row once for every list, which says what its columns are.
+struct LogicalExpand {
+  std::vector<std::vector<expr::ExprPtr>> rows;
+};
 struct LogicalWindow {
   WindowSpec window;
   std::size_t time_column = 0;
@@ -167,6 +171,7 @@ struct LogicalSort {
   std::uint64_t offset = 0;
   std::optional<std::uint64_t> count;
   SourcePosition position;
+  bool at_end = false;   ///< of a whole query to the console: sorted once, when the input has ended
 };
 /// ROW_NUMBER() OVER (..). Columns: the input's, then the number when it is wanted. Time attributes do not pass, as with a join, but window_time where the rank
 /// is one of a window (window_of_keys).
@@ -187,7 +192,7 @@ struct LogicalSink {
 };
 
 struct LogicalNode {
-  std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalWindow, LogicalAggregate, LogicalOver, LogicalOverAggregate, LogicalOverTable, LogicalMatch, LogicalJoin, LogicalUnion, LogicalSetOperation, LogicalValues, LogicalSort,
+  std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalExpand, LogicalWindow, LogicalAggregate, LogicalOver, LogicalOverAggregate, LogicalOverTable, LogicalMatch, LogicalJoin, LogicalUnion, LogicalSetOperation, LogicalValues, LogicalSort,
                LogicalRank, LogicalSink>
       op;
   std::vector<LogicalPtr> inputs;
@@ -203,6 +208,8 @@ struct LogicalNode {
 LogicalPtr make_scan(LogicalScan scan);
 LogicalPtr make_filter(LogicalPtr input, LogicalFilter filter);
 LogicalPtr make_project(LogicalPtr input, std::vector<expr::ExprPtr> exprs, std::vector<std::string> names);
+/// A column that is the same of the input in every list keeps its properties.
+LogicalPtr make_expand(LogicalPtr input, LogicalExpand expand, std::vector<std::string> names);
 /// Chosen columns of `input`, with their names.
 LogicalPtr make_selection(LogicalPtr input, const std::vector<std::size_t>& columns);
 LogicalPtr make_window(LogicalPtr input, LogicalWindow window);

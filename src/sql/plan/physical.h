@@ -81,6 +81,11 @@ struct Calc {
   std::vector<expr::ExprPtr> projections;    ///< one per output column, over the input
 };
 
+/// GROUPING SETS: each row once for every list, one expression an output column, over the input. Edge watermarks and origins go with the rows.
+struct Expand {
+  std::vector<std::vector<expr::ExprPtr>> rows;
+};
+
 /// Processing time: each row gets the clock's time in `column`, and the clock is the watermark from here on. Below what works by processing time; a row counts once,
 /// in the time at which it passed here last.
 struct ProcTime {
@@ -344,7 +349,7 @@ struct Sink {
 };
 
 struct PhysicalNode {
-  std::variant<Scan, ChangelogNormalize, Calc, ProcTime, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, LookupJoin, Union, SetOperation, Values, Limit, Sort, TopN, OverTable, Match, WindowRank, Sink> op;
+  std::variant<Scan, ChangelogNormalize, Calc, Expand, ProcTime, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, LookupJoin, Union, SetOperation, Values, Limit, Sort, TopN, OverTable, Match, WindowRank, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
   std::optional<Distribution> right_distribution = {};   ///< Join: of its second input

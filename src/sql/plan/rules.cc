@@ -157,6 +157,12 @@ LogicalPtr fold(const LogicalPtr& node) {
     for (const ExprPtr& e : p->exprs) exprs.push_back(expr::fold_constants(e));
     return make_project(node->input(), std::move(exprs), names_of(*node));
   }
+  if (const auto* e = node->as<LogicalExpand>()) {
+    LogicalExpand folded = *e;
+    for (auto& row : folded.rows)
+      for (ExprPtr& c : row) c = expr::fold_constants(c);
+    return make_expand(node->input(), std::move(folded), names_of(*node));
+  }
   if (const auto* j = node->as<LogicalJoin>()) {
     LogicalJoin folded = *j;
     for (ExprPtr& e : folded.condition) e = expr::fold_constants(e);
@@ -252,6 +258,27 @@ class Pruner {
       names.push_back(node->columns[i].name);
     }
     out.node = make_project(in.node, std::move(exprs), std::move(names));
+    return out;
+  }
+
+  Pruned prune(const LogicalPtr& node, const LogicalExpand& expand, const Needed& needed) {
+    Needed below(node->input()->columns.size(), false);
+    for (const auto& row : expand.rows)
+      for (std::size_t i = 0; i < row.size(); ++i)
+        if (needed[i]) need(below, *row[i]);
+    Pruned in = run(node->input(), std::move(below));
+    Pruned out;
+    out.map.assign(needed.size(), kGone);
+    LogicalExpand kept;
+    kept.rows.resize(expand.rows.size());
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < needed.size(); ++i) {
+      if (!needed[i]) continue;
+      out.map[i] = names.size();
+      names.push_back(node->columns[i].name);
+      for (std::size_t r = 0; r < kept.rows.size(); ++r) kept.rows[r].push_back(remapped(expand.rows[r][i], in.map));
+    }
+    out.node = make_expand(in.node, std::move(kept), std::move(names));
     return out;
   }
 

@@ -10,6 +10,7 @@ namespace supyo::plan {
 
 /// While a SELECT is being bound an aggregate or OVER call is a column with a number from here on.
 inline constexpr std::size_t kAggregateBase = std::size_t{1} << 32;
+inline constexpr std::size_t kGroupingBase = kAggregateBase + (std::size_t{1} << 31);   ///< a call of GROUPING and the like
 inline constexpr std::size_t kOverBase = std::size_t{1} << 33;
 
 /// Adds `e` to `list` unless it is there; its place.

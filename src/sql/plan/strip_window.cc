@@ -59,38 +59,60 @@ Result<Stripped> strip_window(const LogicalPtr& node, int id, const SourcePositi
     for (const ExprPtr& e : rows) in.node = make_filter(in.node, {e, f->position});
     return in;
   }
-  if (const auto* p = node->as<LogicalProject>()) {
+  const auto* expand = node->as<LogicalExpand>();
+  if (const auto* p = node->as<LogicalProject>(); p != nullptr || expand != nullptr) {
     SUPYO_ASSIGN(Stripped in, strip_window(node->input(), id, position));
+    const std::vector<std::vector<ExprPtr>> lists = p != nullptr ? std::vector<std::vector<ExprPtr>>{p->exprs} : expand->rows;
     Stripped out{.node = nullptr, .map = {}, .time_column = SIZE_MAX, .window = in.window, .partition = {}, .of_group = in.of_group, .processing = in.processing, .asks_rows = in.asks_rows, .window_filters = in.window_filters, .window_types = in.window_types};
-    std::vector<ExprPtr> exprs;
+    std::vector<std::vector<ExprPtr>> exprs(lists.size());
     std::vector<std::string> names;
-    for (std::size_t i = 0; i < p->exprs.size(); ++i) {
-      const Expr& e = *p->exprs[i];
-      if (e.kind == Expr::Kind::kColumn && is_mark(in.map[e.column])) {
+    for (std::size_t i = 0; i < lists.front().size(); ++i) {
+      const Expr& e = *lists.front()[i];
+      const bool same = std::ranges::all_of(lists, [&](const auto& list) { return same_expr(*list[i], e); });
+      if (same && e.kind == Expr::Kind::kColumn && is_mark(in.map[e.column])) {
         out.map.push_back(in.map[e.column]);
-      } else if (reads_mark(e, in.map)) {
+      } else if (std::ranges::any_of(lists, [&](const auto& list) { return reads_mark(*list[i], in.map); })) {
         out.map.push_back(kMixedMark);
       } else {
-        out.map.push_back(exprs.size());
-        exprs.push_back(expr::remap_columns(p->exprs[i], in.map));
+        out.map.push_back(names.size());
+        for (std::size_t l = 0; l < lists.size(); ++l) exprs[l].push_back(expr::remap_columns(lists[l][i], in.map));
         names.push_back(node->columns[i].name);
-        if (exprs.back()->kind == Expr::Kind::kColumn && exprs.back()->column == in.time_column) out.time_column = exprs.size() - 1;
       }
     }
+    // Where a column of the input is one of the output.
     const auto keep = [&](std::size_t column) {
-      for (std::size_t i = 0; i < exprs.size(); ++i)
-        if (exprs[i]->kind == Expr::Kind::kColumn && exprs[i]->column == column) return i;
-      exprs.push_back(column_of(*in.node, column));
+      const auto is_it = [&](const ExprPtr& e) { return e->kind == Expr::Kind::kColumn && e->column == column; };
+      for (std::size_t i = 0; i < names.size(); ++i)
+        if (std::ranges::all_of(exprs, [&](const auto& list) { return is_it(list[i]); })) return i;
+      for (auto& list : exprs) list.push_back(column_of(*in.node, column));
       names.push_back(in.node->columns[column].name);
-      return exprs.size() - 1;
+      return names.size() - 1;
     };
-    if (out.time_column == SIZE_MAX) out.time_column = keep(in.time_column);
+    out.time_column = keep(in.time_column);
     for (const std::size_t c : in.partition) out.partition.push_back(keep(c));
-    out.node = make_project(in.node, std::move(exprs), std::move(names));
+    out.node = p != nullptr ? make_project(in.node, std::move(exprs.front()), std::move(names)) : make_expand(in.node, {std::move(exprs)}, std::move(names));
     return out;
   }
   return fail_at(position, ErrorCode::kUnsupported, "grouping by the window of a query that is not a plain SELECT is not supported",
                  "apply the window to the whole input, e.g. TABLE(TUMBLE((SELECT .. UNION ALL SELECT ..), DESCRIPTOR(ts), ..))");
+}
+
+bool is_of_rows(const Stripped& s, const LogicalAggregate& a) {
+  if (s.window.kind != WindowSpec::Kind::kSession || s.of_group) return false;
+  std::vector<std::size_t> keys, partition = s.partition;
+  for (const std::size_t k : a.keys)
+    if (!is_mark(s.map[k])) keys.push_back(s.map[k]);
+  for (auto* v : {&keys, &partition}) {
+    std::ranges::sort(*v);
+    v->erase(std::ranges::unique(*v).begin(), v->end());
+  }
+  return s.asks_rows || keys != partition;
+}
+
+bool reads_window(const Stripped& s, const LogicalAggregate& a) {
+  const auto is_marked = [&](std::size_t c) { return is_mark(s.map[c]); };
+  return std::ranges::any_of(a.keys, [&](std::size_t k) { return s.map[k] == kMixedMark; }) ||
+         std::ranges::any_of(a.calls, [&](const LogicalCall& c) { return (c.filter != SIZE_MAX && is_marked(c.filter)) || std::ranges::any_of(c.args, is_marked); });
 }
 
 }  // namespace supyo::plan

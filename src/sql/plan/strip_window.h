@@ -37,4 +37,9 @@ inline WindowColumn column_of_mark(std::size_t mark) {
 /// `node` without the LogicalWindow `id`, through filters and projections above it. Errors: kUnsupported, at `position` or at the filter.
 Result<Stripped> strip_window(const LogicalPtr& node, int id, const SourcePosition& position);
 
+/// SESSION below an aggregation by other columns than its own, or of chosen rows.
+bool is_of_rows(const Stripped& s, const LogicalAggregate& a);
+/// Whether a key is computed from the window's columns, or a call is over them.
+bool reads_window(const Stripped& s, const LogicalAggregate& a);
+
 }  // namespace supyo::plan

@@ -37,7 +37,7 @@ inline std::uint64_t place_hash(std::string_view key) {
   std::uint64_t last[2] = {0, 0};
   if (n >= 8) last[0] = word(p), last[1] = word(p + n - 8);
   else if (n > 0) last[0] = read_tail(p, n);
-  return fold_multiply(fold_multiply(last[0] ^ k2, last[1] ^ a) ^ k0, b ^ k1);
+  return fold_multiply(fold_multiply(last[0] ^ k2, last[1] ^ a) ^ k0, b ^ k2);   // not k1, which is b of a short key: all of them would be 0
 }
 
 }  // namespace supyo::state

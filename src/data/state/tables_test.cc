@@ -6,8 +6,12 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "core/base/hash.h"
+#include "data/state/place_hash.h"
 
 namespace supyo::state {
 namespace {
@@ -262,6 +266,29 @@ TEST(OrderedTable, PopsInTimeThenArrivalAndRestoresWhatIsLeft) {
     std::vector<std::string> want;
     for (const auto& [k, v] : truth) want.push_back(v);
     ASSERT_EQ(got, want);
+  }
+}
+
+// Tables with shared hashes cost the same per key whatever they hold only if keys of every size lie apart, in the place's low bits (the group) and its high ones (the tag).
+TEST(PlaceHash, KeysOfEverySizeLieApart) {
+  constexpr std::size_t kKeys = 4096;
+  for (std::size_t size = 2; size <= 70; ++size) {
+    for (const std::size_t at : {std::size_t{0}, (size - 2) / 2, size - 2}) {
+      std::set<std::uint64_t> places;
+      std::vector<std::size_t> groups(kKeys / 8), tags(128);
+      for (std::size_t i = 0; i < kKeys; ++i) {
+        std::string key(size, 'k');
+        key[at] = static_cast<char>(i & 255);
+        key[at + 1] = static_cast<char>(i >> 8);
+        const std::uint64_t place = place_hash(key);
+        places.insert(place);
+        ++groups[place % groups.size()];
+        ++tags[place >> 57];
+      }
+      ASSERT_EQ(places.size(), kKeys) << "size " << size << " at " << at;
+      ASSERT_LT(std::ranges::max(groups), 40U) << "size " << size << " at " << at << ": 8 on average";
+      ASSERT_LT(std::ranges::max(tags), 120U) << "size " << size << " at " << at << ": 32 on average";
+    }
   }
 }
 

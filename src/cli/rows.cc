@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "cli/context.h"
+#include "data/types/nested.h"
 
 namespace supyo::cli {
 namespace {
@@ -108,6 +109,8 @@ Status RowPrinter::add(const Batch& batch) {
         rows[r][c] = kNullCell;
       } else if (column.type().id == TypeId::kTimestampLtz) {
         rows[r][c] = format_timestamp(zone_.to_local(column.value<std::int64_t>(r)), column.type().precision);
+      } else if (column.type().is_nested()) {
+        nested::append_text(column.type(), nested::item_at(column, r), {.as_cast = true, .zone = zone_}, rows[r][c]);
       } else {
         append_text_of(column, r, rows[r][c]);
       }

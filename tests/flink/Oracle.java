@@ -2,6 +2,7 @@ import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
+import java.lang.reflect.Array;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -11,7 +12,11 @@ import java.time.LocalTime;
 import java.time.Period;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -88,8 +93,25 @@ public final class Oracle {
         if (value instanceof Instant t) return moment.format(LocalDateTime.ofInstant(t, zone));
         if (value instanceof Duration d) return "" + (d.getSeconds() * 1_000_000 + d.getNano() / 1000);
         if (value instanceof Period p) return "" + p.toTotalMonths();
+        if (value instanceof Row row) {
+            List<String> fields = new ArrayList<>();
+            for (int i = 0; i < row.getArity(); i++) fields.add(nested(row.getField(i), zone));
+            return "(" + String.join(", ", fields) + ")";
+        }
+        if (value instanceof Map<?, ?> map) {   // in no order of its own
+            TreeSet<String> entries = new TreeSet<>();
+            map.forEach((k, v) -> entries.add(nested(k, zone) + "=" + nested(v, zone)));
+            return "{" + String.join(", ", entries) + "}";
+        }
+        if (value.getClass().isArray()) {
+            List<String> elements = new ArrayList<>();
+            for (int i = 0; i < Array.getLength(value); i++) elements.add(nested(Array.get(value, i), zone));
+            return "[" + String.join(", ", elements) + "]";
+        }
         return value.toString();
     }
+
+    private static String nested(Object value, ZoneId zone) { return value == null ? "NULL" : text(value, zone); }
 
     /** Runs one statement to its end. Gives its rows when `answer` is not null. */
     private void execute(StreamTableEnvironment session, String sql, ObjectNode answer) throws Exception {

@@ -1,5 +1,6 @@
 #include "connect/console/console.h"
 
+#include "data/types/nested.h"
 #include "data/types/value.h"
 
 namespace supyo::connect {
@@ -56,6 +57,7 @@ catalog::ConnectorDescriptor print_descriptor() {
   d.sink = true;
   d.accepts = ChangelogMode::kRetract;
   d.guarantee = DeliveryGuarantee::kAtLeastOnce;
+  d.rows = true;
   d.help = "prints rows as they come";
   return d;
 }
@@ -72,7 +74,9 @@ Result<std::shared_ptr<dataflow::Sink>> make_print_sink(const catalog::SinkReque
       lines.push_back('[');
       for (std::size_t c = 0; c < batch->columns.size(); ++c) {
         if (c > 0) lines += ", ";
-        if (batch->columns[c]->is_null(row)) lines += "null";
+        const Column& column = *batch->columns[c];
+        if (column.is_null(row)) lines += "null";
+        else if (column.type().is_nested()) nested::append_text(column.type(), nested::item_at(column, row), {}, lines);
         else append_text_of(*batch->columns[c], row, lines);
       }
       lines += "]\n";
@@ -89,6 +93,7 @@ catalog::ConnectorDescriptor blackhole_descriptor() {
   d.sink = true;
   d.accepts = ChangelogMode::kRetract;
   d.guarantee = DeliveryGuarantee::kNone;
+  d.rows = true;
   d.help = "takes everything and keeps nothing";
   return d;
 }

@@ -285,6 +285,10 @@ Result<std::shared_ptr<dataflow::Source>> make_generator_source(const catalog::S
   }
   std::vector<FieldPlan> all;
   for (std::size_t i = 0; i < schema.size(); ++i) {
+    if (schema[i].type.id == TypeId::kRow) {   // the planner makes it of its fields
+      all.emplace_back();
+      continue;
+    }
     SUPYO_ASSIGN(FieldPlan f, plan_field(schema[i], options, i, c.rows));
     all.push_back(std::move(f));
   }

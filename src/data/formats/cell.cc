@@ -157,6 +157,10 @@ void append_cell(ColumnBuilder& out, const Cell& cell) {
   switch (out.type().id) {
     case TypeId::kString:
     case TypeId::kBytes:
+    case TypeId::kArray:
+    case TypeId::kMap:
+    case TypeId::kMultiset:
+    case TypeId::kRow:
       out.append_text(cell.text);
       break;
     case TypeId::kFloat:

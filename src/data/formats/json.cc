@@ -1,5 +1,6 @@
 #include <simdjson.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include "core/base/check.h"
 #include "data/formats/codecs.h"
 #include "data/formats/json_fast.h"
+#include "data/formats/nested_json.h"
 
 namespace supyo::formats {
 namespace {
@@ -19,9 +21,11 @@ constexpr std::size_t kPadding = std::max<std::size_t>(JsonFastPath::kReadPast, 
 class JsonDecoder final : public Decoder {
  public:
   JsonDecoder(const JsonOptions& options, const Schema& schema, std::span<const std::size_t> columns)
-      : options_(options), fields_(fields_of(schema, columns)), fast_(options, fields_) {
+      : options_(options), fields_(fields_of(schema, columns)), fast_(options, fields_), of_rows_(fields_) {
     levels_.emplace_back();
-    for (std::size_t c = 0; c < fields_.size(); ++c) add(fields_[c], static_cast<int>(c));
+    for (std::size_t c = 0; c < fields_.size(); ++c)
+      if (!of_rows_.has(c)) add(fields_[c], static_cast<int>(c));
+    if (std::ranges::any_of(fields_, [](const Field& f) { return f.type.is_nested(); })) options_.fast_path = false;   // it reads plain values
     for (const Level& level : levels_) fast_.add_level(level.column_of, level.columns);
     cells_.resize(fields_.size());
     seen_.resize(fields_.size());
@@ -44,6 +48,7 @@ class JsonDecoder final : public Decoder {
       field_ = {};
       if (parse(record)) {
         fast_.flush(out);
+        if (of_rows_.any()) of_rows_.fill(cells_);
         for (std::size_t c = 0; c < cells_.size(); ++c) append_cell(out.column(c), cells_[c]);
         out.end_row();
         if (good != nullptr) good->push_back(static_cast<std::uint32_t>(i));
@@ -90,7 +95,7 @@ class JsonDecoder final : public Decoder {
     if (!parse_fields(object, 0)) return false;
     if (doc.current_location().error() == sj::SUCCESS) return refuse("more than one JSON value in a record");
     for (std::size_t c = 0; c < cells_.size(); ++c) {
-      if (seen_[c] != 0) continue;
+      if (seen_[c] != 0 || of_rows_.has(c)) continue;
       if (options_.fail_on_missing_field) return refuse("missing field", fields_[c].name);
       cells_[c].null = true;
     }
@@ -171,6 +176,12 @@ class JsonDecoder final : public Decoder {
   }
 
   const char* read(sj::ondemand::value& value, const Type& type, Cell& cell) {
+    if (type.is_nested()) {
+      cell.owned.clear();
+      const char* why = nested_from_json(value, type, options_, [this](sj::ondemand::value& v, const Type& t, Cell& c) { return read(v, t, c); }, cell.owned, cell.null);
+      cell.text = cell.owned;
+      return why;
+    }
     sj::ondemand::json_type kind;
     if (value.type().get(kind)) return "malformed value";
     switch (kind) {
@@ -226,33 +237,12 @@ class JsonDecoder final : public Decoder {
   std::vector<Cell> cells_;
   std::vector<std::uint8_t> seen_;
   JsonFastPath fast_;
+  FieldsOfRows of_rows_;
   sj::ondemand::parser parser_;
   std::string copy_;
   const char* reason_ = nullptr;
   std::string_view field_;
 };
-
-void append_json_string(std::string_view s, std::string& out) {
-  out.push_back('"');
-  for (const char c : s) {
-    const auto u = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (u >= 0x20) {
-      out.push_back(c);
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(u));
-    }
-  }
-  out.push_back('"');
-}
 
 class JsonEncoder final : public Encoder {
  public:
@@ -309,6 +299,12 @@ class JsonEncoder final : public Encoder {
         break;
       case TypeId::kString:
         append_json_string(column.text(row), out);
+        break;
+      case TypeId::kArray:
+      case TypeId::kMap:
+      case TypeId::kMultiset:
+      case TypeId::kRow:
+        append_nested_json(type, nested::item_at(column, row), options_, [this](const Column& one, std::string& to) { append_value(one, 0, to); }, out);
         break;
       case TypeId::kBytes:
         out.push_back('"');

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "data/types/builder.h"
+#include "data/types/nested.h"
 
 namespace supyo {
 namespace {
@@ -83,6 +84,7 @@ std::string Value::to_string() const {
   else if (const auto* n = std::get_if<Int128>(&data)) out = format_decimal(*n, type.scale);
   else if (const auto* s = std::get_if<std::string>(&data)) {
     if (type.id == TypeId::kBytes) append_hex(*s, out);
+    else if (type.is_nested()) nested::append_text(type, {false, *s}, {.as_cast = true}, out);
     else out = *s;
   } else if (type.id == TypeId::kFloat) append_floating(static_cast<float>(std::get<double>(data)), out);
   else append_floating(std::get<double>(data), out);
@@ -141,6 +143,10 @@ void append_text_of(const Column& column, std::size_t row, std::string& out) {
     case TypeId::kDecimal: out += format_decimal(column.value<Int128>(row), column.type().scale); return;
     case TypeId::kString: out += column.text(row); return;
     case TypeId::kBytes: return append_hex(column.text(row), out);
+    case TypeId::kArray:
+    case TypeId::kMap:
+    case TypeId::kMultiset:
+    case TypeId::kRow: return nested::append_text(column.type(), {false, column.text(row)}, {.as_cast = true}, out);
     default: return append_integral(column.type(), column.integer(row), out);
   }
 }

@@ -27,6 +27,7 @@
 #include "engine/operators/sort.h"
 #include "engine/operators/temporal_join.h"
 #include "engine/operators/top_n.h"
+#include "engine/operators/unnest.h"
 #include "engine/operators/values.h"
 #include "engine/operators/window_aggregate.h"
 #include "engine/operators/window_assign.h"
@@ -132,6 +133,10 @@ class Builder {
 
   Result<Kind> make(const plan::Expand& e) { return op(ops::make_expand({.rows = e.rows, .zone = options_.zone})); }
 
+  Result<Kind> make(const plan::Unnest& u) {
+    return op(ops::make_unnest({.input = input(), .output = node_->output, .column = u.column, .with_column = u.with_column, .with_ordinality = u.with_ordinality, .keep = u.keep}));
+  }
+
   Result<Kind> make(const plan::ProcTime& p) {
     graph_.by_the_clock = true;
     return op(ops::make_proc_time({.column = p.column, .tick_us = p.tick_us, .phase_us = options_.zone.to_utc(p.phase_us)}));
@@ -222,7 +227,7 @@ class Builder {
   Result<Kind> make(const plan::LookupJoin& j) {
     LookupTable table{.source = nullptr, .name = j.table.path.name, .input = {}, .not_null = j.not_null, .filter = j.filter, .projections = j.projections, .zone = options_.zone};
     const Schema schema = j.table.schema();
-    for (const std::size_t c : j.columns) table.input.add(schema[c].name, schema[c].type);
+    for (const std::size_t c : j.columns) table.input.add(schema[c].name, schema[c].type, schema[c].nested);
     SUPYO_ASSIGN(table.source, connectors().at(j.table.connector()).source({j.table, j.columns, options_.base_directory}, context_));
     ops::LookupJoinSpec s{.left = input(), .right = j.right, .left_keys = j.left_keys, .right_keys = j.right_keys, .keep_left = j.keep_left, .condition = j.condition,
                           .zone = options_.zone, .read = [table = std::move(table), env = context_.env] { return read_table(table, env); }};

@@ -35,28 +35,6 @@ std::string extras(const ColumnDefinition& c) {
   return text;
 }
 
-/// The step of a nested column's name that begins at `from`.
-std::string_view step(const ColumnDefinition& c, std::size_t from) {
-  const std::string_view rest = std::string_view(c.name).substr(from);
-  return rest.substr(0, rest.find('.'));
-}
-
-/// ROW<..> of the nested columns from `first` on whose names share the first `from` bytes; `first` moves behind them.
-std::string row_text(const std::vector<ColumnDefinition>& columns, std::size_t& first, std::size_t from) {
-  const std::string_view prefix = std::string_view(columns[first].name).substr(0, from);
-  std::vector<std::string> fields;
-  bool never_null = false;   // what has a field that never is
-  while (first < columns.size() && columns[first].nested && columns[first].name.starts_with(prefix)) {
-    const ColumnDefinition& c = columns[first];
-    const std::string_view name = step(c, from);
-    const bool leaf = from + name.size() == c.name.size();
-    const std::string type = leaf ? (++first, c.type.to_string()) : row_text(columns, first, from + name.size() + 1);
-    never_null |= type.ends_with("NOT NULL");
-    fields.push_back(quoted(name) + " " + type);
-  }
-  return fmt::format("ROW<{}>{}", fmt::join(fields, ", "), never_null ? " NOT NULL" : "");
-}
-
 }  // namespace
 
 Schema TableDefinition::schema() const {
@@ -68,8 +46,10 @@ Schema TableDefinition::schema() const {
 
 Schema TableDefinition::persisted_schema() const {
   Schema schema;
-  for (const ColumnDefinition& c : columns)
-    if (c.kind == ColumnDefinition::Kind::kPhysical || (c.kind == ColumnDefinition::Kind::kMetadata && !c.is_virtual)) schema.add(c.name, c.type, c.nested);
+  for (const ColumnDefinition& c : columns) {
+    if (c.nested) continue;
+    if (c.kind == ColumnDefinition::Kind::kPhysical || (c.kind == ColumnDefinition::Kind::kMetadata && !c.is_virtual)) schema.add(c.name, c.type);
+  }
   return schema;
 }
 
@@ -84,13 +64,8 @@ std::string quoted(std::string_view text) {
 
 std::string show_create_table(const TableDefinition& table) {
   std::vector<std::string> lines;
-  for (std::size_t i = 0; i < table.columns.size();) {
-    if (table.columns[i].nested) {
-      const std::string_view name = step(table.columns[i], 0);
-      lines.push_back(fmt::format("  {} {}", quoted(name), row_text(table.columns, i, name.size() + 1)));
-      continue;
-    }
-    const ColumnDefinition& c = table.columns[i++];
+  for (const ColumnDefinition& c : table.columns) {
+    if (c.nested) continue;
     std::string line = "  " + quoted(c.name);
     if (c.kind != ColumnDefinition::Kind::kComputed) line += " " + c.type.to_string();
     if (const std::string more = extras(c); !more.empty()) line += " " + more;
@@ -123,13 +98,8 @@ bool is_proc_time(const ColumnDefinition& c) {
 
 std::vector<DescribedColumn> describe(const TableDefinition& table) {
   std::vector<DescribedColumn> out;
-  for (std::size_t i = 0; i < table.columns.size();) {
-    if (table.columns[i].nested) {
-      const std::string name(step(table.columns[i], 0));
-      out.push_back({.name = name, .type = row_text(table.columns, i, name.size() + 1), .nullable = true, .key = {}, .extras = {}, .watermark = {}});
-      continue;
-    }
-    const ColumnDefinition& c = table.columns[i++];
+  for (const ColumnDefinition& c : table.columns) {
+    if (c.nested) continue;
     DescribedColumn d{.name = c.name, .type = c.type.as_nullable().to_string(), .nullable = c.type.nullable, .key = {}, .extras = extras(c), .watermark = {}};
     if (std::ranges::find(table.primary_key, c.name) != table.primary_key.end()) d.key = fmt::format("PRI({})", fmt::join(table.primary_key, ", "));
     if (table.watermark && table.watermark->column == c.name) {

@@ -30,7 +30,7 @@ struct ColumnDefinition {
   std::string metadata_key;     ///< kMetadata: FROM 'key' or the column's own name
   bool is_virtual = false;      ///< kMetadata VIRTUAL: not written
   std::string comment;
-  bool nested = false;          ///< one field of a column `person ROW<id BIGINT, ..>`: its name is "person.id". Fields of one ROW stand beside each other
+  bool nested = false;          ///< one field of a column `person ROW<id BIGINT, ..>`, which stands before it: "person.id". Read alone, never written
 };
 
 /// WATERMARK FOR `column` AS <expression>; the planner reduces it to column - bound.
@@ -51,7 +51,7 @@ struct TableDefinition {
 
   /// Physical and metadata columns, in declared order: what a connector can deliver.
   Schema schema() const;
-  /// Physical columns and metadata columns that are not VIRTUAL: what a sink writes.
+  /// Physical columns (but fields of ROWs) and metadata columns that are not VIRTUAL: what a sink writes.
   Schema persisted_schema() const;
   std::string connector() const {
     const auto it = options.find("connector");

@@ -11,10 +11,14 @@ namespace {
 
 // Result types: Flink's LogicalTypeMerging.findSumAggType and findAvgAggType. SUM and AVG of integers keep the type of their argument,
 // SUM(DECIMAL(p, s)) is DECIMAL(38, s), AVG(DECIMAL(p, s)) is DECIMAL(38, max(6, s)).
-constexpr std::array<AggregateHelp, 15> kHelp = {{
+constexpr std::array<AggregateHelp, 19> kHelp = {{
+    {"ARRAY_AGG", "ARRAY_AGG([DISTINCT] any) -> ARRAY", "All values, NULLs too, in the order in which they came; null when there is none."},
     {"AVG", "AVG([DISTINCT] numeric) -> numeric", "Mean of the values that are not null; of integers an integer, cut towards zero."},
+    {"COLLECT", "COLLECT([DISTINCT] any) -> MULTISET", "All values that are not null."},
     {"COUNT", "COUNT(*), COUNT([DISTINCT] any) -> BIGINT", "Number of rows, or of values that are not null."},
     {"FIRST_VALUE", "FIRST_VALUE(any) -> any", "The first value that is not null: in time in OVER, as the rows come in GROUP BY."},
+    {"JSON_ARRAYAGG", "JSON_ARRAYAGG(any [{ABSENT | NULL} ON NULL]) -> STRING", "All values as a JSON array, in the order in which they came."},
+    {"JSON_OBJECTAGG", "JSON_OBJECTAGG([KEY] STRING VALUE any [{NULL | ABSENT} ON NULL]) -> STRING", "Keys and values as a JSON object; no key may stand twice."},
     {"LAST_VALUE", "LAST_VALUE(any) -> any", "The last value that is not null: in time in OVER, as the rows come in GROUP BY."},
     {"LISTAGG", "LISTAGG([DISTINCT] text [, separator]) -> STRING", "The texts that are not null as one, in the order in which they come, with the separator (a constant, else a comma) between them."},
     {"MAX", "MAX(any) -> any", "The greatest value that is not null."},
@@ -28,7 +32,8 @@ constexpr std::array<AggregateHelp, 15> kHelp = {{
     {"VAR_POP", "VAR_POP([DISTINCT] numeric) -> numeric", "Mean square distance from the mean, in the type of AVG: of integers computed in integers."},
     {"VAR_SAMP", "VAR_SAMP([DISTINCT] numeric) -> numeric", "The same of a sample: divided by one less; null of a single value."},
 }};
-constexpr std::array<std::string_view, 15> kNames = {"AVG", "COUNT", "FIRST_VALUE", "LAST_VALUE", "LISTAGG", "MAX", "MIN", "SINGLE_VALUE", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "SUM", "VARIANCE", "VAR_POP", "VAR_SAMP"};
+constexpr std::array<std::string_view, 19> kNames = {"ARRAY_AGG", "AVG", "COLLECT", "COUNT", "FIRST_VALUE", "JSON_ARRAYAGG", "JSON_OBJECTAGG", "LAST_VALUE", "LISTAGG", "MAX", "MIN", "SINGLE_VALUE", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "SUM",
+                                                   "VARIANCE", "VAR_POP", "VAR_SAMP"};
 
 std::unexpected<Error> does_not_take(std::string_view name, std::span<const Type> args) {
   std::string list;
@@ -36,7 +41,7 @@ std::unexpected<Error> does_not_take(std::string_view name, std::span<const Type
   for (const AggregateHelp& h : kHelp) {
     if (h.name == name) return fail(ErrorCode::kTypeMismatch, fmt::format("{} does not take ({})", name, list), fmt::format("it is {}", h.signature));
   }
-  return fail(ErrorCode::kUnknownFunction, fmt::format("no aggregate {}", name));
+  return fail(ErrorCode::kTypeMismatch, fmt::format("{} does not take ({})", name, list), "leave DISTINCT out");
 }
 
 }  // namespace
@@ -50,7 +55,12 @@ Result<ResolvedAggregate> make_aggregate(std::string_view name, std::span<const 
     if (args.empty() || args.size() > 2 || !std::ranges::all_of(args, &Type::is_text)) return does_not_take(name, args);
     return ResolvedAggregate{make_list(distinct, retracting), {args.begin(), args.end()}};
   }
-  if (args.size() != 1 || args[0].id == TypeId::kNull || args[0].id >= TypeId::kArray) return does_not_take(name, args);
+  if (AggregatePtr collected = std::ranges::any_of(args, [](const Type& t) { return t.id == TypeId::kNull; }) ? nullptr : make_collected(name, args)) {
+    if (distinct && (args.size() != 1 || args[0].is_nested())) return does_not_take(fmt::format("{}(DISTINCT ..)", name), args);
+    if (distinct) collected = make_distinct(std::move(collected), args[0]);
+    return ResolvedAggregate{std::move(collected), {args.begin(), args.end()}};
+  }
+  if (args.size() != 1 || args[0].id == TypeId::kNull || (args[0].is_nested() && (name != "COUNT" || distinct))) return does_not_take(name, args);
   const Type& arg = args[0];
   AggregatePtr made;
   if (name == "COUNT") made = make_count_values();

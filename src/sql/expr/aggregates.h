@@ -16,6 +16,8 @@ AggregatePtr make_edge_value(bool last, const Type& arg, bool retracting);
 AggregatePtr make_list(bool distinct, bool retracting);
 /// SINGLE_VALUE: fails when a group has a second row.
 AggregatePtr make_single_value(const Type& arg);
+/// ARRAY_AGG, COLLECT, JSON_ARRAYAGG, JSON_OBJECTAGG; null where the arguments do not fit. The last of the JSON ones says what becomes of NULLs: 'A' (absent) or 'N' (null).
+AggregatePtr make_collected(std::string_view name, std::span<const Type> args);
 /// `inner` over the distinct values of its argument; the blob keeps every value with its count.
 AggregatePtr make_distinct(AggregatePtr inner, const Type& arg);
 

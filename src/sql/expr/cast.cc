@@ -7,6 +7,7 @@
 
 #include "sql/expr/decimal.h"
 #include "sql/expr/kernel.h"
+#include "sql/expr/nested_rows.h"
 #include "sql/expr/utf8.h"
 
 namespace supyo::expr {
@@ -234,6 +235,10 @@ Result<ColumnPtr> fixed_to_text(const Request& q) {
     switch (q.from.id) {
       case TypeId::kBoolean: bytes += q.column->value<std::uint8_t>(i) != 0 ? "TRUE" : "FALSE"; break;
       case TypeId::kTimestampLtz: bytes += format_timestamp(q.ctx.zone.to_local(q.column->value<std::int64_t>(i)), q.from.precision); break;
+      case TypeId::kArray:
+      case TypeId::kMap:
+      case TypeId::kMultiset:
+      case TypeId::kRow: nested::append_text(q.from, nested::item_at(*q.column, i), {.as_cast = true, .zone = q.ctx.zone}, bytes); break;
       default: append_text_of(*q.column, i, bytes);
     }
     fit_length(bytes, out.row_start(), q.to);
@@ -286,6 +291,7 @@ bool only_relabels(const Type& from, const Type& to) {
 }  // namespace
 
 bool cast_reads_zone(const Type& from, const Type& to) {
+  if (from.is_nested()) return std::ranges::any_of(from.children(), [&](const Type& t) { return t.is_nested() || t.id == TypeId::kTimestampLtz || to.is_nested(); });
   return (from.id == TypeId::kTimestampLtz) != (to.id == TypeId::kTimestampLtz);
 }
 
@@ -293,8 +299,9 @@ Result<ColumnPtr> cast_column(const ColumnPtr& column, const Type& to, bool try_
   const Type& from = column->type();
   const Request q{column, from, to, try_cast, ctx, column->length()};
   if (from.id == TypeId::kNull) return null_column(to, q.rows);
+  if (from.is_nested() && to.is_nested()) return cast_nested(column, to, try_cast, ctx);
   if (only_relabels(from, to)) return from == to ? column : column->with_type(to);
-  if (to.is_variable()) return from.is_variable() ? text_to_text(q) : fixed_to_text(q);
+  if (to.is_variable()) return from.is_variable() && !from.is_nested() ? text_to_text(q) : fixed_to_text(q);
   if (from.is_text()) return text_to_fixed(q);
   if (is_temporal(from) && is_temporal(to)) return temporal(q);
   if (to.id == TypeId::kBoolean && from.is_numeric()) return number_to_boolean(q);

@@ -42,7 +42,6 @@ namespace {
 
 bool is_temporal(const Type& t) { return t.id == TypeId::kDate || t.id == TypeId::kTime || t.is_timestamp(); }
 bool is_interval(const Type& t) { return t.id == TypeId::kIntervalDay || t.id == TypeId::kIntervalMonth; }
-bool is_composite(const Type& t) { return t.id >= TypeId::kArray; }
 
 bool can_cast_temporal(const Type& from, const Type& to) {
   if (from.is_timestamp()) return is_temporal(to);
@@ -75,11 +74,35 @@ Type common_number(const Type& a, const Type& b) {
   return a.id >= b.id ? a : b;
 }
 
+std::optional<Type> common_nullable(const Type& a, const Type& b);
+
+/// Of two nested types: what is in them in common types. Rows of other names are of one type: the first's.
+std::optional<Type> common_nested(const Type& a, const Type& b) {
+  if (a.id != b.id || a.children().size() != b.children().size()) return std::nullopt;
+  std::vector<Type> children;
+  for (std::size_t i = 0; i < a.children().size(); ++i) {
+    const Type &x = a.children()[i], &y = b.children()[i];
+    const auto t = common_nullable(x, y);
+    if (!t) return std::nullopt;
+    children.push_back(t->as_nullable(x.nullable || y.nullable));
+  }
+  switch (a.id) {
+    case TypeId::kArray: return Type::array(children[0]);
+    case TypeId::kMultiset: return Type::multiset(children[0]);
+    case TypeId::kMap: return Type::map(children[0], children[1]);
+    default: return Type::row(a.field_names(), std::move(children));
+  }
+}
+
+bool all_children(const Type& a, const Type& b, bool (*holds)(const Type&, const Type&)) {
+  return a.id == b.id && std::ranges::equal(a.children(), b.children(), holds);
+}
+
 std::optional<Type> common_nullable(const Type& a, const Type& b) {
   if (a.id == TypeId::kNull) return b;
   if (b.id == TypeId::kNull) return a;
+  if (a.is_nested() || b.is_nested()) return common_nested(a, b);
   if (a.same_kind(b)) return a;
-  if (is_composite(a) || is_composite(b)) return std::nullopt;
   if (a.is_variable() && a.id == b.id) return common_text(a, b);
   if (a.is_numeric() && b.is_numeric()) return common_number(a, b);
   if (a.is_timestamp() && b.is_timestamp()) {
@@ -97,7 +120,8 @@ std::optional<Type> common_nullable(const Type& a, const Type& b) {
 
 bool can_cast(const Type& from, const Type& to) {
   if (from.id == TypeId::kNull) return to.id != TypeId::kNull;
-  if (is_composite(from) || is_composite(to)) return false;
+  if (from.is_nested() && to.is_text()) return true;
+  if (from.is_nested() || to.is_nested()) return all_children(from, to, can_cast);
   if (from.id == to.id) return true;
   if (to.is_text()) return true;  // BYTES too: read as UTF-8
   if (from.is_text()) return to.id != TypeId::kNull && !is_interval(to);
@@ -110,7 +134,8 @@ bool can_cast(const Type& from, const Type& to) {
 
 bool can_coerce(const Type& from, const Type& to) {
   if (from.id == TypeId::kNull) return to.nullable && to.id != TypeId::kNull;
-  if (from.id == to.id) return !is_composite(from);
+  if (from.is_nested() || to.is_nested()) return all_children(from, to, [](const Type& a, const Type& b) { return a.same_kind(b) || can_coerce(a, b.as_nullable()); });
+  if (from.id == to.id) return true;
   if (from.is_numeric()) {
     if (to.id == TypeId::kDouble || to.id == TypeId::kDecimal) return true;
     if (to.id == TypeId::kFloat) return from.id != TypeId::kDouble;

@@ -53,6 +53,10 @@ std::string call_text(const Expr& e, std::span<const std::string> names) {
   if (e.args.size() == 1 && (f == "-" || f == "+")) return "(" + f + e.args[0]->to_string(names) + ")";
   if (f == "IN") return "(" + e.args[0]->to_string(names) + " IN (" + join(e, names, ", ", 1) + "))";
   if (f == "BETWEEN") return "(" + e.args[0]->to_string(names) + " BETWEEN " + join(e, names, " AND ", 1) + ")";
+  if (f == "ARRAY" || f == "MAP") return f + "[" + join(e, names, ", ") + "]";
+  if (f == "ITEM") return e.args[0]->to_string(names) + "[" + e.args[1]->to_string(names) + "]";
+  if (f == "FIELD")
+    if (const auto* i = std::get_if<std::int64_t>(&e.args[1]->literal.data)) return e.args[0]->to_string(names) + "." + e.args[0]->type.field_names()[static_cast<std::size_t>(*i)];
   return f + "(" + join(e, names, ", ") + ")";
 }
 

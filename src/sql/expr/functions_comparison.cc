@@ -113,7 +113,6 @@ std::optional<Type> common_of(std::span<const Type> args) {
     if (!t) return std::nullopt;
   }
   if (t->id == TypeId::kNull) return Type::boolean();
-  if (t->id >= TypeId::kArray) return std::nullopt;
   return t;
 }
 
@@ -123,11 +122,12 @@ std::vector<Type> all_of_type(std::span<const Type> args, const Type& t) {
   return out;
 }
 
-Binder comparison_binder(std::size_t least, std::size_t most, bool never_null) {
+/// `ordered`: more than equality is asked, which nested values do not have.
+Binder comparison_binder(std::size_t least, std::size_t most, bool never_null, bool ordered = false) {
   return [=](std::span<const Type> args) -> std::optional<Typing> {
     if (args.size() < least || args.size() > most) return std::nullopt;
     const std::optional<Type> t = common_of(args);
-    if (!t) return std::nullopt;
+    if (!t || (ordered && t->is_nested())) return std::nullopt;
     return Typing{all_of_type(args, *t), Type::boolean().as_nullable(!never_null && any_nullable(args))};
   };
 }
@@ -135,7 +135,7 @@ Binder comparison_binder(std::size_t least, std::size_t most, bool never_null) {
 std::optional<Typing> extreme_binder(std::span<const Type> args) {
   if (args.empty()) return std::nullopt;
   const std::optional<Type> t = common_of(args);
-  if (!t) return std::nullopt;
+  if (!t || t->is_nested()) return std::nullopt;
   return Typing{all_of_type(args, *t), t->as_nullable(any_nullable(args))};
 }
 
@@ -143,7 +143,8 @@ std::optional<Typing> extreme_binder(std::span<const Type> args) {
 
 void register_comparison(Registrar& r) {
   const auto add = [&r](const char* name, Kernel kernel, const char* help) {
-    r.add({.name = name, .kernel = kernel, .signature = fmt::format("any {} any -> BOOLEAN", name), .help = help}, comparison_binder(2, 2, false));
+    const bool ordered = std::string_view(name) != "=" && std::string_view(name) != "<>";
+    r.add({.name = name, .kernel = kernel, .signature = fmt::format("any {} any -> BOOLEAN", name), .help = help}, comparison_binder(2, 2, false, ordered));
   };
   add("=", compare<std::equal_to<>>, "Whether both are equal; null when one is null.");
   add("<>", compare<std::not_equal_to<>>, "Whether both differ; null when one is null.");
@@ -158,7 +159,7 @@ void register_comparison(Registrar& r) {
   r.add({.name = "IN", .kernel = in_list, .signature = "any IN (any, ..) -> BOOLEAN", .help = "Whether the value equals one of the list."},
         comparison_binder(2, SIZE_MAX, false));
   r.add({.name = "BETWEEN", .kernel = between, .signature = "any BETWEEN any AND any -> BOOLEAN", .help = "Whether the value lies in the range, both ends included."},
-        comparison_binder(3, 3, false));
+        comparison_binder(3, 3, false, true));
   r.add({.name = "GREATEST", .kernel = extreme<true>, .signature = "GREATEST(any, ..) -> any", .help = "The greatest argument; null when one is null."}, extreme_binder);
   r.add({.name = "LEAST", .kernel = extreme<false>, .signature = "LEAST(any, ..) -> any", .help = "The least argument; null when one is null."}, extreme_binder);
 }

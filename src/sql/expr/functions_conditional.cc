@@ -70,7 +70,7 @@ std::optional<Typing> if_null_binder(std::span<const Type> args) { return args.s
 std::optional<Typing> null_if_binder(std::span<const Type> args) {
   if (args.size() != 2) return std::nullopt;
   const auto t = comparison_type(args[0], args[1]);
-  if (!t || t->id == TypeId::kNull || t->id >= TypeId::kArray) return std::nullopt;
+  if (!t || t->id == TypeId::kNull) return std::nullopt;
   const Type own = args[0].id == TypeId::kNull || t->is_variable() ? *t : args[0];
   return Typing{{own.as_nullable(args[0].nullable), t->as_nullable(args[1].nullable)}, own.as_nullable()};
 }

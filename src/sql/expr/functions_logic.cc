@@ -55,7 +55,7 @@ Result<ColumnPtr> is_truth(std::span<const ColumnPtr> args, const Type& result, 
 }
 
 std::optional<Typing> any_value(std::span<const Type> args) {
-  if (args.size() != 1 || args[0].id >= TypeId::kArray) return std::nullopt;
+  if (args.size() != 1) return std::nullopt;
   return Typing{{args[0]}, Type::boolean().not_null()};
 }
 

@@ -66,5 +66,9 @@ void register_pattern(Registrar& r);
 void register_digest(Registrar& r);
 void register_temporal(Registrar& r);
 void register_clock(Registrar& r);
+void register_nested(Registrar& r);
+void register_array(Registrar& r);
+void register_map(Registrar& r);
+void register_json(Registrar& r);
 
 }  // namespace supyo::expr

@@ -89,6 +89,10 @@ FunctionRegistry::FunctionRegistry() : impl_(std::make_unique<Impl>()) {
   register_digest(r);
   register_temporal(r);
   register_clock(r);
+  register_nested(r);
+  register_array(r);
+  register_map(r);
+  register_json(r);
   for (const Overload& o : r.overloads()) impl_->by_name.emplace(o.function.name, &o);
 }
 

@@ -66,7 +66,10 @@ bool Relation::is_called(std::span<const std::string> qualifier) const {
 
 Scope Scope::of(LogicalPtr node, std::string alias, std::vector<std::string> path) {
   Relation r{.alias = std::move(alias), .path = std::move(path), .first = 0, .columns = {}, .merged = {}};
-  for (const ColumnInfo& c : node->columns) r.columns.push_back(c.name);
+  for (const ColumnInfo& c : node->columns) {
+    r.columns.push_back(c.name);
+    r.merged.push_back(c.hidden);
+  }
   return {.node = std::move(node), .relations = {std::move(r)}, .common = {}};
 }
 
@@ -148,11 +151,10 @@ Result<std::size_t> ExprBinder::column(const syntax::Name& name) const {
     SUPYO_ASSIGN(const auto field, nested_field(name));
     if (field) return *field;
   }
-  if (const auto fields = fields_of_row(name); !fields.empty())
-    return unsupported(name.span, fmt::format("the ROW `{}` as a whole", name.to_string()), fmt::format("name its fields: {}", fmt::join(fields, ", ")));
   if (!called) {
     for (const Relation& r : scope_.relations) {
-      if (std::ranges::find(r.columns, parts[0].text) != r.columns.end())
+      const auto column = std::ranges::find(r.columns, parts[0].text);
+      if (column != r.columns.end() && scope_.node->columns[r.first + static_cast<std::size_t>(column - r.columns.begin())].type.id != TypeId::kRow)
         return fail_at(name.span, ErrorCode::kUnknownColumn, fmt::format("`{}` is not a ROW: there is no field `{}`", parts[0].text, name.to_string()), fmt::format("declare it: `{}` ROW<`{}` ..>", parts[0].text, parts[1].text));
       if (const auto fields = fields_below(parts[0].text, r.columns); !fields.empty())
         return fail_at(name.span, ErrorCode::kUnknownColumn, fmt::format("there is no field `{}`", name.to_string()), did_you_mean(name.to_string(), fields, fmt::format("the fields are: {}", fmt::join(fields, ", "))));
@@ -186,13 +188,6 @@ Result<std::optional<std::size_t>> ExprBinder::nested_field(const syntax::Name& 
   return found.empty() ? std::nullopt : std::optional(found.front());
 }
 
-/// Of the ROW that is called so; empty: there is none.
-std::vector<std::string> ExprBinder::fields_of_row(const syntax::Name& name) const {
-  std::vector<std::string> fields;
-  each_reading(name, [&](const Relation& r, const std::string& row) { std::ranges::copy(fields_below(row, r.columns), std::back_inserter(fields)); });
-  return fields;
-}
-
 Result<std::vector<ExprPtr>> ExprBinder::bind_all(const std::vector<const syntax::Expr*>& list) {
   std::vector<ExprPtr> out;
   for (const syntax::Expr* e : list) {
@@ -208,6 +203,8 @@ Result<ExprPtr> ExprBinder::negated(Result<ExprPtr> e, bool negate, const Span& 
 }
 
 Result<ExprPtr> ExprBinder::binary(const syntax::Binary& b, const Span& span) {
+  if (const auto *l = b.left->as<syntax::RowValue>(), *r = b.right->as<syntax::RowValue>(); l != nullptr && r != nullptr && (b.op == BinaryOp::kEqual || b.op == BinaryOp::kNotEqual))
+    return compare_rows(*l, *r, b.op == BinaryOp::kEqual, span);
   SUPYO_ASSIGN(std::vector<ExprPtr> sides, bind_all({b.left.get(), b.right.get()}));
   return call(operator_name(b.op), std::move(sides), span);
 }
@@ -230,8 +227,12 @@ Result<ExprPtr> ExprBinder::is_test(const syntax::IsTest& t, const Span& span) {
     case Kind::kTrue: return call(is + "TRUE", {std::move(operand)}, span);
     case Kind::kFalse: return call(is + "FALSE", {std::move(operand)}, span);
     case Kind::kUnknown: return call(is + "UNKNOWN", {std::move(operand)}, span);
-    default: return unsupported(span, "IS JSON", "declare the fields as columns: a record that is no JSON goes to the table's $dead");
+    case Kind::kJson: return negated(call("IS JSON VALUE", {std::move(operand)}, span), t.negated, span);
+    case Kind::kJsonObject: return negated(call("IS JSON OBJECT", {std::move(operand)}, span), t.negated, span);
+    case Kind::kJsonArray: return negated(call("IS JSON ARRAY", {std::move(operand)}, span), t.negated, span);
+    case Kind::kJsonScalar: return negated(call("IS JSON SCALAR", {std::move(operand)}, span), t.negated, span);
   }
+  return unsupported(span, is, "write IS NULL");
 }
 
 Result<ExprPtr> ExprBinder::between(const syntax::Between& b, const Span& span) {
@@ -335,6 +336,9 @@ Result<ExprPtr> ExprBinder::function(const syntax::FunctionCall& f, const Span& 
     return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("the aggregate {} cannot stand here", name), "use it in SELECT or HAVING of a grouped query");
   if (f.distinct || f.filter || !f.within_group.empty() || f.ignore_nulls)
     return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} is not an aggregate: DISTINCT, FILTER and the like do not fit", name), "leave them out");
+  if (name == "JSON" && !std::exchange(inside_json_, false))
+    return fail_at(span, ErrorCode::kInvalidQuery, "JSON(..) cannot stand here", "it is an argument of JSON_ARRAY, or a value of JSON_OBJECT");
+  if (f.json && functions_.is_scalar(name)) return json_call(f, span);
   if (f.name.parts.size() > 1) return unsupported(span, "a function with a qualified name", "write the name alone: functions are built in");
   std::vector<const syntax::Expr*> parts;
   for (const syntax::FunctionArgument& a : f.arguments) {
@@ -347,18 +351,7 @@ Result<ExprPtr> ExprBinder::function(const syntax::FunctionCall& f, const Span& 
 
 Result<ExprPtr> ExprBinder::bind_node(const syntax::Expr& e) {
   const Span& span = e.span;
-  if (const auto* c = e.as<syntax::ColumnRef>()) {
-    auto found = column(c->name);
-    if (!found && found.error().code == ErrorCode::kUnknownColumn && c->name.parts.size() == 1)
-      if (const auto alias = aliases_.find(c->name.last()); alias != aliases_.end()) return alias->second;
-    if (!found && outer_ != nullptr && (found.error().code == ErrorCode::kUnknownColumn || found.error().code == ErrorCode::kUnknownTable)) {
-      const auto around = ExprBinder(functions_, *outer_).column(c->name);
-      if (around) return expr::column(kOuterBase + *around, outer_->node->columns[*around].type);
-    }
-    SUPYO_ASSIGN(const std::size_t i, std::move(found));
-    references_.emplace_back(i, span);
-    return column_of(*scope_.node, i);
-  }
+  if (const auto* c = e.as<syntax::ColumnRef>()) return column_reference(c->name, span);
   if (e.as<syntax::NullLiteral>()) return expr::literal({.type = Type::null(), .data = {}});
   if (const auto* b = e.as<syntax::BooleanLiteral>()) return expr::literal({.type = Type::boolean().not_null(), .data = b->value});
   if (const auto* n = e.as<syntax::NumberLiteral>()) return bind_number(*n, false, span);
@@ -398,9 +391,8 @@ Result<ExprPtr> ExprBinder::bind_node(const syntax::Expr& e) {
     if (queries_) return queries_(e);
     return unsupported(span, "a subquery here", "subqueries stand in SELECT, WHERE and HAVING; write others as a join: FROM t JOIN (SELECT DISTINCT k FROM u) AS u ON t.k = u.k");
   }
-  if (e.as<syntax::RowValue>() || e.as<syntax::FieldAccess>()) return unsupported(span, "a ROW value", "use its parts as columns of their own");
-  if (e.as<syntax::ArrayValue>() || e.as<syntax::MapValue>() || e.as<syntax::Subscript>())
-    return unsupported(span, "an ARRAY or MAP value", "use its parts as columns of their own, or a text with SPLIT_INDEX");
+  SUPYO_ASSIGN(const auto nested, nested_value(e));
+  if (nested) return *nested;
   return unsupported(span, fmt::format("`{}` here", syntax::print(e)), "it belongs into the arguments of a table function");
 }
 

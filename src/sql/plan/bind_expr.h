@@ -79,6 +79,8 @@ class ExprBinder {
   Result<expr::ExprPtr> bind_predicate(const syntax::Expr& e, std::string_view clause);
   /// Resolves a function and casts the arguments as it wants them.
   Result<expr::ExprPtr> call(std::string_view name, std::vector<expr::ExprPtr> args, const syntax::Span& span);
+  /// A field of a ROW.
+  Result<expr::ExprPtr> field(expr::ExprPtr row, const syntax::Identifier& name);
   /// Column number of a (qualified) name. Errors: kUnknownColumn, kAmbiguousColumn.
   Result<std::size_t> column(const syntax::Name& name) const;
   /// Every column that was bound, and where.
@@ -89,8 +91,13 @@ class ExprBinder {
   template <class Visit>
   void each_reading(const syntax::Name& name, const Visit& visit) const;
   Result<std::optional<std::size_t>> nested_field(const syntax::Name& name) const;
-  std::vector<std::string> fields_of_row(const syntax::Name& name) const;
+  Result<expr::ExprPtr> column_reference(const syntax::Name& name, const syntax::Span& span);
+  Result<expr::ExprPtr> found_column(const syntax::Name& name, const syntax::Span& span);
+  Result<expr::ExprPtr> json_call(const syntax::FunctionCall& f, const syntax::Span& span);
+  Result<expr::ExprPtr> subscript(const syntax::Subscript& s, const syntax::Span& span);
+  Result<std::optional<expr::ExprPtr>> nested_value(const syntax::Expr& e);
   Result<expr::ExprPtr> binary(const syntax::Binary& b, const syntax::Span& span);
+  Result<expr::ExprPtr> compare_rows(const syntax::RowValue& left, const syntax::RowValue& right, bool equal, const syntax::Span& span);
   Result<expr::ExprPtr> unary(const syntax::Unary& u, const syntax::Span& span);
   Result<expr::ExprPtr> is_test(const syntax::IsTest& t, const syntax::Span& span);
   Result<expr::ExprPtr> between(const syntax::Between& b, const syntax::Span& span);
@@ -106,6 +113,7 @@ class ExprBinder {
   const expr::FunctionRegistry& functions_;
   const Scope& scope_;
   const Scope* outer_ = nullptr;
+  bool inside_json_ = false;   ///< the argument of JSON_OBJECT or JSON_ARRAY is being bound: JSON(..) may stand there
   CallHook hook_;
   QueryHook queries_;
   std::map<std::string, expr::ExprPtr> aliases_;

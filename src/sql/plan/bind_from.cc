@@ -100,19 +100,18 @@ Result<Scope> QueryBinder::from(const syntax::TableRef& ref) {
     SUPYO_ASSIGN(LogicalPtr node, match(*m, ref.span));
     scope = Scope::of(std::move(node));
   } else {
-    return unsupported(ref.span, "UNNEST", "ARRAY columns are not there yet: write one record an element");
+    return unnest({}, ref, LogicalJoin::Kind::kInner, nullptr);
   }
   if (ref.alias) scope = Scope::of(scope.node, ref.alias->text);
   if (!ref.column_aliases.empty()) {
-    if (ref.column_aliases.size() != scope.node->columns.size())
-      return fail_at(ref.span, ErrorCode::kInvalidQuery, fmt::format("{} column aliases for {} columns", ref.column_aliases.size(), scope.node->columns.size()),
-                     "name all columns, or none");
     std::vector<ExprPtr> exprs;
     std::vector<std::string> names;
-    for (std::size_t i = 0; i < ref.column_aliases.size(); ++i) {
-      exprs.push_back(column_of(*scope.node, i));
-      names.push_back(ref.column_aliases[i].text);
-    }
+    for (std::size_t i = 0; i < scope.node->columns.size(); ++i)
+      if (!scope.node->columns[i].hidden) exprs.push_back(column_of(*scope.node, i));
+    if (ref.column_aliases.size() != exprs.size())
+      return fail_at(ref.span, ErrorCode::kInvalidQuery, fmt::format("{} column aliases for {} columns", ref.column_aliases.size(), exprs.size()),
+                     "name all columns, or none");
+    for (const syntax::Identifier& alias : ref.column_aliases) names.push_back(alias.text);
     scope = Scope::of(make_project(scope.node, std::move(exprs), std::move(names)), scope.relations.front().alias);
   }
   return scope;
@@ -142,6 +141,10 @@ std::optional<DurationUs> QueryBinder::ttl_of(const Scope& side) const {
 Result<Scope> QueryBinder::from(const std::vector<syntax::TableRefPtr>& refs) {
   SUPYO_ASSIGN(Scope all, from(*refs.front()));
   for (std::size_t i = 1; i < refs.size(); ++i) {
+    if (refs[i]->as<syntax::Unnest>() != nullptr) {
+      SUPYO_ASSIGN(all, unnest(std::move(all), *refs[i], LogicalJoin::Kind::kInner, nullptr));
+      continue;
+    }
     SUPYO_ASSIGN(const Scope next, from(*refs[i]));
     SUPYO_TRY(differently_named(all, next, refs[i]->span));
     all = side_by_side(all, next, make_join(all.node, next.node, {.kind = LogicalJoin::Kind::kInner, .condition = {}, .position = refs[i]->span.position(), .ttl_us = {ttl_of(all), ttl_of(next)}}));
@@ -152,6 +155,10 @@ Result<Scope> QueryBinder::from(const std::vector<syntax::TableRefPtr>& refs) {
 Result<Scope> QueryBinder::join(const syntax::Join& join, const Span& span) {
   SUPYO_ASSIGN(const Scope left, from(*join.left));
   LogicalJoin out{.kind = join_kind(join), .condition = {}, .position = join.right->span.position()};
+  if (join.right->as<syntax::Unnest>() != nullptr) {
+    if (!join.columns.empty()) return unsupported(join.right->span, "USING with UNNEST", "its elements belong to their row: leave it out");
+    return unnest(left, *join.right, out.kind, join.on ? &*join.on : nullptr);
+  }
   const auto* table = join.right->as<syntax::TableByName>();
   SUPYO_ASSIGN(const Scope right, table != nullptr && table->system_time ? versioned(*join.right, left, out) : from(*join.right));
   SUPYO_TRY(differently_named(left, right, join.right->span));
@@ -251,6 +258,44 @@ Result<LogicalPtr> QueryBinder::object(const catalog::ObjectPath& path, const sy
   return scan(table, name.span);
 }
 
+namespace {
+
+/// A ROW of a connector that gives fields only: it is null where all of them are.
+Result<ExprPtr> row_of_fields(const expr::FunctionRegistry& functions, const LogicalNode& scan, const Type& row, const std::string& path, const std::vector<std::string>& names, const Span& span) {
+  const Scope scope = Scope::of(make_values({}, {}));
+  ExprBinder binder(functions, scope);
+  std::vector<ExprPtr> fields;
+  ExprPtr all_null;
+  for (std::size_t i = 0; i < row.children().size(); ++i) {
+    const std::string name = path + "." + row.field_names()[i];
+    const auto at = std::ranges::find(names, name);
+    if (at == names.end()) return unsupported(span, fmt::format("a dot in the name of a field of `{}`", path), "rename the field");
+    ExprPtr field;
+    if (row.children()[i].id == TypeId::kRow) {
+      SUPYO_ASSIGN(field, row_of_fields(functions, scan, row.children()[i], name, names, span));
+    } else {
+      field = column_of(scan, static_cast<std::size_t>(at - names.begin()));
+    }
+    SUPYO_ASSIGN(ExprPtr null, binder.call("IS NULL", {field}, span));
+    if (!all_null) {
+      all_null = std::move(null);
+    } else {
+      SUPYO_ASSIGN(all_null, binder.call("AND", {std::move(all_null), std::move(null)}, span));
+    }
+    fields.push_back(std::move(field));
+  }
+  SUPYO_ASSIGN(ExprPtr whole, binder.call("ROW", std::move(fields), span));
+  return expr::case_when({std::move(all_null), expr::literal({.type = row.as_nullable(), .data = {}}), expr::cast(std::move(whole), row.as_nullable())}, row.as_nullable());
+}
+
+/// What a connector without a format can give: none but ROWs of plain values.
+bool gives(const catalog::ConnectorDescriptor& connector, const Type& type) {
+  if (!type.is_nested() || connector.needs_format) return true;
+  return type.id == TypeId::kRow && connector.rows && std::ranges::all_of(type.children(), [&](const Type& t) { return gives(connector, t); });
+}
+
+}  // namespace
+
 Result<LogicalPtr> QueryBinder::scan(const catalog::TableDefinition& declared, const Span& span) {
   catalog::TableDefinition table = declared;
   const auto& registry = ctx_.catalog.connectors();
@@ -275,7 +320,10 @@ Result<LogicalPtr> QueryBinder::scan(const catalog::TableDefinition& declared, c
     if (c.kind == Kind::kComputed) continue;
     declared_types.push_back(c.type);
     physical_names.push_back(c.name);
-    if (c.kind != Kind::kMetadata) continue;
+    if (c.kind != Kind::kMetadata) {
+      if (!gives(*connector, c.type)) return unsupported(span, fmt::format("column `{}` of type {} in a table of connector '{}'", c.name, c.type.as_nullable().to_string(), connector->name), "tables with 'format' = 'json' can have it");
+      continue;
+    }
     const std::string& key = c.metadata_key.empty() ? c.name : c.metadata_key;
     const auto it = connector->metadata.find(key);
     std::vector<std::string> keys;
@@ -293,7 +341,14 @@ Result<LogicalPtr> QueryBinder::scan(const catalog::TableDefinition& declared, c
   raw.table = table;
   for (std::size_t i = 0; i < declared_types.size(); ++i) raw.columns.push_back(i);
   const LogicalPtr bare = make_scan(raw);
-  for (std::size_t i = 0; i < declared_types.size(); ++i) physical.push_back(coerced(column_of(*bare, i), declared_types[i]));
+  for (std::size_t i = 0; i < declared_types.size(); ++i) {
+    if (declared_types[i].id == TypeId::kRow && connector->rows) {
+      SUPYO_ASSIGN(ExprPtr row, row_of_fields(ctx_.functions, *bare, declared_types[i], physical_names[i], physical_names, span));
+      physical.push_back(std::move(row));
+    } else {
+      physical.push_back(coerced(column_of(*bare, i), declared_types[i]));
+    }
+  }
   // Computed columns see the physical and metadata columns.
   const Scope scope = Scope::of(make_project(bare, physical, physical_names), table.path.name);
   std::vector<ExprPtr> outputs;
@@ -346,7 +401,9 @@ Result<LogicalPtr> QueryBinder::scan(const catalog::TableDefinition& declared, c
     }
     raw.row_time = row_time;
   }
-  return make_project(make_scan(std::move(raw)), std::move(outputs), std::move(names));
+  auto node = std::make_shared<LogicalNode>(*make_project(make_scan(std::move(raw)), std::move(outputs), std::move(names)));
+  for (std::size_t i = 0; i < table.columns.size(); ++i) node->columns[i].hidden = table.columns[i].nested;
+  return node;
 }
 
 }  // namespace supyo::plan

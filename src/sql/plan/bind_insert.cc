@@ -48,8 +48,9 @@ Status check_sink(BindContext& ctx, const TableDefinition& table, const Span& sp
     if (auto problem = catalog::find_option_problem(table.options, registry, true))
       return std::unexpected(placed(problem->error.with_context(fmt::format("table `{}`", table.path.name)), span));
   }
-  if (const auto nested = std::ranges::find(table.columns, true, &catalog::ColumnDefinition::nested); nested != table.columns.end())
-    return fail_at(span, ErrorCode::kUnsupported, fmt::format("table `{}` cannot be written: `{}` is a field of a ROW", table.path.name, nested->name), "ROWs can be read; write to a table with plain columns");
+  if (!connector->needs_format && !connector->rows)
+    for (const catalog::ColumnDefinition& c : table.columns)
+      if (c.type.is_nested()) return unsupported(span, fmt::format("column `{}` of type {} in a table of connector '{}'", c.name, c.type.as_nullable().to_string(), connector->name), "tables with 'format' = 'json' can have it");
   if (!connector->sink)
     return fail_at(span, ErrorCode::kSinkCannotTake, fmt::format("table `{}` cannot be written: '{}' only reads", table.path.name, connector->name),
                    "write to a table of another connector, such as 'filesystem', 'kafka', 'iceberg' or 'print'");

@@ -69,6 +69,8 @@ class QueryBinder {
   /// FROM a, b: every pair, which WHERE then chooses from.
   Result<Scope> from(const std::vector<syntax::TableRefPtr>& refs);
   Result<Scope> join(const syntax::Join& join, const syntax::Span& span);
+  /// `left` with the elements of one of its arrays; `left` without a node: of a constant one. `condition`: ON, or null.
+  Result<Scope> unnest(Scope left, const syntax::TableRef& ref, LogicalJoin::Kind kind, const syntax::Expr* condition);
   /// The right side of FOR SYSTEM_TIME AS OF, and what makes it one.
   Status can_be_looked_up(const syntax::TableByName& table);
   Result<Scope> versioned(const syntax::TableRef& ref, const Scope& left, LogicalJoin& join);

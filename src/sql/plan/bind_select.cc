@@ -68,6 +68,10 @@ Result<SelectBinder::AggregateSlot> SelectBinder::bind_aggregate(const syntax::F
     types.push_back(arg->type);
     slot.args.push_back(std::move(arg));
   }
+  if (call.json) {   // what becomes of NULLs
+    slot.args.push_back(text_literal(call.json->absent_on_null.value_or(name == "JSON_ARRAYAGG") ? "A" : "N"));
+    types.push_back(slot.args.back()->type);
+  }
   if (name == "COUNT" && call.arguments.empty())
     return fail_at(span, ErrorCode::kInvalidQuery, "COUNT needs an argument", "write COUNT(*)");
   SUPYO_ASSIGN(const expr::ResolvedAggregate resolved, at(queries_.ctx_.functions.resolve_aggregate(name, types, call.distinct, retracting), span));
@@ -150,7 +154,9 @@ Result<ExprPtr> SelectBinder::row_number(const syntax::FunctionCall& call, const
 
 Status SelectBinder::expand_star(const syntax::Star& star, const Span& span) {
   if (select_.from.empty()) return fail_at(span, ErrorCode::kInvalidQuery, "* without FROM", "add FROM");
-  const auto add = [&](const Relation& r, std::size_t i) { items_.push_back({column_of(*scope_.node, r.first + i), r.columns[i]}); };
+  const auto add = [&](const Relation& r, std::size_t i) {
+    if (!scope_.node->columns[r.first + i].hidden) items_.push_back({column_of(*scope_.node, r.first + i), r.columns[i]});
+  };
   const auto is_common = [&](std::size_t column) { return std::ranges::find(scope_.common, column) != scope_.common.end(); };
   if (!star.qualifier) {
     for (const std::size_t column : scope_.common)
@@ -164,9 +170,23 @@ Status SelectBinder::expand_star(const syntax::Star& star, const Span& span) {
   std::vector<std::string> parts;
   for (const auto& p : star.qualifier->parts) parts.push_back(p.text);
   const auto r = std::ranges::find_if(scope_.relations, [&](const Relation& relation) { return relation.is_called(parts); });
-  if (r == scope_.relations.end())
+  if (r == scope_.relations.end()) {
+    // All fields of a ROW, each as if it were named alone.
+    ExprBinder b = binder(false, false);
+    const auto row = b.bind({span, syntax::ColumnRef{*star.qualifier}});
+    if (row && (*row)->type.id == TypeId::kRow) {
+      for (const std::string& field : (*row)->type.field_names()) {
+        syntax::Name name = *star.qualifier;
+        name.parts.push_back({span, field});
+        SUPYO_ASSIGN(ExprPtr value, b.bind({span, syntax::ColumnRef{std::move(name)}}));
+        items_.push_back({std::move(value), field});
+      }
+      references_.insert(references_.end(), b.references().begin(), b.references().end());
+      return ok();
+    }
     return fail_at(star.qualifier->span, ErrorCode::kUnknownTable, fmt::format("`{}` is not in FROM", star.qualifier->to_string()),
                    scope_.hint_for(parts.back(), "write * alone"));
+  }
   for (std::size_t i = 0; i < r->columns.size(); ++i) add(*r, i);
   return ok();
 }
@@ -177,7 +197,8 @@ Status SelectBinder::bind_items() {
     if (const auto* star = item.expr->as<syntax::Star>()) {
       const std::size_t first = items_.size();
       SUPYO_TRY(expand_star(*star, item.span));
-      for (std::size_t k = first; k < items_.size(); ++k) references_.emplace_back(items_[k].expr->column, item.span);
+      for (std::size_t k = first; k < items_.size(); ++k)
+        if (items_[k].expr->kind == Expr::Kind::kColumn) references_.emplace_back(items_[k].expr->column, item.span);
       continue;
     }
     ExprBinder b = binder(true, true);

@@ -53,7 +53,10 @@ class TableBinder {
     if (query_schema != nullptr && !create_.columns.empty())
       return unsupported(create_.columns.front().span, "a column list in CREATE TABLE AS", "leave it out: the query gives the columns; or CREATE TABLE first and INSERT INTO it");
     if (query_schema != nullptr)
-      for (const Field& f : query_schema->fields()) table_.columns.push_back({.name = f.name, .type = f.type, .expression_sql = {}, .metadata_key = {}, .comment = {}});
+      for (const Field& f : query_schema->fields()) {
+        table_.columns.push_back({.name = f.name, .type = f.type, .expression_sql = {}, .metadata_key = {}, .comment = {}});
+        add_fields(f.name, f.type);
+      }
     SUPYO_TRY(columns());
     if (table_.columns.empty())
       return fail_at(create_.name.span, ErrorCode::kInvalidQuery, fmt::format("table `{}` has no columns", create_.name.last()), "list them: CREATE TABLE t (id BIGINT, ..) WITH (..)");
@@ -104,45 +107,29 @@ class TableBinder {
           column.metadata_key = c.metadata_key.value_or(c.name.text);
           break;
       }
-      if (c.kind == Kind::kPhysical && c.type && c.type->keyword == syntax::TypeKeyword::kRow) {
-        SUPYO_TRY(fields_of(*c.type, c.name.text, c.type->not_null));
-        continue;
-      }
       if (c.type) {
         SUPYO_ASSIGN(column.type, bind_type(*c.type));
+        const bool own = table_.temporary || table_.path.catalog == catalog::kDefaultCatalog;
+        if (column.type.is_nested() && !own) return unsupported(c.type->span, fmt::format("the type {} in the catalog `{}`", column.type.to_string(), table_.path.catalog), "use columns of plain types there");
       }
+      const Type type = column.type;
       table_.columns.push_back(std::move(column));
+      if (c.kind == Kind::kPhysical) add_fields(c.name.text, type);
     }
     return ok();
   }
 
-  /// A ROW is read field by field: each is a column of its own, which is null where the ROW is.
-  Status fields_of(const syntax::TypeName& row, const std::string& path, bool never_null) {
-    if (!can_nest())
-      return unsupported(row.span, fmt::format("a ROW in a table of connector '{}'", table_.connector()), "tables with 'format' = 'json' can have them, and 'datagen' and 'nexmark'");
-    for (const syntax::TypeField& f : row.fields) {
-      const std::string name = path + "." + f.name.text;
-      const bool not_null = never_null && f.type.not_null;
-      if (f.name.text.find('.') != std::string::npos) return unsupported(f.name.span, "a dot in the name of a ROW's field", "rename it");
-      if (std::ranges::find(table_.columns, name, &ColumnDefinition::name) != table_.columns.end())
-        return fail_at(f.name.span, ErrorCode::kAlreadyExists, fmt::format("field `{}` is declared twice", name), "rename one of them");
-      if (f.type.keyword == syntax::TypeKeyword::kRow) {
-        SUPYO_TRY(fields_of(f.type, name, not_null));
-        continue;
-      }
-      SUPYO_ASSIGN(const Type type, bind_type(f.type));
-      table_.columns.push_back({.name = name, .type = type.as_nullable(!not_null), .expression_sql = {}, .metadata_key = {}, .comment = f.comment, .nested = true});
+  /// The fields of a ROW are columns beside it, null where the ROW is, so that reading one does not read the others.
+  void add_fields(const std::string& path, const Type& row) {
+    if (row.id != TypeId::kRow) return;
+    for (std::size_t i = 0; i < row.children().size(); ++i) {
+      const std::string& field = row.field_names()[i];
+      if (field.find('.') != std::string::npos) continue;   // found by way of the whole ROW
+      const Type& own = row.children()[i];
+      const Type type = own.as_nullable(own.nullable || row.nullable);
+      table_.columns.push_back({.name = path + "." + field, .type = type, .expression_sql = {}, .metadata_key = {}, .comment = {}, .nested = true});
+      add_fields(path + "." + field, type);
     }
-    return ok();
-  }
-
-  bool can_nest() const {
-    if (!table_.temporary && table_.path.catalog != catalog::kDefaultCatalog) return false;
-    const catalog::ConnectorDescriptor* connector = ctx_.catalog.connectors().find(table_.connector());
-    if (connector == nullptr || !connector->needs_format) return connector == nullptr || connector->rows;
-    const auto own = table_.options.find("value.format");
-    const auto format = own != table_.options.end() ? own : table_.options.find("format");
-    return format == table_.options.end() || format->second == "json";
   }
 
   Result<ColumnDefinition*> find(const syntax::Identifier& name) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "sql/plan/bind_expr.h"
 #include "sql/syntax/printer.h"
 
@@ -36,6 +38,31 @@ Result<Type> decimal_type(const syntax::TypeName& t) {
   return Type::decimal(p, s);
 }
 
+Result<Type> row_type(const syntax::TypeName& t) {
+  std::vector<std::string> names;
+  std::vector<Type> types;
+  for (const syntax::TypeField& f : t.fields) {
+    if (std::ranges::find(names, f.name.text) != names.end())
+      return fail_at(f.name.span, ErrorCode::kAlreadyExists, fmt::format("field `{}` is declared twice", f.name.text), "rename one of them");
+    SUPYO_ASSIGN(Type type, bind_type(f.type));
+    names.push_back(f.name.text);
+    types.push_back(std::move(type));
+  }
+  return Type::row(std::move(names), std::move(types));
+}
+
+/// ARRAY, MAP, MULTISET, ROW.
+Result<Type> nested_type(const syntax::TypeName& t) {
+  if (t.keyword == TypeKeyword::kRow) return row_type(t);
+  std::vector<Type> children;
+  for (const syntax::TypeName& a : t.arguments) {
+    SUPYO_ASSIGN(Type child, bind_type(a));
+    children.push_back(std::move(child));
+  }
+  if (t.keyword == TypeKeyword::kMap) return Type::map(children[0], children[1]);
+  return t.keyword == TypeKeyword::kArray ? Type::array(children[0]) : Type::multiset(children[0]);
+}
+
 Result<Type> nullable_type(const syntax::TypeName& t) {
   switch (t.keyword) {
     case TypeKeyword::kBoolean: return Type::boolean();
@@ -61,8 +88,7 @@ Result<Type> nullable_type(const syntax::TypeName& t) {
     case TypeKeyword::kArray:
     case TypeKeyword::kMap:
     case TypeKeyword::kMultiset:
-    case TypeKeyword::kRow:
-      return unsupported(t.span, fmt::format("the type {}", syntax::print(t)), "declare its parts as columns of their own, or the whole as STRING");
+    case TypeKeyword::kRow: return nested_type(t);
   }
   return unsupported(t.span, syntax::print(t), "use another type");
 }

@@ -128,9 +128,7 @@ class Builder {
     return std::visit([&](const auto& op) { return make(node, op); }, node->op);
   }
   Result<Built> whole(const LogicalPtr& node, PhysicalNode made) { return Built{add(std::move(made)), identity(node->columns.size())}; }
-
   Result<Built> make(const LogicalPtr&, const LogicalScan& s) { return scan(s); }
-
   Result<Built> calc(const LogicalPtr& node, const LogicalFilter* filter, const std::vector<ExprPtr>* exprs, const LogicalPtr& base) {
     SUPYO_ASSIGN(const Built in, any(base));
     Calc op;
@@ -494,6 +492,10 @@ class Builder {
     return whole(node, std::move(made));
   }
 
+  Result<Built> make(const LogicalPtr& node, const LogicalUnnest& u) {
+    SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    return whole(node, unary(Unnest{u.column, u.with_column, u.with_ordinality, u.keep}, input, schema_of(*node)));
+  }
   Result<Built> make(const LogicalPtr& node, const LogicalRank& r) {
     if (!r.limit) return any(r.with_number ? number_rows(*node, r) : node->input());
     SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));

@@ -164,7 +164,7 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
     if (auto* o = std::get_if<OverTable>(&n.op)) o->emit_update_before = before[i];
     const auto* calc = n.as<Calc>();
     // A filter must see -U, or a row that no longer passes would stay; an aggregation, a rank and a sort take rows back whole. A temporal join takes nothing back.
-    const bool needs = n.as<TopN>() || n.as<OverTable>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<LookupJoin>() || n.as<SetOperation>() || n.as<Sort>() || (calc != nullptr && calc->filter) || (before[i] && !n.as<TemporalJoin>());
+    const bool needs = n.as<TopN>() || n.as<OverTable>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<LookupJoin>() || n.as<SetOperation>() || n.as<Sort>() || n.as<Unnest>() || (calc != nullptr && calc->filter) || (before[i] && !n.as<TemporalJoin>());
     for (const NodeIndex in : n.inputs) before[in] = before[in] || needs;
   }
   for (PhysicalNode& n : nodes) n.changes = changes_of(n, nodes);
@@ -180,7 +180,7 @@ void mark_edges(PhysicalPlan& plan) {
   for (NodeIndex i = plan.nodes.size(); i-- > 0;) {
     PhysicalNode& n = plan.nodes[i];
     const bool reads = (n.as<WindowAssign>() || n.as<WindowAggregate>() || n.as<WindowRank>() || n.as<Over>() || n.as<OverAggregate>() || n.as<Match>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
-    const bool passes = wanted[i] && (n.as<Calc>() || n.as<Expand>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>() || n.as<LookupJoin>());
+    const bool passes = wanted[i] && (n.as<Calc>() || n.as<Expand>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>() || n.as<LookupJoin>() || n.as<Unnest>());
     if (reads || passes)
       for (const NodeIndex in : n.inputs) wanted[in] = true;
     if (auto* s = std::get_if<Scan>(&n.op); s != nullptr && s->row_time) s->row_time->edge = wanted[i];

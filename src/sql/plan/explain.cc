@@ -127,6 +127,9 @@ struct Describe {
     }
     return fmt::format("Expand(projects=[{}])", fmt::join(rows, ", "));
   }
+  std::string operator()(const Unnest& u) const {
+    return fmt::format("Correlate(unnest=[{}], joinType=[{}]{})", in[u.column], u.keep ? "LEFT" : "INNER", u.with_ordinality ? ", with ordinality" : "");
+  }
   std::string operator()(const ProcTime& p) const { return fmt::format("ProcTimeAssigner(proctime=[{}])", in[p.column]); }
   std::string operator()(const WindowAssign& w) const {
     std::string window = window_text(w.window, in[w.time_column]);

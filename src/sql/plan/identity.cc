@@ -62,6 +62,7 @@ struct Meaning {
     }
     return text;
   }
+  std::string operator()(const Unnest& u) const { return fmt::format("unnest {} {} {} {}", u.column, u.with_column, u.with_ordinality, u.keep); }
   std::string operator()(const ProcTime& p) const { return fmt::format("proctime {} {} {}", p.column, p.tick_us, p.phase_us); }
   std::string operator()(const WindowAssign& w) const { return fmt::format("assign {} {} {}", window_text(w.window), w.time_column, list(w.partition)); }
   std::string operator()(const WindowAggregate& w) const {

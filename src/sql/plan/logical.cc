@@ -51,6 +51,7 @@ LogicalPtr make_project(LogicalPtr input, std::vector<ExprPtr> exprs, std::vecto
     ColumnInfo info{.name = {}, .type = e.type};
     if (e.kind == Expr::Kind::kColumn) info = node->input()->columns[e.column];
     if (e.kind == Expr::Kind::kCall && e.function->name == "PROCTIME") info.proc_time = true;
+    info.hidden = false;
     info.name = std::move(names[i]);
     node->columns.push_back(std::move(info));
   }
@@ -264,6 +265,28 @@ LogicalPtr make_sort(LogicalPtr input, LogicalSort sort) {
   return node;
 }
 
+std::vector<Type> element_types(const Type& collection) {
+  if (collection.id != TypeId::kMap && collection.children()[0].id == TypeId::kRow) return collection.children()[0].children();
+  return collection.children();
+}
+
+LogicalPtr make_unnest(LogicalPtr input, LogicalUnnest unnest) {
+  auto node = unary(std::move(input));
+  node->columns = node->input()->columns;
+  const std::vector<Type> types = element_types(node->columns[unnest.column].type);
+  if (!unnest.with_column) node->columns.erase(node->columns.begin() + static_cast<std::ptrdiff_t>(unnest.column));
+  std::vector<std::string> names;
+  for (const ColumnInfo& c : node->columns) names.push_back(c.name);
+  names.insert(names.end(), unnest.names.begin(), unnest.names.end());
+  make_unique(names);
+  std::size_t next = node->columns.size();
+  for (const Type& t : types) node->columns.push_back({.name = names[next++], .type = t.as_nullable(t.nullable || unnest.keep)});
+  if (unnest.with_ordinality) node->columns.push_back({.name = names[next++], .type = Type::integer().as_nullable(unnest.keep)});
+  SUPYO_CHECK_EQ(next, names.size());
+  node->op = std::move(unnest);
+  return node;
+}
+
 LogicalPtr make_rank(LogicalPtr input, LogicalRank rank) {
   auto node = unary(std::move(input));
   node->columns = node->input()->columns;
@@ -317,6 +340,7 @@ LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs) 
     LogicalPtr operator()(const LogicalSetOperation& op) const { return make_set_operation(in[0], in[1], op); }
     LogicalPtr operator()(const LogicalValues& op) const { return make_values(op, node.columns); }
     LogicalPtr operator()(const LogicalSort& op) const { return make_sort(in[0], op); }
+    LogicalPtr operator()(const LogicalUnnest& op) const { return make_unnest(in[0], op); }
     LogicalPtr operator()(const LogicalRank& op) const { return make_rank(in[0], op); }
     LogicalPtr operator()(const LogicalSink& op) const { return make_sink(in[0], op); }
   };

@@ -37,6 +37,7 @@ struct ColumnInfo {
   bool proc_time = false;       ///< a processing time attribute: PROCTIME(), or the time of a window of one. What works by it stamps the rows itself (ProcTime)
   int window = -1;              ///< id of the LogicalWindow that made it; -1 = none
   WindowColumn window_column = WindowColumn::kStart;
+  bool hidden = false;          ///< a field of a table's ROW as a column of its own: found by its name, but not in *
   std::optional<AttachedWindow> attached = {};   ///< it is window_column of that window, also after the window's aggregation or join
 };
 
@@ -183,6 +184,15 @@ struct LogicalRank {
   std::string name;                     ///< of the number
   SourcePosition position;
 };
+/// Each row once for every element of the array, map or multiset in `column`. Columns: the input's (without `column` unless with_column), then the element's (of a ROW
+/// its fields, of a MAP key and value), then its place. A NULL element that is a ROW is left out, as in Flink.
+struct LogicalUnnest {
+  std::size_t column = 0;
+  bool with_column = true;
+  bool with_ordinality = false;
+  bool keep = false;                    ///< LEFT JOIN: a row without elements once, filled with nulls
+  std::vector<std::string> names;       ///< of what is added
+};
 struct LogicalSink {
   std::optional<catalog::TableDefinition> table;   ///< absent: the console
   Schema schema;
@@ -193,7 +203,7 @@ struct LogicalSink {
 
 struct LogicalNode {
   std::variant<LogicalScan, LogicalFilter, LogicalProject, LogicalExpand, LogicalWindow, LogicalAggregate, LogicalOver, LogicalOverAggregate, LogicalOverTable, LogicalMatch, LogicalJoin, LogicalUnion, LogicalSetOperation, LogicalValues, LogicalSort,
-               LogicalRank, LogicalSink>
+               LogicalRank, LogicalUnnest, LogicalSink>
       op;
   std::vector<LogicalPtr> inputs;
   std::vector<ColumnInfo> columns;
@@ -225,6 +235,9 @@ LogicalPtr make_set_operation(LogicalPtr left, LogicalPtr right, LogicalSetOpera
 LogicalPtr make_values(LogicalValues values, std::vector<ColumnInfo> columns);
 LogicalPtr make_sort(LogicalPtr input, LogicalSort sort);
 LogicalPtr make_rank(LogicalPtr input, LogicalRank rank);
+LogicalPtr make_unnest(LogicalPtr input, LogicalUnnest unnest);
+/// What UNNEST makes of one element.
+std::vector<Type> element_types(const Type& collection);
 LogicalPtr make_sink(LogicalPtr input, LogicalSink sink);
 /// The same operator over other inputs with the same columns.
 LogicalPtr with_inputs(const LogicalNode& node, std::vector<LogicalPtr> inputs);

@@ -334,6 +334,14 @@ struct WindowRank {
   bool with_number = false;
 };
 
+/// UNNEST: each row once for every element of `column`. Output: the input's columns (without `column` unless with_column), what is in the element, its place (from 1).
+struct Unnest {
+  std::size_t column = 0;
+  bool with_column = true;
+  bool with_ordinality = false;
+  bool keep = false;                                 ///< a row without elements once, with nulls
+};
+
 /// Writes to a table, or to the caller (console) when `table` is absent. Its schema is the node's input schema: the persisted columns of
 /// the table, by position, with the table's names and types (implicit casts are in the Calc below).
 struct Sink {
@@ -349,7 +357,7 @@ struct Sink {
 };
 
 struct PhysicalNode {
-  std::variant<Scan, ChangelogNormalize, Calc, Expand, ProcTime, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, LookupJoin, Union, SetOperation, Values, Limit, Sort, TopN, OverTable, Match, WindowRank, Sink> op;
+  std::variant<Scan, ChangelogNormalize, Calc, Expand, ProcTime, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, LookupJoin, Union, SetOperation, Values, Limit, Sort, TopN, OverTable, Match, WindowRank, Unnest, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
   std::optional<Distribution> right_distribution = {};   ///< Join: of its second input

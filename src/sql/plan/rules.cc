@@ -553,6 +553,31 @@ class Pruner {
     return {make_rank(in.node, std::move(kept)), in.map};
   }
 
+  Pruned prune(const LogicalPtr& node, const LogicalUnnest& unnest, const Needed& needed) {
+    const std::size_t width = node->input()->columns.size();
+    const std::size_t all = node->columns.size();
+    Needed below(width, false);
+    const auto place = [&](std::size_t i) { return !unnest.with_column && i > unnest.column ? i - 1 : i; };   // of an input column in the output
+    for (std::size_t i = 0; i < width; ++i) below[i] = i == unnest.column ? false : needed[place(i)];
+    const bool with_column = unnest.with_column && needed[unnest.column];
+    below[unnest.column] = true;
+    Pruned in = run(node->input(), below);
+    LogicalUnnest kept = unnest;
+    kept.column = in.map[unnest.column];
+    kept.with_column = with_column;
+    Pruned out;
+    out.map.assign(all, kGone);
+    for (std::size_t i = 0; i < width; ++i) {
+      if (in.map[i] == kGone || (i == unnest.column && !with_column)) continue;
+      out.map[place(i)] = !with_column && in.map[i] > kept.column ? in.map[i] - 1 : in.map[i];
+    }
+    const std::size_t inputs = in.node->columns.size() - (with_column ? 0 : 1);
+    const std::size_t first = width - (unnest.with_column ? 0 : 1);
+    for (std::size_t i = first; i < all; ++i) out.map[i] = inputs + i - first;
+    out.node = make_unnest(in.node, std::move(kept));
+    return out;
+  }
+
   Pruned prune(const LogicalPtr& node, const LogicalSink& sink, const Needed&) {
     const std::size_t width = node->input()->columns.size();
     Pruned in = run(node->input(), Needed(width, true));

@@ -175,6 +175,17 @@ struct FunctionArgument {
   ExprPtr value;
   bool operator==(const FunctionArgument&) const = default;
 };
+/// What the JSON functions say behind their arguments.
+struct JsonClauses {
+  enum class Otherwise { kUnsaid, kNull, kError, kDefault, kTrue, kFalse, kUnknown, kEmptyArray, kEmptyObject };
+  enum class Wrapper { kUnsaid, kWithout, kConditional, kUnconditional };
+  std::optional<TypeName> returning;
+  Wrapper wrapper = Wrapper::kUnsaid;
+  Otherwise on_empty = Otherwise::kUnsaid, on_error = Otherwise::kUnsaid;
+  ExprPtr empty_default, error_default;    ///< of kDefault
+  std::optional<bool> absent_on_null;      ///< ABSENT ON NULL (true) or NULL ON NULL (false) when written
+  bool operator==(const JsonClauses&) const = default;
+};
 /// Any call: scalar, aggregate, window table function. SUBSTRING(x FROM n FOR m), POSITION(a IN b) and
 /// OVERLAY(a PLACING b FROM c FOR d) arrive here with their arguments in that order; CURRENT_TIMESTAMP and its like with none.
 struct FunctionCall {
@@ -185,6 +196,7 @@ struct FunctionCall {
   std::vector<OrderItem> within_group;   ///< WITHIN GROUP (ORDER BY ..)
   std::optional<bool> ignore_nulls;      ///< IGNORE NULLS (true) or RESPECT NULLS (false) when written
   std::optional<WindowDefinition> over;
+  std::optional<JsonClauses> json;       ///< of JSON_VALUE and the like: always. JSON_OBJECT's arguments are key, value, key, value, ..
   bool operator==(const FunctionCall&) const = default;
 
   /// The name's last part in upper case: "COUNT".

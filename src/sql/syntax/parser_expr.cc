@@ -301,6 +301,7 @@ FunctionCall Parser::call(Name function) {
 bool Parser::special_arguments(FunctionCall& function) {
   if (function.name.parts.size() != 1) return false;
   const std::string upper = function.upper_name();
+  if (upper.starts_with("JSON_")) return json_arguments(function, upper);
   const bool position = upper == "POSITION";
   const bool overlay = upper == "OVERLAY";
   if (!position && !overlay && upper != "SUBSTRING") return false;
@@ -325,9 +326,7 @@ bool Parser::special_arguments(FunctionCall& function) {
 void Parser::check_plain_arguments(const FunctionCall& function) {
   if (error_ || is_symbol(")") || !is_kind(TokenKind::kWord)) return;
   const std::string upper = function.upper_name();
-  if (upper.starts_with("JSON_"))
-    fail_unsupported(fmt::format("{} with {}", upper, peek().text), "use it with plain arguments, or CAST around it for another type");
-  else if (is_word("ORDER"))
+  if (is_word("ORDER"))
     fail_unsupported("ORDER BY inside an aggregate", "write WITHIN GROUP (ORDER BY ..), or order by time before");
 }
 

@@ -96,6 +96,9 @@ class Parser {
   ExprPtr descriptor();
   FunctionCall call(Name function);
   bool special_arguments(FunctionCall& function);
+  bool json_arguments(FunctionCall& function, std::string_view name);
+  void json_pair(FunctionCall& function);
+  JsonClauses::Otherwise json_otherwise(ExprPtr& value);
   FunctionArgument function_argument();
   void call_suffix(FunctionCall& function);
   void check_plain_arguments(const FunctionCall& function);

@@ -379,6 +379,15 @@ void SqlText::function_arguments(const FunctionCall& call) {
     }
     return;
   }
+  if (call.json && (upper == "JSON_OBJECT" || upper == "JSON_OBJECTAGG") && arguments.size() % 2 == 0) {
+    for (std::size_t i = 0; i < arguments.size(); i += 2) {
+      text(i > 0 ? ", KEY " : "KEY ");
+      expr(*arguments[i].value);
+      text(" VALUE ");
+      expr(*arguments[i + 1].value);
+    }
+    return json_clauses(*call.json, !arguments.empty());
+  }
   if (call.distinct) text("DISTINCT ");
   list(arguments, [&](const FunctionArgument& argument) {
     if (argument.name) {
@@ -387,6 +396,26 @@ void SqlText::function_arguments(const FunctionCall& call) {
     }
     expr(*argument.value);
   });
+  if (call.json) json_clauses(*call.json, !arguments.empty());
+}
+void SqlText::json_clauses(const JsonClauses& json, bool after_arguments) {
+  using Otherwise = JsonClauses::Otherwise;
+  const auto otherwise = [&](Otherwise what, const ExprPtr& value, std::string_view when) {
+    static constexpr std::string_view kWords[] = {"", " NULL", " ERROR", " DEFAULT ", " TRUE", " FALSE", " UNKNOWN", " EMPTY ARRAY", " EMPTY OBJECT"};
+    if (what == Otherwise::kUnsaid) return;
+    text(kWords[static_cast<std::size_t>(what)]);
+    if (what == Otherwise::kDefault) expr(*value);
+    text(when);
+  };
+  if (json.returning) {
+    text(" RETURNING ");
+    type(*json.returning);
+  }
+  static constexpr std::string_view kWrappers[] = {"", " WITHOUT WRAPPER", " WITH CONDITIONAL WRAPPER", " WITH UNCONDITIONAL WRAPPER"};
+  text(kWrappers[static_cast<std::size_t>(json.wrapper)]);
+  otherwise(json.on_empty, json.empty_default, " ON EMPTY");
+  otherwise(json.on_error, json.error_default, " ON ERROR");
+  if (json.absent_on_null) text(std::string(after_arguments ? " " : "") + (*json.absent_on_null ? "ABSENT ON NULL" : "NULL ON NULL"));
 }
 void SqlText::node(const FunctionCall& n) {
   function_name(n);

@@ -58,6 +58,7 @@ class SqlText {
 
   void function_name(const FunctionCall& call);
   void function_arguments(const FunctionCall& call);
+  void json_clauses(const JsonClauses& json, bool after_arguments);
   void window(const WindowDefinition& window);
   void window_body(const WindowDefinition& window);
   void frame(const WindowFrame& frame);

@@ -118,8 +118,10 @@ Status check_types(const FormatOptions& o, const Schema& schema) {
       if (!json_has(f.type)) return fail(ErrorCode::kUnsupported, fmt::format("format 'json' cannot hold column '{}' of type {}", f.name, f.type.to_string()), f.type.is_nested() ? "keys of MAPs and elements of MULTISETs must be STRING there" : "");
     return ok();
   }
-  for (const Field& f : schema.fields())
+  for (const Field& f : schema.fields()) {
+    if (f.nested) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' has no ROWs, and '{}' is a field of one", o.name, f.name), "use json, or plain columns");
     if (f.type.is_nested()) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' has no {}, as column '{}' is", o.name, f.type.as_nullable().to_string(), f.name), "use json, or plain columns");
+  }
   for (const Field& f : schema.fields())
     if (f.type.id >= TypeId::kIntervalMonth || f.type.id == TypeId::kNull)
       return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot hold column '{}' of type {}", o.name, f.name, f.type.to_string()));

@@ -145,7 +145,6 @@ class Builder {
     const auto* filter = node->input()->as<LogicalFilter>();
     return calc(node, filter, &p.exprs, filter != nullptr ? node->input()->input() : node->input());
   }
-
   Result<Built> make(const LogicalPtr& node, const LogicalExpand& e) {
     SUPYO_ASSIGN(const Built in, any(node->input()));
     Expand op{e.rows};
@@ -153,7 +152,6 @@ class Builder {
       for (ExprPtr& p : row) p = expr::remap_columns(p, in.map);
     return whole(node, unary(std::move(op), in.node, schema_of(*node)));
   }
-
   Result<Built> make(const LogicalPtr& node, const LogicalWindow& w) {
     SUPYO_ASSIGN(const NodeIndex bare, exact(node->input()));
     SUPYO_ASSIGN(const NodeIndex in, w.processing ? stamped(bare, w.time_column, w.window, w.position) : bare);

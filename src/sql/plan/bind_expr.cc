@@ -45,6 +45,11 @@ std::unexpected<Error> fail_at(const SourcePosition& position, ErrorCode code, s
 std::unexpected<Error> fail_at(const Span& span, ErrorCode code, std::string message, std::string hint) {
   return fail_at(span.position(), code, std::move(message), std::move(hint));
 }
+Status check_order(const Type& type, const syntax::Span& span) {
+  if (!type.is_nested()) return ok();
+  return unsupported(span, fmt::format("ORDER BY a value of type {}", type.as_nullable().to_string()), "order by a part of it: an element a[1], a field r.f, CARDINALITY(a)");
+}
+
 std::unexpected<Error> unsupported(const Span& span, std::string_view construct, std::string hint) {
   return fail_at(span, ErrorCode::kUnsupported, fmt::format("{} is not supported", construct), std::move(hint));
 }

@@ -42,6 +42,8 @@ struct Scope {
 
 std::unexpected<Error> fail_at(const SourcePosition& position, ErrorCode code, std::string message, std::string hint = {});
 std::unexpected<Error> fail_at(const syntax::Span& span, ErrorCode code, std::string message, std::string hint = {});
+/// ARRAYs, MAPs and ROWs have no order.
+Status check_order(const Type& type, const syntax::Span& span);
 std::unexpected<Error> unsupported(const syntax::Span& span, std::string_view construct, std::string hint);
 /// `error` with `span` as its position when it has none.
 Error placed(Error error, const syntax::Span& span);

@@ -57,6 +57,7 @@ class MatchBinder {
       if (item.descending || item.nulls_first == false) return unsupported(item.expr->span, "MATCH_RECOGNIZE .. ORDER BY .. DESC or NULLS LAST", "streams flow upwards in time: leave it out");
       if (i > 0) {
         if (by->kind != Expr::Kind::kColumn) return unsupported(item.expr->span, "an expression in ORDER BY of MATCH_RECOGNIZE", "compute it in a query below");
+        SUPYO_TRY(check_order(by->type, item.expr->span));
         out_.match.order.push_back(by->column);
         continue;
       }

@@ -63,6 +63,7 @@ Status SelectBinder::over_window(OverSlot& slot, const syntax::WindowDefinition&
   }
   for (const syntax::OrderItem& item : window.order_by) {
     SUPYO_ASSIGN(ExprPtr by, inner.bind(*item.expr));
+    SUPYO_TRY(check_order(by->type, item.expr->span));
     slot.ranked_by.push_back({std::move(by), {.column = 0, .descending = item.descending, .nulls_first = item.nulls_first.value_or(!item.descending)}});
   }
   references_.insert(references_.end(), inner.references().begin(), inner.references().end());

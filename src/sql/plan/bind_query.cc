@@ -160,6 +160,7 @@ Result<LogicalPtr> QueryBinder::order_and_limit(const syntax::Query& query, Orde
   }
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const syntax::OrderItem& item = query.order_by[i];
+    SUPYO_TRY(check_order(input->columns[columns[i]].type, item.expr->span));
     // Flink: nulls are low, so first when ascending and last when descending.
     sort.keys.push_back({columns[i], item.descending, item.nulls_first.value_or(!item.descending)});
   }

@@ -136,6 +136,7 @@ Result<ExprPtr> SelectBinder::row_number(const syntax::FunctionCall& call, const
   }
   for (const syntax::OrderItem& item : window.order_by) {
     SUPYO_ASSIGN(ExprPtr by, inner.bind(*item.expr));
+    SUPYO_TRY(check_order(by->type, item.expr->span));
     const bool proc = (by->kind == Expr::Kind::kColumn && by->column < kAggregateBase && scope_.node->columns[by->column].proc_time) || (by->kind == Expr::Kind::kCall && by->function->name == "PROCTIME");
     if (proc && window.order_by.size() > 1)
       return unsupported(item.expr->span, "ROW_NUMBER by processing time and something else", "ORDER BY the processing time alone, upwards, numbers rows as they come; else order by columns of the rows");

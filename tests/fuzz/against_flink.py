@@ -55,6 +55,8 @@ def explanation(text, wrong, answer):
         return "rank-peers"
     if IN_VALUE.search(text):
         return "null-in-an-empty-set"
+    if "INTERSECT ALL" in text and not wrong[3]:
+        return "intersect-all"
     if "FOR SYSTEM_TIME AS OF" in text:
         return "temporal-versions"
     if re.search(r"\bUNION (?!ALL)", text) and wrong[2]:
@@ -124,7 +126,7 @@ def verdict(ours, theirs):
     if got == want:
         return None
     only_repeated = set(got) == set(want) and not got - want
-    return "rows", f"only here {list((got - want).items())[:4]}, only in Flink {list((want - got).items())[:4]}", only_repeated
+    return "rows", f"only here {list((got - want).items())[:4]}, only in Flink {list((want - got).items())[:4]}", only_repeated, bool(got - want)
 
 
 def script(name, world, trees):

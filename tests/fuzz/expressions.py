@@ -243,7 +243,7 @@ class Expressions:
         n, m = rng.randint(1, 4), rng.randint(0, 4)
         pick = rng.randrange(21)
         simple = {0: ("($0 || $1)", None, 2), 1: ("CONCAT($0, $1)", "($0 || $1)", 2), 2: ("UPPER($0)", None, 1), 3: ("LOWER($0)", None, 1), 4: (f"SUBSTRING($0, {n})", None, 1),
-                  5: (f"SUBSTRING($0 FROM {n} FOR {m})", None, 1), 6: ("REPLACE($0, $1, $2)", None, 3), 7: (f"LEFT($0, {m})", None, 1), 8: (f"RIGHT($0, {m})", None, 1), 9: ("TRIM($0)", None, 1),
+                  5: (f"SUBSTRING($0 FROM {n} FOR {m})", None, 1), 6: ("REPLACE($0, NULLIF($1, ''), $2)", None, 3), 7: (f"LEFT($0, {m})", None, 1), 8: (f"RIGHT($0, {m})", None, 1), 9: ("TRIM($0)", None, 1),
                   10: (f"LPAD($0, {m + 2}, 'xy')", None, 1), 11: (f"RPAD($0, {m + 2}, '*')", None, 1), 12: (f"REPEAT($0, {m})", None, 1), 13: ("MD5($0)", None, 1), 17: ("REVERSE($0)", None, 1), 18: (rng.choice(["LTRIM($0)", "RTRIM($0)"]), None, 1), 19: ("CONCAT_WS($0, $1, $2)", None, 3), 20: ("BTRIM($0, 'ab')", "trim($0, 'ab')", 1)}
         if pick in simple:
             supyo, duck, arity = simple[pick]

@@ -163,7 +163,8 @@ Result<ExprPtr> SelectBinder::scalar_value(const Subquery& sub, const Span& span
   std::vector<ExprPtr> columns = {item};
   columns.insert(columns.end(), q.keys.begin(), q.keys.end());
   LogicalPtr right = project(q.node, std::move(columns));
-  const bool of_no_rows = sub.when_empty && !sub.when_empty->literal.is_null();
+  // Where columns of the query around it are named, COUNT of no rows is 0; else it is an aggregation without GROUP BY, which a stream without rows gives no row of, as in Flink.
+  const bool of_no_rows = !sub.correlated.empty() && sub.when_empty && !sub.when_empty->literal.is_null();
   if (!sub.one_row_a_key && !(q.keys.empty() && gives_one_row(*sub.node))) {
     // As Flink: a second row is an error when it comes.
     SUPYO_ASSIGN(const expr::ResolvedAggregate single, at(queries_.ctx_.functions.resolve_aggregate("SINGLE_VALUE", std::vector<Type>{item->type}, false, false), span));

@@ -144,7 +144,7 @@ Result<ExprPtr> SelectBinder::row_number(const syntax::FunctionCall& call, const
   }
   references_.insert(references_.end(), inner.references().begin(), inner.references().end());
   const auto same = [&](const OverSlot& o) {
-    return std::ranges::equal(o.keys, slot.keys, [](const ExprPtr& a, const ExprPtr& b) { return same_expr(*a, *b); }) &&
+    return !o.aggregate && !o.argument && o.table == slot.table && std::ranges::equal(o.keys, slot.keys, [](const ExprPtr& a, const ExprPtr& b) { return same_expr(*a, *b); }) &&
            std::ranges::equal(o.ranked_by, slot.ranked_by, [](const auto& a, const auto& b) { return same_expr(*a.first, *b.first) && a.second == b.second; });
   };
   const auto known = std::ranges::find_if(overs_, same);

@@ -65,12 +65,12 @@ DurationUs Zone::offset_at(TimeUs utc) const {
 
 TimeUs Zone::earlier(TimeUs local) const {
   // The new offset holds from where the old clocks and the new ones both have come: a missing time is read with the old offset, one that comes twice too.
-  return local - rules_->before(rules_->behind(local, [](DurationUs old, DurationUs now) { return std::max(old, now); }));
+  return plus(local, -rules_->before(rules_->behind(local, [](DurationUs old, DurationUs now) { return std::max(old, now); })));
 }
 
 TimeUs Zone::later(TimeUs local) const {
   const std::size_t n = rules_->behind(local, [](DurationUs old, DurationUs now) { return std::min(old, now); });
-  const TimeUs utc = local - rules_->before(n);
+  const TimeUs utc = plus(local, -rules_->before(n));
   return n > 0 ? std::max(utc, rules_->changes[n - 1].at) : utc;   // a missing time has passed when the clocks are set forward
 }
 

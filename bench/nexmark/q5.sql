@@ -8,12 +8,12 @@ FROM (
   GROUP BY auction, window_start, window_end
 ) AS counted
 JOIN (
-  SELECT MAX(one.num) AS maxn, one.starttime, one.endtime
+  SELECT MAX(counted.num) AS maxn, counted.starttime, counted.endtime
   FROM (
     SELECT COUNT(*) AS num, window_start AS starttime, window_end AS endtime
     FROM TABLE(HOP(TABLE bid, DESCRIPTOR(`dateTime`), INTERVAL '2' SECOND, INTERVAL '10' SECOND))
     GROUP BY auction, window_start, window_end
-  ) AS one
-  GROUP BY one.starttime, one.endtime
+  ) AS counted
+  GROUP BY counted.starttime, counted.endtime
 ) AS hottest
 ON counted.starttime = hottest.starttime AND counted.endtime = hottest.endtime AND counted.num >= hottest.maxn;

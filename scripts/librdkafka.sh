@@ -33,6 +33,8 @@ rdkafka-sys = { version = "=$crate", default-features = false }
 P
 (cd "$work" && timeout 300 cargo vendor --quiet vendor) >"$work/log" 2>&1 || { tail -n 3 "$work/log" >&2; fall_back "cargo could not fetch rdkafka-sys $crate"; }
 grep -q "\"package\":\"$sha256\"" "$work/vendor/rdkafka-sys/.cargo-checksum.json" || fall_back "rdkafka-sys $crate has another checksum than the pinned one"
+# rdkafka_conf.c asks whether this is defined, but CMake defines it as 0: without libcurl's headers on the machine it would not compile.
+sed -i 's/#ifdef WITH_OAUTHBEARER_OIDC/#if WITH_OAUTHBEARER_OIDC/' "$work"/vendor/rdkafka-sys/librdkafka/src/*.c
 {
   cmake -G Ninja -S "$work/vendor/rdkafka-sys/librdkafka" -B "$work/b" -DCMAKE_BUILD_TYPE=Release -DRDKAFKA_BUILD_STATIC=ON -DRDKAFKA_BUILD_TESTS=OFF \
     -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 \

@@ -26,6 +26,7 @@ endforeach()
 supyo_layer(connect/kafka ${CORE} ${DATA} sql/catalog engine/dataflow connect/stream)   # shares its options
 supyo_layer(engine/job ${CORE} ${DATA} sql/syntax sql/catalog sql/expr sql/plan engine/dataflow engine/operators engine/runtime ${CONNECT})
 supyo_layer(judge/slo ${CORE} data/types)
+supyo_layer(judge/diagnosis ${CORE} data/types)
 supyo_layer(lab/workload ${CORE} data/types data/formats)
 supyo_layer(lab/fault ${CORE} data/log)
 supyo_layer(lab/stack ${CORE})

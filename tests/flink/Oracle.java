@@ -52,6 +52,7 @@ public final class Oracle {
     private static final int SECONDS_A_STATEMENT = 60;
     private static final ScheduledExecutorService WATCH = Executors.newScheduledThreadPool(1);
     private static final Pattern QUERY = Pattern.compile("\\s*[(\\s]*(SELECT|WITH|VALUES)\\b", Pattern.CASE_INSENSITIVE);
+    private static final Pattern JOB = Pattern.compile("\\s*(INSERT|EXECUTE|BEGIN|CREATE\\s+TABLE\\b[^;]*\\bAS\\s+SELECT)\\b", Pattern.CASE_INSENSITIVE);
     private static PrintStream out;
 
     private final Configuration cluster;
@@ -165,7 +166,7 @@ public final class Oracle {
         for (; done < steps.size(); done++) {   // what was set up so far, and is not yet there
             JsonNode step = steps.get(done);
             if (step.has("set")) batch.getConfig().set(step.get("set").asText(), step.get("value").asText());
-            else if (!step.has("id") && step.get("sql").asText().stripLeading().toUpperCase().startsWith("CREATE")) batch.executeSql(step.get("sql").asText());
+            else if (!step.has("id") && !JOB.matcher(step.get("sql").asText()).lookingAt()) batch.executeSql(step.get("sql").asText());
         }
         return batch;
     }

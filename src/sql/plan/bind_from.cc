@@ -90,7 +90,6 @@ Result<Scope> QueryBinder::from(const syntax::TableRef& ref) {
   if (const auto* t = ref.as<syntax::TableByName>()) {
     SUPYO_ASSIGN(scope, named(*t, ref.span));
   } else if (const auto* d = ref.as<syntax::DerivedTable>()) {
-    if (d->lateral) return unsupported(ref.span, "LATERAL", "compute it in SELECT, or in a statement of its own");
     SUPYO_ASSIGN(LogicalPtr node, bind(*d->query));
     scope = Scope::of(std::move(node));
   } else if (const auto* f = ref.as<syntax::TableFunction>()) {
@@ -119,7 +118,13 @@ Result<Scope> QueryBinder::from(const syntax::TableRef& ref) {
 
 namespace {
 
-/// Two relations of one name would make `name.column` mean the first; Flink refuses them, too.
+bool is_lateral(const syntax::TableRef& ref) {
+  const auto* d = ref.as<syntax::DerivedTable>();
+  return d != nullptr && d->lateral;
+}
+
+}  // namespace
+
 Status differently_named(const Scope& left, const Scope& right, const Span& span) {
   for (const Relation& r : right.relations) {
     if (r.alias.empty() || std::ranges::none_of(left.relations, [&r](const Relation& l) { return l.alias == r.alias; })) continue;
@@ -127,8 +132,6 @@ Status differently_named(const Scope& left, const Scope& right, const Span& span
   }
   return ok();
 }
-
-}  // namespace
 
 /// Of a side of a join that is one table: what two were joined to has no name.
 std::optional<DurationUs> QueryBinder::ttl_of(const Scope& side) const {
@@ -145,6 +148,10 @@ Result<Scope> QueryBinder::from(const std::vector<syntax::TableRefPtr>& refs) {
       SUPYO_ASSIGN(all, unnest(std::move(all), *refs[i], LogicalJoin::Kind::kInner, nullptr));
       continue;
     }
+    if (is_lateral(*refs[i])) {
+      SUPYO_ASSIGN(all, lateral(all, *refs[i], LogicalJoin::Kind::kInner, nullptr));
+      continue;
+    }
     SUPYO_ASSIGN(const Scope next, from(*refs[i]));
     SUPYO_TRY(differently_named(all, next, refs[i]->span));
     all = side_by_side(all, next, make_join(all.node, next.node, {.kind = LogicalJoin::Kind::kInner, .condition = {}, .position = refs[i]->span.position(), .ttl_us = {ttl_of(all), ttl_of(next)}}));
@@ -158,6 +165,10 @@ Result<Scope> QueryBinder::join(const syntax::Join& join, const Span& span) {
   if (join.right->as<syntax::Unnest>() != nullptr) {
     if (!join.columns.empty()) return unsupported(join.right->span, "USING with UNNEST", "its elements belong to their row: leave it out");
     return unnest(left, *join.right, out.kind, join.on ? &*join.on : nullptr);
+  }
+  if (is_lateral(*join.right)) {
+    if (!join.columns.empty() || join.natural) return unsupported(join.right->span, "USING with LATERAL", "write what is to be equal into its WHERE");
+    return lateral(left, *join.right, out.kind, join.on ? &*join.on : nullptr);
   }
   const auto* table = join.right->as<syntax::TableByName>();
   SUPYO_ASSIGN(const Scope right, table != nullptr && table->system_time ? versioned(*join.right, left, out) : from(*join.right));

@@ -32,15 +32,14 @@ Result<LogicalPtr> renamed(LogicalPtr node, const std::vector<syntax::Identifier
   return make_project(std::move(node), std::move(exprs), std::move(texts));
 }
 
-/// LIMIT and OFFSET take a whole number.
+}  // namespace
+
 Result<std::uint64_t> row_count(const syntax::Expr& e, std::string_view clause) {
   const auto* n = e.as<syntax::NumberLiteral>();
   if (n == nullptr || n->kind != syntax::NumberLiteral::Kind::kInteger || n->text.size() > 18)
     return fail_at(e.span, ErrorCode::kInvalidQuery, fmt::format("{} takes a whole number", clause), fmt::format("write {} 10", clause));
   return std::stoull(n->text);
 }
-
-}  // namespace
 
 Result<std::size_t> order_position(const syntax::Expr& e, std::size_t columns) {
   SUPYO_ASSIGN(const std::uint64_t position, row_count(e, "ORDER BY"));

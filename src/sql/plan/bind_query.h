@@ -32,7 +32,10 @@ struct Subquery {
   std::vector<expr::ExprPtr> items;        ///< what it selects
   bool one_row_a_key = false;              ///< it aggregates all that is left of its rows: at most one row for each row around it
   bool always_one_row = false;             ///< ..exactly one, HAVING does not take it away
-  expr::ExprPtr when_empty = nullptr;      ///< of the two above: what its only item is of no rows, a literal
+  std::vector<expr::ExprPtr> when_empty;   ///< of the two above: what each item is of no rows, literals; none where one of them is no literal
+  std::vector<std::string> names;          ///< of its items
+  std::vector<Sort::Key> order;            ///< by which items; those behind `visible` are there for it alone
+  std::size_t visible = 0;
 
   /// `e` as outer expression = inner expression, columns of the query around it being those below `width`.
   static std::optional<std::pair<expr::ExprPtr, expr::ExprPtr>> equation(const expr::Expr& e, std::size_t width);
@@ -46,6 +49,14 @@ struct KeyedSubquery {
   std::vector<expr::ExprPtr> items;
   std::vector<bool> null_safe;             ///< by key: null is equal to null
 };
+
+/// `sub` with what it asks of `outer` as keys.
+KeyedSubquery keyed(const Subquery& sub, const LogicalPtr& outer);
+/// Every row of `node` with TRUE behind it: after a left join it tells rows that met one.
+LogicalPtr marked(const LogicalPtr& node);
+
+/// Two relations of one name would make `name.column` mean the first; Flink refuses them, too.
+Status differently_named(const Scope& left, const Scope& right, const syntax::Span& span);
 
 /// Binds one query in one naming context: the catalog and database in which its names are resolved, and the WITH tables in sight.
 class QueryBinder {
@@ -70,6 +81,8 @@ class QueryBinder {
   Result<Scope> from(const std::vector<syntax::TableRefPtr>& refs);
   Result<Scope> join(const syntax::Join& join, const syntax::Span& span);
   /// `left` with the elements of one of its arrays; `left` without a node: of a constant one. `condition`: ON, or null.
+  /// `left` with what a query gives that may name its columns: LATERAL (SELECT ..). `condition`: ON, or null.
+  Result<Scope> lateral(const Scope& left, const syntax::TableRef& ref, LogicalJoin::Kind kind, const syntax::Expr* condition);
   Result<Scope> unnest(Scope left, const syntax::TableRef& ref, LogicalJoin::Kind kind, const syntax::Expr* condition);
   /// The right side of FOR SYSTEM_TIME AS OF, and what makes it one.
   Status can_be_looked_up(const syntax::TableByName& table);
@@ -81,7 +94,8 @@ class QueryBinder {
   Result<LogicalPtr> window_function(const syntax::FunctionCall& call, const syntax::Span& span);
   /// `partition`: where the columns of PARTITION BY go; null: none is taken.
   Result<LogicalPtr> table_argument(const syntax::Expr& e, std::vector<std::size_t>* partition);
-  Result<Subquery> subquery(const syntax::Query& query, const Scope& outer);
+  /// `ordered`: with its ORDER BY, which is not applied, whatever its LIMIT.
+  Result<Subquery> subquery(const syntax::Query& query, const Scope& outer, bool ordered = false);
 
   /// STATE_TTL of the SELECT that is being bound, by the name of a table in its FROM.
   struct Ttl {
@@ -109,7 +123,7 @@ class SelectBinder {
   /// As bind(), with the keys of ORDER BY that SELECT does not give as further columns behind `visible()`. Not for SELECT DISTINCT.
   Result<LogicalPtr> bind_with_keys(const std::vector<syntax::OrderItem>& order_by);
   /// As a subquery: what WHERE asks of the query around it becomes a condition on pairs.
-  Result<Subquery> bind_subquery(const Scope& outer);
+  Result<Subquery> bind_subquery(const Scope& outer, const std::vector<syntax::OrderItem>& order_by);
   std::size_t visible() const { return visible_; }
   const std::vector<std::size_t>& key_columns() const { return key_columns_; }
 
@@ -149,7 +163,6 @@ class SelectBinder {
   Result<expr::ExprPtr> in_value(const syntax::Expr& operand, const syntax::Query& query, bool negated, const syntax::Span& span);
   Result<expr::ExprPtr> could_be_equal(const KeyedSubquery& q, const std::vector<expr::ExprPtr>& operands, const syntax::Span& span);
   Result<expr::ExprPtr> quantified_value(const syntax::QuantifiedComparison& c, const syntax::Span& span);
-  static KeyedSubquery keyed(const Subquery& sub, const LogicalPtr& outer);
   Result<std::size_t> attach(const KeyedSubquery& q, LogicalPtr right, std::size_t first_key, std::vector<expr::ExprPtr> condition, const syntax::Span& span);
   Result<expr::ExprPtr> is_met(const KeyedSubquery& q, LogicalPtr right, std::size_t first_key, std::vector<expr::ExprPtr> condition, const syntax::Span& span);
   /// Of a subquery that aggregates: what it asks of the query around it becomes keys of its groups.
@@ -202,6 +215,7 @@ class SelectBinder {
   Status look_default(OverSlot& slot, const syntax::FunctionCall& call, ExprBinder& inner);
   std::string name_of_over(std::size_t slot) const;
   Result<syntax::WindowDefinition> window_of(const syntax::WindowDefinition& written) const;
+  static Result<syntax::WindowDefinition> window_of(const syntax::WindowDefinition& written, std::span<const syntax::NamedWindow> named);
   Result<expr::ExprPtr> grouped(const expr::ExprPtr& e) const;
   expr::ExprPtr with_over(const expr::ExprPtr& e, const std::vector<expr::ExprPtr>& results) const;
   ExprBinder binder(bool aggregates, bool over);
@@ -241,6 +255,8 @@ class SelectBinder {
   std::vector<std::pair<std::size_t, syntax::Span>> references_;   ///< columns of FROM used in items and HAVING, and where
 };
 
+/// LIMIT and OFFSET take a whole number.
+Result<std::uint64_t> row_count(const syntax::Expr& e, std::string_view clause);
 /// ORDER BY n: column n - 1 of `columns`.
 Result<std::size_t> order_position(const syntax::Expr& e, std::size_t columns);
 

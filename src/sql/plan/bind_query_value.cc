@@ -45,14 +45,6 @@ LogicalPtr project(const LogicalPtr& node, std::vector<ExprPtr> exprs) {
   return make_project(node, std::move(exprs), std::move(names));
 }
 
-/// Every row of `node` with TRUE behind it: after a left join it tells rows that met one.
-LogicalPtr marked(const LogicalPtr& node) {
-  std::vector<ExprPtr> exprs;
-  for (std::size_t i = 0; i < node->columns.size(); ++i) exprs.push_back(column_of(*node, i));
-  exprs.push_back(truth(true));
-  return project(node, std::move(exprs));
-}
-
 bool gives_one_row(const LogicalNode& node) {
   if (node.as<LogicalProject>() || node.as<LogicalFilter>()) return gives_one_row(*node.input());
   if (const auto* a = node.as<LogicalAggregate>()) return a->keys.empty() && !a->calls.empty();
@@ -63,6 +55,13 @@ bool gives_one_row(const LogicalNode& node) {
 
 }  // namespace
 
+LogicalPtr marked(const LogicalPtr& node) {
+  std::vector<ExprPtr> exprs;
+  for (std::size_t i = 0; i < node->columns.size(); ++i) exprs.push_back(column_of(*node, i));
+  exprs.push_back(truth(true));
+  return project(node, std::move(exprs));
+}
+
 std::optional<std::pair<ExprPtr, ExprPtr>> Subquery::equation(const Expr& e, std::size_t width) {
   if (e.kind != Expr::Kind::kCall || (e.function->name != "=" && e.function->name != "IS NOT DISTINCT FROM")) return std::nullopt;
   for (const std::size_t outer : {0U, 1U})
@@ -71,8 +70,7 @@ std::optional<std::pair<ExprPtr, ExprPtr>> Subquery::equation(const Expr& e, std
   return std::nullopt;
 }
 
-/// `sub` with what it asks of `outer` as keys.
-KeyedSubquery SelectBinder::keyed(const Subquery& sub, const LogicalPtr& outer) {
+KeyedSubquery keyed(const Subquery& sub, const LogicalPtr& outer) {
   const std::size_t width = outer->columns.size();
   KeyedSubquery out{.node = sub.node, .keys = {}, .outer = {}, .only_outer = {}, .items = {}, .null_safe = {}};
   std::vector<ExprPtr> rest;
@@ -164,7 +162,7 @@ Result<ExprPtr> SelectBinder::scalar_value(const Subquery& sub, const Span& span
   columns.insert(columns.end(), q.keys.begin(), q.keys.end());
   LogicalPtr right = project(q.node, std::move(columns));
   // Where columns of the query around it are named, COUNT of no rows is 0; else it is an aggregation without GROUP BY, which a stream without rows gives no row of, as in Flink.
-  const bool of_no_rows = !sub.correlated.empty() && sub.when_empty && !sub.when_empty->literal.is_null();
+  const bool of_no_rows = !sub.correlated.empty() && !sub.when_empty.empty() && !sub.when_empty.front()->literal.is_null();
   if (!sub.one_row_a_key && !(q.keys.empty() && gives_one_row(*sub.node))) {
     // As Flink: a second row is an error when it comes.
     SUPYO_ASSIGN(const expr::ResolvedAggregate single, at(queries_.ctx_.functions.resolve_aggregate("SINGLE_VALUE", std::vector<Type>{item->type}, false, false), span));
@@ -183,7 +181,7 @@ Result<ExprPtr> SelectBinder::scalar_value(const Subquery& sub, const Span& span
   SUPYO_ASSIGN(const std::size_t place, attach(q, right, 1, {}, span));
   ExprBinder b = binder(false, false);
   SUPYO_ASSIGN(const ExprPtr missing, b.call("IS NULL", {column_of(*scope_.node, place + right->columns.size() - 1)}, span));
-  return expr::case_when({missing, coerced(sub.when_empty, item->type.as_nullable()), column_of(*scope_.node, place)}, item->type.as_nullable());
+  return expr::case_when({missing, coerced(sub.when_empty.front(), item->type.as_nullable()), column_of(*scope_.node, place)}, item->type.as_nullable());
 }
 
 /// TRUE where a row of `right` (whose columns from `first_key` on are the keys) is met.
@@ -259,7 +257,7 @@ Result<ExprPtr> SelectBinder::in_value(const syntax::Expr& operand, const syntax
 
 /// Whether a row of the subquery differs from the operands in nothing but nulls: by the operands as keys, each side's nulls meeting everything.
 Result<ExprPtr> SelectBinder::could_be_equal(const KeyedSubquery& q, const std::vector<ExprPtr>& operands, const Span& span) {
-  Subquery open{.node = q.node, .correlated = {}, .items = {}};
+  Subquery open{.node = q.node, .correlated = {}, .items = {}, .when_empty = {}, .names = {}, .order = {}};
   const std::size_t width = scope_.node->columns.size();
   std::vector<std::size_t> shift(q.node->columns.size());
   for (std::size_t i = 0; i < shift.size(); ++i) shift[i] = width + i;

@@ -99,14 +99,22 @@ Result<ExprPtr> SelectBinder::aggregate_call(const syntax::FunctionCall& call, c
   return expr::column(kAggregateBase + aggregates_.size() - 1, aggregates_.back().call.type);
 }
 
-Result<syntax::WindowDefinition> SelectBinder::window_of(const syntax::WindowDefinition& written) const {
+Result<syntax::WindowDefinition> SelectBinder::window_of(const syntax::WindowDefinition& written) const { return window_of(written, select_.windows); }
+
+/// `named`: the windows that it may be based on.
+Result<syntax::WindowDefinition> SelectBinder::window_of(const syntax::WindowDefinition& written, std::span<const syntax::NamedWindow> named) {
   if (!written.base) return written;
-  const auto it = std::ranges::find_if(select_.windows, [&](const syntax::NamedWindow& w) { return w.name.text == written.base->text; });
-  if (it == select_.windows.end())
+  const auto it = std::ranges::find_if(named, [&](const syntax::NamedWindow& w) { return w.name.text == written.base->text; });
+  if (it == named.end())
     return fail_at(written.base->span, ErrorCode::kInvalidQuery, fmt::format("there is no window `{}`", written.base->text), "declare it: WINDOW w AS (PARTITION BY .. ORDER BY ..)");
-  if (!written.partition_by.empty() || !written.order_by.empty() || written.frame)
-    return unsupported(written.span, "extending a named window", "write the whole definition in OVER (..)");
-  return it->window;
+  SUPYO_ASSIGN(syntax::WindowDefinition out, window_of(it->window, named.first(static_cast<std::size_t>(it - named.begin()))));
+  const bool twice = (!written.order_by.empty() && !out.order_by.empty()) || (written.frame && out.frame);
+  if (!written.partition_by.empty() || twice)
+    return fail_at(written.span, ErrorCode::kInvalidQuery, fmt::format("a window that is based on `{}` adds only what that one leaves out: ORDER BY, ROWS or RANGE", it->name.text), "write the whole definition in OVER (..)");
+  if (!written.order_by.empty()) out.order_by = written.order_by;
+  if (written.frame) out.frame = written.frame;
+  out.span = written.span;
+  return out;
 }
 
 Result<ExprPtr> SelectBinder::over_call(const syntax::FunctionCall& call, const Span& span) {
@@ -402,9 +410,13 @@ Status SelectBinder::from() {
   return ok();
 }
 
+constexpr std::array<std::string_view, 4> kJoinHints = {"BROADCAST", "SHUFFLE_HASH", "SHUFFLE_MERGE", "NEST_LOOP"};
+
 Result<std::vector<QueryBinder::Ttl>> SelectBinder::ttls() const {
   std::vector<QueryBinder::Ttl> out;
   for (const syntax::Hint& hint : select_.hints) {
+    // How to join is said to a batch planner; Flink's streaming one does not look at it either.
+    if (std::ranges::find(kJoinHints, hint.name) != kJoinHints.end()) continue;
     if (hint.name != "STATE_TTL") return unsupported(hint.span, fmt::format("the hint {}", hint.name), "remove it: the result is the same");
     if (hint.options.empty())
       return fail_at(hint.span, ErrorCode::kInvalidQuery, "STATE_TTL names no table", "write /*+ STATE_TTL('orders' = '1d', 'users' = '0s') */");

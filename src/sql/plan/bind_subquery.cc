@@ -151,7 +151,7 @@ Status SelectBinder::group_by_correlation() {
   if (!overs_.empty()) return unsupported(correlated_.front().second, "a column of the query around it in a subquery that ranks", "rank in a query of its own, and join its result");
   const LogicalPtr& outer = outer_->node;
   const std::size_t width = outer->columns.size(), inner = scope_.node->columns.size();
-  Subquery asked{.node = scope_.node, .correlated = {}, .items = {}};
+  Subquery asked{.node = scope_.node, .correlated = {}, .items = {}, .when_empty = {}, .names = {}, .order = {}};
   for (const auto& [e, span] : correlated_) asked.correlated.push_back(to_pair(e, width));
   const KeyedSubquery q = keyed(asked, outer);
   scope_.node = q.node;   // its first columns are those that were there
@@ -167,18 +167,20 @@ Status SelectBinder::aggregated_subquery(Subquery& out) {
   const bool all = grouped_ && !select_.has_group_by;
   out.one_row_a_key = all;
   out.always_one_row = all && !having_;
-  if (all && items_.size() == 1) {
+  if (all) {
     // Of no rows COUNT is 0, and any other aggregate null.
     std::vector<ExprPtr> of_nothing;
     const std::size_t keys = group_exprs_.size();
     for (const ColumnInfo& c : scope_.node->columns) of_nothing.push_back(expr::literal({.type = c.type.as_nullable(), .data = {}}));
     for (std::size_t i = 0; i < aggregates_.size(); ++i)
       if (aggregates_[i].call.function == "COUNT") of_nothing[keys + i] = expr::literal({.type = Type::big_int().not_null(), .data = std::int64_t{0}});
-    const ExprPtr value = expr::fold_constants(substitute(items_.front().expr, of_nothing));
-    if (value->kind != Expr::Kind::kLiteral && !correlation_.empty())
+    for (const Item& item : items_) out.when_empty.push_back(expr::fold_constants(substitute(item.expr, of_nothing)));
+    const bool literals = std::ranges::all_of(out.when_empty, [](const ExprPtr& e) { return e->kind == Expr::Kind::kLiteral; });
+    if (!literals && !correlation_.empty())
       return unsupported(correlated_.front().second, "a column of the query around it in a subquery that computes something else than its aggregates", "compute it in the query around it");
-    if (value->kind == Expr::Kind::kLiteral) out.when_empty = value;
-    if (having_ && !correlation_.empty() && !(out.when_empty && out.when_empty->literal.is_null()))
+    if (!literals) out.when_empty.clear();
+    const bool nulls = literals && std::ranges::all_of(out.when_empty, [](const ExprPtr& e) { return e->literal.is_null(); });
+    if (having_ && !correlation_.empty() && !nulls)
       return unsupported(select_.having->span, "HAVING beside COUNT in a subquery that names columns of the query around it", "compare in the query around it: (SELECT COUNT(*) ..) > 1");
   }
   const std::size_t first = items_.size();
@@ -194,24 +196,33 @@ Status SelectBinder::aggregated_subquery(Subquery& out) {
   return ok();
 }
 
-Result<Subquery> QueryBinder::subquery(const syntax::Query& query, const Scope& outer) {
+Result<Subquery> QueryBinder::subquery(const syntax::Query& query, const Scope& outer, bool ordered) {
   const std::size_t width = outer.node->columns.size();
   const auto* select = query.body.as<syntax::Select>();
-  if (select != nullptr && query.with.empty() && query.order_by.empty() && !query.offset && !query.limit) return SelectBinder(*this, *select).bind_subquery(outer);
+  if (select != nullptr && query.with.empty() && (ordered || (query.order_by.empty() && !query.offset && !query.limit))) return SelectBinder(*this, *select).bind_subquery(outer, query.order_by);
   SUPYO_ASSIGN(LogicalPtr node, bind(query));
-  Subquery out{.node = node, .correlated = {}, .items = {}};
-  for (std::size_t i = 0; i < node->columns.size(); ++i) out.items.push_back(expr::column(width + i, node->columns[i].type));
+  Subquery out{.node = node, .correlated = {}, .items = {}, .when_empty = {}, .names = {}, .order = {}, .visible = node->columns.size()};
+  for (std::size_t i = 0; i < node->columns.size(); ++i) {
+    out.items.push_back(expr::column(width + i, node->columns[i].type));
+    out.names.push_back(node->columns[i].name);
+  }
   return out;
 }
 
-Result<Subquery> SelectBinder::bind_subquery(const Scope& outer) {
+Result<Subquery> SelectBinder::bind_subquery(const Scope& outer, const std::vector<syntax::OrderItem>& order_by) {
   const std::size_t width = outer.node->columns.size();
   outer_ = &outer;
+  order_by_ = &order_by;
   SUPYO_TRY(from());
   SUPYO_TRY(where(&outer));
   SUPYO_TRY(bind_group_by());
   SUPYO_TRY(bind_items());
-  Subquery out;
+  Subquery out{.node = nullptr, .correlated = {}, .items = {}, .when_empty = {}, .names = {}, .order = {}, .visible = visible_};
+  for (const Item& item : items_) out.names.push_back(item.name);
+  for (std::size_t i = 0; i < order_by.size(); ++i) {
+    SUPYO_TRY(check_order(items_[key_columns_[i]].expr->type, order_by[i].expr->span));
+    out.order.push_back({key_columns_[i], order_by[i].descending, order_by[i].nulls_first.value_or(!order_by[i].descending)});
+  }
   if (grouped_ || !overs_.empty() || qualify_) {
     if (!correlated_.empty() && !grouped_)
       return unsupported(correlated_.front().second, "a column of the query around it in a subquery that ranks", "rank in a query of its own, and join its result");

@@ -33,10 +33,6 @@ LogicalPtr with_column(const LogicalPtr& node, ExprPtr value) {
   return wider;
 }
 
-bool is_true(const expr::Expr& e) {
-  return e.kind == expr::Expr::Kind::kLiteral && std::holds_alternative<bool>(e.literal.data) && std::get<bool>(e.literal.data);
-}
-
 }  // namespace
 
 Result<Scope> QueryBinder::unnest(Scope left, const syntax::TableRef& ref, LogicalJoin::Kind kind, const syntax::Expr* condition) {

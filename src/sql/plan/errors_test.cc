@@ -168,7 +168,7 @@ TEST(Errors, NotThereYet) {
       {"INSERT OVERWRITE appended SELECT auction, price FROM bids", Code::kUnsupported, 1, 18, "INSERT OVERWRITE"},
       {"SELECT * FROM bids FOR SYSTEM_TIME AS OF ts", Code::kUnsupported, 1, 15, "SYSTEM_TIME"},
       {"SELECT * FROM bids /*+ LOOKUP('table'='x') */", Code::kUnsupported, 1, 24, "hint LOOKUP"},
-      {"EXPLAIN ESTIMATED_COST SELECT 1", Code::kUnsupported, 1, 1, "ESTIMATED_COST"},
+      {"EXPLAIN PLAN_ADVICE SELECT 1", Code::kUnsupported, 1, 1, "PLAN_ADVICE"},
       {"CREATE TABLE t (a TIMESTAMP(9)) WITH ('connector' = 'stored')", Code::kUnsupported, 1, 19, "precision 6"},
   };
   expect_all(cases);

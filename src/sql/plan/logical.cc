@@ -381,6 +381,10 @@ bool same_expr(const Expr& a, const Expr& b) {
   return true;
 }
 
+bool is_true(const Expr& e) {
+  return e.kind == Expr::Kind::kLiteral && e.type.id == TypeId::kBoolean && std::holds_alternative<bool>(e.literal.data) && std::get<bool>(e.literal.data);
+}
+
 bool is_deterministic(const Expr& e) {
   if (e.kind == Expr::Kind::kCall && !e.function->deterministic) return false;
   return std::ranges::all_of(e.args, [](const ExprPtr& a) { return is_deterministic(*a); });

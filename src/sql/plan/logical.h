@@ -257,6 +257,8 @@ Schema schema_of(const LogicalNode& node);
 /// Structural equality of bound expressions.
 bool same_expr(const expr::Expr& a, const expr::Expr& b);
 bool is_deterministic(const expr::Expr& e);
+/// The literal TRUE.
+bool is_true(const expr::Expr& e);
 /// `e` with each column replaced by exprs[column].
 expr::ExprPtr substitute(const expr::ExprPtr& e, const std::vector<expr::ExprPtr>& exprs);
 /// Conjuncts of a predicate.

@@ -10,10 +10,6 @@ namespace {
 using expr::Expr;
 using expr::ExprPtr;
 
-bool is_true(const Expr& e) {
-  return e.kind == Expr::Kind::kLiteral && e.type.id == TypeId::kBoolean && std::holds_alternative<bool>(e.literal.data) && std::get<bool>(e.literal.data);
-}
-
 void count_columns(const Expr& e, std::vector<int>& uses) {
   if (e.kind == Expr::Kind::kColumn) ++uses[e.column];
   for (const ExprPtr& a : e.args) count_columns(*a, uses);

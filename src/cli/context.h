@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/human_duration.h"
 #include "core/base/result.h"
 #include "core/env/env.h"
 
@@ -49,8 +50,6 @@ Result<std::string> job_status(const Context& context, const std::string& state_
 std::string json_string(std::string_view text);
 /// 1234567 -> "1,234,567"
 std::string grouped(std::uint64_t n);
-/// A length of time for people: "12 ms", "3.4 s", "5 min 20 s".
-std::string human_duration(DurationUs us);
 
 // The subcommands. `result` is the exit status of the one that ran.
 void add_run(CLI::App& app, Context& context, int& result);

@@ -22,6 +22,7 @@ void Trail::add(const OffsetSample& sample) {
     if (!contradicts(samples_.back(), sample)) return;   // the clock went back: nothing can be said of it
     samples_.clear();
     steps_.clear();
+    commits_.clear();
     longest_commit_gap_ = 0;
   }
   if (samples_.empty()) {
@@ -35,6 +36,8 @@ void Trail::add(const OffsetSample& sample) {
     if (sample.committed != before.committed) {
       longest_commit_gap_ = std::max(longest_commit_gap_, sample.at - committed_changed_at_);
       committed_changed_at_ = sample.at;
+      commits_.push_back(sample.at);
+      if (commits_.size() > kCommitsKept) commits_.pop_front();
     }
     if (sample.end != before.end) end_changed_at_ = sample.at;
   }

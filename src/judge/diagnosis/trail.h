@@ -36,6 +36,7 @@ struct StartStep {
 class Trail {
  public:
   static constexpr std::size_t kStepsKept = 12;
+  static constexpr std::size_t kCommitsKept = 16;
 
   void add(const OffsetSample& sample);
   bool empty() const { return samples_.empty(); }
@@ -48,6 +49,8 @@ class Trail {
   TimeUs end_changed_at() const { return end_changed_at_; }
   /// The longest time that passed between two changes of `committed`, of those since the trail began.
   DurationUs longest_commit_gap() const { return longest_commit_gap_; }
+  /// The looks that saw `committed` elsewhere than the look before did: the last ones.
+  const std::deque<TimeUs>& commits() const { return commits_; }
 
   /// Records appended a second over the last `window` (less when the trail is shorter). Absent with fewer than 3 samples.
   std::optional<Rate> append_rate(DurationUs window) const;
@@ -63,6 +66,7 @@ class Trail {
 
   std::vector<OffsetSample> samples_;
   std::deque<StartStep> steps_;
+  std::deque<TimeUs> commits_;
   TimeUs committed_changed_at_ = 0, end_changed_at_ = 0;
   DurationUs longest_commit_gap_ = 0;
 };

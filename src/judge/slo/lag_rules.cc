@@ -1,5 +1,6 @@
 #include "judge/slo/lag_rules.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace supyo::slo {
@@ -50,6 +51,35 @@ BurrowStatus BurrowPartition::status(TimeUs now) const {
   if (first.offset == last.offset) return falls ? BurrowStatus::kOk : BurrowStatus::kStall;
   if (!falls && last.lag > first.lag) return BurrowStatus::kWarning;
   return BurrowStatus::kOk;
+}
+
+std::string_view alarm_level_name(AlarmLevel level) {
+  switch (level) {
+    case AlarmLevel::kOk: return "OK";
+    case AlarmLevel::kWarning: return "WARNING";
+    case AlarmLevel::kCritical: return "CRITICAL";
+  }
+  return "?";
+}
+
+double retention_percent(const Standing& s) {
+  const auto kept = static_cast<double>(s.end - s.log_start);
+  return kept <= 0 ? 0 : 100 * static_cast<double>(std::max<std::int64_t>(0, s.end - s.committed)) / kept;
+}
+
+AlarmLevel retention_percent_level(double percent) {
+  constexpr double kWarning = 80, kCritical = 100;
+  return percent >= kCritical ? AlarmLevel::kCritical : percent >= kWarning ? AlarmLevel::kWarning : AlarmLevel::kOk;
+}
+
+std::int64_t MessagesLostGauge::messages_lost(const Standing& s) { return std::max<std::int64_t>(0, s.log_start - s.committed); }
+
+AlarmLevel MessagesLostGauge::observe(TimeUs t, const Standing& s) {
+  const bool above = retention_percent(s) > kRatioWarning;
+  if (above && !above_) since_ = t;
+  above_ = above;
+  if (messages_lost(s) > 0) return AlarmLevel::kCritical;
+  return above && t - since_ >= kRatioHold ? AlarmLevel::kWarning : AlarmLevel::kOk;
 }
 
 }  // namespace supyo::slo

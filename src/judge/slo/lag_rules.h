@@ -44,4 +44,33 @@ class BurrowPartition {
   std::deque<Commit> commits_;
 };
 
+/// What an alarm by one rule says. kWarning: soon; kCritical: it happened.
+enum class AlarmLevel : std::uint8_t { kOk, kWarning, kCritical };
+std::string_view alarm_level_name(AlarmLevel level);
+
+/// Where a group stands in a partition.
+struct Standing {
+  std::int64_t log_start = 0, end = 0, committed = 0;
+};
+
+/// The retention percentage as klag has it (github.com/themoah/klag: RetentionRisk, Diagnoser): lag as a share of what is kept, (end - committed) / (end - log start), in percent. Of a
+/// group, its worst partition decides: a warning from 80 %, critical from 100 %. An offset ratio knows neither rates nor what deletes, so it says nothing of when.
+double retention_percent(const Standing& s);   ///< 0 where nothing is kept
+AlarmLevel retention_percent_level(double percent);
+
+/// klag-exporter's rules (github.com/softwaremill/klag-exporter, README "Data Loss Detection"): the gauge `messages_lost` is max(0, log start - committed), critical while above zero;
+/// `lag_retention_ratio` above 80 % for five minutes is a warning. The gauge is back at zero as soon as the group commits behind the log start: what was lost then is not told any more.
+class MessagesLostGauge {
+ public:
+  static constexpr double kRatioWarning = 80;
+  static constexpr DurationUs kRatioHold = 5 * kMinute;
+  static std::int64_t messages_lost(const Standing& s);
+  /// At each look, in time order.
+  AlarmLevel observe(TimeUs t, const Standing& s);
+
+ private:
+  bool above_ = false;
+  TimeUs since_ = 0;
+};
+
 }  // namespace supyo::slo

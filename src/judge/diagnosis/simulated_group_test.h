@@ -34,10 +34,10 @@ class SimulatedGroup {
     bool moved = false;
   };
 
-  explicit SimulatedGroup(std::uint64_t seed) : random_(seed) {}
-  std::mt19937_64& random() { return random_; }
-  double uniform(double a, double b) { return std::uniform_real_distribution<double>(a, b)(random_); }
-  int between(int a, int b) { return std::uniform_int_distribution<int>(a, b)(random_); }
+  explicit SimulatedGroup(std::uint64_t seed) : dice_(seed) {}
+  
+  double uniform(double a, double b) { return std::uniform_real_distribution<double>(a, b)(dice_); }
+  int between(int a, int b) { return std::uniform_int_distribution<int>(a, b)(dice_); }
 
   std::vector<Member> members;
   std::vector<Partition> partitions;
@@ -61,7 +61,7 @@ class SimulatedGroup {
   void join(int m) {
     Member& member = members[static_cast<std::size_t>(m)];
     member.away = false;
-    member.id = fmt::format("{}-{:08x}", member.client_id, random_());
+    member.id = fmt::format("{}-{:08x}", member.client_id, dice_());
     rebalance();
   }
   void rebalance() {
@@ -80,7 +80,7 @@ class SimulatedGroup {
     ++second_;
     const bool stopped = now < rebalancing_until_;
     for (Member& m : members) m.did = 0;
-    for (Partition& p : partitions) p.end += std::poisson_distribution<int>(p.append)(random_);
+    for (Partition& p : partitions) p.end += std::poisson_distribution<int>(p.append)(dice_);
     for (std::size_t m = 0; m < members.size(); ++m) {
       Member& member = members[m];
       if (member.hangs || member.away) {
@@ -153,7 +153,7 @@ class SimulatedGroup {
     }
   }
 
-  std::mt19937_64 random_;
+  std::mt19937_64 dice_;
   std::uint64_t second_ = 0;
   TimeUs rebalancing_until_ = 0;
 };

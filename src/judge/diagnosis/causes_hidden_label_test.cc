@@ -4,7 +4,7 @@
 #include <functional>
 #include <map>
 
-#include "judge/diagnosis/simulated_group_test.h"
+#include "judge/diagnosis/simulated_group_model.h"
 
 /// A harness draws what is wrong with a group, lets it run, and shows only what can be seen from outside. The first finding must name it.
 namespace supyo::diagnosis {

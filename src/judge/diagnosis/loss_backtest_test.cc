@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "judge/diagnosis/simulated_log_test.h"
+#include "judge/diagnosis/simulated_log_model.h"
 
 /// The forecast against simulated logs that delete by Kafka's rules: what was said 6 h, 1 h and 10 min before the loss, and whether any loss came without a word.
 namespace supyo::diagnosis {

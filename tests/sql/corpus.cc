@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -73,6 +75,19 @@ class Runner {
       if (!done) return fail(done.error().with_context(fmt::format("[{}] block at line {}", regime_.name, b.line)));
     }
     return ok();
+  }
+
+  Result<std::vector<PlanTime>> plan_times(const std::vector<Block>& blocks, int runs) {
+    std::vector<PlanTime> out;
+    for (const Block& b : blocks) {
+      if (b.kind == Block::Kind::kFile || b.kind == Block::Kind::kSetup) {
+        SUPYO_TRY(run(b));
+        continue;
+      }
+      SUPYO_ASSIGN(const DurationUs took, plan_time(b, runs));
+      out.push_back({.line = b.line, .cpu_us = took});
+    }
+    return out;
   }
 
  private:
@@ -147,6 +162,19 @@ class Runner {
       if (poll.until_us > sim_.clock().now_us()) sim_.clock().advance_to(poll.until_us);
     }
     return false;
+  }
+
+  /// CPU time from text to physical plan.
+  Result<DurationUs> plan_time(const Block& b, int runs) {
+    std::clock_t best = std::numeric_limits<std::clock_t>::max();
+    for (int i = 0; i < runs; ++i) {
+      SUPYO_ASSIGN(const auto engine, this->engine(regime_.parallelism, state_dir_, false));
+      const std::clock_t began = std::clock();
+      const auto job = execute(*engine, b.text);
+      if (job && !job->sinks.empty()) static_cast<void>(engine->plan(*job).has_value());
+      best = std::min(best, std::clock() - began);
+    }
+    return best * kSecond / CLOCKS_PER_SEC;
   }
 
   static constexpr std::uint64_t kManySteps = 5'000'000;
@@ -274,5 +302,10 @@ std::vector<std::pair<std::string, std::string>> corpus_files() {
 }
 
 Status run_corpus(const std::vector<Block>& blocks, const Regime& regime) { return Runner(regime).run(blocks); }
+
+Result<std::vector<PlanTime>> plan_times(const std::vector<Block>& blocks, int runs) {
+  const Regime plain{.name = "plain"};
+  return Runner(plain).plan_times(blocks, runs);
+}
 
 }  // namespace supyo::sqltest

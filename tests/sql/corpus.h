@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/base/strong.h"
 
 namespace supyo::sqltest {
 
@@ -41,6 +42,13 @@ struct Regime {
 
 /// Runs the blocks on a simulated machine. Null on success, else what went wrong and where.
 Status run_corpus(const std::vector<Block>& blocks, const Regime& regime);
+
+struct PlanTime {
+  int line = 0;                ///< of the block
+  DurationUs cpu_us = 0;
+};
+/// What each job, query and faulty statement takes from its text to its physical plan (setup not counted), the best of `runs`. Nothing is run.
+Result<std::vector<PlanTime>> plan_times(const std::vector<Block>& blocks, int runs);
 
 /// Every .test file below tests/sql: its path there and its text, in order.
 std::vector<std::pair<std::string, std::string>> corpus_files();

@@ -1,10 +1,13 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
 
 #include "tests/sql/corpus.h"
 
-// Every tests/sql/**/*.test under every regime (those of errors/ under two). Run one alone with --gtest_filter='*name.test*'.
+// Every tests/sql/**/*.test under every regime (those of errors/ under two). Run one alone with --gtest_filter='*name.test*'; --plan-times prints what planning them costs.
 namespace supyo::sqltest {
 namespace {
 
@@ -58,10 +61,34 @@ TEST(Corpus, NoticesWrongRowsAndMissingErrors) {
   EXPECT_FALSE(parse_corpus("qeury\nSELECT 1\n"));
 }
 
+/// The slowest to plan of the whole corpus, and of all of them together.
+int print_plan_times() {
+  struct Timed {
+    DurationUs cpu_us = 0;
+    std::string where;
+  };
+  std::vector<Timed> all;
+  for (const auto& [file, text] : corpus_files()) {
+    const auto blocks = parse_corpus(text);
+    const auto times = blocks ? plan_times(*blocks, 3) : Result<std::vector<PlanTime>>(fail(blocks.error()));
+    if (!times) {
+      fmt::print(stderr, "{}: {}\n", file, times.error().to_string());
+      return 1;
+    }
+    for (const PlanTime& t : *times) all.push_back({.cpu_us = t.cpu_us, .where = fmt::format("{}:{}", file, t.line)});
+  }
+  std::ranges::sort(all, std::ranges::greater{}, &Timed::cpu_us);
+  if (all.empty()) return 1;
+  for (std::size_t i = 0; i < std::min<std::size_t>(all.size(), 20); ++i) fmt::print("{:8.2f} ms  {}\n", static_cast<double>(all[i].cpu_us) / 1e3, all[i].where);
+  fmt::print("{} statements; median {:.2f} ms, 99 of 100 below {:.2f} ms\n", all.size(), static_cast<double>(all[all.size() / 2].cpu_us) / 1e3, static_cast<double>(all[all.size() / 100].cpu_us) / 1e3);
+  return 0;
+}
+
 }  // namespace
 }  // namespace supyo::sqltest
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--plan-times") return supyo::sqltest::print_plan_times();
   ::testing::InitGoogleTest(&argc, argv);
   for (const auto& [file, text] : supyo::sqltest::corpus_files())
     ::testing::RegisterTest("Sql", file.c_str(), nullptr, nullptr, __FILE__, __LINE__, [file, text]() -> ::testing::Test* { return new supyo::sqltest::CorpusFile(file, text); });

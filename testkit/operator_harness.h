@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/base/hash.h"
+#include "data/state/stored_changes.h"
 #include "engine/dataflow/operator.h"
 #include "testkit/rows.h"
 
@@ -47,10 +47,9 @@ class OperatorHarness final : private dataflow::OperatorContext, private dataflo
   }
   /// Takes what is this shard's of everything that `from` saved at its barriers.
   Status restore(const OperatorHarness& from) {
-    std::map<std::pair<std::size_t, std::pair<std::uint64_t, std::string>>, const state::Change*> last;
-    for (const auto& [table, change] : from.saved_) last[{table, {change.hash, change.key}}] = &change;
-    for (const auto& [where, change] : last)
-      if (!change->deleted && shard_of(change->hash, shards_) == shard_) SUPYO_TRY(state_->restore(where.first, change->hash, change->key, change->value));
+    std::vector<std::vector<state::Change>> tables(state_->tables());
+    for (const auto& [table, change] : from.saved_) tables[table].push_back(change);
+    for (std::size_t t = 0; t < tables.size(); ++t) SUPYO_TRY(state_->restore(t, state::stored_changes(std::move(tables[t]), shard_, shards_)));
     watermark_us_ = std::max(watermark_us_, from.watermark_us_);
     return ok();
   }

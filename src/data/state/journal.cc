@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "core/base/check.h"
 #include "core/base/fault_point.h"
 #include "data/state/journal_format.h"
 #include "data/state/snapshot_builder.h"
 #include "data/state/snapshot_format.h"
+#include "data/state/stored_entries.h"
 
 namespace supyo::state {
 namespace {
@@ -29,7 +31,7 @@ Error damaged(const std::string& path, std::uint64_t offset, std::string_view wh
 
 }  // namespace
 
-/// What restore() reads: kept until the first append.
+/// What stored() gives out: kept until the first append, and while a table is not read to its end.
 struct Journal::Restorable {
   std::shared_ptr<const SnapshotReader> snapshot;
   std::vector<std::unique_ptr<env::MappedFile>> maps;   // parallel to segments_ while recovering
@@ -60,7 +62,8 @@ Status Journal::recover() {
   env::Files& files = env_.files;
   SUPYO_TRY(ensure_directory(files, dir_));
   SUPYO_TRY(ensure_directory(files, snapshot_dir_));
-  restorable_ = std::make_unique<Restorable>();
+  restorable_ = std::make_shared<Restorable>();
+  read_ = restorable_;
   SUPYO_TRY(read_segments());
   SUPYO_ASSIGN(const bool has_snapshot, read_snapshot());
   if (segments_.empty() && has_snapshot) {
@@ -92,7 +95,7 @@ Status Journal::read_segments() {
     if (const auto n = number_of_name(kSegmentPrefix, name)) numbers.push_back(*n);
   }
   if (numbers.empty()) return ok();
-  std::uint64_t wanted = numbers.back();
+  std::uint64_t wanted = last_mapped_ = numbers.back();
   while (wanted != 0 && std::ranges::binary_search(numbers, wanted)) {
     const std::string path = env::join_path(dir_, numbered_name(kSegmentPrefix, wanted));
     SUPYO_ASSIGN(auto map, env_.files.map(path));
@@ -119,7 +122,8 @@ Result<bool> Journal::read_snapshot() {
     if (!number_of_name(kSnapshotPrefix, *name)) continue;
     any = true;
     const std::string path = env::join_path(snapshot_dir_, *name);
-    auto reader = SnapshotReader::open(env_.files, path, job_id_);
+    // The older one stands by, and is read as a whole when it is needed.
+    auto reader = SnapshotReader::open(env_.files, path, job_id_, good.empty() ? SnapshotReader::Check::kWhole : SnapshotReader::Check::kEnds);
     if (!reader) {
       if (reader.error().code != ErrorCode::kDamaged) return fail(reader.error());
       recovered_.notes.push_back(fmt::format("passed over a damaged snapshot: {}", reader.error().message));
@@ -238,11 +242,13 @@ Status Journal::retire(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     SUPYO_ASSIGN(const auto file, files.open(path, env::OpenMode::kRead));
     SUPYO_ASSIGN(const std::uint64_t size, file->size());
-    if (size != options_.segment_bytes || spares_.size() + fresh.size() >= kMaxSpares) {
+    const std::string number = env::base_name(path).substr(kSegmentPrefix.size());
+    const bool read = !read_.expired() && number_of_name(kSegmentPrefix, env::base_name(path)).value_or(0) <= last_mapped_;
+    if (read || size != options_.segment_bytes || spares_.size() + fresh.size() >= kMaxSpares) {
+      if (read) SUPYO_REACHED("journal.removed_while_read");
       SUPYO_TRY(files.remove(path));
       continue;
     }
-    const std::string number = env::base_name(path).substr(kSegmentPrefix.size());
     const std::string spare = env::join_path(dir_, std::string(kSparePrefix) + number);
     SUPYO_TRY(files.rename(path, spare));
     fresh.push_back(spare);
@@ -254,13 +260,25 @@ Status Journal::retire(const std::vector<std::string>& paths) {
   return ok();
 }
 
-Status Journal::restore(std::uint32_t shard, std::uint32_t shards, const RestoreVisitor& visit) const {
+std::vector<Journal::StoredTable> Journal::stored_tables() const {
+  SUPYO_CHECK(restorable_ != nullptr);   // before the first append
+  std::vector<StoredTable> out;
+  const auto add = [&](const auto& of) {
+    if (const StoredTable t{of.operator_id, of.table}; out.empty() || out.back() != t) out.push_back(t);
+  };
+  if (restorable_->snapshot) std::ranges::for_each(restorable_->snapshot->blocks(), add);
+  std::ranges::for_each(restorable_->changes, add);
+  std::ranges::sort(out);
+  out.erase(std::ranges::unique(out).begin(), out.end());
+  return out;
+}
+
+std::shared_ptr<const StoredEntries> Journal::stored(const StoredTable& table, std::uint32_t shard, std::uint32_t shards) const {
   SUPYO_CHECK(restorable_ != nullptr);   // before the first append
   SUPYO_CHECK_LT(shard, shards);
-  for (OverlayCursor cursor(restorable_->snapshot.get(), restorable_->changes, shard, shards); const SnapshotEntry* e = cursor.get(); cursor.next()) {
-    SUPYO_TRY(visit(e->operator_id, e->table, e->hash, e->key, e->value));
-  }
-  return ok();
+  const auto of = [](const auto& x) { return StoredTable{x.operator_id, x.table}; };
+  const std::span<const SnapshotBlock> blocks = restorable_->snapshot ? restorable_->snapshot->blocks() : std::span<const SnapshotBlock>{};
+  return std::make_shared<StoredEntries>(restorable_, std::ranges::equal_range(blocks, table, {}, of), std::ranges::equal_range(restorable_->changes, table, {}, of), shard, shards);
 }
 
 void Journal::end_restore() { restorable_.reset(); }

@@ -61,12 +61,12 @@ struct Recovered {
 };
 
 class SnapshotBuilder;
+class StoredEntries;
 
 /// The epoch journal and the snapshots of one job: `journal/` and `snapshots/` below the job's directory (see JobDirectory, which locks it).
 /// Formats: docs/format/journal.md, docs/format/snapshot.md.
 ///
-/// One thread at a time calls it (the coordinator); restore() may be called from several threads at once before the first append, and a
-/// SnapshotBuilder works beside it in a thread of its own or in slices.
+/// One thread at a time calls it (the coordinator); a SnapshotBuilder works beside it in a thread of its own or in slices.
 class Journal {
  public:
   /// Recovers: newest good snapshot, then the records after it. A torn tail (never acknowledged) is cut off and reported. Begins a new
@@ -78,12 +78,17 @@ class Journal {
 
   const Recovered& recovered() const { return recovered_; }
 
-  /// Visits every live entry whose hash belongs to `shard` of `shards` (shard_of), once each, by operator, table, hash and key.
-  /// The views are valid during the visit. Errors: kDamaged, and whatever `visit` returns.
-  using RestoreVisitor =
-      std::function<Status(std::uint32_t operator_id, std::uint16_t table, std::uint64_t hash, std::string_view key, std::string_view value)>;
-  Status restore(std::uint32_t shard, std::uint32_t shards, const RestoreVisitor& visit) const;
-  /// Frees what restore() needs. append() does it too.
+  /// A table that has entries, or had them since the last snapshot.
+  struct StoredTable {
+    std::uint32_t operator_id = 0;
+    std::uint16_t table = 0;
+    auto operator<=>(const StoredTable&) const = default;
+  };
+  /// In order. This and stored(): after open(), before end_restore().
+  std::vector<StoredTable> stored_tables() const;
+  /// Every live entry of the table whose hash belongs to `shard` of `shards` (shard_of), once each. It may live on while the journal is written.
+  std::shared_ptr<const StoredEntries> stored(const StoredTable& table, std::uint32_t shard, std::uint32_t shards) const;
+  /// Lets go of what they need. append() does it too.
   void end_restore();
 
   /// Writes the record behind the last one. Final only after sync(). Several may share one sync().
@@ -137,7 +142,9 @@ class Journal {
   std::string job_id_;
   JournalOptions options_;
   Recovered recovered_;
-  std::unique_ptr<Restorable> restorable_;
+  std::shared_ptr<Restorable> restorable_;
+  std::weak_ptr<const Restorable> read_;   // while anyone reads entries in place: what is mapped is not written over
+  std::uint64_t last_mapped_ = 0;          // segments up to this one are
 
   std::vector<Segment> segments_;          // oldest first; the last is being written
   std::vector<std::string> spares_;        // recycled files of segment_bytes

@@ -7,6 +7,7 @@
 #include "core/env/real/real_env.h"
 #include "data/state/journal.h"
 #include "data/state/snapshot.h"
+#include "data/state/stored_changes.h"
 
 namespace supyo::state {
 namespace {
@@ -68,7 +69,7 @@ void SnapshotAndRestore(benchmark::State& state) {
   for (auto _ : state) {
     const auto journal = scratch.open();
     std::uint64_t bytes = 0;
-    if (!journal->restore(0, 1, [&](auto, auto, auto, std::string_view k, std::string_view v) { bytes += k.size() + v.size(); return ok(); })) std::abort();
+    for_each_stored(*journal, 0, 1, [&](const SnapshotEntry& e, bool) { bytes += e.key.size() + e.value.size(); });
     state.counters["MB"] = static_cast<double>(bytes) / 1e6;
   }
 }

@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   env::SimEnv sim(1);
   if (!sim.files().write_atomically("snapshot", bytes)) return 0;
   if (const auto reader = SnapshotReader::open(sim.files(), "snapshot", "job")) {
-    for (OverlayCursor c(reader->get(), changes, 0, 1); c.get() != nullptr; c.next()) {}
+    for (OverlayCursor c((*reader)->blocks(), changes, 0, 1); c.get() != nullptr; c.next()) {}
   }
   return 0;
 }

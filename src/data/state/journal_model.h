@@ -11,6 +11,7 @@
 #include "core/env/sim/sim_env.h"
 #include "data/state/journal.h"
 #include "data/state/snapshot.h"
+#include "data/state/stored_changes.h"
 
 namespace supyo::state::testing_journal {
 
@@ -110,16 +111,15 @@ struct Job {
       for (std::uint32_t shard = 0; shard < shards; ++shard) {
         EntryKey before;
         bool first = true;
-        const Status s = journal->restore(shard, shards, [&](std::uint32_t op, std::uint16_t table, std::uint64_t hash, std::string_view key, std::string_view value) {
-          EXPECT_EQ(shard_of(hash, shards), shard);
-          EntryKey k{op, table, hash, std::string(key)};
+        for_each_stored(*journal, shard, shards, [&](const SnapshotEntry& e, bool where_it_is_looked_for) {
+          EXPECT_EQ(shard_of(e.hash, shards), shard);
+          EXPECT_TRUE(where_it_is_looked_for);
+          EntryKey k{e.operator_id, e.table, e.hash, std::string(e.key)};
           EXPECT_TRUE(first || before < k) << "in order, once each";
           before = k;
           first = false;
-          EXPECT_TRUE(restored.emplace(std::move(k), std::string(value)).second);
-          return ok();
+          EXPECT_TRUE(restored.emplace(std::move(k), std::string(e.value)).second);
         });
-        ASSERT_TRUE(s) << s.error().to_string();
       }
       ASSERT_EQ(restored, history.at(r.last.value)) << "state of epoch " << r.last.value << " on " << shards << " shards";
     }

@@ -4,11 +4,11 @@
 #include <bit>
 #include <cstddef>
 #include <limits>
-#include <map>
 #include <utility>
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
+#include "data/state/keyed_table_parts.h"
 #include "data/state/place_hash.h"
 #include "data/state/tables.h"
 
@@ -80,30 +80,6 @@ std::vector<Change> to_list(const EncodedChanges& changes) {
   SUPYO_CHECK_EQ(out.size(), changes.count);
   return out;
 }
-
-// Time -> slots in order of insertion. Erased slots are dropped lazily: an entry counts only while its slot is live with the same birth (of which 32 bits
-// tell a slot's lives apart).
-struct KeyedTable::TimeIndex {
-  struct Item {
-    Slot slot;
-    std::uint32_t born;
-  };
-  struct Bucket {
-    std::vector<Item> items;
-    std::uint64_t last_born = 0;
-    bool sorted = true;
-  };
-  std::map<TimeUs, Bucket> buckets;
-  std::map<TimeUs, Bucket>::iterator last = buckets.end();
-
-  void add(TimeUs time, Slot slot, std::uint64_t born) {
-    if (last == buckets.end() || last->first != time) last = buckets.try_emplace(time).first;
-    Bucket& b = last->second;
-    if (!b.items.empty() && b.last_born > born) b.sorted = false;
-    b.last_born = born;
-    b.items.push_back({slot, static_cast<std::uint32_t>(born)});
-  }
-};
 
 KeyedTable::KeyedTable(TableSpec spec) : spec_(std::move(spec)), shared_hashes_(spec_.shared_hashes), ttl_us_(spec_.ttl_us) {
   SUPYO_CHECK(ttl_us_ == 0 || !spec_.timed);
@@ -183,17 +159,20 @@ Slot KeyedTable::add_record(std::uint64_t place, std::uint64_t hash, std::string
   return slot;
 }
 
-Slot KeyedTable::insert(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time) {
+Slot KeyedTable::insert(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time, std::size_t blob_bytes) {
   // At most 7 of 8 buckets are used. Mostly tombstones: clean at the same size; else double.
   if ((used_buckets_ + 1) * 8 > buckets_.size() * 7) rehash(live_ * 2 < used_buckets_ ? buckets_.size() : buckets_.size() * 2);
   const std::size_t bucket = free_bucket(place);
   if (tags_[bucket] == kEmpty) ++used_buckets_;
-  const Slot slot = add_record(place, hash, key, time, 0);
+  const Slot slot = add_record(place, hash, key, time, blob_bytes);
   if (spec_.timed) by_time_->add(time, slot, next_born_++);
   buckets_[bucket] = slot;
   tags_[bucket] = tag_of(place);
   return slot;
 }
+
+/// Buckets for so many entries, of which at most 7 of 8 are used.
+std::size_t KeyedTable::capacity_for(std::size_t entries) { return std::bit_ceil(std::max(kSmallest, (entries * 8 + 6) / 7)); }
 
 void KeyedTable::rehash(std::size_t capacity) {
   buckets_.assign(capacity, kNoSlot);
@@ -210,11 +189,11 @@ void KeyedTable::rehash(std::size_t capacity) {
 
 void KeyedTable::reserve(std::size_t entries) {
   refs_.reserve(entries);
-  const std::size_t wanted = std::bit_ceil(std::max(kSmallest, entries * 8 / 7 + 1));
-  if (wanted > buckets_.size()) rehash(wanted);
+  if (const std::size_t wanted = capacity_for(entries); wanted > buckets_.size()) rehash(wanted);
 }
 
 Slot KeyedTable::find_or_insert(std::uint64_t hash, std::string_view key, TimeUs time) {
+  if (loading_) [[unlikely]] load_hashes({&hash, 1});
   const std::uint64_t place = place_of(hash, key);
   const std::size_t bucket = bucket_of(place, hash, key);
   if (bucket != SIZE_MAX) return buckets_[bucket];
@@ -225,6 +204,7 @@ Slot KeyedTable::find_or_insert(std::uint64_t hash, std::string_view key, TimeUs
 
 void KeyedTable::find_or_insert(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<const TimeUs> times,
                                 std::span<Slot> slots, std::span<std::uint8_t> inserted) {
+  if (loading_) [[unlikely]] load_hashes(hashes);
   const std::size_t n = hashes.size();
   std::uint64_t places[kPrefetchGroup];
   Slot likely[kPrefetchGroup];
@@ -252,7 +232,8 @@ void KeyedTable::find_or_insert(std::span<const std::uint64_t> hashes, std::span
   for (std::size_t i = 0; i < n; ++i) touch(slots[i]);
 }
 
-void KeyedTable::find(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> slots) const {
+void KeyedTable::find(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> slots) {
+  if (loading_) [[unlikely]] load_hashes(hashes);
   const std::size_t n = hashes.size();
   std::uint64_t places[kPrefetchGroup];
   for (std::size_t from = 0; from < n; from += kPrefetchGroup) {
@@ -276,7 +257,8 @@ void KeyedTable::find(std::span<const std::uint64_t> hashes, std::span<const std
   }
 }
 
-Slot KeyedTable::find(std::uint64_t hash, std::string_view key) const {
+Slot KeyedTable::find(std::uint64_t hash, std::string_view key) {
+  if (loading_) [[unlikely]] load_hashes({&hash, 1});
   const std::size_t bucket = bucket_of(place_of(hash, key), hash, key);
   return bucket != SIZE_MAX ? buckets_[bucket] : kNoSlot;
 }
@@ -430,7 +412,8 @@ std::size_t KeyedTable::memory_bytes() const {
   return n;
 }
 
-void KeyedTable::for_each(const std::function<void(Slot)>& visit) const {
+void KeyedTable::for_each(const std::function<void(Slot)>& visit) {
+  load_all();
   for (Slot s = 0; s < refs_.size(); ++s)
     if (live(s)) visit(s);
 }
@@ -463,47 +446,6 @@ void KeyedTable::forget_changes() {
   for (const Slot slot : dirty_) refs_[slot].bits &= ~kDirty;
   dirty_.clear();
   erased_.clear();
-}
-
-Status KeyedTable::restore(std::uint64_t hash, std::string_view key, std::string_view value) {
-  ByteReader r(value);
-  TimeUs time = 0;
-  std::uint64_t born = 0;
-  if (spec_.timed) {
-    time = r.i64();
-    born = r.u64();
-  } else if (ttl_us_ != 0) {
-    time = r.i64();
-  }
-  const std::string_view fixed_bytes = r.bytes(spec_.fixed_width);
-  if (r.failed()) return fail(ErrorCode::kDamaged, "state table '" + spec_.name + "': an entry is shorter than its declared width");
-  const std::string_view rest = r.bytes(r.remaining());
-  const std::uint64_t place = place_of(hash, key);
-  const std::size_t bucket = bulk_ ? SIZE_MAX : bucket_of(place, hash, key);
-  const Slot slot = bulk_ ? add_record(place, hash, key, time, rest.size()) : bucket != SIZE_MAX ? buckets_[bucket] : insert(place, hash, key, time);
-  if (!fixed_bytes.empty()) std::memcpy(fixed(slot), fixed_bytes.data(), fixed_bytes.size());
-  refs_[slot].bits |= kPersisted;
-  if (spec_.timed) {
-    // An item with another birth, as insert() may have added, is dropped lazily; one with this birth must be there once only.
-    if (bulk_ || this->born(slot) != born) by_time_->add(time, slot, born);
-    store(slot, time_at_ + sizeof time, born);
-    next_born_ = std::max(next_born_, born + 1);
-  }
-  write_blob(slot, rest);
-  if (ttl_us_ != 0) {
-    Written w = stored<Written>(slot, time_at_);
-    w.at_us = time;
-    store(slot, time_at_, w);
-    restored_ = true;
-  }
-  return ok();
-}
-
-void KeyedTable::end_restore() {
-  if (!std::exchange(bulk_, false)) return;
-  std::size_t capacity = kSmallest;
-  while (live_ * 8 > capacity * 7) capacity *= 2;
-  rehash(capacity);
 }
 
 }  // namespace supyo::state

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/hash.h"
+#include "data/state/stored_entries.h"
 #include "data/state/tables.h"
 
 namespace supyo::state {
@@ -73,24 +74,27 @@ void probe(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatch));
 }
 
-/// What a start does with what a snapshot gives it: `n` int64 keys with values of `bytes`.
+/// `n` int64 keys with values of `bytes` come back: all at once, or (`piecewise`) range by range as the job works.
 void restore(benchmark::State& state) {
   const auto n = static_cast<std::size_t>(state.range(0));
+  const bool piecewise = state.range(2) != 0;
   const Keys keys(n, 9);
   const std::string value(static_cast<std::size_t>(state.range(1)), 'v');
+  std::vector<ChangeView> views;
+  for (std::size_t i = 0; i < n; ++i) views.push_back({.hash = keys.hashes[i], .key = keys.views[i], .value = value, .order = i});
+  keep_last_writes(views);
+  const auto stored = std::make_shared<const StoredEntries>(nullptr, std::span<const SnapshotBlock>{}, views, 0U, 1U);
   for (auto _ : state) {
     KeyedTable table(spec_of(9));
-    table.begin_restore();
-    for (std::size_t i = 0; i < n; ++i) {
-      if (!table.restore(keys.hashes[i], keys.views[i], value)) state.SkipWithError("does not restore");
-    }
-    table.end_restore();
+    if (!table.restore(stored)) state.SkipWithError("does not restore");
+    if (piecewise) table.load(SIZE_MAX - 1);
+    table.for_each([](Slot) {});
     benchmark::DoNotOptimize(table.size());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-BENCHMARK(restore)->Args({10'000'000, 100})->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(restore)->Args({10'000'000, 100, 0})->Args({10'000'000, 100, 1})->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK(insert)->Args({10'000, 9})->Args({2'000'000, 9})->Args({1'000'000, 200});
 BENCHMARK(probe)->Args({10'000, 9})->Args({2'000'000, 9})->Args({1'000'000, 200});
 

@@ -2,6 +2,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
+#include "data/state/stored_entries.h"
 #include "data/state/tables.h"
 
 namespace supyo::state {
@@ -144,14 +145,6 @@ OrderedTable& OperatorState::ordered(std::size_t table) {
   SUPYO_CHECK(tables_.at(table).ordered != nullptr);
   return *tables_[table].ordered;
 }
-void OperatorState::begin_restore() {
-  for (Table& t : tables_)
-    if (t.keyed) t.keyed->begin_restore();
-}
-void OperatorState::end_restore() {
-  for (Table& t : tables_)
-    if (t.keyed) t.keyed->end_restore();
-}
 void OperatorState::forget_changes() {
   for (Table& t : tables_) t.keyed ? t.keyed->forget_changes() : t.ordered->forget_changes();
 }
@@ -159,9 +152,28 @@ void OperatorState::take_changes(std::size_t table, EncodedChanges& out) {
   if (tables_.at(table).keyed) tables_[table].keyed->take_changes(out);
   else tables_[table].ordered->take_changes(out);
 }
-Status OperatorState::restore(std::size_t table, std::uint64_t hash, std::string_view key, std::string_view value) {
+Status OperatorState::restore(std::size_t table, std::shared_ptr<const StoredEntries> entries) {
   if (table >= tables_.size()) return fail(ErrorCode::kDamaged, "state of an unknown table");
-  return tables_[table].keyed ? tables_[table].keyed->restore(hash, key, value) : tables_[table].ordered->restore(hash, key, value);
+  if (tables_[table].keyed) return tables_[table].keyed->restore(std::move(entries));
+  std::vector<SnapshotEntry> read;
+  for (std::size_t range = 0; range < entries->ranges(); ++range) {
+    entries->read(range, read);
+    for (const SnapshotEntry& e : read) SUPYO_TRY(tables_[table].ordered->restore(e.hash, e.key, e.value));
+  }
+  return ok();
+}
+bool OperatorState::load(std::size_t bytes) {
+  for (Table& t : tables_) {
+    if (!t.keyed || !t.keyed->loading()) continue;
+    t.keyed->load(bytes);
+    return true;
+  }
+  return false;
+}
+const Error* OperatorState::damage() const {
+  for (const Table& t : tables_)
+    if (t.keyed && t.keyed->damage()) return &*t.keyed->damage();
+  return nullptr;
 }
 std::size_t OperatorState::memory_bytes() const {
   std::size_t n = 0;

@@ -67,7 +67,7 @@ Status SnapshotBuilder::Impl::begin_writing() {
   }
   SUPYO_ASSIGN(auto created, SnapshotWriter::create(files, path() + ".tmp", {.epoch = plan.epoch, .position = plan.until, .job_id = plan.job_id}, sections));
   writer.emplace(std::move(created));
-  cursor.emplace(base.get(), changes, 0U, 1U);
+  cursor.emplace(base ? base->blocks() : std::span<const SnapshotBlock>{}, changes, 0U, 1U);
   phase = Phase::kWrite;
   return ok();
 }

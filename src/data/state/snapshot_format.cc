@@ -153,11 +153,12 @@ Error SnapshotReader::damaged(std::uint64_t offset, std::string_view why) const 
   return {.code = ErrorCode::kDamaged, .message = fmt::format("{} at offset {}: {}", path_, offset, why)};
 }
 
-Result<std::shared_ptr<const SnapshotReader>> SnapshotReader::open(env::Files& files, const std::string& path, std::string_view job_id) {
+Result<std::shared_ptr<const SnapshotReader>> SnapshotReader::open(env::Files& files, const std::string& path, std::string_view job_id, Check check) {
   std::shared_ptr<SnapshotReader> reader(new SnapshotReader);
   reader->path_ = path;
   SUPYO_ASSIGN(reader->map_, files.map(path));
-  SUPYO_TRY(reader->check(job_id));
+  SUPYO_TRY(reader->check_ends(job_id));
+  if (check == Check::kWhole) SUPYO_TRY(reader->check_blocks());
   return reader;
 }
 
@@ -174,7 +175,7 @@ Result<std::string_view> SnapshotReader::block_at(std::uint64_t offset, std::uin
   return body;
 }
 
-Status SnapshotReader::check(std::string_view job_id) {
+Status SnapshotReader::check_ends(std::string_view job_id) {
   const std::string_view file = map_->bytes();
   if (file.size() < kHeaderBytes + kTrailerBytes || !file.starts_with(kMagic)) return fail(damaged(0, "not a snapshot"));
   if (crc32c(file.substr(0, kHeaderBytes - 4)) != ByteReader(file.substr(kHeaderBytes - 4)).u32()) {
@@ -198,12 +199,15 @@ Status SnapshotReader::check(std::string_view job_id) {
 
   const std::uint64_t trailer_at = file.size() - kTrailerBytes;
   ByteReader t(file.substr(trailer_at));
-  const std::uint64_t index_at = t.u64();
+  index_at_ = t.u64();
   entries_ = t.u64();
   if (t.u64() != file.size() || t.u32() != kTrailerMagic || t.u32() != crc32c(file.substr(trailer_at, kTrailerBytes - 4))) {
     return fail(damaged(trailer_at, "the trailer does not match its checksum"));
   }
+  return ok();
+}
 
+Status SnapshotReader::check_blocks() {
   SUPYO_ASSIGN(const std::string_view sections, block_at(kHeaderBytes, kSections));
   ByteReader s(sections);
   const std::uint64_t section_count = s.varint();
@@ -212,35 +216,40 @@ Status SnapshotReader::check(std::string_view job_id) {
     sections_.push_back({.id = id, .bytes = std::string(s.text())});
   }
 
-  SUPYO_ASSIGN(const std::string_view index, block_at(index_at, kIndex));
+  SUPYO_ASSIGN(const std::string_view index, block_at(index_at_, kIndex));
   ByteReader r(index);
   const std::uint64_t block_count = r.varint();
   std::uint64_t total = 0;
   for (std::uint64_t i = 0; i < block_count && !r.failed(); ++i) {
-    Block b;
+    SnapshotBlock b;
     const std::uint64_t offset = r.u64();
     b.operator_id = r.u32();
     b.table = r.u16();
     b.count = r.u32();
     b.first_hash = r.u64();
     b.last_hash = r.u64();
+    const auto table = [](const SnapshotBlock& x) { return std::pair(x.operator_id, x.table); };
+    const bool first_of_table = blocks_.empty() || table(blocks_.back()) < table(b);
+    if (b.first_hash > b.last_hash || (!first_of_table && (table(blocks_.back()) != table(b) || blocks_.back().last_hash > b.first_hash)))
+      return fail(damaged(index_at_, "the index is not in order"));
     SUPYO_ASSIGN(b.entries, block_at(offset, kEntries));
     if (!reads_as(b.entries, b.count)) return fail(damaged(offset, "a block's entries do not read"));
     total += b.count;
     blocks_.push_back(b);
   }
-  if (s.failed() || r.failed() || total != entries_) return fail(damaged(index_at, "the index does not read"));
+  if (s.failed() || r.failed() || total != entries_) return fail(damaged(index_at_, "the index does not read"));
   return ok();
 }
 
-SnapshotReader::Cursor::Cursor(const SnapshotReader* reader, std::uint32_t shard, std::uint32_t shards)
-    : reader_(reader), shard_(shard), shards_(shards) {
+SnapshotCursor::SnapshotCursor(std::span<const SnapshotBlock> blocks, std::uint32_t shard, std::uint32_t shards)
+    : blocks_(blocks), shard_(shard), shards_(shards) {
   next();
 }
 
-bool SnapshotReader::Cursor::open_block() {
-  while (reader_ != nullptr && next_block_ < reader_->blocks_.size()) {
-    const Block& b = reader_->blocks_[next_block_++];
+bool SnapshotCursor::open_block() {
+  while (!blocks_.empty()) {
+    const SnapshotBlock& b = blocks_.front();
+    blocks_ = blocks_.subspan(1);
     // shard_of() grows with the hash, so a block whose ends lie on one side of the shard has nothing of it.
     if (shards_ > 1 && (shard_of(b.first_hash, shards_) > shard_ || shard_of(b.last_hash, shards_) < shard_)) continue;
     rest_ = b.entries;
@@ -253,7 +262,7 @@ bool SnapshotReader::Cursor::open_block() {
   return false;
 }
 
-void SnapshotReader::Cursor::next() {
+void SnapshotCursor::next() {
   for (;;) {
     if (left_ == 0 && !open_block()) {
       valid_ = false;
@@ -273,8 +282,8 @@ void SnapshotReader::Cursor::next() {
   }
 }
 
-OverlayCursor::OverlayCursor(const SnapshotReader* snapshot, const std::vector<ChangeView>& changes, std::uint32_t shard, std::uint32_t shards)
-    : old_(snapshot, shard, shards), changes_(changes), shard_(shard), shards_(shards) {
+OverlayCursor::OverlayCursor(std::span<const SnapshotBlock> blocks, std::span<const ChangeView> changes, std::uint32_t shard, std::uint32_t shards)
+    : old_(blocks, shard, shards), changes_(changes), shard_(shard), shards_(shards) {
   settle();
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,51 +54,38 @@ class SnapshotWriter {
   std::vector<Block> blocks_;
 };
 
-/// A snapshot file, wholly checked when it was opened. Immutable: any thread.
+/// A block of entries in a mapped snapshot: entries of one table, in order, that are known to read.
+struct SnapshotBlock {
+  std::string_view entries;
+  std::uint32_t operator_id = 0;
+  std::uint16_t table = 0;
+  std::uint32_t count = 0;
+  std::uint64_t first_hash = 0;
+  std::uint64_t last_hash = 0;
+};
+
+/// A snapshot file, checked when it was opened. Immutable: any thread.
 class SnapshotReader {
  public:
+  enum class Check : std::uint8_t {
+    kWhole,   ///< every block
+    kEnds,    ///< header and trailer: of one that only stands by. It has no sections and no blocks here
+  };
   /// Errors: kDamaged with file and offset, kFormatVersion, kStateOfOtherJob, kIo.
-  static Result<std::shared_ptr<const SnapshotReader>> open(env::Files& files, const std::string& path, std::string_view job_id);
+  static Result<std::shared_ptr<const SnapshotReader>> open(env::Files& files, const std::string& path, std::string_view job_id, Check check = Check::kWhole);
 
   const SnapshotHeader& header() const { return header_; }
   const std::vector<Section>& sections() const { return sections_; }
+  /// By operator, table, first hash.
+  std::span<const SnapshotBlock> blocks() const { return blocks_; }
   std::uint64_t entries() const { return entries_; }
   std::uint64_t file_bytes() const { return map_->bytes().size(); }
   const std::string& path() const { return path_; }
 
-  /// Walks the entries in order, skipping blocks that hold nothing of the wanted shard.
-  class Cursor {
-   public:
-    Cursor(const SnapshotReader* reader, std::uint32_t shard, std::uint32_t shards);
-    /// Null at the end.
-    const SnapshotEntry* get() const { return valid_ ? &entry_ : nullptr; }
-    void next();
-    std::size_t bytes_read() const { return bytes_read_; }
-
-   private:
-    bool open_block();
-    const SnapshotReader* reader_;
-    std::uint32_t shard_;
-    std::uint32_t shards_;
-    std::size_t next_block_ = 0;
-    std::uint32_t left_ = 0;
-    std::string_view rest_;
-    SnapshotEntry entry_;
-    bool valid_ = false;
-    std::size_t bytes_read_ = 0;
-  };
-
  private:
-  struct Block {
-    std::string_view entries;
-    std::uint32_t operator_id = 0;
-    std::uint16_t table = 0;
-    std::uint32_t count = 0;
-    std::uint64_t first_hash = 0;
-    std::uint64_t last_hash = 0;
-  };
   SnapshotReader() = default;
-  Status check(std::string_view job_id);
+  Status check_ends(std::string_view job_id);
+  Status check_blocks();
   Result<std::string_view> block_at(std::uint64_t offset, std::uint32_t kind) const;
   Error damaged(std::uint64_t offset, std::string_view why) const;
 
@@ -105,14 +93,36 @@ class SnapshotReader {
   std::unique_ptr<env::MappedFile> map_;
   SnapshotHeader header_;
   std::vector<Section> sections_;
-  std::vector<Block> blocks_;
+  std::vector<SnapshotBlock> blocks_;
+  std::uint64_t index_at_ = 0;
   std::uint64_t entries_ = 0;
 };
 
-/// Walks a snapshot (may be null) overlaid with later changes (sorted, one a key): every live entry of the shard once, in order.
+/// Walks the entries of blocks in order, skipping blocks that hold nothing of the wanted shard.
+class SnapshotCursor {
+ public:
+  SnapshotCursor(std::span<const SnapshotBlock> blocks, std::uint32_t shard, std::uint32_t shards);
+  /// Null at the end.
+  const SnapshotEntry* get() const { return valid_ ? &entry_ : nullptr; }
+  void next();
+  std::size_t bytes_read() const { return bytes_read_; }
+
+ private:
+  bool open_block();
+  std::span<const SnapshotBlock> blocks_;   // not opened yet
+  std::uint32_t shard_;
+  std::uint32_t shards_;
+  std::uint32_t left_ = 0;
+  std::string_view rest_;
+  SnapshotEntry entry_;
+  bool valid_ = false;
+  std::size_t bytes_read_ = 0;
+};
+
+/// Walks blocks of a snapshot overlaid with later changes (sorted, one a key): every live entry of the shard once, in order.
 class OverlayCursor {
  public:
-  OverlayCursor(const SnapshotReader* snapshot, const std::vector<ChangeView>& changes, std::uint32_t shard, std::uint32_t shards);
+  OverlayCursor(std::span<const SnapshotBlock> blocks, std::span<const ChangeView> changes, std::uint32_t shard, std::uint32_t shards);
   const SnapshotEntry* get() const { return current_; }
   void next();
   std::size_t bytes_read() const { return old_.bytes_read() + change_bytes_; }
@@ -121,8 +131,8 @@ class OverlayCursor {
   void settle();
   bool mine(const ChangeView& c) const { return shards_ == 1 || shard_of(c.hash, shards_) == shard_; }
 
-  SnapshotReader::Cursor old_;
-  const std::vector<ChangeView>& changes_;
+  SnapshotCursor old_;
+  std::span<const ChangeView> changes_;
   std::size_t at_ = 0;
   std::uint32_t shard_;
   std::uint32_t shards_;

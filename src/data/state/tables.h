@@ -3,6 +3,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +37,8 @@ struct StateSpec {
 
 using Slot = std::uint32_t;
 inline constexpr Slot kNoSlot = 0xffffffffU;
+
+class StoredEntries;
 
 /// One change since the last cut. Within one take_changes() the last entry of a key wins. (hash, key) together identify an entry:
 /// after a restore at another parallelism two shards' ordered rows may share a key, never a hash. `hash` decides which shard owns the entry when the job is restored at another parallelism.
@@ -74,9 +77,9 @@ class KeyedTable {
   void find_or_insert(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<const TimeUs> times,
                       std::span<Slot> slots, std::span<std::uint8_t> inserted);
   Slot find_or_insert(std::uint64_t hash, std::string_view key, TimeUs time = 0);
-  Slot find(std::uint64_t hash, std::string_view key) const;
+  Slot find(std::uint64_t hash, std::string_view key);
   /// Batch probe; kNoSlot = not there.
-  void find(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> slots) const;
+  void find(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> slots);
 
   /// Asks the processor for what a later find() of this hash looks at first. Not for tables with shared hashes.
   void prefetch(std::uint64_t hash) const {
@@ -116,21 +119,27 @@ class KeyedTable {
   /// Earliest time of a live key; kTimeMax when empty. Timed tables only.
   TimeUs next_due();
 
-  std::size_t size() const { return live_; }
+  /// While entries come back (loading()): those that are still in the files count, the overwritten and deleted ones of them too.
+  std::size_t size() const;
   /// Makes room for that many entries in all.
   void reserve(std::size_t entries);
   std::size_t memory_bytes() const;
-  void for_each(const std::function<void(Slot)>& visit) const;
+  void for_each(const std::function<void(Slot)>& visit);
 
   /// Hands over the changes since the last call and forgets them. Called by the runtime at a barrier.
   void take_changes(EncodedChanges& out);
   /// Forgets them without handing them over: of a table that is no part of any epoch.
   void forget_changes();
-  /// Puts an entry back that take_changes() once gave (restore). Not a change. Errors: kDamaged.
+  /// Puts an entry back that take_changes() once gave. Not a change. Errors: kDamaged.
   Status restore(std::uint64_t hash, std::string_view key, std::string_view value);
-  /// Between the two restore() takes every key once at most, and nothing else is called: the keys are not looked up, and where they lie is settled once for all of them.
-  void begin_restore() { bulk_ = live_ == 0; }
-  void end_restore();
+  /// An empty table gets its entries back, each key once. They come when their hash is asked for, and by load(), so that a start does not wait for all of them; for_each() brings all.
+  /// At once: those of timed tables and of tables with a TTL, whose order counts. Errors: kDamaged; of what comes later: damage().
+  Status restore(std::shared_ptr<const StoredEntries> entries);
+  bool loading() const { return loading_ != nullptr; }
+  /// About that many bytes of what has not come yet.
+  void load(std::size_t bytes);
+  /// Set for good by an entry that did not read when it came: the table lacks it, and no epoch may be made of that.
+  const std::optional<Error>& damage() const { return damage_; }
 
  private:
   /// A slot: where looking for its key begins (so that growing touches no key), and the address of its record with the flags below. 0: the slot is free.
@@ -187,7 +196,19 @@ class KeyedTable {
   std::size_t free_bucket(std::uint64_t place) const;
   bool is_key(Slot slot, std::uint64_t place, std::uint64_t hash, std::string_view key) const;
   Slot add_record(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time, std::size_t blob_bytes);
-  Slot insert(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time);
+  Slot insert(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time, std::size_t blob_bytes = 0);
+  enum class PutBack : std::uint8_t {
+    kLookUp,    // the key may be there
+    kNew,       // it is not
+    kNoBucket,  // nor does it get a bucket: all of them are filled at the end
+  };
+  Status put_back(std::uint64_t hash, std::string_view key, std::string_view value, PutBack how);
+  Status put_back_all(const StoredEntries& entries);
+  struct Loading;
+  void load_range(std::size_t range);
+  void load_hashes(std::span<const std::uint64_t> hashes);
+  void load_all();
+  static std::size_t capacity_for(std::size_t entries);
   void rehash(std::size_t capacity);
   void write_blob(Slot slot, std::string_view bytes);
   void append_value(Slot slot, std::string& out) const;
@@ -209,7 +230,8 @@ class KeyedTable {
   DurationUs ttl_us_;
   TimeUs now_us_ = kTimeMin;          // of tables with a TTL
   Slot oldest_ = kNoSlot, newest_ = kNoSlot;
-  bool bulk_ = false;                 // between begin_restore() and end_restore()
+  std::unique_ptr<Loading> loading_;  // entries that are still in the files
+  std::optional<Error> damage_;
   bool restored_ = false;             // entries came back in another order than that of their times
 };
 
@@ -245,10 +267,11 @@ class OperatorState {
   void take_changes(std::size_t table, EncodedChanges& out);
   /// Of all tables: no epoch will hold them.
   void forget_changes();
-  Status restore(std::size_t table, std::uint64_t hash, std::string_view key, std::string_view value);
-  /// Around the restore() of everything, each entry once: see KeyedTable.
-  void begin_restore();
-  void end_restore();
+  /// See KeyedTable.
+  Status restore(std::size_t table, std::shared_ptr<const StoredEntries> entries);
+  /// Goes on with tables whose entries still come; true while there are any.
+  bool load(std::size_t bytes);
+  const Error* damage() const;
   std::size_t memory_bytes() const;
   std::size_t entries() const;
 

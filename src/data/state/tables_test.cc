@@ -12,6 +12,7 @@
 
 #include "core/base/hash.h"
 #include "data/state/place_hash.h"
+#include "data/state/stored_changes.h"
 
 namespace supyo::state {
 namespace {
@@ -172,8 +173,8 @@ TEST(KeyedTable, EntriesWithATtlEndAfterTheirLastWriteAlsoAfterARestore) {
   }
 }
 
-// Many at once, as after a start: the same table as one by one, also where times, orders of insertion and blobs come back.
-TEST(KeyedTable, RestoringInBulkEqualsOneByOne) {
+// As after a start: the same table as one by one, also where times, orders of insertion and blobs come back.
+TEST(KeyedTable, RestoringStoredEntriesEqualsOneByOne) {
   for (const TableSpec& spec : {TableSpec{.name = "plain", .fixed_width = 8}, TableSpec{.name = "timed", .fixed_width = 8, .timed = true}, TableSpec{.name = "ttl", .fixed_width = 8, .ttl_us = 100},
                                 TableSpec{.name = "shared", .fixed_width = 8, .shared_hashes = true}}) {
     KeyedTable table(spec);
@@ -186,12 +187,9 @@ TEST(KeyedTable, RestoringInBulkEqualsOneByOne) {
     }
     const std::vector<Change> changes = changes_of(table);
     KeyedTable bulk(spec), single(spec);
-    bulk.begin_restore();
-    for (const Change& c : changes) {
-      ASSERT_TRUE(bulk.restore(c.hash, c.key, c.value));
-      ASSERT_TRUE(single.restore(c.hash, c.key, c.value));
-    }
-    bulk.end_restore();
+    ASSERT_TRUE(bulk.restore(stored_changes(changes)));
+    for (const Change& c : changes) ASSERT_TRUE(single.restore(c.hash, c.key, c.value));
+    EXPECT_EQ(bulk.loading(), !spec.timed && spec.ttl_us == 0);
     ASSERT_EQ(bulk.size(), 3000U);
     for (const Change& c : changes) {
       const Slot b = bulk.find(c.hash, c.key), s = single.find(c.hash, c.key);
@@ -219,9 +217,75 @@ TEST(KeyedTable, RestoringInBulkEqualsOneByOne) {
   }
 }
 
+// A table whose entries still come is like one that has them all: whatever is done to it, on each of three shards, and however far the loading has come.
+TEST(KeyedTable, WhatStillComesIsThereWhenItIsLookedFor) {
+  for (const std::uint32_t shards : {1U, 3U}) {
+    std::mt19937_64 random(shards);
+    std::vector<Change> stored;
+    std::map<std::string, std::string> truth;
+    for (std::uint64_t i = 0; i < 20000; ++i) {
+      const std::string k = key_text(random() % 15000);
+      const bool deleted = i % 3 == 0;
+      stored.push_back({.hash = hash_bytes(k), .key = k, .value = deleted ? "" : "fixed..." + std::to_string(i), .deleted = deleted});
+      if (deleted) truth.erase(k);
+      else truth[k] = std::to_string(i);
+    }
+    std::vector<std::unique_ptr<KeyedTable>> tables;
+    for (std::uint32_t s = 0; s < shards; ++s) {
+      tables.push_back(std::make_unique<KeyedTable>(TableSpec{.name = "t", .fixed_width = 8}));
+      ASSERT_TRUE(tables.back()->restore(stored_changes(stored, s, shards)));
+      EXPECT_EQ(tables.back()->memory_bytes() < 1000, true) << "nothing has come yet";
+    }
+    std::map<std::string, std::string> changed;   // "" is the end of an entry
+    for (int step = 0; step < 4000; ++step) {
+      const std::string k = key_text(random() % 16000);
+      const std::uint64_t hash = hash_bytes(k);
+      KeyedTable& t = *tables[shard_of(hash, shards)];
+      const Slot slot = t.find(hash, k);
+      const auto want = truth.find(k);
+      ASSERT_EQ(slot != kNoSlot, want != truth.end());
+      if (slot != kNoSlot) ASSERT_EQ(t.blob(slot), want->second);
+      if (slot != kNoSlot && random() % 2 == 0) {
+        t.erase(slot);
+        truth.erase(k);
+        changed[k] = "";
+      } else {
+        t.set_blob(t.find_or_insert(hash, k), "step " + std::to_string(step));
+        changed[k] = truth[k] = "step " + std::to_string(step);
+      }
+      if (step % 100 == 0) t.load(1000);
+    }
+    std::map<std::string, std::string> all, told;
+    for (const auto& t : tables) {
+      t->for_each([&](Slot s) { all[std::string(t->key(s))] = t->blob(s); });
+      EXPECT_FALSE(t->loading());
+      for (const Change& c : changes_of(*t)) told[c.key] = c.deleted ? "" : c.value.substr(8);
+    }
+    EXPECT_EQ(all, truth);
+    EXPECT_EQ(tables[0]->size(), static_cast<std::size_t>(std::ranges::count_if(truth, [&](const auto& e) { return shard_of(hash_bytes(e.first), shards) == 0; })));
+    std::erase_if(changed, [&](const auto& c) { return c.second.empty() && !told.contains(c.first); });   // came and went between two cuts
+    EXPECT_EQ(told, changed);
+  }
+}
+
 TEST(KeyedTable, RefusesAShortValue) {
   KeyedTable table({.name = "t", .fixed_width = 8});
   EXPECT_EQ(table.restore(1, "k", "abc").error().code, ErrorCode::kDamaged);
+  EXPECT_EQ(table.restore(stored_changes({{.hash = 1, .key = "k", .value = "abc"}})).error().code, ErrorCode::kDamaged);
+}
+
+// The one that does not fit may come late.
+TEST(KeyedTable, AnEntryThatDoesNotComeBackIsDamageForGood) {
+  std::vector<Change> stored;
+  for (std::uint64_t i = 0; i < 5000; ++i) stored.push_back({.hash = i << 50, .key = key_text(i), .value = i == 4500 ? "short" : "long enough"});
+  KeyedTable table({.name = "t", .fixed_width = 8});
+  ASSERT_TRUE(table.restore(stored_changes(std::move(stored))));
+  EXPECT_NE(table.find(0, key_text(0)), kNoSlot);
+  EXPECT_FALSE(table.damage());
+  while (table.loading()) table.load(1);
+  ASSERT_TRUE(table.damage());
+  EXPECT_EQ(table.damage()->code, ErrorCode::kDamaged);
+  EXPECT_EQ(table.size(), 4999U);
 }
 
 TEST(OrderedTable, PopsInTimeThenArrivalAndRestoresWhatIsLeft) {

@@ -53,7 +53,7 @@ class ExtremeValues {
   std::vector<std::size_t> owners_;    // by call: the first one over the same values, which keeps them
   bool any_ = false;
   state::KeyedTable* table_ = nullptr;
-  state::KeyedTable index_;            // prefix -> slot, the place in values_; never part of an epoch
+  mutable state::KeyedTable index_;    // prefix -> slot, the place in values_; never part of an epoch
   std::vector<Values> values_;
   std::string key_;
   mutable std::string asked_;

@@ -167,9 +167,9 @@ class GroupAggregate final : public dataflow::Operator {
   }
 
   Status emit_final(state::KeyedTable& table, dataflow::Collector& out) {
-    if (spec_->row_when_empty && spec_->keys.empty() && table.size() == 0) table.find_or_insert(0, "");
     std::vector<state::Slot> live;
     table.for_each([&](state::Slot s) { live.push_back(s); });
+    if (spec_->row_when_empty && spec_->keys.empty() && live.empty()) live.push_back(table.find_or_insert(0, ""));
     const std::size_t keys = spec_->keys.size();
     std::vector<ColumnBuilder*> targets = builder_columns(out_, 0, keys + accumulators_.size());
     for (const state::Slot slot : live) {

@@ -109,7 +109,7 @@ class Side {
   }
 
   /// Where the rows of each key begin. Valid until rows of this side come or go.
-  void first(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> out) const {
+  void first(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> out) {
     rows_.first(hashes, keys, out);
     for (const Slot s : out)
       if (s != kNoSlot) table_->prefetch_slot(s);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/state/stored_changes.h"
 #include "data/types/value.h"
 #include "engine/dataflow/operator.h"
 
@@ -47,8 +48,10 @@ class OperatorHarness final : public dataflow::OperatorContext, public dataflow:
     }
   }
   void restore(const Stored& stored, TimeUs watermark_us) {
-    for (const auto& [where, value] : stored) {
-      const Status s = state_.restore(std::get<0>(where), std::get<1>(where), std::get<2>(where), value);
+    std::vector<std::vector<state::Change>> tables(state_.tables());
+    for (const auto& [where, value] : stored) tables[std::get<0>(where)].push_back({.hash = std::get<1>(where), .key = std::get<2>(where), .value = value});
+    for (std::size_t t = 0; t < tables.size(); ++t) {
+      const Status s = state_.restore(t, state::stored_changes(std::move(tables[t])));
       ASSERT_TRUE(s) << s.error().to_string();
     }
     watermark_us_ = watermark_us;

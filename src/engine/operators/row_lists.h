@@ -24,7 +24,7 @@ class RowLists {
   Slot before(Slot slot) const { return links_[slot].before; }
 
   /// first() of many keys at once.
-  void first(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> out) const {
+  void first(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> out) {
     index_.find(hashes, keys, out);
     for (Slot& s : out) s = s == state::kNoSlot ? state::kNoSlot : index_.as<Ends>(s).first;
   }

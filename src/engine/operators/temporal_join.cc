@@ -177,7 +177,7 @@ class TemporalJoin final : public dataflow::Operator {
   }
 
   /// Joins the gathered rows with what holds now.
-  Status release(const state::KeyedTable& versions, dataflow::Collector& out) {
+  Status release(state::KeyedTable& versions, dataflow::Collector& out) {
     if (waiting_.rows() == 0) return ok();
     const BatchPtr batch = waiting_.finish();
     left_keys_.start(*batch);

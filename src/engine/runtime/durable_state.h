@@ -29,8 +29,8 @@ class DurableState {
   Epoch last() const { return journal_->recovered().last; }        ///< as of the last (re)open; 0 = nothing yet
   const EpochMeta& meta() const { return meta_; }                  ///< of that epoch
   const std::vector<std::string>& notes() const { return journal_->recovered().notes; }
-  /// Every live entry of every table, once. Valid until end_restore().
-  Status restore(const state::Journal::RestoreVisitor& visit) const { return journal_->restore(0, 1, visit); }
+  /// What the tables held. Until end_restore().
+  const state::Journal& stored() const { return *journal_; }
   void end_restore() { journal_->end_restore(); }
 
   /// Makes the epoch final: when this returns, its record is durable. Errors: kDiskFull (before anything changed), kSyncFailed, kIo.

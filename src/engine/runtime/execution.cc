@@ -192,24 +192,21 @@ void Execution::wire_queue(const PlanEdge& edge, std::uint32_t from_shard) {
 /// Every entry goes to the shard that owns its hash now; another parallelism than before is nothing special.
 Status Execution::restore_tables() {
   if (start_.state == nullptr || start_.last.value == 0) return ok();
-  const auto each = [&](auto what) {
-    for (const auto& shards : operators_)
-      for (OperatorTask* o : shards)
-        if (o != nullptr) (o->operator_state().*what)();
-  };
-  each(&state::OperatorState::begin_restore);
-  SUPYO_TRY(start_.state->restore([&](std::uint32_t node, std::uint16_t table, std::uint64_t hash, std::string_view key, std::string_view value) -> Status {
-    if (node >= operators_.size() || start_.plan.nodes[node].op == nullptr)
-      return fail(ErrorCode::kStateOfOtherJob, fmt::format("the state holds entries of operator {}, which this plan does not have", node),
+  const state::Journal& journal = start_.state->stored();
+  for (const state::Journal::StoredTable& t : journal.stored_tables()) {
+    if (t.operator_id >= operators_.size() || start_.plan.nodes[t.operator_id].op == nullptr)
+      return fail(ErrorCode::kStateOfOtherJob, fmt::format("the state holds entries of operator {}, which this plan does not have", t.operator_id),
                   "use a new state directory, or the SQL that wrote this one");
-    const std::uint32_t shard = shard_of(hash, start_.plan.instances(start_.plan.nodes[node]));
-    state::OperatorState& state = operators_[node][shard]->operator_state();
-    if (table >= state.tables())
-      return fail(ErrorCode::kStateOfOtherJob, fmt::format("the state holds a table {} of operator {}, which has only {}", table, start_.plan.nodes[node].name, state.tables()),
-                  "use a new state directory, or the SQL that wrote this one");
-    return state.restore(table, hash, key, value);
-  }));
-  each(&state::OperatorState::end_restore);
+    const PlanNode& node = start_.plan.nodes[t.operator_id];
+    const std::uint32_t shards = start_.plan.instances(node);
+    for (std::uint32_t s = 0; s < shards; ++s) {
+      state::OperatorState& state = operators_[t.operator_id][s]->operator_state();
+      if (t.table >= state.tables())
+        return fail(ErrorCode::kStateOfOtherJob, fmt::format("the state holds a table {} of operator {}, which has only {}", t.table, node.name, state.tables()),
+                    "use a new state directory, or the SQL that wrote this one");
+      SUPYO_TRY(state.restore(t.table, journal.stored(t, s, shards)));
+    }
+  }
   return ok();
 }
 

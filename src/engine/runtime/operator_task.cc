@@ -10,6 +10,8 @@ OperatorTask::OperatorTask(const PlanNode& node, ShardContext& shard, NodeCounte
     : Task(node, shard, counters, last), op_(std::move(op)), state_(op_->state()) {}
 
 Status OperatorTask::named(Status s) const {
+  // An entry that did not come back is missing in what the operator did just now.
+  if (s && state_.damage() != nullptr) s = fail(*state_.damage());
   if (s) return s;
   return fail(s.error().with_context(fmt::format("operator {}", node_.name)));
 }
@@ -40,6 +42,12 @@ Status OperatorTask::fire_timers() {
   }
   ++shard_.activity;
   return named(op_->on_timer(shard_.now_us, *this, *this));
+}
+
+Result<bool> OperatorTask::load_state(std::size_t bytes) {
+  const bool more = state_.load(bytes);
+  if (more) SUPYO_TRY(named(ok()));
+  return more;
 }
 
 void OperatorTask::measure(EpochPart& part) const {

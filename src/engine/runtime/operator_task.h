@@ -15,6 +15,7 @@ class OperatorTask final : public Task, private dataflow::OperatorContext, priva
   /// Time that is made stands still behind the last barrier: no row may follow it.
   TimeUs next_timer_us() const override { return makes_time() && shard_.last_cut ? kTimeMax : op_->next_timer_us(*this); }
   Status fire_timers() override;
+  Result<bool> load_state(std::size_t bytes) override;
   void measure(EpochPart& part) const override;
 
  private:

@@ -10,6 +10,7 @@ using dataflow::Progress;
 
 namespace {
 constexpr int kEventsPerTurn = 8;  ///< that a task takes from its queues before another may run
+constexpr std::size_t kLoadBytes = 512U << 10;  ///< of state that a poll brings back after a restart: about a millisecond
 
 /// The earlier wish wins; kMore above all.
 void merge(Poll& into, const Poll& p) {
@@ -88,6 +89,7 @@ Result<Poll> Shard::work() {
   SUPYO_TRY(poll_sources(poll));
   SUPYO_TRY(poll_timers(poll));
   SUPYO_TRY(poll_part(poll));
+  SUPYO_TRY(load_state(poll));
   if (lag_sample_us_ > 0 && context_.observer != nullptr && (sampled_us_ == kTimeMin || context_.now_us - sampled_us_ >= lag_sample_us_)) {
     sampled_us_ = context_.now_us;
     for (SourceHead& s : sources_) s.task->sample_lags();
@@ -196,6 +198,18 @@ Status Shard::poll_timers(Poll& poll) {
       merge(poll, Poll::waiting_until(due));
     }
   }
+  return ok();
+}
+
+/// Rows take what they need by themselves; this brings the rest, so that the files need not be kept.
+Status Shard::load_state(Poll& poll) {
+  if (loaded_) return ok();
+  loaded_ = true;
+  for (const auto& t : tasks_) {
+    SUPYO_ASSIGN(const bool more, t->load_state(kLoadBytes));
+    if (more) loaded_ = false;
+  }
+  if (!loaded_) poll = Poll::more();
   return ok();
 }
 

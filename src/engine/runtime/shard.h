@@ -100,6 +100,7 @@ class Shard {
   Result<bool> poll_receiver(Receiver& r);
   Status poll_sources(dataflow::Poll& poll);
   Status poll_timers(dataflow::Poll& poll);
+  Status load_state(dataflow::Poll& poll);
   Status poll_part(dataflow::Poll& poll);
   void publish();
   std::vector<Task*> chain_of(Task& head) const;
@@ -120,6 +121,7 @@ class Shard {
   Epoch injected_;
   std::int64_t acknowledged_ = 0;
   TimeUs sampled_us_ = kTimeMin;
+  bool loaded_ = false;   // all state is back
   bool drained_ = false;
   bool backpressured_ = false;
   bool failed_ = false;

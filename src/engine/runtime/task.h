@@ -83,6 +83,8 @@ class Task {
   virtual Status fire_timers() { return ok(); }
   /// Sinks: goes on preparing the epoch; true when done (or not preparing).
   virtual Result<bool> poll_prepare(dataflow::Poll& wait) { (void)wait; return true; }
+  /// After a restart: brings back about that much more of the state; true while there is more to come.
+  virtual Result<bool> load_state(std::size_t bytes) { (void)bytes; return false; }
   virtual void measure(EpochPart& part) const { (void)part; }
 
  protected:

@@ -10,6 +10,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.path.join(os.environ.get("SUPYO_DEPS") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "supyo"), "flink-2.1.3")
 PACKAGE, SHA256 = "apache-flink-libraries==2.1.3", "b48d3944755b9303f99d205ea1a9bcb798fc563a872c782393fb466f16d4f91c"
 
+# Each query compiles classes of its own: the 48 MB that a quick compiler gets for code are full after some hundred, and the rest would be interpreted.
+MANY_PLANS = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=512m", "-Xlog:disable", "-Xlog:all=warning:stderr"]
+
 
 def fetch():
     lib = f"{CACHE}/lib"

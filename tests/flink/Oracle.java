@@ -50,6 +50,7 @@ import org.apache.flink.util.CloseableIterator;
 public final class Oracle {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int SECONDS_A_STATEMENT = 60;
+    private static final int SECONDS_AN_ANSWER = 150;   // both modes, and planning, which is not bounded by itself
     private static final ScheduledExecutorService WATCH = Executors.newScheduledThreadPool(1);
     private static final Pattern QUERY = Pattern.compile("\\s*[(\\s]*(SELECT|WITH|VALUES)\\b", Pattern.CASE_INSENSITIVE);
     private static final Pattern JOB = Pattern.compile("\\s*(INSERT|EXECUTE|BEGIN|CREATE\\s+TABLE\\b[^;]*\\bAS\\s+SELECT)\\b", Pattern.CASE_INSENSITIVE);
@@ -57,16 +58,16 @@ public final class Oracle {
 
     private final Configuration cluster;
     private final JsonNode steps;
-    private final StreamExecutionEnvironment jobs;
-    private final StreamTableEnvironment streaming;
+    private StreamExecutionEnvironment jobs;
+    private StreamTableEnvironment streaming;
     private StreamTableEnvironment batch;
-    private int done;
+    private int done;   // steps that the batch session knows
+    private volatile int now;   // the step that is run, and since when
+    private volatile long since = System.nanoTime();
 
-    private Oracle(Configuration cluster, JsonNode steps) {
+    private Oracle(Configuration cluster, JsonNode steps) {   // what belongs to a session is made in the thread that runs it: Flink's planner keeps some of it by thread
         this.cluster = cluster;
         this.steps = steps;
-        this.jobs = new StreamExecutionEnvironment(configuration("streaming"));
-        this.streaming = session(jobs, "streaming");
     }
 
     private Configuration configuration(String mode) {
@@ -161,13 +162,15 @@ public final class Oracle {
         }
     }
 
-    private StreamTableEnvironment batch() throws Exception {
+    /** What a step sets up, but for its jobs. */
+    private static void setUp(StreamTableEnvironment session, JsonNode step) {
+        if (step.has("set")) session.getConfig().set(step.get("set").asText(), step.get("value").asText());
+        else if (!step.has("id") && !JOB.matcher(step.get("sql").asText()).lookingAt()) session.executeSql(step.get("sql").asText());
+    }
+
+    private StreamTableEnvironment batch() {
         if (batch == null) batch = session(new StreamExecutionEnvironment(configuration("batch")), "batch");
-        for (; done < steps.size(); done++) {   // what was set up so far, and is not yet there
-            JsonNode step = steps.get(done);
-            if (step.has("set")) batch.getConfig().set(step.get("set").asText(), step.get("value").asText());
-            else if (!step.has("id") && !JOB.matcher(step.get("sql").asText()).lookingAt()) batch.executeSql(step.get("sql").asText());
-        }
+        for (; done < now; done++) setUp(batch, steps.get(done));   // what was set up so far, and is not yet there
         return batch;
     }
 
@@ -178,20 +181,36 @@ public final class Oracle {
             if (QUERY.matcher(sql).lookingAt()) query(sql, answer);
             else execute(streaming, sql, answer);
             return answer.put("mode", "streaming");
+        } catch (ThreadDeath e) {
+            throw e;
         } catch (Throwable e) {
             if (step.has("once")) return JSON.createObjectNode().put("id", step.get("id").asText()).put("error", root(e));
             try {
                 ObjectNode second = JSON.createObjectNode().put("id", step.get("id").asText());
                 execute(batch(), step.get("sql").asText(), second);
                 return second.put("mode", "batch").put("refused", root(e));
+            } catch (ThreadDeath end) {
+                throw end;
             } catch (Throwable again) {
                 return JSON.createObjectNode().put("id", step.get("id").asText()).put("error", root(e));
             }
         }
     }
 
-    private void run(String name) {
-        for (JsonNode step : steps) {
+    /** The steps from `first` on; what those before it set up is set up again. */
+    private void run(String name, int first) {
+        jobs = new StreamExecutionEnvironment(configuration("streaming"));
+        streaming = session(jobs, "streaming");
+        for (int i = 0; i < first; i++) {
+            try {
+                setUp(streaming, steps.get(i));
+            } catch (RuntimeException e) {
+                // it has been said
+            }
+        }
+        for (now = first; now < steps.size(); now++) {
+            since = System.nanoTime();
+            JsonNode step = steps.get(now);
             ObjectNode line = null;
             if (step.has("set")) {
                 streaming.getConfig().set(step.get("set").asText(), step.get("value").asText());
@@ -204,11 +223,36 @@ public final class Oracle {
                     line = JSON.createObjectNode().put("setup", name).put("sql", step.get("sql").asText()).put("error", root(e));
                 }
             }
-            if (line == null) continue;
-            synchronized (out) {
-                out.println(line);
-                out.flush();
+            if (line != null) print(line);
+        }
+    }
+
+    private static void print(ObjectNode line) {
+        synchronized (out) {
+            out.println(line);
+            out.flush();
+        }
+    }
+
+    /** A whole script. Flink's planner can go round for ever, and does not look at interrupts: then its thread is stopped, and a new session goes on behind the step. */
+    private static void run(Configuration cluster, String name, JsonNode steps) throws InterruptedException {
+        for (int first = 0; first < steps.size();) {
+            Oracle oracle = new Oracle(cluster, steps);
+            int begin = first;
+            Thread session = new Thread(() -> oracle.run(name, begin));
+            session.setDaemon(true);
+            session.start();
+            while (session.isAlive() && System.nanoTime() - oracle.since < SECONDS_AN_ANSWER * 1_000_000_000L) session.join(500);
+            if (!session.isAlive()) return;
+            first = oracle.now + 1;
+            try {
+                session.stop();
+            } catch (UnsupportedOperationException e) {
+                // Java 20 and later: it goes on beside the others, up to the end of the process
             }
+            JsonNode step = steps.get(first - 1);
+            print(JSON.createObjectNode().put(step.has("id") ? "id" : "setup", step.has("id") ? step.get("id").asText() : name).put("sql", step.path("sql").asText())
+                .put("error", "no plan and no answer within " + SECONDS_AN_ANSWER + " s"));
         }
     }
 
@@ -238,7 +282,7 @@ public final class Oracle {
             JsonNode script = JSON.readTree(line);
             pool.submit(() -> {
                 try {
-                    new Oracle(client, script.get("steps")).run(script.get("name").asText());
+                    run(client, script.get("name").asText(), script.get("steps"));
                 } catch (Throwable e) {
                     e.printStackTrace();
                 }

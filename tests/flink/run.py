@@ -30,7 +30,7 @@ import flink_jvm  # noqa: E402
 WORK = f"{ROOT}/build/real"
 SUPYO = os.path.abspath(os.environ.get("SUPYO", f"{ROOT}/build/release/supyo"))
 DOCUMENT = f"{ROOT}/docs/flink-differences.md"
-JVM = ["-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+JVM = ["-Xmx768m", *flink_jvm.MANY_PLANS]
 MARK = "end of the types"
 JOB = re.compile(r"\s*(INSERT|EXECUTE|BEGIN|CREATE\s+TABLE\b[^;]*\bAS\s+SELECT)\b", re.I)
 # outcomes

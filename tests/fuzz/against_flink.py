@@ -28,7 +28,7 @@ from tables import TABLES  # noqa: E402
 from tree import at, places, replaced  # noqa: E402
 
 WORK = os.path.abspath("build/fuzz/flink")
-JVM = ["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+JVM = ["-Xmx1g", *flink_jvm.MANY_PLANS]
 CHUNK = 20
 CANDIDATES = 40   # a round of shrinking
 

@@ -110,6 +110,8 @@ class Grammar:
             return self.interval_join()
         if rng.random() < 0.2:
             return self.window_join()
+        if rng.random() < 0.15:
+            return self.lateral(depth)
         left, right = self.relation(depth), self.relation(depth)
         kinds = {c.kind for c in left.columns} & {c.kind for c in right.columns}
         pairs = [(a, b) for a in left.columns for b in right.columns if a.kind == b.kind and a.kind not in ("DOUBLE", "FLOAT")]
@@ -124,6 +126,29 @@ class Grammar:
         if rng.random() < 0.35:
             on = Node("BOOLEAN", "$0 AND $1", [on, self.expressions.condition(left.columns + right.columns, 1)])
         return Relation(Node("relation", f"$0 {kind} {'($1)' if right.joined else '$1'} ON $2", [left.node, right.node, on]), left.columns + right.columns, None, True, True)
+
+    def lateral(self, depth):
+        """A subquery in FROM that names columns of what stands before it: its rows, the first of them, or aggregates."""
+        rng = self.rng
+        left, inner = self.relation(depth), self.relation(depth)
+        pairs = [(a, b) for a in left.columns for b in inner.columns if a.kind == b.kind and a.kind not in ("DOUBLE", "FLOAT")]
+        if not pairs:
+            return left
+        a, b = rng.choice(pairs)
+        where = f"{a.name} {rng.choice(['=', '=', '=', '<', '>=']) if a.kind in BITS else '='} {b.name}"
+        also = Node("optional", " AND $0", [self.condition(inner.columns, 1)]) if rng.random() < 0.3 else Node("", "")
+        tail, form = Node("", ""), rng.choice(["rows", "first", "aggregate"])
+        if form == "aggregate":
+            made = [self.item(self.aggregate(inner.columns)) for _ in range(rng.randint(1, 2))]
+        else:
+            items, columns = self.items(inner.columns, 1, 3, 1)
+            made = list(zip(items, columns))
+        if form == "first":
+            tail = Node("", f" ORDER BY $0 LIMIT {rng.randint(1, 4)}{rng.choice(['', ' OFFSET 1'])}", [ordered([m[1] for m in made], rng, 2)])
+        alias = self.name("a")
+        kind, on = rng.choice([("CROSS", ""), ("LEFT", " ON TRUE")])
+        node = Node("relation", f"$0 {kind} JOIN LATERAL (SELECT $1 FROM $2 WHERE {where}$3$4) AS {alias}{on}", [left.node, Series(", ", [m[0] for m in made]), inner.node, also, tail])
+        return Relation(node, left.columns + [Column(f"{alias}.{m[1].name}", m[1].kind) for m in made], None, True, True)
 
     def interval_join(self):
         rng = self.rng

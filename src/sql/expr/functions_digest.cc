@@ -1,4 +1,5 @@
 #include <openssl/evp.h>
+#include <simdjson.h>
 
 #include <array>
 
@@ -81,6 +82,53 @@ Result<ColumnPtr> hex_of_text(Args args, const Type& result, std::size_t rows, c
     for (const char c : s) fmt::format_to(std::back_inserter(out), "{:02X}", static_cast<unsigned char>(c));
   });
 }
+int digit_of(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+
+/// Of an odd number of digits the first is dropped, and a zero byte stands in its place.
+Result<ColumnPtr> unhex(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<Text>(args, result, rows, [](std::string& out, Text s) {
+    if (s.size() % 2 == 1) {
+      if (digit_of(s.front()) < 0) return false;
+      out += '\0';
+      s.remove_prefix(1);
+    }
+    for (std::size_t i = 0; i < s.size(); i += 2) {
+      const int high = digit_of(s[i]), low = digit_of(s[i + 1]);
+      if (high < 0 || low < 0) return false;
+      out += static_cast<char>(high << 4 | low);
+    }
+    return true;
+  });
+}
+
+Result<ColumnPtr> url_encode(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<Text>(args, result, rows, [](std::string& out, Text s) {
+    for (const char c : s) {
+      const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || Text(".-*_").find(c) != Text::npos;
+      if (plain) out += c;
+      else if (c == ' ') out += '+';
+      else fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
+    }
+  });
+}
+
+Result<ColumnPtr> url_decode(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<Text>(args, result, rows, [](std::string& out, Text s) {
+    const std::size_t begin = out.size();
+    for (std::size_t i = 0; i < s.size(); ++i) {
+      if (s[i] != '%') {
+        out += s[i] == '+' ? ' ' : s[i];
+        continue;
+      }
+      const int high = i + 2 < s.size() ? digit_of(s[i + 1]) : -1, low = i + 2 < s.size() ? digit_of(s[i + 2]) : -1;
+      if (high < 0 || low < 0) return false;
+      out += static_cast<char>(high << 4 | low);
+      i += 2;
+    }
+    return simdjson::validate_utf8(out.data() + begin, out.size() - begin);
+  });
+}
+
 Result<ColumnPtr> hex_of_number(Args args, const Type& result, std::size_t rows, const EvalContext&) {
   return map_text<std::int64_t>(args, result, rows,
                                 [](std::string& out, std::int64_t v) { fmt::format_to(std::back_inserter(out), "{:X}", static_cast<std::uint64_t>(v)); });
@@ -111,6 +159,10 @@ void register_digest(Registrar& r) {
         takes({s}, s, {.always_nullable = true}));
   r.add({.name = "HEX", .kernel = hex_of_text, .signature = "HEX(STRING) -> STRING", .help = "The bytes in hexadecimal."}, takes({s}, s));
   r.add({.name = "HEX", .kernel = hex_of_number, .signature = "HEX(BIGINT) -> STRING", .help = "The number in hexadecimal."}, takes({Type::big_int()}, s));
+  r.add({.name = "UNHEX", .kernel = unhex, .signature = "UNHEX(STRING) -> BYTES", .help = "The bytes of a hexadecimal text; null when it is none."},
+        takes({s}, Type::bytes(), {.always_nullable = true}));
+  r.add({.name = "URL_ENCODE", .kernel = url_encode, .signature = "URL_ENCODE(STRING) -> STRING", .help = "As application/x-www-form-urlencoded, in UTF-8."}, takes({s}, s));
+  r.add({.name = "URL_DECODE", .kernel = url_decode, .signature = "URL_DECODE(STRING) -> STRING", .help = "The text of such a one; null when it is none."}, takes({s}, s, {.always_nullable = true}));
   r.add({.name = "BIN", .kernel = binary_of_number, .signature = "BIN(BIGINT) -> STRING", .help = "The number in binary."}, takes({Type::big_int()}, s));
 }
 

@@ -328,6 +328,30 @@ Result<ColumnPtr> count_char(Args args, const Type& result, std::size_t rows, co
 
 // ---- codes
 
+Text next_character(Text& s) {
+  const Text c = s.substr(0, utf8_offset(s, 1));
+  s.remove_prefix(c.size());
+  return c;
+}
+
+/// Each character of the second text becomes the one in its place in the third, or goes where there is none. Of one that stands twice the first place counts.
+Result<ColumnPtr> translate(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<Text, Text, Text>(args, result, rows, [](std::string& out, Text s, Text from, Text to) {
+    while (!s.empty()) {
+      const Text c = next_character(s);
+      Text source = from, target = to;
+      Text becomes = c;
+      while (!source.empty()) {
+        const Text asked = next_character(source), instead = target.empty() ? Text() : next_character(target);
+        if (asked != c) continue;
+        becomes = instead;
+        break;
+      }
+      out += becomes;
+    }
+  });
+}
+
 Result<ColumnPtr> ascii(Args args, const Type& result, std::size_t rows, const EvalContext&) {
   return map_rows<Text>(args, result, rows, [](Text s) -> std::int32_t { return s.empty() ? 0 : static_cast<std::int8_t>(s[0]); });
 }
@@ -375,6 +399,7 @@ void register_string(Registrar& r) {
   add("OVERLAY", overlay, {s, s, i, i}, s, "OVERLAY(STRING PLACING STRING FROM INT [FOR INT]) -> STRING", "A part of the text replaced by position.", {.optional = 1});
   add("LPAD", pad<true>, {s, i, s}, s, "LPAD(STRING, INT, STRING) -> STRING", "Filled up on the left, or cut, to that many characters.", {.always_nullable = true});
   add("RPAD", pad<false>, {s, i, s}, s, "RPAD(STRING, INT, STRING) -> STRING", "Filled up on the right, or cut, to that many characters.", {.always_nullable = true});
+  add("TRANSLATE", translate, {s, s, s}, s, "TRANSLATE(STRING, from, to) -> STRING", "Every character of `from` replaced by the one in its place in `to`, or left out where there is none.");
   add("REPEAT", repeat, {s, i}, s, "REPEAT(STRING, INT) -> STRING", "The text that many times.");
   add("REVERSE", reverse, {s}, s, "REVERSE(STRING) -> STRING", "The characters from last to first.");
   add("TRIM", trim<true, true>, {s, s}, s, "TRIM([BOTH | LEADING | TRAILING] [STRING FROM] STRING) -> STRING", "Without blanks (or those characters) at the ends.", {.optional = 1});

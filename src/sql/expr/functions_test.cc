@@ -148,6 +148,11 @@ TEST_F(FunctionsTest, Digests) {
   EXPECT_EQ(of("TO_BASE64", {text("hello world")}), "aGVsbG8gd29ybGQ=");
   EXPECT_EQ(of("FROM_BASE64", {text("aGVsbG8gd29ybGQ=")}), "hello world");
   EXPECT_EQ(of("HEX", {big(255)}), "FF");
+  EXPECT_EQ(of("URL_ENCODE", {text("a b&é~/*.-_")}), "a+b%26%C3%A9%7E%2F*.-_");
+  EXPECT_EQ(of("URL_DECODE", {text("a+b%26%C3%a9")}), "a b&é");
+  for (const char* bad : {"%", "%4", "%zz", "x%C3", "%ff"}) EXPECT_EQ(of("URL_DECODE", {text(bad)}), "NULL") << bad;
+  EXPECT_EQ(of("TRANSLATE", {text("www.apache.org"), text("wapcheorg"), text(" APCHEcom")}), "   .APACHE.com");
+  EXPECT_EQ(of("TRANSLATE", {text("añb"), text("ñba"), text("nB")}), "nB");
 }
 
 TEST_F(FunctionsTest, Numbers) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make test-real`: tests/flink/run.py and, unless ONLY is given, COUNT (2000) random queries of tests/fuzz/against_flink.py, with all that they need: a JDK (java in PATH, or JAVA_HOME), Maven and pip, which fetch Flink once (about 300 MB).
+# `make test-real`: tests/flink/run.py and, unless ONLY is given, COUNT (2000) random queries of tests/fuzz/against_flink.py, the same ones each time unless SEED is given, with all that they need: a JDK (java in PATH, or JAVA_HOME), Maven and pip, which fetch Flink once (about 300 MB).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 java=java
@@ -18,4 +18,4 @@ if [ ! -e "${SUPYO_DEPS:-${XDG_CACHE_HOME:-$HOME/.cache}/supyo}/flink-2.1.3/.com
 fi
 if [ -n "${ONLY:-}" ]; then exec nice python3 tests/flink/run.py --only "$ONLY"; fi
 nice python3 tests/flink/run.py
-exec nice python3 tests/fuzz/against_flink.py --count "${COUNT:-2000}"
+exec nice python3 tests/fuzz/against_flink.py --count "${COUNT:-2000}" --seed "${SEED:-20261122}"

@@ -39,6 +39,9 @@ SAME = [re.compile(r"(\b[av]\d+\.\w+)\)* (?:=|<>|<=?|>=?|(?:NOT )?BETWEEN|IS (?:
 # IN and the like as values, not as conditions of WHERE.
 IN_VALUE = re.compile(r"(?:\(|THEN |SELECT |, )\([^()]*? (?:(?:NOT )?IN|[<>]=? (?:ALL|ANY)) \(SELECT")
 
+# An aggregation, or the first rows: not the rows themselves.
+LATERAL = re.compile(r"LATERAL \(SELECT (?:(?:COUNT|SUM|MIN|MAX|AVG)\(|.* ORDER BY [^()]* LIMIT \d+\) AS)")
+
 
 def explanation(text, wrong, answer):
     """The heading of docs/flink-differences.md that explains a difference, or None."""
@@ -57,6 +60,8 @@ def explanation(text, wrong, answer):
         return "null-in-an-empty-set"
     if "INTERSECT ALL" in text and not wrong[3]:
         return "intersect-all"
+    if LATERAL.search(text):
+        return "lateral"
     if "FOR SYSTEM_TIME AS OF" in text:
         return "temporal-versions"
     if re.search(r"\bUNION (?!ALL)", text) and wrong[2]:

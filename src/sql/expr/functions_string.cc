@@ -334,22 +334,27 @@ Text next_character(Text& s) {
   return c;
 }
 
-/// Each character of the second text becomes the one in its place in the third, or goes where there is none. Of one that stands twice the first place counts.
+/// Each character of the second text becomes the one in its place in the third, or goes where there is none. Of one that stands twice the first place counts. As in Flink a null
+/// in place of either is a text without characters.
 Result<ColumnPtr> translate(Args args, const Type& result, std::size_t rows, const EvalContext&) {
-  return map_text<Text, Text, Text>(args, result, rows, [](std::string& out, Text s, Text from, Text to) {
-    while (!s.empty()) {
+  TextOutput out(rows);
+  const auto set = [&](std::size_t arg, std::size_t row) { return args[arg]->is_null(row) ? Text() : args[arg]->text(row); };
+  for (std::size_t i = 0; i < rows; ++i) {
+    if (args[0]->is_null(i)) { out.end_null(); continue; }
+    for (Text s = args[0]->text(i); !s.empty();) {
       const Text c = next_character(s);
-      Text source = from, target = to;
       Text becomes = c;
-      while (!source.empty()) {
+      for (Text source = set(1, i), target = set(2, i); !source.empty();) {
         const Text asked = next_character(source), instead = target.empty() ? Text() : next_character(target);
         if (asked != c) continue;
         becomes = instead;
         break;
       }
-      out += becomes;
+      out.bytes() += becomes;
     }
-  });
+    out.end_row();
+  }
+  return out.finish(result);
 }
 
 Result<ColumnPtr> ascii(Args args, const Type& result, std::size_t rows, const EvalContext&) {

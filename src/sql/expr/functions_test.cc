@@ -153,6 +153,8 @@ TEST_F(FunctionsTest, Digests) {
   for (const char* bad : {"%", "%4", "%zz", "x%C3", "%ff"}) EXPECT_EQ(of("URL_DECODE", {text(bad)}), "NULL") << bad;
   EXPECT_EQ(of("TRANSLATE", {text("www.apache.org"), text("wapcheorg"), text(" APCHEcom")}), "   .APACHE.com");
   EXPECT_EQ(of("TRANSLATE", {text("añb"), text("ñba"), text("nB")}), "nB");
+  EXPECT_EQ(of("TRANSLATE", {text("abc"), null_text(), text("x")}), "abc");
+  EXPECT_EQ(of("TRANSLATE", {text("abc"), text("b"), null_text()}), "ac");
 }
 
 TEST_F(FunctionsTest, Numbers) {

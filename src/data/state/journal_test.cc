@@ -303,6 +303,32 @@ TEST(JournalFormat, OldRecordsOfARecycledFileAreNoRecords) {
   EXPECT_FALSE(record_at("shifted " + file, 4, kSegmentHeaderBytes + 8, 77)) << "at another place";
 }
 
+// Few and many, of one table and of several, with hashes that lie together and apart.
+TEST(JournalFormat, KeepsTheLastWriteOfEachKeyInOrder) {
+  env::SimEnv sim(5);
+  for (const std::size_t n : {0UL, 1UL, 300UL, 40000UL}) {
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < n / 3 + 1; ++i) keys.push_back("key " + std::to_string(i));
+    std::vector<ChangeView> changes;
+    std::map<std::tuple<std::uint32_t, std::uint16_t, std::uint64_t, std::string_view>, std::uint64_t> want;
+    for (std::uint64_t i = 0; i < n; ++i) {
+      const std::string& key = keys[sim.env().random.below(keys.size())];
+      const ChangeView c{.operator_id = static_cast<std::uint32_t>(sim.env().random.below(3)), .table = static_cast<std::uint16_t>(sim.env().random.below(2)),
+                         .hash = key.size() % 2 == 0 ? hash_bytes(key) : key.size(), .key = key, .value = {}, .order = i};
+      changes.push_back(c);
+      want[{c.operator_id, c.table, c.hash, c.key}] = i;
+    }
+    keep_last_writes(changes);
+    ASSERT_EQ(changes.size(), want.size());
+    auto it = changes.begin();
+    for (const auto& [where, order] : want) {
+      EXPECT_EQ(std::tuple(it->operator_id, it->table, it->hash, it->key), where);
+      EXPECT_EQ(it->order, order);
+      ++it;
+    }
+  }
+}
+
 TEST(JournalReal, WorksOnTheMachinesOwnFiles) {
   env::RealEnv real;
   const std::string root = env::join_path(testing::TempDir(), "supyo-journal-" + env::new_uuid(real.env().random));

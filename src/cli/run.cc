@@ -121,6 +121,9 @@ class Run {
     SUPYO_ASSIGN(slo::Objectives objectives, load_objectives(objectives_text_, options_.objectives_file));
     judge_ = std::make_unique<slo::Judge>(std::move(objectives), judge_options());
     engine_options_.observer = judge_.get();
+    for (const slo::Objective& o : judge_->declared().items) {
+      if (o.measure == slo::Measure::kDuplicateRate) engine_options_.identity = o.identity;
+    }
     return ok();
   }
 

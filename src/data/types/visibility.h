@@ -40,6 +40,8 @@ class VisibilityObserver {
   /// Rows written to sink `sink` in `epoch`: their completion times (see slo.md: later of newest contributing record and window end).
   virtual void sink_rows(Epoch epoch, std::string_view sink, std::span<const TimeUs> completion_event_us,
                          std::span<const TimeUs> completion_produce_us, TimeUs now_us) = 0;
+  /// Hashes of the identities (job::EngineOptions::identity) of rows inserted at a sink in `epoch`. Not called where no identity is declared.
+  virtual void sink_identities(Epoch epoch, std::span<const std::uint64_t> hashes) { (void)epoch, (void)hashes; }
   /// The epoch's barrier went in at the sources. `watermark_us` is the combined watermark at the cut.
   virtual void epoch_cut(Epoch epoch, TimeUs watermark_us, TimeUs now_us) = 0;
   /// The epoch's record is durable (positions may be acknowledged upstream).

@@ -26,6 +26,7 @@ struct EngineOptions {
   connect::PrintTarget print;             ///< where 'print' tables write
   std::map<std::string, std::string> settings;   ///< --set: win over SET in the text
   VisibilityObserver* observer = nullptr; ///< the judge; rows carry origins when there is one
+  std::vector<std::string> identity;      ///< columns that tell one result from another: rows of tables that have them are told to the observer
   const FaultPoints* faults = nullptr;
   std::string replay_column;              ///< --replay: see runtime; needs a VirtualClock in `env` and the stepped drive
   runtime::VirtualCosts costs;            ///< declared costs of outside effects in virtual time

@@ -7,6 +7,7 @@
 #include "engine/job/computed_source.h"
 #include "engine/job/cut_sink.h"
 #include "engine/job/lookup_table.h"
+#include "engine/job/identity_sink.h"
 #include "engine/job/not_null_sink.h"
 #include "engine/operators/calc.h"
 #include "engine/operators/changelog_normalize.h"
@@ -322,6 +323,7 @@ class Builder {
     } else {
       sink = connect::make_collect_sink(options_.collect);
     }
+    if (s.table && options_.observer != nullptr && !options_.identity.empty()) sink = with_identities(std::move(sink), s.schema, options_.identity, *options_.observer);
     if (s.table && !s.check_not_null.empty()) sink = with_not_null_check(std::move(sink), s.schema, s.check_not_null);
     if (options_.cut_outputs && s.mode != ChangelogMode::kAppend) {
       std::optional<std::vector<std::size_t>> key = plan_.nodes[node_->inputs.front()].upsert_key;

@@ -1,4 +1,5 @@
 #pragma once
+#include "data/types/visibility.h"
 #include "data/types/zone.h"
 #include "engine/dataflow/graph.h"
 #include "engine/job/connectors.h"
@@ -16,6 +17,8 @@ struct GraphOptions {
   bool cut_outputs = false;            ///< supyo.output-consistency = cut
   DurationUs late_retention_us = 0;    ///< of `T$late`; 0 = for ever
   DurationUs dead_retention_us = 0;    ///< of `T$dead`
+  VisibilityObserver* observer = nullptr;  ///< gets the identities of what sinks are given
+  std::vector<std::string> identity;   ///< columns; empty: none
   connect::CollectTarget collect;      ///< rows of the console sink
 };
 

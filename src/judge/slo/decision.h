@@ -24,6 +24,8 @@ struct ObjectiveStatus {
   double budget_left = 1;   ///< share of the window's error budget that is left; below 0 when broken
   TimeUs breached_since_us = 0;
   std::vector<std::string> alerts;  ///< burn-rate alerts that fire
+  Counts finished;          ///< since this process started; never goes back, what a restart counts again included: Prometheus' counters
+  Counts unfinished;        ///< not visible yet, by their age now; part of `window` and `now`
 };
 
 /// Advice that is no incident: what to inspect, and why.

@@ -34,8 +34,34 @@ DurationUs predicted_latency(const PipelineTiming& timing, double quantile);
 /// Whether the objectives can be met at all, and by what interval.
 Feasibility check_feasibility(const Objectives& objectives, const PipelineTiming& timing);
 
+/// The largest epoch duration D that a latency objective allows at commit delay C when the interval is no longer than D + C; 0 or below: none.
+/// From B + q (D + C) + D + C < threshold.
+DurationUs largest_epoch(const Objective& latency, const PipelineTiming& timing);
+
+/// What comes in, and who reads it. 0: not known.
+struct Load {
+  double records_per_s = 0;
+  double record_bytes = 0;
+  double member_records_per_s = 0;     ///< what one member of the consumer group handles
+  std::uint32_t partitions = 0;
+  DurationUs repair_us = 0;            ///< from the incident until the reader reads again
+};
+
+/// What the objectives, by their own numbers, ask of everything around the pipeline.
+struct Sizing {
+  std::string first;                   ///< the objective that breaks first when nothing becomes visible any more
+  DurationUs tolerated_us = 0;         ///< and after how long: its threshold, and the share of its window that may be bad
+  DurationUs retention_us = 0;         ///< smallest: what was written when the reader stopped is still there when it reads again
+  std::optional<double> retention_bytes;          ///< of a partition
+  std::optional<std::uint32_t> fewest_members, most_members;  ///< to keep up with the rate; one partition each
+  DurationUs stall_us = 0;             ///< the longest stall of the log after which waiting records can still be in time
+  std::optional<double> queue_records; ///< smallest: the producer's queue over such a stall
+};
+/// Empty where no objective decides.
+std::optional<Sizing> size_for(const Objectives& objectives, const PipelineTiming& timing, const Load& load);
+
 /// Refuses what contradicts itself whatever the pipeline: two objectives on the same measure, clock and window of which one makes the other
-/// pointless, a freshness bound below the latency threshold, an alert that can never fire. kObjectiveInvalid with the line.
+/// pointless, a freshness bound below the latency threshold, an alert that can never fire, one that pages for an objective that only advises. kObjectiveInvalid with the line.
 Status check_consistent(const Objectives& objectives);
 
 }  // namespace supyo::slo

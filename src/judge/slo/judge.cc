@@ -39,11 +39,16 @@ Judge::Impl::Impl(const Objectives& declared, JudgeOptions opt)
     : objectives(declared),
       options(opt),
       counters(declared.items.size()),
+      exported(declared.items.size()),
       status(declared.items.size()),
       e2e({opt.now_view_us, 10 * kMinute}),
       pipe({opt.now_view_us, 10 * kMinute}),
       series(columns_for(declared)) {
-  for (const Objective& o : declared.items) wants_results = wants_results || o.reference == Reference::kCompletion;
+  for (const Objective& o : declared.items) {
+    wants_results = wants_results || o.reference == Reference::kCompletion;
+    lags_wanted = lags_wanted || o.measure == Measure::kStreamLag;
+    alerts.emplace_back(o.alerts.size());
+  }
 }
 
 Judge::Judge(Objectives objectives, JudgeOptions options) : objectives_(std::move(objectives)), impl_(std::make_unique<Impl>(objectives_, options)) {}
@@ -91,7 +96,24 @@ void Judge::taken(const Taken& t) {
   d.totals.dead += t.dead;
   d.totals.behind += t.behind;
   d.split(t.split);
+  if (d.lags_wanted) d.count_stream_lag(info, t);
   d.records.add(t.epoch, t.split, t.event_us, t.produce_us, t.now_us);
+}
+
+void Judge::Impl::count_stream_lag(EpochInfo& info, const Taken& t) const {
+  info.stream_lag.resize(counters.size());
+  for (std::size_t i = 0; i < counters.size(); ++i) {
+    const Objective& o = objectives.items[i];
+    if (o.measure != Measure::kStreamLag) continue;
+    const auto bad = static_cast<std::uint64_t>(std::count_if(t.event_us.begin(), t.event_us.end(), [&](TimeUs e) { return t.now_us - e >= o.threshold_us; }));
+    info.stream_lag[i] += {t.event_us.size() - bad, bad};
+  }
+}
+
+void Judge::sink_identities(Epoch epoch, std::span<const std::uint64_t> hashes) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::uint64_t>& all = impl_->epochs[epoch].identities;
+  all.insert(all.end(), hashes.begin(), hashes.end());
 }
 
 void Judge::dropped_late(Epoch epoch, std::uint64_t rows, TimeUs now_us) {
@@ -168,6 +190,10 @@ void Judge::epoch_visible(Epoch epoch, TimeUs now_us) {
     covered.behind += e.behind;
     covered.dead += e.dead;
     covered.dropped_late += e.dropped_late;
+    covered.stream_lag.resize(std::max(covered.stream_lag.size(), e.stream_lag.size()));
+    for (std::size_t i = 0; i < e.stream_lag.size(); ++i) covered.stream_lag[i] += e.stream_lag[i];
+    covered.identities.insert(covered.identities.end(), e.identities.begin(), e.identities.end());
+    covered.unchecked_identities += e.unchecked_identities;
     covered.cut_us = std::max(covered.cut_us, e.cut_us);
     covered.final_us = std::max(covered.final_us, e.final_us);
     covered.watermark_us = std::max(covered.watermark_us, e.watermark_us);
@@ -191,6 +217,9 @@ void Judge::epoch_failed(Epoch epoch, TimeUs now_us) {
   d.last_word_us = std::max(d.last_word_us, now_us);
   ++d.totals.epochs_failed;
   d.failures.push_back(now_us);
+  for (std::size_t i = 0; i < d.counters.size(); ++i) {
+    if (d.objectives.items[i].measure == Measure::kCheckpointDuration) d.counters[i].add(now_us, {0, 1});
+  }
   d.note(now_us, fmt::format("epoch {} failed", epoch.value));
 }
 
@@ -228,19 +257,26 @@ void Judge::count_duplicates(std::uint64_t records, TimeUs now_us) {
   d.totals.duplicates += records;
   d.note(now_us, fmt::format("{} records twice at the sink", records));
   for (std::size_t i = 0; i < d.counters.size(); ++i) {
-    if (d.objectives.items[i].measure == Measure::kProcessingSuccess) d.counters[i].add(now_us, {0, records});
+    const Measure m = d.objectives.items[i].measure;
+    if (m == Measure::kProcessingSuccess || m == Measure::kDuplicateRate) d.counters[i].add(now_us, {0, records});
   }
 }
 
 void Judge::Impl::count_tally(const EpochInfo& tally, TimeUs now) {
   late_debt += tally.dropped_late;
+  Counts repeats{tally.unchecked_identities, 0};
+  for (const std::uint64_t hash : tally.identities) ++(seen.seen(hash) ? repeats.bad : repeats.good);
+  totals.duplicates += repeats.bad;
   for (std::size_t i = 0; i < counters.size(); ++i) {
     const Objective& o = objectives.items[i];
     const std::uint64_t dropped = std::min(tally.dropped_late, tally.taken);
     switch (o.measure) {
       case Measure::kLateEventRate: counters[i].add(now, {tally.taken - std::min(tally.behind, tally.taken), tally.behind}); break;
+      case Measure::kWindowLateRate: counters[i].add(now, {tally.taken - dropped, dropped}); break;
+      case Measure::kDuplicateRate: counters[i].add(now, repeats); break;
+      case Measure::kStreamLag: counters[i].add(now, i < tally.stream_lag.size() ? tally.stream_lag[i] : Counts{}); break;
       case Measure::kCompleteness: counters[i].add(now, {tally.taken - dropped, dropped + tally.dead}); break;
-      case Measure::kProcessingSuccess: counters[i].add(now, {0, tally.dead + tally.dropped_late}); break;
+      case Measure::kProcessingSuccess: counters[i].add(now, {0, tally.dead + tally.dropped_late + repeats.bad}); break;
       default: break;
     }
   }

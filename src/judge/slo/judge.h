@@ -43,6 +43,7 @@ class Judge final : public VisibilityObserver {
   void dropped_late(Epoch epoch, std::uint64_t rows, TimeUs now_us) override;
   void sink_rows(Epoch epoch, std::string_view sink, std::span<const TimeUs> completion_event_us,
                  std::span<const TimeUs> completion_produce_us, TimeUs now_us) override;
+  void sink_identities(Epoch epoch, std::span<const std::uint64_t> hashes) override;
   void epoch_cut(Epoch epoch, TimeUs watermark_us, TimeUs now_us) override;
   void epoch_final(Epoch epoch, TimeUs now_us) override;
   void epoch_visible(Epoch epoch, TimeUs now_us) override;

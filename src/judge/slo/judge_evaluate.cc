@@ -92,12 +92,28 @@ void Judge::Impl::sample_freshness(TimeUs now) {
   }
 }
 
-Counts Judge::Impl::unfinished(const Objective& o, TimeUs now) const {
-  if (o.measure != Measure::kEndToEndLatency && o.measure != Measure::kProcessingSuccess) return {};
-  const PendingRecords& p = o.reference == Reference::kRecord ? records : results;
+Counts Judge::Impl::unfinished(std::size_t i, TimeUs now) const {
+  const Objective& o = objectives.items[i];
   Counts c;
-  c.bad = p.at_or_before(now - o.threshold_us, o.clock == LatencyClock::kProduce);
-  c.good = p.records() - c.bad;
+  switch (o.measure) {
+    case Measure::kEndToEndLatency:
+    case Measure::kProcessingSuccess: {
+      const PendingRecords& p = o.reference == Reference::kRecord ? records : results;
+      c.bad = p.at_or_before(now - o.threshold_us, o.clock == LatencyClock::kProduce);
+      c.good = p.records() - c.bad;
+      break;
+    }
+    case Measure::kStreamLag:
+      for (const auto& [epoch, info] : epochs) {
+        if (i < info.stream_lag.size()) c += info.stream_lag[i];
+      }
+      break;
+    case Measure::kCheckpointDuration:
+      // An epoch that has taken too long already is bad; one that still may be in time is not counted yet.
+      for (const auto& [epoch, info] : epochs) c.bad += info.cut_us != kTimeMin && info.final_us == kTimeMin && now - info.cut_us >= o.threshold_us ? 1 : 0;
+      break;
+    default: break;
+  }
   return c;
 }
 
@@ -105,20 +121,33 @@ Counts Judge::Impl::counted(std::size_t i, DurationUs window, TimeUs now) { retu
 
 ObjectiveStatus Judge::Impl::status_of(std::size_t i, TimeUs now) {
   const Objective& o = objectives.items[i];
-  const Counts aged = unfinished(o, now);
+  const Counts aged = unfinished(i, now);
   ObjectiveStatus s;
   s.name = o.name;
+  s.unfinished = aged;
+  s.finished = exported[i].before + counters[i].lifetime();
+  s.finished -= exported[i].restored;
   s.window = counted(i, o.window_us, now) + aged;
   s.now = counted(i, options.now_view_us, now) + aged;
   s.judged = now - started_us >= std::min(o.window_us, options.warm_up_us) && s.window.total() > 0;
   s.breached = s.judged && over_budget(s.window, o.target);
   s.budget_left = 1 - s.window.bad_share() / (1 - o.target);
-  for (const BurnAlert& a : o.alerts) {
-    if (!s.judged) break;
-    const auto burn = [&](DurationUs w) { return (counted(i, w, now) + aged).bad_share() / (1 - o.target); };
-    if (burn(a.long_window_us) >= a.threshold && burn(a.short_window_us) >= a.threshold) s.alerts.push_back(a.name);
+  for (std::size_t k = 0; k < o.alerts.size(); ++k) {
+    if (fires(i, k, s, now)) s.alerts.push_back(o.alerts[k].name);
   }
   return s;
+}
+
+bool Judge::Impl::fires(std::size_t i, std::size_t alert, const ObjectiveStatus& s, TimeUs now) {
+  const BurnAlert& a = objectives.items[i].alerts[alert];
+  const auto burn = [&](DurationUs w) { return (counted(i, w, now) + s.unfinished).bad_share() / (1 - objectives.items[i].target); };
+  TimeUs& since = alerts[i][alert].since_us;
+  if (!s.judged || burn(a.long_window_us) < a.threshold || burn(a.short_window_us) < a.threshold) {
+    since = kTimeMin;
+    return false;
+  }
+  if (since == kTimeMin) since = now;
+  return now - since >= a.hold_us;
 }
 
 bool Judge::Impl::silent(TimeUs now) const { return now - last_word_us > options.unknown_after_us; }
@@ -137,7 +166,7 @@ State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const
       paged = true;
       why.push_back(fmt::format("{}: budget burns at least {:g}x too fast over {} and {}", o.name, a->threshold, show_duration(a->long_window_us), show_duration(a->short_window_us)));
     }
-    if (s.breached) why.push_back(describe(o, s, unfinished(o, now).bad));
+    if (s.breached) why.push_back(describe(o, s, s.unfinished.bad));
     incident = incident || s.breached || paged;
     risk = risk || (s.judged && over_budget(s.now, o.target));
   }

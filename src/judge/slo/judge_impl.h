@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "judge/slo/judge.h"
+#include "judge/slo/seen.h"
 
 namespace supyo::slo {
 
@@ -20,6 +21,9 @@ struct Judge::Impl {
     // Counted when the epoch becomes visible, so that a restart that takes records again counts nothing twice.
     std::uint64_t taken = 0, behind = 0, dead = 0, dropped_late = 0;
     std::map<std::uint32_t, std::uint64_t> taken_by_split;
+    std::vector<Counts> stream_lag;             ///< by objective; empty where none asks
+    std::vector<std::uint64_t> identities;      ///< of the rows that the sinks were given
+    std::uint64_t unchecked_identities = 0;     ///< of an epoch that was open when the process ended: counted, not compared
   };
   struct Split {
     TimeUs newest_visible_us = kTimeMin;  ///< an event ahead of time counts as of when it was seen
@@ -37,6 +41,7 @@ struct Judge::Impl {
   void finish_records(Epoch epoch, const EpochInfo& info, TimeUs now);
   void finish_results(Epoch epoch, TimeUs now);
   void count_finished(const PendingRecords::Chunk& chunk, Reference reference, TimeUs now);
+  void count_stream_lag(EpochInfo& info, const Taken& t) const;
   void count_tally(const EpochInfo& tally, TimeUs now);
   void add_waterfall(const PendingRecords::Chunk& chunk, const EpochInfo& info, TimeUs now);
   Split& split(std::uint32_t i);
@@ -45,8 +50,9 @@ struct Judge::Impl {
   void sample(TimeUs now);
   void sample_freshness(TimeUs now);
   ObjectiveStatus status_of(std::size_t i, TimeUs now);
-  Counts unfinished(const Objective& o, TimeUs now) const;
+  Counts unfinished(std::size_t i, TimeUs now) const;
   Counts counted(std::size_t i, DurationUs window, TimeUs now);
+  bool fires(std::size_t i, std::size_t alert, const ObjectiveStatus& s, TimeUs now);
   void update_state(TimeUs now);
   State target_state(TimeUs now, std::vector<std::string>& reasons) const;
   void update_tickets(TimeUs now);
@@ -67,6 +73,14 @@ struct Judge::Impl {
   TimeUs last_word_us = kTimeMin;
 
   std::vector<SlotCounter> counters;      ///< one an objective
+  struct Exported {
+    Counts before;                        ///< what was exported when the counters were last restored
+    Counts restored;                      ///< their lifetime just then
+  };
+  std::vector<Exported> exported;         ///< one an objective
+  std::vector<std::vector<Ongoing>> alerts;   ///< by objective and alert: since when its condition holds
+  bool lags_wanted = false;               ///< some objective is about stream lag
+  SeenIdentities seen;
   PendingRecords records, results;
   std::map<std::string, std::uint32_t, std::less<>> sinks;
   std::map<Epoch, EpochInfo> epochs;      ///< not visible yet

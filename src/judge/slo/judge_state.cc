@@ -4,7 +4,7 @@
 namespace supyo::slo {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 
 // Counters mean something only under the objectives that they were counted for.
 std::uint64_t fingerprint(const Objectives& objectives) {
@@ -13,6 +13,7 @@ std::uint64_t fingerprint(const Objectives& objectives) {
     h = hash_combine(h, hash_bytes(o.name));
     h = hash_combine(h, static_cast<std::uint64_t>(o.measure) * 16 + static_cast<std::uint64_t>(o.clock) * 4 + static_cast<std::uint64_t>(o.reference));
     h = hash_combine(h, static_cast<std::uint64_t>(o.threshold_us));
+    for (const std::string& column : o.identity) h = hash_combine(h, hash_bytes(column));
   }
   return h;
 }
@@ -72,7 +73,11 @@ std::string Judge::save() {
     w.i64(e.value);
     w.i64(info.cut_us);
     w.i64(info.watermark_us);
-    for (const std::uint64_t v : {info.taken, info.behind, info.dead, info.dropped_late}) w.varint(v);
+    for (const std::uint64_t v : {info.taken, info.behind, info.dead, info.dropped_late, info.identities.size() + info.unchecked_identities, info.stream_lag.size()}) w.varint(v);
+    for (const Counts& c : info.stream_lag) {
+      w.varint(c.good);
+      w.varint(c.bad);
+    }
   }
   for (std::size_t i = 0; i < d.counters.size(); ++i) d.counters[i].save(w, seconds_reach(objectives_.items[i]));
   d.records.save(w, d.last_cut);
@@ -116,7 +121,17 @@ void Judge::restore(std::string_view bytes) {
     Impl::EpochInfo& info = d.epochs[Epoch{r.i64()}];
     info.cut_us = r.i64();
     info.watermark_us = r.i64();
-    for (std::uint64_t* v : {&info.taken, &info.behind, &info.dead, &info.dropped_late}) *v = r.varint();
+    for (std::uint64_t* v : {&info.taken, &info.behind, &info.dead, &info.dropped_late, &info.unchecked_identities}) *v = r.varint();
+    const std::uint64_t lags = r.varint();
+    if (lags > d.counters.size()) {
+      impl_->note(0, "the saved counters do not read back: counting starts anew");
+      return;
+    }
+    info.stream_lag.resize(lags);
+    for (Counts& c : info.stream_lag) {
+      c.good = r.varint();
+      c.bad = r.varint();
+    }
   }
   bool good = !r.failed();
   for (SlotCounter& c : d.counters) good = good && c.restore(r);
@@ -130,6 +145,12 @@ void Judge::restore(std::string_view bytes) {
   // What was recorded in this process (series, timeline) goes on; the counters are those of the epoch record.
   d.series = std::move(impl_->series);
   d.timeline = std::move(impl_->timeline);
+  d.seen = std::move(impl_->seen);
+  for (std::size_t i = 0; i < d.counters.size(); ++i) {
+    Counts before = impl_->exported[i].before + impl_->counters[i].lifetime();
+    before -= impl_->exported[i].restored;
+    d.exported[i] = {before, d.counters[i].lifetime()};
+  }
   impl_ = std::move(fresh);
 }
 

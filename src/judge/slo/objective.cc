@@ -12,7 +12,10 @@ std::string_view measure_name(Measure m) {
     case Measure::kEndToEndLatency: return "end_to_end_latency";
     case Measure::kFreshness: return "freshness";
     case Measure::kProcessingSuccess: return "processing_success";
+    case Measure::kStreamLag: return "stream_lag";
     case Measure::kLateEventRate: return "late_event_rate";
+    case Measure::kWindowLateRate: return "window_late_rate";
+    case Measure::kDuplicateRate: return "duplicate_rate";
     case Measure::kCompleteness: return "completeness";
     case Measure::kCheckpointDuration: return "checkpoint_duration";
   }
@@ -23,7 +26,37 @@ std::string_view clock_name(LatencyClock c) { return c == LatencyClock::kEvent ?
 std::string_view reference_name(Reference r) { return r == Reference::kRecord ? "record" : "completion"; }
 std::string_view role_name(Role r) { return r == Role::kDeciding ? "deciding" : "advising"; }
 
-bool Objective::has_threshold() const { return measure != Measure::kLateEventRate && measure != Measure::kCompleteness; }
+std::span<const Measure> all_measures() {
+  static constexpr Measure kAll[] = {Measure::kEndToEndLatency, Measure::kFreshness,      Measure::kProcessingSuccess, Measure::kStreamLag,         Measure::kLateEventRate,
+                                     Measure::kWindowLateRate,  Measure::kDuplicateRate, Measure::kCompleteness,      Measure::kCheckpointDuration};
+  return kAll;
+}
+
+bool can_decide(Measure m) {
+  return m == Measure::kEndToEndLatency || m == Measure::kFreshness || m == Measure::kProcessingSuccess || m == Measure::kCompleteness;
+}
+
+bool Objective::has_threshold() const {
+  return measure == Measure::kEndToEndLatency || measure == Measure::kFreshness || measure == Measure::kProcessingSuccess || measure == Measure::kStreamLag ||
+         measure == Measure::kCheckpointDuration;
+}
+
+std::vector<BurnAlert> default_alerts(const Objective& o) {
+  std::vector<BurnAlert> out;
+  if (o.window_us < kDay) return out;
+  const bool pages = o.role == Role::kDeciding;
+  const BurnAlert pairs[] = {{.name = "burn-14x-1h", .severity = "page", .threshold = 14.4, .long_window_us = kHour, .short_window_us = 5 * kMinute},
+                             {.name = "burn-6x-6h", .severity = "page", .threshold = 6, .long_window_us = 6 * kHour, .short_window_us = 30 * kMinute},
+                             {.name = "burn-3x-1d", .severity = "ticket", .threshold = 3, .long_window_us = kDay, .short_window_us = 2 * kHour},
+                             {.name = "burn-1x-3d", .severity = "ticket", .threshold = 1, .long_window_us = 3 * kDay, .short_window_us = 6 * kHour}};
+  for (BurnAlert a : pairs) {
+    if (a.threshold > 1 / (1 - o.target) || a.long_window_us > o.window_us) continue;
+    if (!pages) a.severity = "ticket";
+    a.position = o.position;
+    out.push_back(std::move(a));
+  }
+  return out;
+}
 
 std::string Objective::sentence() const {
   const std::string over = show_duration(window_us);
@@ -34,6 +67,9 @@ std::string Objective::sentence() const {
                          reference == Reference::kRecord ? "records" : "results", show_duration(threshold_us), from, over);
     case Measure::kFreshness: return fmt::format("newest visible event younger than {} in {} of the samples, over {}", show_duration(threshold_us), show_share(target), over);
     case Measure::kProcessingSuccess: return fmt::format("{} of records visible once within {} of {}, over {}", show_share(target), show_duration(threshold_us), from, over);
+    case Measure::kStreamLag: return fmt::format("{} of records taken in less than {} after their event, over {}", show_share(target), show_duration(threshold_us), over);
+    case Measure::kWindowLateRate: return fmt::format("less than {} of records dropped because their window had closed, over {}", show_share(1 - target), over);
+    case Measure::kDuplicateRate: return fmt::format("less than {} of results visible twice, over {}", show_share(1 - target), over);
     case Measure::kLateEventRate: return fmt::format("less than {} of records behind the watermark, over {}", show_share(1 - target), over);
     case Measure::kCompleteness: return fmt::format("{} of records in the result, over {}", show_share(target), over);
     case Measure::kCheckpointDuration: return fmt::format("{} of epochs durable in under {}, over {}", show_share(target), show_duration(threshold_us), over);
@@ -73,6 +109,13 @@ Result<DurationUs> parse_duration(std::string_view text) {
   const double us = number * static_cast<double>(factor);
   if (us > 1e17) return bad();
   return static_cast<DurationUs>(std::llround(us));
+}
+
+std::string duration_text(DurationUs us) {
+  for (const auto& [unit, size] : {std::pair{"d", kDay}, {"h", kHour}, {"m", kMinute}, {"s", kSecond}, {"ms", kMillisecond}}) {
+    if (us % size == 0) return fmt::format("{}{}", us / size, unit);
+  }
+  return fmt::format("{}us", us);
 }
 
 namespace {

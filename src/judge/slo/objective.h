@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,10 @@ enum class Measure : std::uint8_t {
   kEndToEndLatency,     ///< visible - event (or - produce, by the objective's clock); unfinished records at their age
   kFreshness,           ///< now - newest visible event time, a good or a bad time slice each sample; worst source split
   kProcessingSuccess,   ///< records visible once within the bound; bad: lost, duplicated, dead, dropped late, overdue
+  kStreamLag,           ///< `stream.lag_ms`: taken in by the engine - event; the receive side, so a sink's delay is not in it
   kLateEventRate,       ///< share of records behind their split's watermark
+  kWindowLateRate,      ///< share of records dropped because their window had closed; a record of several windows counts in each, at most all
+  kDuplicateRate,       ///< share of visible results whose identity (Objective::identity) was visible before, or that a reader found twice
   kCompleteness,        ///< share of records that are in the result at all: bad are lost, dead and dropped late
   kCheckpointDuration,  ///< from an epoch's cut until its record is durable
 };
@@ -31,14 +35,28 @@ std::string_view clock_name(LatencyClock c);
 std::string_view reference_name(Reference r);
 std::string_view role_name(Role r);
 
-/// A burn-rate alert: fires while the budget burns at least `threshold` times too fast over both windows.
+/// Every measure, in the order above.
+std::span<const Measure> all_measures();
+/// Whether a reader of the results experiences it, so that it may decide.
+bool can_decide(Measure m);
+
+/// A burn-rate alert: fires while the budget has been burning at least `threshold` times too fast over both windows for `hold_us`.
 struct BurnAlert {
   std::string name;
-  std::string severity = "page";
+  std::string severity = "page";           ///< "page" or "ticket"; only a page of a deciding objective is an incident
   double threshold = 14.4;
   DurationUs long_window_us = kHour;
   DurationUs short_window_us = 5 * kMinute;
-  SourcePosition position;
+  DurationUs hold_us = 0;                  ///< OpenSLO's alertAfter, Prometheus' `for`
+  std::vector<std::string> targets = {};   ///< names of who is notified
+  SourcePosition position = {};
+};
+
+/// Who is notified, by name: where that leads is Alertmanager's.
+struct NotificationTarget {
+  std::string name;
+  std::string target;                      ///< "email", "slack", ..
+  std::string description;
 };
 
 /// One objective: at least the share `target` of records (or time slices) of the rolling window is good.
@@ -54,6 +72,7 @@ struct Objective {
   double target = 0.95;              ///< 0 < target < 1
   DurationUs threshold_us = 0;       ///< good is below it; 0 where the measure has none
   DurationUs window_us = 10 * kMinute;
+  std::vector<std::string> identity; ///< kDuplicateRate: columns of the sink's table that tell one event from another; empty: only readers tell
   std::vector<BurnAlert> alerts;
   SourcePosition position;           ///< where it stands in its file
 
@@ -66,13 +85,21 @@ struct Objective {
 /// The objectives of one pipeline.
 struct Objectives {
   std::vector<Objective> items;
+  std::vector<NotificationTarget> targets;
   std::string file;                  ///< for messages
   const Objective* find(Measure m) const;
   const Objective* find(std::string_view name) const;
 };
 
+/// The burn-rate pairs that an objective of a day or longer has unless its file says otherwise: page at 14.4x over 1 h and 5 m and at 6x over 6 h and
+/// 30 m, ticket at 3x over 1 d and 2 h and at 1x over 3 d and 6 h (Site Reliability Workbook, chapter 5). Left out: what can never fire (a burn above
+/// 1 / (1 - target)) and windows above the objective's own. An advising objective's are all tickets. Empty below a day: there the breach is the incident.
+std::vector<BurnAlert> default_alerts(const Objective& o);
+
 /// "5s", "10m", "300ms", "30d", "1h" to microseconds; kBadConfigFile without position otherwise.
 Result<DurationUs> parse_duration(std::string_view text);
+/// The largest unit that leaves a whole number, as YAML and PromQL write it: "10m", "1h", "30d".
+std::string duration_text(DurationUs us);
 /// The shortest of the forms above, for people: "5 s", "10 min", "1.5 s".
 std::string show_duration(DurationUs us);
 /// A share as a percentage without needless digits: 0.999 -> "99.9 %".

@@ -14,6 +14,11 @@ namespace supyo::slo {
 namespace {
 
 constexpr std::string_view kPrefix = "supyo.dev/";
+constexpr std::string_view kKinds[] = {"SLO", "SLI", "AlertPolicy", "AlertCondition", "AlertNotificationTarget", "Service", "DataSource"};
+
+constexpr const char* kNameHint = "use small letters, digits and '-', at most 63";
+
+bool is_name(std::string_view s) { return !s.empty() && s.size() <= 63 && s.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string_view::npos; }
 
 /// Reads one file's documents; every complaint carries the line.
 class Reader {
@@ -83,27 +88,35 @@ class Reader {
     return *d;
   }
 
+  /// Collects the documents by kind and name, then reads the SLOs, which refer to the others.
   Result<Objectives> read_documents(const std::vector<YAML::Node>& documents) {
     Objectives out;
     out.file = std::string(file_);
-    std::map<std::string, std::vector<BurnAlert>> policies;
     for (const YAML::Node& doc : documents) {
       if (!doc || doc.IsNull()) continue;
       if (!doc.IsMap()) return complain(doc, "an OpenSLO document is a mapping with apiVersion, kind, metadata, spec");
       SUPYO_ASSIGN(const std::string version, text(doc, "apiVersion", "the document"));
       if (version != "openslo/v1") return complain(doc["apiVersion"], fmt::format("apiVersion '{}' is not known", version), "write: apiVersion: openslo/v1");
       SUPYO_ASSIGN(const std::string kind, text(doc, "kind", "the document"));
-      if (kind != "AlertPolicy") continue;
-      SUPYO_ASSIGN(auto alerts, policy(doc));
-      const YAML::Node metadata = doc["metadata"];
-      policies[optional_text(metadata, "name")] = std::move(alerts);
+      if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds))
+        return complain(doc["kind"], fmt::format("kind '{}' is not read here", kind), fmt::format("known kinds: {}", fmt::join(kKinds, ", ")));
+      SUPYO_TRY(allow(doc, fmt::format("the {} document", kind), {"apiVersion", "kind", "metadata", "spec"}));
+      if (kind == "SLO") continue;
+      SUPYO_ASSIGN(const std::string name, name_of(doc, kind));
+      if (!named_[kind].emplace(name, doc).second) return complain(doc["metadata"]["name"], fmt::format("{} '{}' is declared twice", kind, name));
     }
+    for (const auto& [name, doc] : named_["DataSource"]) SUPYO_TRY(data_source(doc));
+    for (const auto& [name, doc] : named_["AlertNotificationTarget"]) {
+      const YAML::Node spec = doc["spec"];
+      if (!spec || !spec.IsMap()) return complain(doc, "AlertNotificationTarget lacks 'spec'");
+      SUPYO_TRY(allow(spec, "spec", {"target", "description"}));
+      SUPYO_ASSIGN(std::string target, text(spec, "target", "spec"));
+      out.targets.push_back({name, std::move(target), optional_text(spec, "description")});
+    }
+    for (const auto& [name, doc] : named_["AlertPolicy"]) SUPYO_TRY(policy(doc));  // one that nothing names is checked too
     for (const YAML::Node& doc : documents) {
-      if (!doc || doc.IsNull()) continue;
-      SUPYO_ASSIGN(const std::string kind, text(doc, "kind", "the document"));
-      if (kind == "AlertPolicy" || kind == "Service" || kind == "DataSource") continue;
-      if (kind != "SLO") return complain(doc["kind"], fmt::format("kind '{}' is not read here", kind), "known kinds: SLO, AlertPolicy, Service, DataSource");
-      SUPYO_ASSIGN(Objective o, objective(doc, policies));
+      if (!doc || doc.IsNull() || doc["kind"].Scalar() != "SLO") continue;
+      SUPYO_ASSIGN(Objective o, objective(doc));
       if (out.find(o.name) != nullptr) return complain(doc["metadata"]["name"], fmt::format("objective '{}' is declared twice", o.name));
       out.items.push_back(std::move(o));
     }
@@ -114,35 +127,69 @@ class Reader {
     return out;
   }
 
-  Result<Objective> objective(const YAML::Node& doc, const std::map<std::string, std::vector<BurnAlert>>& policies) {
-    SUPYO_TRY(allow(doc, "the SLO document", {"apiVersion", "kind", "metadata", "spec"}));
+  Result<std::string> name_of(const YAML::Node& doc, std::string_view kind) const {
     const YAML::Node metadata = doc["metadata"];
-    if (!metadata) return complain(doc, "the SLO document lacks 'metadata'");
+    if (!metadata) return complain(doc, fmt::format("the {} document lacks 'metadata'", kind));
     SUPYO_TRY(allow(metadata, "metadata", {"name", "displayName", "annotations", "labels"}));
+    return name_in(metadata);
+  }
+  Result<std::string> name_in(const YAML::Node& metadata) const {
+    SUPYO_ASSIGN(std::string name, text(metadata, "name", "metadata"));
+    if (!is_name(name)) return complain(metadata["name"], fmt::format("'{}' is not a name", name), kNameHint);
+    return name;
+  }
+
+  /// The document of `kind` that `at` names, or nothing.
+  const YAML::Node* referred(const std::string& kind, const std::string& name) const {
+    const auto documents = named_.find(kind);
+    if (documents == named_.end()) return nullptr;
+    const auto it = documents->second.find(name);
+    return it == documents->second.end() ? nullptr : &it->second;
+  }
+
+  Status data_source(const YAML::Node& doc) const {
+    const YAML::Node spec = doc["spec"];
+    if (!spec || !spec.IsMap()) return complain(doc, "DataSource lacks 'spec'");
+    SUPYO_TRY(allow(spec, "spec", {"description", "type", "connectionDetails"}));
+    SUPYO_ASSIGN(const std::string type, text(spec, "type", "spec"));
+    return supyo_type(type, spec["type"]);
+  }
+  Status supyo_type(const std::string& type, const YAML::Node& at) const {
+    if (type == "supyo") return ok();
+    return complain(at, fmt::format("metric source '{}' is not measured by Supyo", type), "write: type: supyo");
+  }
+
+  Result<Objective> objective(const YAML::Node& doc) {
     Objective o;
     o.position = position(doc.Mark());
-    SUPYO_ASSIGN(o.name, text(metadata, "name", "metadata"));
-    if (o.name.empty() || o.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") != std::string::npos) {
-      return complain(metadata["name"], fmt::format("'{}' is not a name", o.name), "use small letters, digits and '-'");
-    }
+    SUPYO_ASSIGN(o.name, name_of(doc, "SLO"));
+    const YAML::Node metadata = doc["metadata"];
     o.display_name = optional_text(metadata, "displayName");
     const YAML::Node spec = doc["spec"];
     if (!spec) return complain(doc, "the SLO document lacks 'spec'");
-    SUPYO_TRY(allow(spec, "spec", {"description", "service", "indicator", "timeWindow", "budgetingMethod", "objectives", "alertPolicies"}));
+    SUPYO_TRY(allow(spec, "spec", {"description", "service", "indicator", "indicatorRef", "timeWindow", "budgetingMethod", "objectives", "alertPolicies"}));
     o.description = optional_text(spec, "description");
     o.service = optional_text(spec, "service");
+    if (!is_name(o.service) && !o.service.empty()) return complain(spec["service"], fmt::format("'{}' is not a name", o.service), kNameHint);
     SUPYO_TRY(indicator(spec, o));
     SUPYO_TRY(annotations(metadata, o));
     SUPYO_TRY(window(spec, o));
     SUPYO_TRY(target(spec, o));
-    SUPYO_TRY(alerts_of(spec, policies, o));
+    SUPYO_TRY(alerts_of(spec, o));
     return o;
   }
 
   Status indicator(const YAML::Node& spec, Objective& o) {
-    const YAML::Node ind = spec["indicator"];
-    if (!ind || !ind.IsMap() || !ind["spec"] || !ind["spec"].IsMap()) return complain(spec, "spec lacks 'indicator' with a 'spec'");
-    SUPYO_TRY(allow(ind, "indicator", {"metadata", "spec"}));
+    YAML::Node ind;
+    if (const YAML::Node own = spec["indicator"]) ind.reset(own);
+    if (const YAML::Node ref = spec["indicatorRef"]) {
+      if (ind.IsMap()) return complain(ref, "spec has both 'indicator' and 'indicatorRef'", "take one of them away");
+      const YAML::Node* sli = ref.IsScalar() ? referred("SLI", ref.Scalar()) : nullptr;
+      if (sli == nullptr) return complain(ref, fmt::format("SLI '{}' is not in this file", ref.IsScalar() ? ref.Scalar() : ""), "add a document with kind: SLI and this name");
+      ind.reset(*sli);
+    }
+    if (!ind.IsMap() || !ind["spec"] || !ind["spec"].IsMap()) return complain(spec, "spec lacks 'indicator' with a 'spec'");
+    SUPYO_TRY(allow(ind, "indicator", {"apiVersion", "kind", "metadata", "spec"}));
     SUPYO_TRY(allow(ind["spec"], "indicator.spec", {"description", "thresholdMetric", "ratioMetric"}));
     YAML::Node metric;
     if (const YAML::Node threshold = ind["spec"]["thresholdMetric"]) metric.reset(threshold);
@@ -150,14 +197,20 @@ class Reader {
       SUPYO_TRY(allow(ratio, "ratioMetric", {"counter", "good", "bad", "total"}));
       const char* side = ratio["good"] ? "good" : "bad";
       if (!ratio[side]) return complain(ratio, "ratioMetric needs 'good' or 'bad' beside 'total'");
+      if (metric.IsMap()) return complain(ratio, "the indicator has both 'thresholdMetric' and 'ratioMetric'", "take one of them away");
       metric.reset(ratio[side]);
     }
     if (!metric.IsMap()) return complain(ind, "the indicator needs 'thresholdMetric' or 'ratioMetric'");
     const YAML::Node source = metric["metricSource"];
     if (!source || !source.IsMap()) return complain(metric, "the metric lacks 'metricSource'");
     SUPYO_TRY(allow(source, "metricSource", {"type", "metricSourceRef", "spec"}));
-    SUPYO_ASSIGN(const std::string type, text(source, "type", "metricSource"));
-    if (type != "supyo") return complain(source["type"], fmt::format("metric source '{}' is not measured by Supyo", type), "write: type: supyo");
+    if (const YAML::Node ref = source["metricSourceRef"]) {
+      if (!ref.IsScalar() || referred("DataSource", ref.Scalar()) == nullptr)
+        return complain(ref, fmt::format("data source '{}' is not in this file", ref.IsScalar() ? ref.Scalar() : ""), "add a document with kind: DataSource and this name, or write type: supyo");
+    } else {
+      SUPYO_ASSIGN(const std::string type, text(source, "type", "metricSource"));
+      SUPYO_TRY(supyo_type(type, source["type"]));
+    }
     if (!source["spec"] || !source["spec"].IsMap()) return complain(source, "metricSource lacks 'spec' with 'measure'");
     SUPYO_TRY(allow(source["spec"], "metricSource.spec", {"measure"}));
     SUPYO_ASSIGN(const std::string measure, text(source["spec"], "measure", "metricSource.spec"));
@@ -166,18 +219,22 @@ class Reader {
       o.clock = LatencyClock::kProduce;
       return ok();
     }
-    for (const Measure m : {Measure::kEndToEndLatency, Measure::kFreshness, Measure::kProcessingSuccess, Measure::kLateEventRate, Measure::kCompleteness, Measure::kCheckpointDuration}) {
+    std::vector<std::string_view> names;
+    for (const Measure m : all_measures()) {
+      names.push_back(measure_name(m));
       if (measure != measure_name(m)) continue;
       o.measure = m;
-      if (m == Measure::kLateEventRate || m == Measure::kCheckpointDuration) o.role = Role::kAdvising;
+      if (!can_decide(m)) o.role = Role::kAdvising;
       return ok();
     }
-    return complain(source["spec"]["measure"], fmt::format("measure '{}' is not known", measure),
-                    "known: end_to_end_latency, pipeline_delay, freshness, processing_success, late_event_rate, completeness, checkpoint_duration");
+    return complain(source["spec"]["measure"], fmt::format("measure '{}' is not known", measure), fmt::format("known: {}, pipeline_delay", fmt::join(names, ", ")));
   }
 
   Status annotations(const YAML::Node& metadata, Objective& o) {
     const YAML::Node notes = metadata["annotations"];
+    if (o.measure == Measure::kDuplicateRate && (!notes || !notes.IsMap() || !notes["supyo.dev/identity"])) {
+      return complain(metadata, "duplicate_rate lacks 'supyo.dev/identity': which columns of the sink's table tell one event from another", "annotations: {supyo.dev/identity: \"order_id,event_id\"}");
+    }
     if (!notes) return ok();
     if (!notes.IsMap()) return complain(notes, "annotations must be a mapping");
     const bool produce_by_measure = o.clock == LatencyClock::kProduce;
@@ -195,12 +252,25 @@ class Reader {
       if (name == "clock") SUPYO_TRY(choose(o.clock, LatencyClock::kEvent, LatencyClock::kProduce, "event", "produce"));
       else if (name == "reference") SUPYO_TRY(choose(o.reference, Reference::kRecord, Reference::kCompletion, "record", "completion"));
       else if (name == "role") SUPYO_TRY(choose(o.role, Role::kDeciding, Role::kAdvising, "deciding", "advising"));
-      else return complain(entry.first, fmt::format("unknown annotation '{}'", key), "known: supyo.dev/clock, supyo.dev/reference, supyo.dev/role");
+      else if (name == "identity") SUPYO_TRY(identity(entry.second, value, o));
+      else return complain(entry.first, fmt::format("unknown annotation '{}'", key), "known: supyo.dev/clock, supyo.dev/reference, supyo.dev/role, supyo.dev/identity");
     }
     if (produce_by_measure && o.clock != LatencyClock::kProduce) return complain(notes, "pipeline_delay is counted from the produce time", "write clock: produce, or the measure end_to_end_latency");
     if (o.reference == Reference::kCompletion && o.measure != Measure::kEndToEndLatency) return complain(notes, fmt::format("reference 'completion' means nothing for {}", measure_name(o.measure)));
-    if (o.role == Role::kDeciding && (o.measure == Measure::kLateEventRate || o.measure == Measure::kCheckpointDuration)) {
+    if (o.role == Role::kDeciding && !can_decide(o.measure)) {
       return complain(notes, fmt::format("{} is not what a reader experiences: it cannot decide", measure_name(o.measure)), "role: advising", ErrorCode::kObjectiveInvalid);
+    }
+    return ok();
+  }
+
+  Status identity(const YAML::Node& at, const std::string& columns, Objective& o) const {
+    if (o.measure != Measure::kDuplicateRate) return complain(at, fmt::format("an identity means nothing for {}", measure_name(o.measure)), "it is duplicate_rate's");
+    for (std::size_t from = 0; from <= columns.size();) {
+      const std::size_t comma = std::min(columns.find(',', from), columns.size());
+      const std::size_t first = columns.find_first_not_of(' ', from), last = columns.find_last_not_of(' ', comma == 0 ? 0 : comma - 1);
+      if (first >= comma) return complain(at, fmt::format("'{}' is not a list of columns", columns), "write: supyo.dev/identity: order_id,event_id");
+      o.identity.push_back(columns.substr(first, last - first + 1));
+      from = comma + 1;
     }
     return ok();
   }
@@ -209,7 +279,8 @@ class Reader {
     const YAML::Node windows = spec["timeWindow"];
     if (!windows || !windows.IsSequence() || windows.size() != 1) return complain(spec, "spec needs exactly one 'timeWindow'");
     const YAML::Node w = windows[0];
-    SUPYO_TRY(allow(w, "timeWindow", {"duration", "isRolling"}));
+    SUPYO_TRY(allow(w, "timeWindow", {"duration", "isRolling", "calendar"}));
+    if (w["calendar"]) return complain(w["calendar"], "only rolling windows are judged", "take 'calendar' away and write: isRolling: true");
     if (!w["duration"]) return complain(w, "timeWindow lacks 'duration'");
     SUPYO_ASSIGN(o.window_us, duration(w["duration"]));
     if (const YAML::Node rolling = w["isRolling"]; rolling && rolling.Scalar() != "true") return complain(rolling, "only rolling windows are judged", "write: isRolling: true");
@@ -228,6 +299,13 @@ class Reader {
     if (!list || !list.IsSequence() || list.size() != 1) return complain(spec, "spec needs exactly one entry in 'objectives'");
     const YAML::Node n = list[0];
     SUPYO_TRY(allow(n, "objectives", {"displayName", "op", "value", "target", "targetPercent", "timeSliceTarget", "timeSliceWindow"}));
+    for (const char* slice : {"timeSliceTarget", "timeSliceWindow"}) {
+      if (!n[slice]) continue;
+      if (o.measure != Measure::kFreshness) return complain(n[slice], fmt::format("{} is budgeted by Occurrences: it has no '{}'", measure_name(o.measure), slice));
+      const bool fits = std::string_view(slice) == "timeSliceTarget" ? n[slice].Scalar() == "1" || n[slice].Scalar() == "1.0" : n[slice].Scalar() == "1s";
+      if (!fits) return complain(n[slice], "a time slice is one sample a second, good or bad", "write: timeSliceTarget: 1 and timeSliceWindow: 1s");
+    }
+    if (n["target"] && n["targetPercent"]) return complain(n["targetPercent"], "the objective has both 'target' and 'targetPercent'", "take one of them away");
     const char* key = n["target"] ? "target" : "targetPercent";
     const YAML::Node share = n[key];
     if (!share) return complain(n, "the objective lacks 'target'");
@@ -251,96 +329,112 @@ class Reader {
 
   Result<std::vector<BurnAlert>> policy(const YAML::Node& doc) {
     std::vector<BurnAlert> out;
+    SUPYO_TRY(allow(doc, "AlertPolicy", {"apiVersion", "kind", "metadata", "spec"}));
     const YAML::Node spec = doc["spec"];
-    if (!spec || !spec.IsMap() || !spec["conditions"] || !spec["conditions"].IsSequence()) return complain(doc, "AlertPolicy needs spec.conditions");
+    if (!spec || !spec.IsMap() || !spec["conditions"] || !spec["conditions"].IsSequence() || spec["conditions"].size() == 0) return complain(doc, "AlertPolicy needs spec.conditions");
+    SUPYO_TRY(allow(spec, "AlertPolicy.spec", {"description", "alertWhenNoData", "alertWhenResolved", "alertWhenBreaching", "conditions", "notificationTargets"}));
+    for (const char* when : {"alertWhenNoData", "alertWhenBreaching"}) {
+      if (spec[when] && spec[when].Scalar() == "false") return complain(spec[when], fmt::format("{}: false cannot be had: missing data is never good, and a breach is told", when), "take it away, or write true");
+    }
+    std::vector<std::string> targets;
+    if (const YAML::Node list = spec["notificationTargets"]) {
+      if (!list.IsSequence()) return complain(list, "notificationTargets is a list");
+      for (const YAML::Node& n : list) {
+        const std::string name = n.IsMap() ? optional_text(n, "targetRef") : n.Scalar();
+        if (referred("AlertNotificationTarget", name) == nullptr)
+          return complain(n, fmt::format("notification target '{}' is not in this file", name), "add a document with kind: AlertNotificationTarget and this name, and write: - targetRef: NAME");
+        targets.push_back(name);
+      }
+    }
     for (const YAML::Node& c : spec["conditions"]) {
       if (!c.IsMap()) return complain(c, "an alert condition is a mapping");
-      const YAML::Node inner = c["spec"];
-      if (!inner || !inner.IsMap() || !inner["condition"]) return complain(c, "an alert condition needs spec.condition");
-      const YAML::Node b = inner["condition"];
-      SUPYO_TRY(allow(b, "condition", {"kind", "op", "threshold", "lookbackWindow", "alertAfter"}));
-      if (optional_text(b, "kind") != "burnrate") return complain(b, "only conditions of kind burnrate are judged");
-      BurnAlert a;
-      a.position = position(b.Mark());
-      const YAML::Node own = c["metadata"];
-      const YAML::Node outer = doc["metadata"];
-      a.name = optional_text(own ? own : outer, "name");
-      a.severity = optional_text(inner, "severity");
-      if (!b["threshold"] || !b["lookbackWindow"]) return complain(b, "a burn-rate condition needs 'threshold' and 'lookbackWindow'");
-      SUPYO_ASSIGN(a.threshold, number(b["threshold"], "threshold"));
-      SUPYO_ASSIGN(a.long_window_us, duration(b["lookbackWindow"]));
-      a.short_window_us = std::max<DurationUs>(kMinute, a.long_window_us / 12 / kSecond * kSecond);
-      if (b["alertAfter"]) { SUPYO_ASSIGN(a.short_window_us, duration(b["alertAfter"])); }
+      YAML::Node condition = c;
+      if (const YAML::Node ref = c["conditionRef"]) {
+        SUPYO_TRY(allow(c, "the condition", {"conditionRef"}));
+        const YAML::Node* named = ref.IsScalar() ? referred("AlertCondition", ref.Scalar()) : nullptr;
+        if (named == nullptr) return complain(ref, fmt::format("alert condition '{}' is not in this file", ref.IsScalar() ? ref.Scalar() : ""), "add a document with kind: AlertCondition and this name");
+        condition.reset(*named);
+      }
+      SUPYO_ASSIGN(BurnAlert a, alert(condition, doc["metadata"]));
+      a.targets = targets;
       out.push_back(std::move(a));
     }
     return out;
   }
 
-  Status alerts_of(const YAML::Node& spec, const std::map<std::string, std::vector<BurnAlert>>& policies, Objective& o) {
+  Result<BurnAlert> alert(const YAML::Node& c, const YAML::Node& policy_metadata) const {
+    SUPYO_TRY(allow(c, "the alert condition", {"apiVersion", "kind", "metadata", "spec"}));
+    const YAML::Node inner = c["spec"];
+    if (!inner || !inner.IsMap() || !inner["condition"]) return complain(c, "an alert condition needs spec.condition");
+    SUPYO_TRY(allow(inner, "the alert condition's spec", {"description", "severity", "condition"}));
+    const YAML::Node b = inner["condition"];
+    SUPYO_TRY(allow(b, "condition", {"kind", "op", "threshold", "lookbackWindow", "alertAfter"}));
+    if (optional_text(b, "kind") != "burnrate") return complain(b, "only conditions of kind burnrate are judged");
+    if (b["op"] && b["op"].Scalar() != "gte") return complain(b["op"], fmt::format("op '{}': an alert fires at its threshold and above", b["op"].Scalar()), "write: op: gte");
+    BurnAlert a;
+    a.position = position(b.Mark());
+    const YAML::Node own = c["metadata"];
+    const YAML::Node names = own ? own : policy_metadata;
+    if (!names || !names.IsMap()) return complain(c, "the alert condition has no name", "metadata: {name: burn-fast}");
+    SUPYO_ASSIGN(a.name, name_in(names));
+    a.severity = optional_text(inner, "severity");
+    if (a.severity != "page" && a.severity != "ticket") return complain(inner["severity"] ? inner["severity"] : inner, fmt::format("severity '{}' is not known", a.severity), "write page or ticket");
+    if (!b["threshold"] || !b["lookbackWindow"]) return complain(b, "a burn-rate condition needs 'threshold' and 'lookbackWindow'");
+    SUPYO_ASSIGN(a.threshold, number(b["threshold"], "threshold"));
+    SUPYO_ASSIGN(a.long_window_us, alert_window(b["lookbackWindow"]));
+    a.short_window_us = std::max<DurationUs>(kMinute, a.long_window_us / 12 / kMinute * kMinute);
+    if (own && own["annotations"]) {
+      for (const auto& note : own["annotations"]) {
+        const auto key = note.first.as<std::string>();
+        if (!key.starts_with(kPrefix)) continue;
+        if (key != "supyo.dev/shortWindow") return complain(note.first, fmt::format("unknown annotation '{}'", key), "known here: supyo.dev/shortWindow");
+        SUPYO_ASSIGN(a.short_window_us, alert_window(note.second));
+      }
+    }
+    if (const YAML::Node after = b["alertAfter"]; after && after.Scalar() != "0" && after.Scalar() != "0m" && after.Scalar() != "0s") {
+      SUPYO_ASSIGN(a.hold_us, duration(after));
+    }
+    return a;
+  }
+
+  Result<DurationUs> alert_window(const YAML::Node& n) const {
+    SUPYO_ASSIGN(const DurationUs d, duration(n));
+    if (d % kSecond != 0 || (d > kHour && d % kMinute != 0)) return complain(n, "a window is whole seconds, above an hour whole minutes");
+    if (d > 30 * kDay) return complain(n, "a window is at most 30 days");
+    return d;
+  }
+
+  Status alerts_of(const YAML::Node& spec, Objective& o) {
     const YAML::Node list = spec["alertPolicies"];
-    if (!list) return ok();
+    if (!list) {
+      o.alerts = default_alerts(o);
+      return ok();
+    }
     if (!list.IsSequence()) return complain(list, "alertPolicies is a list");
     for (const YAML::Node& n : list) {
-      if (n.IsMap() && n["kind"] && n["kind"].Scalar() == "AlertPolicy") {
-        SUPYO_ASSIGN(auto inline_alerts, policy(n));
-        o.alerts.insert(o.alerts.end(), inline_alerts.begin(), inline_alerts.end());
-        continue;
+      YAML::Node doc = n;
+      if (!n.IsMap() || n["alertPolicyRef"]) {
+        const std::string name = n.IsMap() ? optional_text(n, "alertPolicyRef") : n.IsScalar() ? n.Scalar() : "";
+        const YAML::Node* named = referred("AlertPolicy", name);
+        if (named == nullptr) return complain(n, fmt::format("alert policy '{}' is not in this file", name), "add a document with kind: AlertPolicy and this name");
+        doc.reset(*named);
       }
-      const std::string name = n.IsMap() ? optional_text(n, "alertPolicyRef") : n.Scalar();
-      const auto it = policies.find(name);
-      if (it == policies.end()) return complain(n, fmt::format("alert policy '{}' is not in this file", name));
-      o.alerts.insert(o.alerts.end(), it->second.begin(), it->second.end());
+      SUPYO_ASSIGN(auto alerts, policy(doc));
+      for (BurnAlert& a : alerts) {
+        if (std::any_of(o.alerts.begin(), o.alerts.end(), [&](const BurnAlert& b) { return a.name == b.name; }))
+          return complain(n, fmt::format("{} has two alerts with the name '{}'", o.name, a.name), "give them different names");
+        o.alerts.push_back(std::move(a));
+      }
     }
     return ok();
   }
 
   std::string_view file_;
+  std::map<std::string, std::map<std::string, YAML::Node>, std::less<>> named_;   ///< by kind and name, all but the SLOs
 };
-
-std::string duration_text(DurationUs us) {
-  for (const auto& [unit, size] : {std::pair{"d", kDay}, {"h", kHour}, {"m", kMinute}, {"s", kSecond}, {"ms", kMillisecond}}) {
-    if (us % size == 0) return fmt::format("{}{}", us / size, unit);
-  }
-  return fmt::format("{}us", us);
-}
-
-std::string quoted(const std::string& s) {
-  YAML::Emitter e;
-  e << YAML::DoubleQuoted << s;
-  return e.c_str();
-}
 
 }  // namespace
 
 Result<Objectives> parse_openslo(std::string_view text, std::string_view file) { return Reader(file).read(text); }
-
-std::string print_openslo(const Objectives& objectives) {
-  std::string out;
-  for (const Objective& o : objectives.items) {
-    out += fmt::format("---\napiVersion: openslo/v1\nkind: SLO\nmetadata:\n  name: {}\n", o.name);
-    if (!o.display_name.empty()) out += fmt::format("  displayName: {}\n", quoted(o.display_name));
-    out += fmt::format("  annotations:\n    supyo.dev/clock: {}\n    supyo.dev/reference: {}\n    supyo.dev/role: {}\n", clock_name(o.clock), reference_name(o.reference), role_name(o.role));
-    out += "spec:\n";
-    if (!o.description.empty()) out += fmt::format("  description: {}\n", quoted(o.description));
-    if (!o.service.empty()) out += fmt::format("  service: {}\n", quoted(o.service));
-    const bool ratio = o.measure != Measure::kEndToEndLatency && o.measure != Measure::kFreshness && o.measure != Measure::kCheckpointDuration;
-    const std::string source = fmt::format("metricSource: {{type: supyo, spec: {{measure: {}}}}}", measure_name(o.measure));
-    out += fmt::format("  indicator:\n    metadata: {{name: {}}}\n    spec:\n", o.name);
-    out += ratio ? fmt::format("      ratioMetric:\n        good: {{{}}}\n        total: {{{}}}\n", source, source) : fmt::format("      thresholdMetric:\n        {}\n", source);
-    out += fmt::format("  timeWindow:\n    - {{duration: {}, isRolling: true}}\n", duration_text(o.window_us));
-    out += fmt::format("  budgetingMethod: {}\n", o.measure == Measure::kFreshness ? "Timeslices" : "Occurrences");
-    out += "  objectives:\n    - ";
-    if (o.has_threshold()) out += fmt::format("op: lt\n      value: {}\n      ", static_cast<double>(o.threshold_us) / 1e6);
-    out += fmt::format("target: {}\n", o.target);
-    if (o.alerts.empty()) continue;
-    out += "  alertPolicies:\n";
-    for (const BurnAlert& a : o.alerts) {
-      out += fmt::format("    - kind: AlertPolicy\n      metadata: {{name: {0}}}\n      spec:\n        conditions:\n          - kind: AlertCondition\n            metadata: {{name: {0}}}\n"
-                         "            spec:\n              severity: {1}\n              condition: {{kind: burnrate, op: gte, threshold: {2}, lookbackWindow: {3}, alertAfter: {4}}}\n",
-                         quoted(a.name), quoted(a.severity), a.threshold, duration_text(a.long_window_us), duration_text(a.short_window_us));
-    }
-  }
-  return out;
-}
 
 }  // namespace supyo::slo

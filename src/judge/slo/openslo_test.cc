@@ -1,5 +1,6 @@
 #include "judge/slo/openslo.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -40,6 +41,11 @@ std::string with(std::string_view from, std::string_view to) {
   return s.replace(at, from.size(), to);
 }
 
+/// The latency objective with one inline alert policy; its `spec` is on line 26, the condition's on line 27.
+std::string policy(std::string_view condition, std::string_view more = {}) {
+  return std::string(kLatency) + fmt::format("  alertPolicies:\n    - kind: AlertPolicy\n      metadata: {{name: p}}\n      spec: {{{}\n        conditions: [{{spec: {{{}}}}}]}}\n", more, condition);
+}
+
 TEST(OpenSlo, ReadsWhatItPrints) {
   std::string text(kLatency);
   text += R"(  alertPolicies: [fast-burn]
@@ -50,10 +56,10 @@ metadata: {name: fast-burn}
 spec:
   conditions:
     - kind: AlertCondition
-      metadata: {name: page-fast}
+      metadata: {name: page-fast, annotations: {supyo.dev/shortWindow: 5m}}
       spec:
         severity: page
-        condition: {kind: burnrate, op: gte, threshold: 14.4, lookbackWindow: 1h, alertAfter: 5m}
+        condition: {kind: burnrate, op: gte, threshold: 14.4, lookbackWindow: 1h, alertAfter: 2m}
 ---
 apiVersion: openslo/v1
 kind: SLO
@@ -71,6 +77,7 @@ spec:
   EXPECT_EQ(o.window_us, 10 * kMinute);
   EXPECT_EQ(o.target, 0.95);
   EXPECT_EQ(o.alerts.at(0).short_window_us, 5 * kMinute);
+  EXPECT_EQ(o.alerts.at(0).hold_us, 2 * kMinute);
   EXPECT_EQ(first->items[1].role, Role::kAdvising);
   EXPECT_EQ(o.sentence(), "95 % of records visible in under 5 s, counted from event time, over 10 min");
   const std::string printed = print_openslo(*first);
@@ -93,6 +100,11 @@ TEST(OpenSlo, EveryMistakeHasANumberAndALine) {
       {with("clock: event", "clock: wall"), ErrorCode::kBadConfigFile, "event or produce", 6},
       {with("measure: end_to_end_latency", "measure: latencyy"), ErrorCode::kBadConfigFile, "not known", 15},
       {with("type: supyo", "type: prometheus"), ErrorCode::kBadConfigFile, "prometheus", 15},
+      {with("type: supyo", "metricSourceRef: elsewhere"), ErrorCode::kBadConfigFile, "data source 'elsewhere'", 15},
+      {with("duration: 10m, isRolling: true", "duration: 10m, calendar: {startTime: 2026-01-01 00:00:00}"), ErrorCode::kBadConfigFile, "only rolling", 17},
+      {with("target: 0.95", "target: 0.95\n      timeSliceWindow: 1m"), ErrorCode::kBadConfigFile, "timeSliceWindow", 23},
+      {with("target: 0.95", "target: 0.95\n      targetPercent: 95"), ErrorCode::kBadConfigFile, "both", 23},
+      {with("measure: end_to_end_latency", "measure: duplicate_rate"), ErrorCode::kBadConfigFile, "identity", 4},
       {with("duration: 10m", "duration: ten"), ErrorCode::kBadConfigFile, "not a duration", 17},
       {with("duration: 10m", "duration: 60d"), ErrorCode::kBadConfigFile, "at most 30 days", 17},
       {with("isRolling: true", "isRolling: false"), ErrorCode::kBadConfigFile, "rolling", 17},
@@ -107,8 +119,16 @@ TEST(OpenSlo, EveryMistakeHasANumberAndALine) {
       {"- 1\n", ErrorCode::kBadConfigFile, "mapping", 1},
       {std::string(kLatency) + "---\n" + with("name: end-to-end-latency", "name: other"), ErrorCode::kObjectiveInvalid, "says nothing", 24},
       {std::string(kLatency) + "  alertPolicies: [nowhere]\n", ErrorCode::kBadConfigFile, "nowhere", 23},
-      {std::string(kLatency) + "  alertPolicies:\n    - kind: AlertPolicy\n      spec: {conditions: [{spec: {severity: page, condition: {kind: burnrate, threshold: 25, lookbackWindow: 1h}}}]}\n",
-       ErrorCode::kObjectiveInvalid, "can never fire", 25},
+      {std::string(kLatency) + "  alertPolicies:\n    - kind: AlertPolicy\n      spec: {conditions: [{spec: {severity: page, condition: {kind: burnrate, threshold: 25, lookbackWindow: 5m}}}]}\n",
+       ErrorCode::kBadConfigFile, "no name", 25},
+      {policy("severity: page, condition: {kind: burnrate, threshold: 25, lookbackWindow: 5m}"), ErrorCode::kObjectiveInvalid, "can never fire", 27},
+      {policy("severity: page, condition: {kind: burnrate, threshold: 0, lookbackWindow: 5m}"), ErrorCode::kObjectiveInvalid, "fires always", 27},
+      {policy("severity: page, condition: {kind: burnrate, threshold: 2, lookbackWindow: 1500ms}"), ErrorCode::kBadConfigFile, "whole seconds", 27},
+      {policy("severity: urgent, condition: {kind: burnrate, threshold: 2, lookbackWindow: 5m}"), ErrorCode::kBadConfigFile, "severity 'urgent'", 27},
+      {policy("severity: page, condition: {kind: burnrate, op: gt, threshold: 2, lookbackWindow: 5m}"), ErrorCode::kBadConfigFile, "at its threshold", 27},
+      {policy("severity: page, condition: {kind: count, threshold: 2, lookbackWindow: 5m}"), ErrorCode::kBadConfigFile, "burnrate", 27},
+      {policy("severity: page, condition: {kind: burnrate, threshold: 2, lookbackWindow: 5m}", "notificationTargets: [{targetRef: nobody}], "), ErrorCode::kBadConfigFile, "'nobody'", 26},
+      {policy("severity: page, condition: {kind: burnrate, threshold: 2, lookbackWindow: 5m}", "alertWhenNoData: false, "), ErrorCode::kBadConfigFile, "never good", 26},
   };
   for (const Case& c : cases) {
     const auto r = parse_openslo(c.text, "slo.yaml");
@@ -129,15 +149,148 @@ TEST(OpenSlo, NoTruncationOrDamageCrashes) {
   }
 }
 
-TEST(OpenSlo, TheExampleHoldsDocument000sThreeObjectives) {
-  std::ifstream in(SUPYO_SOURCE_DIR "/examples/product/slo.yaml");
+Objectives example(const std::string& name) {
+  std::ifstream in(SUPYO_SOURCE_DIR "/examples/" + name + "/slo.yaml");
   const std::string text((std::istreambuf_iterator<char>(in)), {});
-  const auto o = parse_openslo(text, "examples/product/slo.yaml");
-  ASSERT_TRUE(o) << o.error().to_string();
-  ASSERT_EQ(o->items.size(), 3U);
+  auto o = parse_openslo(text, "examples/" + name + "/slo.yaml");
+  EXPECT_TRUE(o) << o.error().to_string();
+  return o ? *o : Objectives{};
+}
+
+TEST(OpenSlo, EveryKindOfDocumentIsReadAndWritten) {
+  const std::string_view text = R"(apiVersion: openslo/v1
+kind: DataSource
+metadata: {name: judge}
+spec: {type: supyo, connectionDetails: {url: "http://127.0.0.1:8081"}}
+---
+apiVersion: openslo/v1
+kind: Service
+metadata: {name: product}
+spec: {description: prices}
+---
+apiVersion: openslo/v1
+kind: SLI
+metadata: {name: success}
+spec:
+  ratioMetric:
+    counter: true
+    good: {metricSource: {metricSourceRef: judge, spec: {measure: processing_success}}}
+    total: {metricSource: {metricSourceRef: judge, spec: {measure: processing_success}}}
+---
+apiVersion: openslo/v1
+kind: AlertNotificationTarget
+metadata: {name: night-shift}
+spec: {target: slack, description: who is awake}
+---
+apiVersion: openslo/v1
+kind: AlertCondition
+metadata: {name: fast, annotations: {supyo.dev/shortWindow: 10m, elsewhere.example/x: y}}
+spec: {severity: page, condition: {kind: burnrate, op: gte, threshold: 10, lookbackWindow: 2h, alertAfter: 1m}}
+---
+apiVersion: openslo/v1
+kind: AlertPolicy
+metadata: {name: nights}
+spec:
+  alertWhenNoData: true
+  alertWhenResolved: false
+  conditions: [{conditionRef: fast}]
+  notificationTargets: [{targetRef: night-shift}]
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: success}
+spec:
+  service: product
+  indicatorRef: success
+  timeWindow: [{duration: 30d, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives: [{op: lt, value: 30, targetPercent: 99.9}]
+  alertPolicies: [{alertPolicyRef: nights}]
+)";
+  const auto first = parse_openslo(text, "all.yaml");
+  ASSERT_TRUE(first) << first.error().to_string();
+  const Objective& o = first->items.at(0);
+  EXPECT_EQ(o.measure, Measure::kProcessingSuccess);
+  EXPECT_NEAR(o.target, 0.999, 1e-12);
+  ASSERT_EQ(o.alerts.size(), 1U);
+  EXPECT_EQ(o.alerts[0].name, "fast");
+  EXPECT_EQ(o.alerts[0].short_window_us, 10 * kMinute);
+  EXPECT_EQ(o.alerts[0].hold_us, kMinute);
+  EXPECT_EQ(o.alerts[0].targets, std::vector<std::string>{"night-shift"});
+  const std::string printed = print_openslo(*first);
+  for (const char* kind : {"DataSource", "Service", "AlertNotificationTarget", "AlertPolicy", "AlertCondition", "SLO"}) EXPECT_NE(printed.find(std::string("kind: ") + kind), std::string::npos) << kind;
+  const auto again = parse_openslo(printed, "again.yaml");
+  ASSERT_TRUE(again) << again.error().to_string() << printed;
+  EXPECT_EQ(print_openslo(*again), printed);
+}
+
+TEST(OpenSlo, LongWindowsHaveTheFourBurnPairsUnlessTheFileSaysOtherwise) {
+  const Objectives product = example("product");
+  const Objective* month = product.find("processing-success-30d");
+  ASSERT_NE(month, nullptr);
+  std::vector<std::string> pairs;
+  for (const BurnAlert& a : month->alerts) pairs.push_back(fmt::format("{} {:g} {} {}", a.severity, a.threshold, duration_text(a.long_window_us), duration_text(a.short_window_us)));
+  EXPECT_EQ(pairs, (std::vector<std::string>{"page 14.4 1h 5m", "page 6 6h 30m", "ticket 3 1d 2h", "ticket 1 3d 6h"}));
+  EXPECT_TRUE(product.find("end-to-end-latency")->alerts.empty());
+  // 14.4 times the budget of 10 % is more than everything.
+  Objective loose = *month;
+  loose.target = 0.90;
+  EXPECT_EQ(default_alerts(loose).size(), 3U);
+  for (const Objective& o : example("flights").items) EXPECT_TRUE(o.alerts.empty()) << "its file says: none";
+}
+
+TEST(OpenSlo, TheOrdersExampleHoldsDocument001sFourObjectives) {
+  const Objectives o = example("orders");
+  std::vector<std::string> sentences;
+  for (const Objective& x : o.items) {
+    sentences.push_back(x.sentence());
+    EXPECT_EQ(x.role, Role::kAdvising);
+    EXPECT_EQ(x.alerts.size(), 4U);
+    for (const BurnAlert& a : x.alerts) EXPECT_EQ(a.severity, "ticket");
+  }
+  EXPECT_EQ(sentences, (std::vector<std::string>{"95 % of records taken in less than 5 s after their event, over 30 d", "less than 0.1 % of results visible twice, over 30 d",
+                                                 "less than 1 % of records behind the watermark, over 30 d", "less than 1 % of records dropped because their window had closed, over 30 d",
+                                                 "95 % of epochs durable in under 10 s, over 30 d"}));
+}
+
+TEST(Feasibility, TenSecondCheckpointsAndAFiveSecondLatencyCannotBothHold) {
+  Objectives both = example("product");
+  for (const Objective& o : example("orders").items) both.items.push_back(o);
+  const auto f = check_feasibility(both, {3 * kSecond, 0, 0, 0});
+  EXPECT_TRUE(f.feasible());
+  std::string text;
+  for (const auto& finding : f.findings) if (finding.objective == "checkpoint-duration") text = finding.text;
+  EXPECT_EQ(text, "epochs of 10 s, which it allows, and end-to-end-latency under 5 s cannot both hold: with them p95 is at least 19.5 s; end-to-end-latency allows epochs up to 2.564 s");
+  EXPECT_FALSE(check_feasibility(both, {3 * kSecond, 10 * kSecond, 0, 0}).feasible());
+  // The bound is exact: an epoch of that length is met, a little more is not.
+  const Objective& latency = *both.find(Measure::kEndToEndLatency);
+  const DurationUs most = largest_epoch(latency, {});
+  EXPECT_LE(predicted_latency({0, most, 0, 0}, 0.95), 5 * kSecond);
+  EXPECT_GT(predicted_latency({0, most + 10, 0, 0}, 0.95), 5 * kSecond);
+}
+
+TEST(Feasibility, SizesWhatIsAroundThePipelineByTheObjectivesOwnNumbers) {
+  const auto s = size_for(example("product"), {3 * kSecond, 0, 0, kSecond}, {.records_per_s = 2000, .record_bytes = 1024, .member_records_per_s = 500, .partitions = 6, .repair_us = kHour});
+  ASSERT_TRUE(s);
+  EXPECT_EQ(s->first, "processing-success");       // 30 s, and 0.1 % of 10 min
+  EXPECT_EQ(s->tolerated_us, 30 * kSecond + 600 * kMillisecond);
+  EXPECT_EQ(s->retention_us, s->tolerated_us + kHour);
+  EXPECT_NEAR(*s->retention_bytes, 2000.0 * 1024 * 3630.6 / 6, 1);
+  EXPECT_EQ(*s->fewest_members, 4U);
+  EXPECT_EQ(*s->most_members, 6U);
+  EXPECT_EQ(s->stall_us, 26 * kSecond);            // 30 s less 1 s bound and a whole interval
+  EXPECT_EQ(*s->queue_records, 52'000);
+  EXPECT_FALSE(size_for(example("orders"), {}, {}));
+}
+
+TEST(OpenSlo, TheExampleHoldsDocument000sThreeObjectives) {
+  const Objectives product = example("product");
+  const Objectives* o = &product;
+  ASSERT_EQ(o->items.size(), 4U);
   EXPECT_EQ(o->items[0].sentence(), "95 % of records visible in under 5 s, counted from event time, over 10 min");
   EXPECT_EQ(o->items[1].sentence(), "newest visible event younger than 30 s in 99 % of the samples, over 10 min");
   EXPECT_EQ(o->items[2].sentence(), "99.9 % of records visible once within 30 s of its production, over 10 min");
+  EXPECT_EQ(o->items[3].sentence(), "99.9 % of records visible once within 30 s of its production, over 30 d");
   for (const Objective& x : o->items) EXPECT_EQ(x.role, Role::kDeciding);
 }
 

@@ -1,0 +1,67 @@
+#include "engine/job/identity_sink.h"
+
+#include "data/types/row_codec.h"
+
+namespace supyo::job {
+namespace {
+
+class TellingWriter final : public dataflow::SinkWriter {
+ public:
+  TellingWriter(std::unique_ptr<dataflow::SinkWriter> below, const std::vector<std::size_t>& columns, VisibilityObserver& observer)
+      : below_(std::move(below)), columns_(columns), observer_(observer) {}
+
+  Status write(const BatchPtr& batch, Epoch epoch) override {
+    std::vector<ColumnPtr> keys;
+    for (const std::size_t c : columns_) keys.push_back(batch->columns[c]);
+    hashes_.resize(batch->rows);
+    hash_rows(keys, batch->rows, hashes_);
+    std::size_t kept = 0;
+    for (std::size_t r = 0; r < batch->rows; ++r)
+      if (batch->kind(r) == RowKind::kInsert) hashes_[kept++] = hashes_[r];
+    hashes_.resize(kept);
+    if (kept > 0) observer_.sink_identities(epoch, hashes_);
+    return below_->write(batch, epoch);
+  }
+  void watermark(TimeUs us) override { below_->watermark(us); }
+  Status closing() override { return below_->closing(); }
+  Status begin_prepare(Epoch e) override { return below_->begin_prepare(e); }
+  Result<dataflow::PolledPrepare> poll_prepare(Epoch e) override { return below_->poll_prepare(e); }
+
+ private:
+  std::unique_ptr<dataflow::SinkWriter> below_;
+  const std::vector<std::size_t>& columns_;
+  VisibilityObserver& observer_;
+  std::vector<std::uint64_t> hashes_;
+};
+
+class TellingSink final : public dataflow::Sink {
+ public:
+  TellingSink(std::shared_ptr<dataflow::Sink> below, std::vector<std::size_t> columns, VisibilityObserver& observer)
+      : below_(std::move(below)), columns_(std::move(columns)), observer_(observer) {}
+  std::string_view name() const override { return below_->name(); }
+  DeliveryGuarantee guarantee() const override { return below_->guarantee(); }
+  Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override { return below_->open_committer(open); }
+  Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {
+    SUPYO_ASSIGN(auto writer, below_->open_writer(open, shard));
+    return std::make_unique<TellingWriter>(std::move(writer), columns_, observer_);
+  }
+
+ private:
+  std::shared_ptr<dataflow::Sink> below_;
+  std::vector<std::size_t> columns_;
+  VisibilityObserver& observer_;
+};
+
+}  // namespace
+
+std::shared_ptr<dataflow::Sink> with_identities(std::shared_ptr<dataflow::Sink> sink, const Schema& schema, const std::vector<std::string>& columns, VisibilityObserver& observer) {
+  std::vector<std::size_t> found;
+  for (const std::string& name : columns) {
+    const auto column = schema.find(name);
+    if (!column) return sink;
+    found.push_back(*column);
+  }
+  return std::make_shared<TellingSink>(std::move(sink), std::move(found), observer);
+}
+
+}  // namespace supyo::job

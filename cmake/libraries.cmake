@@ -18,7 +18,7 @@ supyo_libraries(data/log ZLIB::ZLIB PkgConfig::ZSTD PkgConfig::LZ4 PkgConfig::SN
 supyo_libraries(data/formats simdjson::simdjson ${CMAKE_DL_LIBS})
 supyo_libraries(cli simdjson::simdjson nlohmann_json::nlohmann_json)
 supyo_libraries(sql/expr re2 OpenSSL::Crypto nlohmann_json::nlohmann_json simdjson::simdjson)
-supyo_libraries(judge/slo yaml-cpp absl::flat_hash_set)
+supyo_libraries(judge/slo yaml-cpp nlohmann_json::nlohmann_json absl::flat_hash_set)
 supyo_libraries(lab/stack OpenSSL::Crypto nlohmann_json::nlohmann_json yaml-cpp)
 supyo_embed(lab/stack deploy/kafka/pom.xml deploy/kafka/SHA256SUMS deploy/kafka/jmx.yml)
 supyo_embed(serve/http web/flows.html)

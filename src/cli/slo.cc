@@ -2,18 +2,19 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
 #include "cli/context.h"
 #include "cli/drive.h"
 #include "cli/verdict.h"
 #include "core/base/duration.h"
+#include "core/env/env.h"
+#include "judge/slo/dashboards.h"
 #include "judge/slo/feasibility.h"
 #include "judge/slo/openslo.h"
 #include "judge/slo/rules.h"
 
-/// supyo slo check|export|rules FILE..
+/// supyo slo check|export|rules FILE.., supyo slo dashboards
 namespace supyo::cli {
 namespace {
 
@@ -67,7 +68,7 @@ std::string_view kind_name(slo::Feasibility::Finding::Kind kind) {
 /// What the objectives ask of retention, consumer group and producer, in words.
 std::string sizing_text(const slo::Sizing& s, const SloOptions& options, DurationUs repair) {
   std::string out = fmt::format("when nothing becomes visible any more, {} breaks first, after {}\n", s.first, slo::show_duration(s.tolerated_us));
-  out += fmt::format("smallest retention.ms: {}{}", slo::show_duration(s.retention_us), repair == 0 ? ", and the time that a repair takes (--repair)" : fmt::format(" with {} to repair", slo::show_duration(repair)));
+  out += fmt::format("smallest retention.ms: {}{}", slo::show_duration((s.retention_us + kSecond - 1) / kSecond * kSecond), repair == 0 ? ", and the time that a repair takes (--repair)" : fmt::format(" with {} to repair", slo::show_duration(repair)));
   out += s.retention_bytes ? fmt::format("; retention.bytes of a partition: {}\n", grouped(static_cast<std::uint64_t>(*s.retention_bytes))) : "; --rate, --record-bytes and --partitions tell the bytes\n";
   if (s.most_members) {
     out += fmt::format("most members of the consumer group: {} (one a partition; more are idle)", *s.most_members);
@@ -146,10 +147,25 @@ int rules(Context& context, const SloOptions& options) {
   }
   if (const Status written = context.env.files.write_atomically(options.output, text); !written) return report(written.error());
   if (options.tests.empty()) return kFine;
-  // promtool looks for the rules beside the tests.
-  const std::string rule_file = std::filesystem::path(options.output).lexically_proximate(std::filesystem::path(options.tests).parent_path()).string();
+  // promtool looks for the rules from where the tests lie.
+  const auto split = [](const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? std::pair(std::string(), path) : std::pair(path.substr(0, slash), path.substr(slash + 1));
+  };
+  const auto [directory, name] = split(options.output);
+  const std::string rule_file = directory == split(options.tests).first ? name : env::join_path(context.working_directory, options.output);
   const Status written = context.env.files.write_atomically(options.tests, slo::prometheus_rule_tests(*objectives, rule_file, rule_options));
   return written ? kFine : report(written.error());
+}
+
+int dashboards(Context& context, const SloOptions& options) {
+  if (const Status made = context.env.files.create_directories(options.output); !made) return report(made.error());
+  for (const slo::Dashboard& d : slo::grafana_dashboards()) {
+    const std::string path = env::join_path(options.output, d.file);
+    if (const Status written = context.env.files.write_atomically(path, d.json); !written) return report(written.error());
+    write_out(path + "\n");
+  }
+  return kFine;
 }
 
 }  // namespace
@@ -180,6 +196,9 @@ void add_slo(CLI::App& app, Context& context, int& result) {
   rules_command->add_option("--output", options->output, "write the rules here, not to the output");
   rules_command->add_option("--tests", options->tests, "write unit tests of the rules here: promtool test rules FILE");
   rules_command->callback([options, &context, &result] { result = rules(context, *options); });
+  CLI::App* dashboards_command = sub->add_subcommand("dashboards", "write Grafana dashboards of a job: pipeline, end to end, error budgets, consistency, labs");
+  dashboards_command->add_option("--output", options->output, "directory")->required();
+  dashboards_command->callback([options, &context, &result] { result = dashboards(context, *options); });
   sub->footer("Example:\n  supyo slo check examples/product/slo.yaml examples/orders/slo.yaml --interval 3s --bound 1s --rate 2000 --record-bytes 1024 --partitions 6");
 }
 

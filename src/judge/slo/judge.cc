@@ -376,9 +376,21 @@ std::vector<TimelineEvent> Judge::timeline() const {
   return impl_->timeline;
 }
 
-std::vector<DurationUs> Judge::latency_quantiles(TimeUs from_us, TimeUs to_us, const std::vector<double>& qs) const {
+std::vector<DurationUs> Judge::latency_quantiles(TimeUs from_us, TimeUs to_us, const std::vector<double>& qs, LatencyClock clock) const {
   const std::lock_guard lock(mutex_);
-  return impl_->e2e.between(from_us, to_us).quantiles(qs);
+  return (clock == LatencyClock::kEvent ? impl_->e2e : impl_->pipe).between(from_us, to_us).quantiles(qs);
+}
+
+Judge::Freshness Judge::freshness() const {
+  const std::lock_guard lock(mutex_);
+  const Impl& d = *impl_;
+  Freshness f;
+  if (d.fresh_s >= 0) f.proved_s = d.fresh_s;
+  if (d.fresh_naive_s >= 0) f.naive_s = d.fresh_naive_s;
+  const TimeUs oldest = d.records.oldest_produce_us();
+  const TimeUs now = d.next_sample_us == kTimeMin ? 0 : d.next_sample_us - d.options.sample_us;
+  if (d.records.records() > 0) f.unfinished_age_s = static_cast<double>(std::max<DurationUs>(0, now - oldest)) / static_cast<double>(kSecond);
+  return f;
 }
 
 Waterfall Judge::waterfall(TimeUs from_us, TimeUs to_us) const {

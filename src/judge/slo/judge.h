@@ -72,8 +72,15 @@ class Judge final : public VisibilityObserver {
   /// Copies of what was recorded so far.
   Series series() const;
   std::vector<TimelineEvent> timeline() const;
-  /// Latency quantiles (event clock, by record) of what became visible in (from, to], at most an hour ago; -1 where nothing did.
-  std::vector<DurationUs> latency_quantiles(TimeUs from_us, TimeUs to_us, const std::vector<double>& qs) const;
+  /// Latency quantiles (by record) of what became visible in (from, to], at most an hour ago; -1 where nothing did.
+  std::vector<DurationUs> latency_quantiles(TimeUs from_us, TimeUs to_us, const std::vector<double>& qs, LatencyClock clock = LatencyClock::kEvent) const;
+  /// As of the last sample; empty while nobody knows.
+  struct Freshness {
+    std::optional<double> proved_s;  ///< of the worst split; one that was polled to its end with nothing unfinished is current
+    std::optional<double> naive_s;   ///< now less the newest visible event time of all
+    double unfinished_age_s = 0;     ///< of the oldest unfinished record, by its produce time
+  };
+  Freshness freshness() const;
   Waterfall waterfall(TimeUs from_us, TimeUs to_us) const;
 
  private:

@@ -118,7 +118,7 @@ void pipeline_rules(Writer& out, const RuleOptions& options) {
             "{{ $value | printf \"%.0f\" }} records in the last ten minutes are gone: deleted before they were read.", "raise the retention, or bring the reader back: supyo diagnose names the partition");
   out.alert("SupyoCheckpointFailures", fmt::format("increase(supyo_epochs_failed_total{}[10m]) >= 2", s), 0, "severity: ticket", "epochs fail",
             "{{ $value | printf \"%.0f\" }} epochs failed in the last ten minutes.", "inspect the write path or the state");
-  out.alert("SupyoSinkBottleneck", fmt::format("supyo_epoch_commit_seconds{0} >= 0.5 and 2 * supyo_epoch_commit_seconds{0} >= supyo_epoch_interval_seconds{0}", s), 2 * kMinute, "severity: ticket",
+  out.alert("SupyoSinkBottleneck", fmt::format("supyo_epoch_commit_seconds{0} >= 0.5 and 2 * supyo_epoch_commit_seconds{0} * rate(supyo_epochs_completed_total{0}[2m]) >= 1", s), 2 * kMinute, "severity: ticket",
             "the sink is the bottleneck", "Making an epoch visible takes {{ $value | humanizeDuration }}, half of an epoch or more.", "raise the sink's parallelism or separate the store");
 }
 

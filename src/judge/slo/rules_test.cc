@@ -8,7 +8,7 @@
 #include <regex>
 
 #include "judge/slo/openslo.h"
-#include "judge/slo/promtool_test.h"
+#include "judge/slo/test_promtool.h"
 
 namespace supyo::slo {
 namespace {

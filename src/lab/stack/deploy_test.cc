@@ -144,7 +144,7 @@ TEST(Grafana, ProvisioningPointsAtWhatIsThere) {
 bool is_known(const std::string& metric) {
   static const std::string supyo = [] {
     std::string all;
-    for (const char* file : {"serve/http/job_api.cc", "serve/watch/render.cc", "serve/broker/metrics.cc", "cli/broker.cc", "cli/consume.cc", "cli/gen_serve.cc"}) all += text_of(std::filesystem::path(SUPYO_SOURCE_DIR) / "src" / file);
+    for (const char* file : {"serve/http/job_metrics.cc", "serve/watch/render.cc", "serve/broker/metrics.cc", "cli/broker.cc", "cli/consume.cc", "cli/gen_serve.cc"}) all += text_of(std::filesystem::path(SUPYO_SOURCE_DIR) / "src" / file);
     return all;
   }();
   static const std::regex histogram("_(bucket|count|sum)$");

@@ -5,7 +5,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <random>
+#include <regex>
+#include <set>
 
 #include "core/env/real/real_env.h"
 #include "judge/slo/openslo.h"
@@ -146,6 +151,96 @@ TEST(Metrics, ArePrometheusText) {
   EXPECT_THAT(text, HasSubstr("# TYPE supyo_rows_in_total counter\nsupyo_rows_in_total 12\n"));
   EXPECT_THAT(text, HasSubstr("supyo_job_state{state=\"RUNNING\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("operator=\"Scan \\\"a\\\"\\\\\\n\""));
+}
+
+/// A judged job in which everything has happened once.
+struct Judged {
+  Judged() : judge(objectives(), {}) {
+    const TimeUs t = 1'700'000'000 * kSecond;
+    const std::vector<TimeUs> times(10, t);
+    const std::vector<std::uint64_t> ids{1, 1};
+    judge.started({.source_splits = 1}, t);
+    judge.taken({.epoch = Epoch{1}, .event_us = times, .produce_us = times, .now_us = t});
+    judge.sink_identities(Epoch{1}, ids);
+    judge.epoch_cut(Epoch{1}, t, t + 1);
+    judge.epoch_final(Epoch{1}, t + 2);
+    judge.epoch_visible(Epoch{1}, t + 3);
+    judge.lags(0, 5, 3, false, t + 4);
+    judge.count_lost(2, t + 5);
+    judge.advance(t + 2 * kSecond);
+    stats.now_us = t + 2 * kSecond;
+    stats.watermark_us = t;
+    stats.epochs.last_visible_at_us = t;
+    stats.shards.resize(2);
+    stats.nodes.push_back({.name = "Scan \"a\"\\\n", .uid = "1", .watermark_us = t});
+  }
+  static slo::Objectives objectives() {
+    auto o = slo::parse_openslo(text_of("examples/product/slo.yaml"), "slo.yaml");
+    EXPECT_TRUE(o);
+    return *o;
+  }
+  static std::string text_of(const std::string& path) {
+    std::ifstream in(std::string(SUPYO_SOURCE_DIR) + "/" + path);
+    EXPECT_TRUE(in) << path;
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  slo::Judge judge;
+  runtime::JobStats stats;
+};
+
+TEST(Metrics, EveryDeclaredOneIsOnThePageOfAJudgedJob) {
+  const Judged j;
+  const std::string text = metrics_text(j.stats, &j.judge);
+  std::set<std::string_view> names;
+  for (const MetricDeclaration& m : job_metrics()) {
+    EXPECT_TRUE(names.insert(m.name).second) << m.name;
+    EXPECT_THAT(text, HasSubstr(fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n{0}", m.name, m.help, m.type)));
+    EXPECT_EQ(m.name.ends_with("_total"), m.type == "counter") << m.name;
+    if (!m.labels.empty()) EXPECT_THAT(text, HasSubstr(fmt::format("\n{}{{{}=\"", m.name, m.labels.substr(0, m.labels.find(','))))) << m.name;
+  }
+  EXPECT_THAT(text, HasSubstr("supyo_slo_events_total{objective=\"end-to-end-latency\",service=\"product-pipeline\"} 10\n"));
+  EXPECT_THAT(text, HasSubstr("supyo_lost_records_total 2\n"));
+  EXPECT_THAT(text, HasSubstr("supyo_duplicate_rows_total 1\n"));
+}
+
+TEST(Metrics, PromtoolFindsNoFault) {
+  if (std::system("command -v promtool >/dev/null 2>&1") != 0) GTEST_SKIP() << "no promtool: apt-get install -y --no-install-recommends prometheus";
+  const Judged j;
+  FILE* promtool = ::popen("promtool check metrics 2>&1", "w");
+  ASSERT_NE(promtool, nullptr);
+  const std::string text = metrics_text(j.stats, &j.judge);
+  EXPECT_EQ(std::fwrite(text.data(), 1, text.size(), promtool), text.size());
+  EXPECT_EQ(::pclose(promtool), 0);
+}
+
+TEST(Metrics, OpenMetricsIsTheSameByItsRules) {
+  EXPECT_EQ(openmetrics_text("# HELP a_total How many.\n# TYPE a_total counter\na_total{b=\"# TYPE c_total counter\"} 1\n# HELP d What.\n# TYPE d gauge\nd 2\n"),
+            "# HELP a How many.\n# TYPE a counter\na_total{b=\"# TYPE c_total counter\"} 1\n# HELP d What.\n# TYPE d gauge\nd 2\n# EOF\n");
+  Request r;
+  EXPECT_EQ(metrics_response(r, "x 1\n").type, "text/plain; version=0.0.4; charset=utf-8");
+  r.headers["accept"] = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+  EXPECT_EQ(metrics_response(r, "x 1\n").body, "x 1\n# EOF\n");
+  EXPECT_THAT(metrics_response(r, "x 1\n").type, StartsWith("application/openmetrics-text; version=1.0.0"));
+}
+
+TEST(Metrics, ReferenceIsCurrent) {
+  const std::string path = std::string(SUPYO_SOURCE_DIR) + "/docs/reference/metrics.md";
+  const std::string text = Judged::text_of("docs/reference/metrics.md");
+  constexpr std::string_view kBegin = "<!-- generated: SUPYO_UPDATE=1 supyo_serve_http_test -->\n", kEnd = "\n<!-- end of what is generated -->";
+  const auto from = text.find(kBegin), to = text.find(kEnd);
+  ASSERT_TRUE(from != std::string::npos && to != std::string::npos);
+  const std::string want = job_metrics_reference();
+  if (std::getenv("SUPYO_UPDATE") != nullptr) {
+    std::ofstream(path) << text.substr(0, from + kBegin.size()) << want << text.substr(to);
+    return;
+  }
+  EXPECT_EQ(text.substr(from + kBegin.size(), to - from - kBegin.size()), want) << "SUPYO_UPDATE=1 writes it";
+  // What the other commands export is described by hand; nothing that the sources name may be missing.
+  static const std::regex metric("\"(supyo_(?:topic|consumer|consumergroup|broker|generat|watch)[a-z0-9_]*)\"");
+  for (const char* file : {"serve/watch/render.cc", "serve/broker/metrics.cc", "cli/broker.cc", "cli/consume.cc", "cli/gen_serve.cc"}) {
+    const std::string source = Judged::text_of(std::string("src/") + file);
+    for (std::sregex_iterator m(source.begin(), source.end(), metric), end; m != end; ++m) EXPECT_THAT(text, HasSubstr((*m)[1].str())) << file;
+  }
 }
 
 }  // namespace

@@ -31,6 +31,10 @@ test-kafka: build ## source and sink against a real Kafka broker (fetches it; ne
 test-real: build ## the SQL of tests/sql and tests/flink on real Flink and here, compared (fetches Flink; needs a JDK and Maven); ONLY=part of a file's name
 	@scripts/test_real.sh
 
+.PHONY: test-slo
+test-slo: build ## rules, dashboards and a page through real Prometheus and Alertmanager, over a job that runs (5 minutes)
+	@python3 tests/slo/live.py
+
 .PHONY: test-long
 test-long: build ## the long campaigns: 2,000 simulated seeds, 200 rounds of kill -9 per job
 	@scripts/test_long.sh

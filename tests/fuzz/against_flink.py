@@ -60,6 +60,10 @@ def explanation(text, wrong, answer):
         return "null-in-an-empty-set"
     if "INTERSECT ALL" in text and not wrong[3]:
         return "intersect-all"
+    if re.search(r"SESSION\(TABLE \w+ PARTITION BY .* (?:ROLLUP|CUBE|GROUPING SETS) \(", text):
+        return "sessions-in-sets"
+    if re.search(r"LIMIT \d+ OFFSET", text) and not wrong[3]:   # rows too many there
+        return "offset-of-changes"
     if LATERAL.search(text):
         return "lateral"
     if "FOR SYSTEM_TIME AS OF" in text:

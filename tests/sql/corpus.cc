@@ -117,6 +117,7 @@ class Runner {
     o.rules = regime_.rules;
     o.seed = regime_.seed;
     o.settings = {{"supyo.batch.rows", std::to_string(regime_.batch_rows)}, {"parallelism.default", std::to_string(parallelism)}};
+    for (const auto& [key, value] : regime_.settings) o.settings[key] = value;
     if (regime_.tiny_epochs) o.settings["supyo.epoch.rows"] = "1";
     SUPYO_ASSIGN(auto made, job::Engine::create(sim_.env(), std::move(o)));
     SUPYO_TRY(execute(*made, setup_));

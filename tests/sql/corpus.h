@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +39,7 @@ struct Regime {
   bool tiny_epochs = false;  ///< an epoch after every row that a source gives
   bool kill = false;         ///< kill -9 at drawn moments, restored at another parallelism
   std::uint64_t seed = 1;
+  std::map<std::string, std::string> settings = {};   ///< on top of what the statements set
 };
 
 /// Runs the blocks on a simulated machine. Null on success, else what went wrong and where.

@@ -12,6 +12,9 @@ namespace supyo::sqltest {
 namespace {
 
 const std::vector<Regime>& regimes() {
+  static const std::map<std::string, std::string> two_levels = {{"table.optimizer.agg-phase-strategy", "TWO_PHASE"}, {"table.exec.mini-batch.enabled", "true"}, {"table.exec.mini-batch.size", "5"},
+                                                                {"table.exec.mini-batch.allow-latency", "20ms"}, {"table.optimizer.distinct-agg.split.enabled", "true"},
+                                                                {"table.optimizer.distinct-agg.split.bucket-num", "3"}};
   static const std::vector<Regime> all = {
       {.name = "plain"},
       {.name = "batch1", .batch_rows = 1},
@@ -22,6 +25,8 @@ const std::vector<Regime>& regimes() {
       {.name = "tiny_epochs", .batch_rows = 1, .parallelism = 3, .tiny_epochs = true},
       {.name = "kill", .batch_rows = 2, .kill = true, .seed = 7},
       {.name = "kill_parallel3", .batch_rows = 2, .parallelism = 3, .tiny_epochs = true, .kill = true, .seed = 11},
+      {.name = "two_levels_parallel2", .batch_rows = 3, .parallelism = 2, .settings = two_levels},
+      {.name = "two_levels_kill", .batch_rows = 2, .parallelism = 3, .tiny_epochs = true, .kill = true, .seed = 13, .settings = two_levels},
   };
   return all;
 }

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "connect/kafka/kafka.h"
+#include "data/log/kafka_batch.h"
 
 namespace supyo::connect {
 namespace kafka {
@@ -119,7 +120,7 @@ Result<Owned<rd_kafka_t>> make_client(const ClientRequest& r) {
 }
 
 rd_kafka_resp_err_t produce(rd_kafka_t* client, rd_kafka_topic_t* topic, const OutgoingRecord& record) {
-  std::array<rd_kafka_vu_t, 7> v{};
+  std::array<rd_kafka_vu_t, 8> v{};
   v[0].vtype = RD_KAFKA_VTYPE_RKT;
   v[0].u.rkt = topic;
   v[1].vtype = RD_KAFKA_VTYPE_PARTITION;
@@ -138,7 +139,18 @@ rd_kafka_resp_err_t produce(rd_kafka_t* client, rd_kafka_topic_t* topic, const O
   v[5].u.i64 = record.timestamp_ms;
   v[6].vtype = RD_KAFKA_VTYPE_OPAQUE;
   v[6].u.ptr = record.opaque;
-  const ClientError e(rd_kafka_produceva(client, v.data(), v.size()));
+  std::size_t parts = 7;
+  rd_kafka_headers_t* headers = nullptr;
+  if (!record.headers.empty()) {
+    headers = rd_kafka_headers_new(4);
+    for (const log::KafkaRecordHeader& h : log::decode_kafka_headers(record.headers))
+      (void)rd_kafka_header_add(headers, h.name.data(), static_cast<ssize_t>(h.name.size()), h.value ? h.value->data() : nullptr, h.value ? static_cast<ssize_t>(h.value->size()) : 0);
+    v[7].vtype = RD_KAFKA_VTYPE_HEADERS;
+    v[7].u.headers = headers;
+    parts = 8;
+  }
+  const ClientError e(rd_kafka_produceva(client, v.data(), parts));
+  if (e && headers != nullptr) rd_kafka_headers_destroy(headers);   // the client takes them with the record, or not at all
   return e ? rd_kafka_error_code(e.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 

@@ -79,6 +79,7 @@ Result<Owned<rd_kafka_t>> make_client(const ClientRequest& request);
 struct OutgoingRecord {
   std::int32_t partition = RD_KAFKA_PARTITION_UA;
   std::optional<std::string_view> key, value;   ///< absent is not the same as empty
+  std::string_view headers = {};                 ///< as on the wire (data/log/kafka_batch.h); empty: none
   std::int64_t timestamp_ms = 0;
   void* opaque = nullptr;                        ///< rd_kafka_message_t::_private of its delivery report
 };

@@ -42,6 +42,7 @@ bool StagedRecords::next(Record& record) {
   record.value.reset();
   if ((flags & kHasKey) != 0) record.key = reader_.text();
   if ((flags & kHasValue) != 0) record.value = reader_.text();
+  record.headers = (flags & kHasHeaders) != 0 ? reader_.text() : std::string_view{};
   return !failed();
 }
 
@@ -230,7 +231,7 @@ EpochSender::Step EpochSender::put_records(const Job& job, Status& error) {
     StagedRecords records(handle);
     StagedRecords::Record r;
     while (records.next(r)) {
-      const OutgoingRecord record{.partition = partition_for(records.shard()), .key = r.key, .value = r.value, .timestamp_ms = r.timestamp_ms};
+      const OutgoingRecord record{.partition = partition_for(records.shard()), .key = r.key, .value = r.value, .headers = r.headers, .timestamp_ms = r.timestamp_ms};
       while (true) {
         const auto e = produce(producer_.get(), topic.get(), record);
         if (e == RD_KAFKA_RESP_ERR_NO_ERROR) break;

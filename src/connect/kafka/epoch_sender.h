@@ -14,14 +14,15 @@
 
 namespace supyo::connect::kafka {
 
-/// Records of one shard and epoch, as the commit handle has them: u8 layout (1), u32 shard, then for each record u8 flags (1 = key, 2 = value),
-/// i64 timestamp in ms, key (varint length and bytes), value.
+/// Records of one shard and epoch, as the commit handle has them: u8 layout (1), u32 shard, then for each record u8 flags (1 = key, 2 = value, 4 = headers),
+/// i64 timestamp in ms, key (varint length and bytes), value, headers (as on the wire).
 class StagedRecords {
  public:
   static void begin(std::string& out, std::uint32_t shard);
-  static constexpr std::uint8_t kHasKey = 1, kHasValue = 2;
+  static constexpr std::uint8_t kHasKey = 1, kHasValue = 2, kHasHeaders = 4;
   struct Record {
     std::optional<std::string_view> key, value;
+    std::string_view headers;
     std::int64_t timestamp_ms = 0;
   };
   /// Reads a handle from its start.

@@ -7,6 +7,7 @@
 #include "connect/kafka/client.h"
 #include "connect/kafka/epoch_sender.h"
 #include "connect/kafka/kafka.h"
+#include "connect/stream/record_headers.h"
 #include "connect/stream/stream.h"
 #include "connect/stream/stream_options.h"
 #include "core/base/bytes.h"
@@ -33,7 +34,7 @@ class RecordEncoder {
     return e;
   }
 
-  /// Calls `put(key, value, timestamp_ms)` with optional views for each row that makes a record.
+  /// Calls `put(key, value, timestamp_ms, headers)` with optional views for each row that makes a record; headers as on the wire.
   template <class Put>
   Status each(const Batch& batch, TimeUs now, Put put) {
     const Batch values = project(batch, config_->value_positions);
@@ -58,7 +59,11 @@ class RecordEncoder {
         value_->encode(values, row, value_text_);
         value = value_text_;
       }
-      SUPYO_TRY(put(key, value, config_->timestamp(batch, row, now) / kMillisecond));
+      std::string headers;
+      if (config_->headers_position) {
+        SUPYO_ASSIGN(headers, wire_headers(*batch.columns[*config_->headers_position], row));
+      }
+      SUPYO_TRY(put(key, value, config_->timestamp(batch, row, now) / kMillisecond, headers));
     }
     return ok();
   }
@@ -80,11 +85,12 @@ class StagingWriter final : public dataflow::SinkWriter {
   Status write(const BatchPtr& batch, Epoch) override {
     if (staged_.empty()) StagedRecords::begin(staged_, shard_);
     ByteWriter w(staged_);
-    return encoder_.each(*batch, env_.clock.now_us(), [&](const auto& key, const auto& value, std::int64_t timestamp_ms) -> Status {
-      w.u8(static_cast<std::uint8_t>((key ? StagedRecords::kHasKey : 0) | (value ? StagedRecords::kHasValue : 0)));
+    return encoder_.each(*batch, env_.clock.now_us(), [&](const auto& key, const auto& value, std::int64_t timestamp_ms, std::string_view headers) -> Status {
+      w.u8(static_cast<std::uint8_t>((key ? StagedRecords::kHasKey : 0) | (value ? StagedRecords::kHasValue : 0) | (headers.empty() ? 0 : StagedRecords::kHasHeaders)));
       w.i64(timestamp_ms);
       if (key) w.text(*key);
       if (value) w.text(*value);
+      if (!headers.empty()) w.text(headers);
       return ok();
     });
   }
@@ -182,7 +188,9 @@ class DirectWriter final : public dataflow::SinkWriter {
   Status write(const BatchPtr& batch, Epoch epoch) override {
     SUPYO_TRY(producer_->check(config_.where.topic));
     Count& count = counts_[static_cast<std::size_t>(epoch.value) & 1];
-    const Status done = encoder_.each(*batch, env_.clock.now_us(), [&](const auto& key, const auto& value, std::int64_t timestamp_ms) { return put(count, key, value, timestamp_ms); });
+    const Status done = encoder_.each(*batch, env_.clock.now_us(), [&](const auto& key, const auto& value, std::int64_t timestamp_ms, std::string_view headers) {
+      return put(count, {.partition = partition_for_next(), .key = key, .value = value, .headers = headers, .timestamp_ms = timestamp_ms, .opaque = &count.reported});
+    });
     (void)rd_kafka_poll(producer_->client.get(), 0);
     return done;
   }
@@ -210,11 +218,13 @@ class DirectWriter final : public dataflow::SinkWriter {
     return std::ranges::any_of(counts_, [](const Count& c) { return c.reported.load(std::memory_order_relaxed) < c.sent; });
   }
 
-  Status put(Count& count, const std::optional<std::string_view>& key, const std::optional<std::string_view>& value, std::int64_t timestamp_ms) {
-    std::int32_t partition = RD_KAFKA_PARTITION_UA;
-    if (config_.partitioner == SinkPartitioner::kFixed) partition = static_cast<std::int32_t>(shard_) % producer_->partitions;
-    if (config_.partitioner == SinkPartitioner::kRoundRobin) partition = next_partition_ = (next_partition_ + 1) % producer_->partitions;
-    const OutgoingRecord record{.partition = partition, .key = key, .value = value, .timestamp_ms = timestamp_ms, .opaque = &count.reported};
+  std::int32_t partition_for_next() {
+    if (config_.partitioner == SinkPartitioner::kFixed) return static_cast<std::int32_t>(shard_) % producer_->partitions;
+    if (config_.partitioner == SinkPartitioner::kRoundRobin) return next_partition_ = (next_partition_ + 1) % producer_->partitions;
+    return RD_KAFKA_PARTITION_UA;
+  }
+
+  Status put(Count& count, const OutgoingRecord& record) {
     while (true) {
       const auto e = produce(producer_->client.get(), producer_->topic.get(), record);
       if (e == RD_KAFKA_RESP_ERR_NO_ERROR) break;
@@ -319,20 +329,17 @@ catalog::ConnectorDescriptor upsert_kafka_descriptor() {
   d.produces = d.accepts = ChangelogMode::kUpsert;
   d.guarantee = DeliveryGuarantee::kExactlyOnce;
   d.metadata = stream_descriptor().metadata;
-  d.help = "a topic in which the last record of a key wins, on brokers";
+  d.help = "a topic in which the last record of a key wins, on brokers or in an embedded log (where the sink makes it a compacted one)";
   return d;
 }
 
 Result<std::shared_ptr<dataflow::Sink>> make_upsert_kafka_sink(const catalog::SinkRequest& request, const env::Env& env) {
-  (void)env;
-  if (is_embedded_log(request.table.options))
-    return fail(ErrorCode::kUnsupported, fmt::format("table '{}': 'upsert-kafka' on an embedded log", request.table.path.name), "serve the log with `supyo broker --data DIR` and name its address");
   catalog::SinkRequest with_key = request;
   with_key.table.options["key.fields"] = fmt::format("{}", fmt::join(request.table.primary_key, ";"));
   if (request.table.primary_key.empty())
     return fail(ErrorCode::kInvalidQuery, fmt::format("table '{}': 'upsert-kafka' needs a primary key", request.table.path.name), "PRIMARY KEY (..) NOT ENFORCED");
-  SUPYO_ASSIGN(StreamSinkConfig config, stream_sink_config(with_key));
-  config.upsert = true;
+  if (is_embedded_log(request.table.options)) return make_stream_sink(with_key, env, true);
+  SUPYO_ASSIGN(StreamSinkConfig config, stream_sink_config(with_key, true));
   return checked(std::move(config));
 }
 

@@ -452,12 +452,10 @@ Result<std::shared_ptr<dataflow::Source>> make_kafka_source(const catalog::Sourc
 }
 
 Result<std::shared_ptr<dataflow::Source>> make_upsert_kafka_source(const catalog::SourceRequest& request, const env::Env& env) {
-  (void)env;
-  if (is_embedded_log(request.table.options))
-    return fail(ErrorCode::kUnsupported, fmt::format("table '{}': 'upsert-kafka' on an embedded log", request.table.path.name), "serve the log with `supyo broker --data DIR` and name its address");
   catalog::SourceRequest from_start = request;
   from_start.table.options["key.fields"] = fmt::format("{}", fmt::join(request.table.primary_key, ";"));
   from_start.table.options["scan.startup.mode"] = "earliest-offset";
+  if (is_embedded_log(request.table.options)) return make_stream_source(from_start, env, true);
   SUPYO_ASSIGN(StreamSourceConfig config, stream_source_config(from_start, true));
   return checked(std::move(config));
 }

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "connect/stream/record_headers.h"
+#include "data/log/kafka_batch.h"
+
 namespace supyo::connect::kafka {
 namespace {
 
@@ -23,6 +26,19 @@ std::string_view timestamp_type_of(const rd_kafka_message_t* m) {
   rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
   (void)rd_kafka_message_timestamp(m, &type);
   return type == RD_KAFKA_TIMESTAMP_CREATE_TIME ? "CreateTime" : type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? "LogAppendTime" : "NoTimestampType";
+}
+
+/// As on the wire.
+std::string headers_of(const rd_kafka_message_t* m) {
+  rd_kafka_headers_t* headers = nullptr;   // the message's
+  if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  std::vector<log::KafkaRecordHeader> all;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i)
+    all.push_back({.name = name, .value = value == nullptr ? std::nullopt : std::optional(std::string_view(static_cast<const char*>(value), size))});
+  return log::encode_kafka_headers(all);
 }
 
 }  // namespace
@@ -167,6 +183,7 @@ ColumnPtr RecordDecoder::metadata_column(const MetadataColumn& c, const Partitio
       case StreamMetadata::kOffset: column.append_integer(m->offset); break;
       case StreamMetadata::kTopic: column.append_text(from.topic); break;
       case StreamMetadata::kTimestampType: column.append_text(timestamp_type_of(m)); break;
+      case StreamMetadata::kHeaders: append_headers(headers_of(m), column); break;
       case StreamMetadata::kLeaderEpoch: {
 #if RD_KAFKA_VERSION >= 0x02010000
         const std::int32_t epoch = rd_kafka_message_leader_epoch(m);

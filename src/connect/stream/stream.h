@@ -21,8 +21,9 @@ catalog::ConnectorDescriptor stream_descriptor();
 bool is_embedded_log(const catalog::Options& options);
 
 /// Errors: kBadOptionValue, kMissingOption, kUnknownTable (no such topic: found when the job starts), kTypeMismatch (metadata column).
-Result<std::shared_ptr<dataflow::Source>> make_stream_source(const catalog::SourceRequest& request, const env::Env& env);
+/// `upsert`: of a table by key ('upsert-kafka'): the last record of a key counts, and one without value deletes the key. The sink makes a topic that is compacted.
+Result<std::shared_ptr<dataflow::Source>> make_stream_source(const catalog::SourceRequest& request, const env::Env& env, bool upsert = false);
 /// Errors: kBadOptionValue, kMissingOption, kUnknownColumn (key.fields); when the job starts kStateLocked, kSinkOfOtherJob, kDamaged.
-Result<std::shared_ptr<dataflow::Sink>> make_stream_sink(const catalog::SinkRequest& request, const env::Env& env);
+Result<std::shared_ptr<dataflow::Sink>> make_stream_sink(const catalog::SinkRequest& request, const env::Env& env, bool upsert = false);
 
 }  // namespace supyo::connect

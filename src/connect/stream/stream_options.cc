@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "connect/stream/record_headers.h"
 #include "connect/stream/stream.h"
 #include "data/formats/columnar.h"
 
@@ -30,7 +31,7 @@ std::vector<std::string> split_list(std::string_view text) {
 }
 
 /// Options that only brokers have a use for: refused for the embedded log, since ignoring them would change what the job does.
-constexpr std::string_view kBrokerOnly[] = {"topic-pattern", "scan.topic-partition-discovery.interval", "key.fields-prefix"};
+constexpr std::string_view kBrokerOnly[] = {"topic-pattern", "scan.topic-partition-discovery.interval"};
 
 Result<StreamLocation> location(const catalog::TableDefinition& table, const std::string& base_directory) {
   StreamLocation where;
@@ -99,18 +100,20 @@ Result<StreamMetadata> metadata_kind(const catalog::ColumnDefinition& c) {
   const std::string key = c.metadata_key.empty() ? c.name : c.metadata_key;
   const std::pair<std::string_view, StreamMetadata> kinds[] = {
       {"timestamp", StreamMetadata::kTimestamp}, {"partition", StreamMetadata::kPartition},        {"offset", StreamMetadata::kOffset},
-      {"topic", StreamMetadata::kTopic},         {"timestamp-type", StreamMetadata::kTimestampType}, {"leader-epoch", StreamMetadata::kLeaderEpoch}};
+      {"topic", StreamMetadata::kTopic},         {"timestamp-type", StreamMetadata::kTimestampType}, {"leader-epoch", StreamMetadata::kLeaderEpoch},
+      {"headers", StreamMetadata::kHeaders}};
   for (const auto& [name, kind] : kinds) {
     if (name != key) continue;
     const bool fits = kind == StreamMetadata::kTimestamp   ? c.type.is_timestamp()
                       : kind == StreamMetadata::kPartition || kind == StreamMetadata::kLeaderEpoch ? c.type.id == TypeId::kInteger
                       : kind == StreamMetadata::kOffset    ? c.type.id == TypeId::kBigInt
+                      : kind == StreamMetadata::kHeaders   ? c.type.same_kind(headers_type())
                                                            : c.type.is_text();
     if (fits) return kind;
     return fail(ErrorCode::kTypeMismatch, fmt::format("metadata column '{}' cannot be of type {}", c.name, c.type.to_string()),
-                "timestamp is TIMESTAMP_LTZ(3), partition and leader-epoch INT, offset BIGINT, topic and timestamp-type STRING");
+                "timestamp is TIMESTAMP_LTZ(3), partition and leader-epoch INT, offset BIGINT, topic and timestamp-type STRING, headers MAP<STRING, BYTES>");
   }
-  return fail(ErrorCode::kUnknownColumn, fmt::format("the stream has no metadata '{}' (column '{}')", key, c.name), "it has: timestamp, timestamp-type, partition, offset, topic; a broker's has leader-epoch, too");
+  return fail(ErrorCode::kUnknownColumn, fmt::format("the stream has no metadata '{}' (column '{}')", key, c.name), "it has: timestamp, timestamp-type, partition, offset, topic, headers; a broker's has leader-epoch, too");
 }
 
 const catalog::ColumnDefinition& definition(const catalog::TableDefinition& table, const std::string& name) {
@@ -227,7 +230,7 @@ catalog::ConnectorDescriptor stream_descriptor() {
   d.source = d.sink = d.needs_format = true;
   d.accepts = ChangelogMode::kAppend;
   d.guarantee = DeliveryGuarantee::kExactlyOnce;
-  d.metadata = {{"timestamp", Type::timestamp_ltz(3).not_null()}, {"partition", Type::integer().not_null()}, {"offset", Type::big_int().not_null()}, {"topic", Type::string().not_null()}, {"timestamp-type", Type::string().not_null()}, {"leader-epoch", Type::integer()}};
+  d.metadata = {{"timestamp", Type::timestamp_ltz(3).not_null()}, {"partition", Type::integer().not_null()}, {"offset", Type::big_int().not_null()}, {"topic", Type::string().not_null()}, {"timestamp-type", Type::string().not_null()}, {"leader-epoch", Type::integer()}, {"headers", headers_type().not_null()}};
   for (const ClientProperty& p : client_property_list()) d.options.push_back({.key = fmt::format("properties.{}", p.name), .help = std::string(p.help)});
   d.help = "topics of Kafka brokers or of an embedded log";
   return d;
@@ -253,7 +256,6 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
   c.discovery_interval_us = table.options.contains("scan.topic-partition-discovery.interval") ? catalog::option_duration(table.options, stream_descriptor(), "scan.topic-partition-discovery.interval") : kDiscoveryInterval;
   const Schema schema = table.schema();
   SUPYO_ASSIGN(const KeyColumns key, key_columns(table, schema));
-  if (key.except && embedded && !key.names.empty()) return fail(ErrorCode::kUnsupported, fmt::format("table '{}': the embedded log's source does not read keys", table.path.name), "use 'value.fields-include' = 'ALL'");
   c.key_format = key_format(table.options, c.format);
   c.upsert = upsert;
   c.key_in_value = !key.except;
@@ -281,10 +283,13 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
       c.key_positions.push_back(position);
     } else if (!value_index.contains(field.name)) {
       SUPYO_ASSIGN(const StreamMetadata what, metadata_kind(definition(table, field.name)));
+      if (what == StreamMetadata::kHeaders && c.columnar) return fail(ErrorCode::kUnsupported, fmt::format("column '{}': rows in columns have no headers", field.name), "use a format of records, such as json");
       if (what == StreamMetadata::kLeaderEpoch && embedded) return fail(ErrorCode::kUnsupported, fmt::format("column '{}': an embedded log has no leader epochs", field.name));
       c.metadata.push_back({position, what, field.type});
     }
   }
+  if (c.columnar && c.reads_keys())
+    return fail(ErrorCode::kUnsupported, fmt::format("table '{}': rows in columns have no keys", table.path.name), "use a format of records, such as json");
   return c;
 }
 
@@ -294,11 +299,12 @@ TimeUs StreamSinkConfig::timestamp(const Batch& batch, std::size_t row, TimeUs n
   return column.is_null(row) ? now : column.integer(row);
 }
 
-Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request) {
+Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request, bool upsert) {
   const catalog::TableDefinition& table = request.table;
   StreamSinkConfig c;
   SUPYO_ASSIGN(c.where, location(table, request.base_directory));
   c.table = table.path.name;
+  c.upsert = upsert;
   const std::int64_t partitions = catalog::option_integer(table.options, stream_descriptor(), "sink.partitions");
   if (partitions < 1 || partitions > 1000) return fail(ErrorCode::kBadOptionValue, fmt::format("'sink.partitions' = '{}'", partitions), "1 to 1000");
   c.partitions = static_cast<std::int32_t>(partitions);
@@ -330,11 +336,13 @@ Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request)
       continue;
     }
     SUPYO_ASSIGN(const StreamMetadata what, metadata_kind(column));
-    if (what != StreamMetadata::kTimestamp)
+    if (what != StreamMetadata::kTimestamp && what != StreamMetadata::kHeaders)
       return fail(ErrorCode::kInvalidQuery, fmt::format("metadata column '{}' of table '{}' cannot be written", field.name, table.path.name), "declare it VIRTUAL");
-    c.timestamp_position = i;
+    (what == StreamMetadata::kTimestamp ? c.timestamp_position : c.headers_position) = i;
   }
   SUPYO_ASSIGN(c.columnar, is_columnar(c.format, c.value_schema, !c.where.log_directory.empty()));
+  if (c.columnar && (c.upsert || c.headers_position))
+    return fail(ErrorCode::kUnsupported, fmt::format("table '{}': rows in columns have no {}", table.path.name, c.upsert ? "keys" : "headers"), "use a format of records, such as json");
   return c;
 }
 

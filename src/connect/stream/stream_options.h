@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <span>
@@ -16,7 +17,7 @@
 namespace supyo::connect {
 
 /// What the METADATA columns of a stream table can be.
-enum class StreamMetadata : std::uint8_t { kTimestamp, kPartition, kOffset, kTopic, kTimestampType, kLeaderEpoch };
+enum class StreamMetadata : std::uint8_t { kTimestamp, kPartition, kOffset, kTopic, kTimestampType, kLeaderEpoch, kHeaders };
 
 /// A column of the table that is not in the record's value.
 struct MetadataColumn {
@@ -56,16 +57,18 @@ struct StreamSourceConfig {
   std::vector<std::size_t> value_columns;     ///< of value_schema, those to decode
   std::vector<std::size_t> value_positions;   ///< where each goes in the batch
   std::vector<MetadataColumn> metadata;
+  bool with_headers() const { return std::ranges::find(metadata, StreamMetadata::kHeaders, &MetadataColumn::what) != metadata.end(); }
   std::size_t width = 0;           ///< columns of a batch
-  // Brokers only.
-  ClientProperties properties;
-  DurationUs discovery_interval_us = 0;       ///< 0 = partitions are found at the start only
   formats::FormatOptions key_format;
   Schema key_schema;               ///< columns that are in the record's key (value.fields-include = EXCEPT_KEY); often empty
   std::vector<std::size_t> key_columns;       ///< of key_schema, those to decode
   std::vector<std::size_t> key_positions;     ///< where each goes in the batch
   bool upsert = false;             ///< 'upsert-kafka': a record replaces the one before with its key; without a value it deletes it
   bool key_in_value = false;       ///< the value holds the key's columns, too: only deletes need the key
+  bool reads_keys() const { return upsert || (!key_columns.empty() && !key_in_value); }
+  // Brokers only.
+  ClientProperties properties;
+  DurationUs discovery_interval_us = 0;       ///< 0 = partitions are found at the start only
 };
 
 enum class SinkPartitioner : std::uint8_t { kDefault, kFixed, kRoundRobin };
@@ -80,15 +83,16 @@ struct StreamSinkConfig {
   Schema value_schema;
   std::vector<std::size_t> value_positions;   ///< columns of the batch that make the record
   std::optional<std::size_t> timestamp_position;   ///< METADATA 'timestamp': the record's timestamp
+  std::optional<std::size_t> headers_position;     ///< METADATA 'headers'
   formats::FormatOptions key_format;
   Schema key_schema;               ///< empty: no key
   std::vector<std::size_t> key_positions;
+  bool upsert = false;             ///< 'upsert-kafka': a deleted row is a record without value
   // Brokers only.
   ClientProperties properties;
   DeliveryGuarantee guarantee = DeliveryGuarantee::kExactlyOnce;
   std::string transactional_id_prefix;
   SinkPartitioner partitioner = SinkPartitioner::kDefault;
-  bool upsert = false;             ///< 'upsert-kafka': a deleted row is a record without value
 
   /// Of the record that `row` becomes: its METADATA 'timestamp', or `now` where there is none.
   TimeUs timestamp(const Batch& batch, std::size_t row, TimeUs now) const;
@@ -107,7 +111,7 @@ std::span<const ClientProperty> client_property_list();
 /// Both for the embedded log and for brokers: which, says `where.log_directory`. What only brokers have is refused for the embedded log.
 /// `upsert`: 'upsert-kafka', whose 'key.fields' are the primary key.
 Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& request, bool upsert = false);
-Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request);
+Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request, bool upsert = false);
 
 /// "partition:0,offset:42;partition:1,offset:300", as Flink writes it.
 Result<std::map<PartitionId, Offset>> parse_specific_offsets(std::string_view text);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "connect/stream/record_headers.h"
 #include "connect/stream/stream.h"
 #include "connect/stream/stream_options.h"
 #include "core/base/bytes.h"
@@ -100,14 +101,20 @@ class StreamWriter final : public dataflow::SinkWriter {
         p = shard_of(hash_bytes(key_text_), static_cast<std::uint32_t>(partitions_.size()));
       }
       Partition& to = partitions_[p];
+      const bool gone = config_.upsert && is_retraction(batch->kind(row));
+      if (gone && is_replaced(*batch, keys, row)) continue;
       const TimeUs timestamp = config_.timestamp(*batch, row, now);
       if (to.columns) {
         to.columns->add(values, row, timestamp);
         if (to.columns->full()) SUPYO_TRY(frame_full(to, p, epoch));
         continue;
       }
-      value_->encode(values, row, to.filling.values());
-      to.filling.end_record(timestamp, key_ ? std::optional<std::string_view>(key_text_) : std::nullopt, true, {});
+      if (!gone) value_->encode(values, row, to.filling.values());
+      std::string headers;
+      if (config_.headers_position) {
+        SUPYO_ASSIGN(headers, wire_headers(*batch->columns[*config_.headers_position], row));
+      }
+      to.filling.end_record(timestamp, key_ ? std::optional<std::string_view>(key_text_) : std::nullopt, !gone, headers);
       if (to.filling.bytes() >= kFrameTarget) SUPYO_TRY(frame_full(to, p, epoch));
     }
     return ok();
@@ -139,6 +146,14 @@ class StreamWriter final : public dataflow::SinkWriter {
     std::vector<Frame> preparing;          // of the epoch before it
     bool appended = false;                     // some of the epoch's records are in the log already
   };
+
+  /// What takes a row back deletes its key, unless the row that replaces it follows (a filter may have kept that one away).
+  bool is_replaced(const Batch& batch, const Batch& keys, std::size_t row) {
+    if (row + 1 >= batch.rows || batch.kind(row + 1) != RowKind::kUpdateAfter) return false;
+    next_key_text_.clear();
+    key_->encode(keys, row + 1, next_key_text_);
+    return next_key_text_ == key_text_;
+  }
 
   /// Puts what is left of epoch `e` into the log, and notes where it ends there.
   Status append_prepared(Epoch e) {
@@ -183,7 +198,7 @@ class StreamWriter final : public dataflow::SinkWriter {
   std::size_t next_partition_;
   std::vector<Partition> partitions_;
   std::vector<std::pair<PartitionId, Offset>> ends_;   // of the epoch being prepared
-  std::string key_text_;
+  std::string key_text_, next_key_text_;
 };
 
 class StreamCommitter final : public dataflow::SinkCommitter {
@@ -235,9 +250,12 @@ class StreamCommitter final : public dataflow::SinkCommitter {
 
   Status retain(TimeUs now) {
     const log::TopicConfig& c = topic_->topic.config;
-    if ((c.retention_bytes < 0 && c.retention_ms < 0) || now < next_retention_us_) return ok();
+    if ((c.retention_bytes < 0 && c.retention_ms < 0 && !c.cleanup_compact) || now < next_retention_us_) return ok();
     next_retention_us_ = now + kRetentionInterval;
-    for (auto& p : topic_->partitions) SUPYO_TRY(p->retain());
+    for (auto& p : topic_->partitions) {
+      SUPYO_TRY(p->retain());
+      if (c.cleanup_compact) SUPYO_TRY(p->compact());
+    }
     return ok();
   }
 
@@ -258,7 +276,7 @@ class StreamSink final : public dataflow::Sink {
     auto shared = std::make_shared<SharedTopic>();
     const std::int64_t retention_ms = config_.retention_us == 0 ? -1 : config_.retention_us / kMillisecond;
     SUPYO_ASSIGN(shared->topic, log::open_or_create_topic(open.env, config_.where.log_directory, config_.where.topic,
-                                                          {.partitions = config_.partitions, .retention_ms = retention_ms}));
+                                                          {.partitions = config_.partitions, .retention_ms = retention_ms, .cleanup_delete = !config_.upsert, .cleanup_compact = config_.upsert}));
     shared->writer = log::writer_fingerprint(open.job.job_id, open.job.sink_id);
     for (std::int32_t p = 0; p < shared->topic.config.partitions; ++p) {
       SUPYO_ASSIGN(auto writer, log::PartitionWriter::open(open.env, shared->topic, PartitionId(p)));
@@ -294,9 +312,9 @@ class StreamSink final : public dataflow::Sink {
 
 }  // namespace
 
-Result<std::shared_ptr<dataflow::Sink>> make_stream_sink(const catalog::SinkRequest& request, const env::Env& env) {
+Result<std::shared_ptr<dataflow::Sink>> make_stream_sink(const catalog::SinkRequest& request, const env::Env& env, bool upsert) {
   (void)env;
-  SUPYO_ASSIGN(StreamSinkConfig config, stream_sink_config(request));
+  SUPYO_ASSIGN(StreamSinkConfig config, stream_sink_config(request, upsert));
   if (!config.columnar) SUPYO_TRY(formats::make_encoder(config.format, config.value_schema));   // checked before the job starts
   if (!config.key_positions.empty()) SUPYO_TRY(formats::make_encoder(config.key_format, config.key_schema));
   return std::make_shared<StreamSink>(std::move(config));

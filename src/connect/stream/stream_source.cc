@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "connect/stream/keyed_records.h"
+#include "connect/stream/record_headers.h"
 #include "connect/stream/stream.h"
 #include "connect/stream/stream_options.h"
 #include "core/base/bytes.h"
@@ -69,6 +71,10 @@ class StreamReader final : public dataflow::SourceReader {
       : config_(config), env_(env), decoder_(std::move(decoder)), columns_(decoded), builder_(decoded, Batch::kMaxRows) {}
 
   Status start(const log::Topic& topic, const std::vector<dataflow::Split>& splits) {
+    if (config_.reads_keys()) {
+      SUPYO_ASSIGN(KeyedRecords keyed, KeyedRecords::make(config_));
+      keyed_.emplace(std::move(keyed));
+    }
     for (const dataflow::Split& split : splits) {
       const PartitionId partition(std::atoi(split.id.substr(split.id.rfind('/') + 1).c_str()));
       SUPYO_ASSIGN(auto reader, log::PartitionReader::open(env_.files, topic, partition, {.isolation = config_.isolation, .columnar = config_.columnar}));
@@ -95,7 +101,7 @@ class StreamReader final : public dataflow::SourceReader {
       if (splits_[i].done()) continue;
       all_done = false;
       const std::size_t room = std::min(budget, Batch::kMaxRows);
-      SUPYO_ASSIGN(const bool read, config_.columnar ? read_columns(i, room, out) : read_split(i, room, out));
+      SUPYO_ASSIGN(const bool read, config_.columnar ? read_columns(i, room, out) : keyed_ ? read_keyed(i, room, out) : read_split(i, room, out));
       if (!read && !splits_[i].done()) continue;
       turn_ = i + 1;
       return Poll::more();
@@ -166,6 +172,7 @@ class StreamReader final : public dataflow::SourceReader {
     SplitState& s = splits_[i];
     auto runs = std::make_shared<OffsetRuns>();
     std::vector<TimeUs> produce;
+    headers_.clear();
     std::size_t records = 0;
     bool at_end = false;
     while (records < budget && !s.done()) {
@@ -222,6 +229,68 @@ class StreamReader final : public dataflow::SourceReader {
     return n > 0;
   }
 
+  /// The same of records whose keys are read: of one frame.
+  Result<bool> read_keyed(std::size_t i, std::size_t budget, dataflow::SourceOutput& out) {
+    SplitState& s = splits_[i];
+    if (s.frame == nullptr) {
+      SUPYO_ASSIGN(s.frame, s.reader.next());
+      if (s.frame == nullptr) {
+        s.position.next = s.reader.position();
+        out.quiet(static_cast<std::uint32_t>(i));
+        return false;
+      }
+      s.next_in_frame = s.frame->first();
+    }
+    const log::FrameView& f = *s.frame;
+    const std::size_t last = std::max(s.next_in_frame, s.position.stop ? f.records_below(*s.position.stop) : f.count());
+    const std::size_t n = std::min(last - s.next_in_frame, budget);
+    for (std::size_t from = s.next_in_frame, end = from + n; from < end;) {
+      // Runs of records with a value, and of those without one.
+      records_.clear();
+      std::size_t r = from;
+      for (; r < end && f.value_is_null(r) == f.value_is_null(from); ++r)
+        records_.push_back({.key = f.key(r), .value = f.value_is_null(r) ? std::nullopt : std::optional(f.value(r))});
+      SUPYO_TRY(give_keyed(i, from, out));
+      from = r;
+    }
+    advance(s, n, last);
+    return n > 0;
+  }
+
+  /// Records_ are those of the frame from number `from` on.
+  Status give_keyed(std::size_t i, std::size_t from, dataflow::SourceOutput& out) {
+    const SplitState& s = splits_[i];
+    const log::FrameView& f = *s.frame;
+    const auto dead = [&](const formats::BadRecord& b) {
+      const std::size_t r = from + b.index;
+      return out.dead({.split = static_cast<std::uint32_t>(i), .position = fmt::format("{}@{}", s.id, f.offset(r).value), .field = b.field, .reason = b.reason,
+                       .raw = f.value_is_null(r) ? std::string() : std::string(f.value(r).substr(0, 65536)), .produce_us = f.timestamps()[r]});
+    };
+    if (!config_.upsert && !records_.front().value) {
+      for (std::size_t k = 0; k < records_.size(); ++k) SUPYO_TRY(dead({.index = k, .field = {}, .reason = "the record has no value (a tombstone)"}));
+      return ok();
+    }
+    SUPYO_ASSIGN(KeyedRecords::Rows rows, keyed_->decode(records_));
+    for (const formats::BadRecord& b : rows.bad) SUPYO_TRY(dead(b));
+    if (rows.batch == nullptr) return ok();
+    auto runs = std::make_shared<OffsetRuns>();
+    std::vector<TimeUs> produce;
+    headers_.clear();
+    for (const std::uint32_t g : rows.of) {
+      note(f, from + g, produce, *runs);
+    }
+    for (const MetadataColumn& m : config_.metadata) rows.batch->columns[m.position] = metadata_column(m, s, produce, *runs);
+    return give(i, std::move(rows.batch), std::move(produce), std::move(runs), out);
+  }
+
+  /// Record `r` of the frame is the next row.
+  void note(const log::FrameView& f, std::size_t r, std::vector<TimeUs>& produce, OffsetRuns& runs) {
+    const Offset offset = f.offset(r);
+    if (runs.empty() || offset_of_next(runs, produce.size()) != offset) runs.push_back({produce.size(), offset});
+    produce.push_back(f.timestamps()[r]);
+    if (config_.with_headers()) headers_.emplace_back(f.headers(r));
+  }
+
   Result<std::size_t> decode_some(std::size_t i, std::size_t room, std::vector<TimeUs>& produce, OffsetRuns& runs, dataflow::SourceOutput& out) {
     SplitState& s = splits_[i];
     const log::FrameView& f = *s.frame;
@@ -238,12 +307,7 @@ class StreamReader final : public dataflow::SourceReader {
       SUPYO_TRY(out.dead({.split = static_cast<std::uint32_t>(i), .position = fmt::format("{}@{}", s.id, f.offset(r).value), .field = b.field, .reason = b.reason,
                           .raw = std::string(f.value(r).substr(0, 65536)), .produce_us = f.timestamps()[r]}));
     }
-    const auto times = f.timestamps();
-    for (const std::uint32_t g : good_) {
-      const Offset offset = f.offset(from + g);
-      if (runs.empty() || offset_of_next(runs, produce.size()) != offset) runs.push_back({produce.size(), offset});
-      produce.push_back(times[from + g]);
-    }
+    for (const std::uint32_t g : good_) note(f, from + g, produce, runs);
     advance(s, n, last);
     return n;
   }
@@ -277,8 +341,12 @@ class StreamReader final : public dataflow::SourceReader {
       for (const MetadataColumn& m : config_.metadata) whole->columns[m.position] = metadata_column(m, s, produce, *runs);
       batch = std::move(whole);
     }
+    return give(i, std::move(batch), std::move(produce), std::move(runs), out);
+  }
+
+  Status give(std::size_t i, BatchPtr batch, std::vector<TimeUs> produce, std::shared_ptr<const OffsetRuns> runs, dataflow::SourceOutput& out) {
     dataflow::SourceBatch b{.split = static_cast<std::uint32_t>(i), .batch = std::move(batch), .produce_us = std::move(produce)};
-    b.position_of = [id = s.id, runs = std::move(runs)](std::size_t row) { return fmt::format("{}@{}", id, offset_of(*runs, row).value); };
+    b.position_of = [id = splits_[i].id, runs = std::move(runs)](std::size_t row) { return fmt::format("{}@{}", id, offset_of(*runs, row).value); };
     return out.emit(std::move(b));
   }
 
@@ -291,6 +359,7 @@ class StreamReader final : public dataflow::SourceReader {
         case StreamMetadata::kOffset: column.append_integer(offset_of(runs, row).value); break;
         case StreamMetadata::kTopic: column.append_text(config_.where.topic); break;
         case StreamMetadata::kTimestampType: column.append_text("CreateTime"); break;
+        case StreamMetadata::kHeaders: append_headers(headers_[row], column); break;
         case StreamMetadata::kLeaderEpoch: column.append_null(); break;   // refused by the options
       }
     }
@@ -301,6 +370,7 @@ class StreamReader final : public dataflow::SourceReader {
   env::Env env_;
   std::unique_ptr<formats::Decoder> decoder_;   // null: rows in columns
   formats::ColumnarDecoder columns_;
+  std::optional<KeyedRecords> keyed_;           // when keys are read
   BatchBuilder builder_;
   std::vector<SplitState> splits_;
   std::size_t turn_ = 0;
@@ -308,6 +378,8 @@ class StreamReader final : public dataflow::SourceReader {
   std::vector<formats::RecordView> views_;   // reused
   std::vector<std::uint32_t> good_;
   std::vector<formats::BadRecord> bad_;
+  std::vector<KeyedRecords::Record> records_;
+  std::vector<std::string> headers_;         // of the rows of the batch
 };
 
 /// Null when there are no records, but rows in columns.
@@ -346,9 +418,10 @@ class StreamSource final : public dataflow::Source {
 
 }  // namespace
 
-Result<std::shared_ptr<dataflow::Source>> make_stream_source(const catalog::SourceRequest& request, const env::Env& env) {
-  SUPYO_ASSIGN(StreamSourceConfig config, stream_source_config(request));
+Result<std::shared_ptr<dataflow::Source>> make_stream_source(const catalog::SourceRequest& request, const env::Env& env, bool upsert) {
+  SUPYO_ASSIGN(StreamSourceConfig config, stream_source_config(request, upsert));
   SUPYO_ASSIGN(const auto decoder, record_decoder(config));   // checked before the job starts
+  if (config.reads_keys()) SUPYO_TRY(KeyedRecords::make(config));
   return std::make_shared<StreamSource>(std::move(config), env);
 }
 

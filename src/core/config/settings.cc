@@ -14,8 +14,8 @@
 namespace supyo::config {
 namespace {
 
-constexpr std::array<const SettingSpec*, 26> kAll = {
-    &kCheckpointInterval, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kEmitAllowLateness, &kEmitLateFire, &kEmitLateFireDelay, &kEmitEarlyFire, &kEmitEarlyFireDelay, &kLocalTimeZone, &kStateTtl, &kRestartStrategy,
+constexpr std::array<const SettingSpec*, 34> kAll = {
+    &kCheckpointInterval, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kEmitAllowLateness, &kEmitLateFire, &kEmitLateFireDelay, &kEmitEarlyFire, &kEmitEarlyFireDelay, &kLocalTimeZone, &kStateTtl, &kAggPhase, &kMiniBatch, &kMiniBatchLatency, &kMiniBatchSize, &kSplitDistinct, &kSplitBuckets, &kUpsertMaterialize, &kNotNullEnforcer, &kRestartStrategy,
     &kRestartAttempts, &kRestartDelay, &kRestartInitialBackoff, &kRestartMaxBackoff, &kRestartMaxAttempts, &kOutputConsistency, &kBatchRows,
     &kExchangeBatches, &kEpochRows, &kJournalSegment, &kSnapshotAfter, &kLateRetention, &kDeadRetention,
 };
@@ -32,17 +32,9 @@ constexpr std::string_view kNoEffectPrefixes[] = {
 };
 
 // Flink's settings of how a query is planned that have no effect here, with why. Their values are checked all the same.
-constexpr std::string_view kOneShard = "A group is aggregated on the one shard that owns its key, where the rows of a batch are folded into it at once: there is no second level.";
-constexpr std::string_view kAlwaysBatches = "Rows are always folded batch by batch, and an aggregation emits one change a group and batch: see `supyo.batch.rows`. Nothing waits for a batch to fill.";
 constexpr std::string_view kPlanner = "The planner always does what gives the cheaper plan, or has no such choice; the rows are the same.";
 constexpr SettingSpec kNoEffect[] = {
-    {SettingKind::kBool, "table.exec.mini-batch.enabled", "false", {}, {}, {}, {}, kAlwaysBatches},
-    {SettingKind::kDuration, "table.exec.mini-batch.allow-latency", "0s", "0s", {}, {}, {}, kAlwaysBatches},
-    {SettingKind::kInteger, "table.exec.mini-batch.size", "-1", "-1", {}, {}, {}, kAlwaysBatches},
-    {SettingKind::kChoice, "table.optimizer.agg-phase-strategy", "auto", {}, {}, "auto|one_phase|two_phase", {}, kOneShard},
-    {SettingKind::kBool, "table.optimizer.distinct-agg.split.enabled", "false", {}, {}, {}, {}, kOneShard},
-    {SettingKind::kInteger, "table.optimizer.distinct-agg.split.bucket-num", "1024", "1", {}, {}, {}, kOneShard},
-    {SettingKind::kBool, "table.optimizer.incremental-agg-enabled", "true", {}, {}, {}, {}, kOneShard},
+    {SettingKind::kBool, "table.optimizer.incremental-agg-enabled", "true", {}, {}, {}, {}, "The halves of a split DISTINCT are each aggregated in two levels, or not: they are never joined into one."},
     {SettingKind::kBool, "table.optimizer.reuse-sub-plan-enabled", "true", {}, {}, {}, {}, "Equal parts of a job are always computed once."},
     {SettingKind::kBool, "table.optimizer.reuse-source-enabled", "true", {}, {}, {}, {}, "A table is always read once a job."},
     {SettingKind::kBool, "table.optimizer.reuse-optimize-block-with-digest-enabled", "false", {}, {}, {}, {}, kPlanner},

@@ -37,7 +37,23 @@ inline constexpr Setting<DurationUs> kEmitEarlyFireDelay{{SettingKind::kDuration
 inline constexpr Setting<std::string_view> kLocalTimeZone{{SettingKind::kText, "table.local-time-zone", "UTC", {}, {}, {}, {},
     "Zone in which TIMESTAMP_LTZ is shown, cast and cut into windows: UTC, an offset such as +09:00, or a name such as Asia/Seoul or Europe/Berlin."}};
 inline constexpr Setting<DurationUs> kStateTtl{{SettingKind::kDuration, "table.exec.state.ttl", "0s", "0s", "3650d", {}, {},
-    "What regular joins, GROUP BY, DISTINCT, deduplication, Top-N, set operations and tables by key keep ends so long, by the clock, after it was last written (0 = never). A hint sets it for one table: /*+ STATE_TTL('t' = '1d') */."}};
+    "What regular joins, GROUP BY, DISTINCT, deduplication, Top-N, OVER (but RANGE with a bound), set operations and tables by key keep ends so long, by the clock, after it was last written (0 = never). A hint sets it for one table: /*+ STATE_TTL('t' = '1d') */."}};
+inline constexpr Setting<std::string_view> kAggPhase{{SettingKind::kChoice, "table.optimizer.agg-phase-strategy", "auto", {}, {}, "auto|one_phase|two_phase", {},
+    "two_phase: rows are aggregated in the shard that has them before they go to the shard that owns their group, where all aggregates merge (COUNT, SUM, AVG, MIN, MAX). auto: so at parallelism above 1 for windows, without keys, and with mini-batch."}};
+inline constexpr Setting<bool> kMiniBatch{{SettingKind::kBool, "table.exec.mini-batch.enabled", "false", {}, {}, {}, {},
+    "Whether the first of two levels of a GROUP BY gathers rows over batches. Without it, and where there is one level, an aggregation emits one change a group and batch."}};
+inline constexpr Setting<DurationUs> kMiniBatchLatency{{SettingKind::kDuration, "table.exec.mini-batch.allow-latency", "0s", "0s", "1d", {}, {},
+    "How long it gathers at most; never beyond the end of an epoch. 0 = as long as the epoch."}};
+inline constexpr Setting<std::int64_t> kMiniBatchSize{{SettingKind::kInteger, "table.exec.mini-batch.size", "-1", "-1", {}, {}, {},
+    "How many rows it gathers at most in each shard. -1: as many as make 8192 groups."}};
+inline constexpr Setting<bool> kSplitDistinct{{SettingKind::kBool, "table.optimizer.distinct-agg.split.enabled", "false", {}, {}, {}, {},
+    "Whether an aggregation with DISTINCT and without a window is done in two: first by its keys and a bucket of the values, then by its keys, so that a key with many values is spread over the shards."}};
+inline constexpr Setting<std::int64_t> kSplitBuckets{{SettingKind::kInteger, "table.optimizer.distinct-agg.split.bucket-num", "1024", "1", "65536", {}, {},
+    "Into how many buckets."}};
+inline constexpr Setting<std::string_view> kUpsertMaterialize{{SettingKind::kChoice, "table.exec.sink.upsert-materialize", "auto", {}, {}, "auto|none|force", {},
+    "Whether all rows of a key are kept before a sink by key, so that it has the last of them whatever the order in which rows come and go. auto: where the rows are not told apart by that key. none: never; then the order is the query's own affair."}};
+inline constexpr Setting<std::string_view> kNotNullEnforcer{{SettingKind::kChoice, "table.exec.sink.not-null-enforcer", "error", {}, {}, "error|drop", {},
+    "What a null in a NOT NULL column of a sink does: the job fails, or the row is left out."}};
 inline constexpr Setting<std::string_view> kRestartStrategy{{SettingKind::kChoice, "restart-strategy.type", "exponential-delay", {}, {}, "none|fixed-delay|exponential-delay", {},
     "What happens after a failure that trying again may mend.", "restart-strategy"}};
 inline constexpr Setting<std::int64_t> kRestartAttempts{{SettingKind::kInteger, "restart-strategy.fixed-delay.attempts", "3", "1", "1000000", {}, {},

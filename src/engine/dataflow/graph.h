@@ -61,6 +61,7 @@ struct Node {
   std::string uid;
   std::variant<SourceNode, OperatorNode, SinkNode> kind;
   Schema output;                         ///< empty for sinks
+  bool transient = false;                ///< an operator without state that a job may go on with or without: it does not count where state is found again
   std::uint32_t max_parallelism = 0;     ///< 0 = as the job; 1 = this node runs on shard 0 only (use with Partitioning::kSingle)
 };
 

@@ -17,6 +17,7 @@
 #include "engine/operators/join.h"
 #include "engine/operators/join_schema.h"
 #include "engine/operators/limit.h"
+#include "engine/operators/local_aggregate.h"
 #include "engine/operators/lookup_join.h"
 #include "engine/operators/match_recognize.h"
 #include "engine/operators/over_aggregate.h"
@@ -29,6 +30,7 @@
 #include "engine/operators/temporal_join.h"
 #include "engine/operators/top_n.h"
 #include "engine/operators/unnest.h"
+#include "engine/operators/upsert_materialize.h"
 #include "engine/operators/values.h"
 #include "engine/operators/window_aggregate.h"
 #include "engine/operators/window_assign.h"
@@ -64,10 +66,14 @@ class Builder {
     node.uid = n.uid;
     node.output = n.output;
     node.max_parallelism = n.max_parallelism;
+    node.transient = n.is_local();
     SUPYO_ASSIGN(node.kind, std::visit([&](const auto& op) { return make(op); }, n.op));
     if (auto* o = std::get_if<dataflow::OperatorNode>(&node.kind); o != nullptr && !n.late_tables.empty() && system_.available()) {
       SUPYO_ASSIGN(o->late_sink, system_sink(n.late_tables.front(), "$late", dataflow::late_schema(n.is_join() ? ops::late_columns(late_input()) : late_input())));
     }
+    // What the second level of an aggregation finds late goes where the first one sends it.
+    if (const auto* w = n.as<plan::WindowAggregate>(); w != nullptr && w->phase == plan::AggregatePhase::kGlobal)
+      std::get<dataflow::OperatorNode>(node.kind).late_sink = std::get<dataflow::OperatorNode>(graph_.nodes[n.inputs.front()].kind).late_sink;
     for (std::size_t input = 0; input < n.inputs.size(); ++input) {
       const plan::Distribution& d = n.distribution_of(input);
       dataflow::Edge e;
@@ -128,6 +134,10 @@ class Builder {
     return op(ops::make_changelog_normalize({.input = input(), .keys = n.keys, .update_before = n.emit_update_before, .ttl_us = node_->kept_us()}));
   }
 
+  Result<Kind> make(const plan::UpsertMaterialize& m) {
+    return op(ops::make_upsert_materialize({.input = input(), .keys = m.keys, .row_key = m.row_key, .ttl_us = node_->kept_us()}));
+  }
+
   Result<Kind> make(const plan::Calc& c) {
     return op(ops::make_calc({.filter = c.filter, .projections = c.projections, .zone = options_.zone}));
   }
@@ -164,13 +174,30 @@ class Builder {
     s.retracting = !input_changes().append_only();
     s.origins = options_.origins;
     s.zone = options_.zone;
+    if (w.phase == plan::AggregatePhase::kLocal)
+      return op(ops::make_local_aggregate({.input = s.input, .keys = s.keys, .aggregates = s.aggregates, .window = s, .hold = {}, .origins = s.origins}));
+    if (w.phase == plan::AggregatePhase::kGlobal) {
+      const plan::PhysicalNode& local = local_level();
+      const plan::PhysicalNode& rows = plan_.nodes[local.inputs.front()];
+      s.retracting = !rows.changes.append_only();
+      s.partials = {.window_column = w.keys.size(), .column = local.output.size() - 1, .time_type = rows.output[w.time_column].type, .rows = rows.output,
+                    .row_keys = local.as<plan::WindowAggregate>()->keys};
+    }
     return op(w.emit ? ops::make_window_updates(std::move(s), *w.emit) : ops::make_window_aggregate(std::move(s)));
   }
 
+  /// Below the second level of an aggregation.
+  const plan::PhysicalNode& local_level() const { return plan_.nodes[node_->inputs.front()]; }
+
   Result<Kind> make(const plan::GroupAggregate& g) {
+    if (g.phase == plan::AggregatePhase::kLocal) {
+      ops::LocalAggregateSpec s{.input = input(), .keys = g.keys, .aggregates = g.calls, .window = {}, .hold = {}, .origins = options_.origins};
+      if (g.mini_batch) s.hold = {.rows = g.mini_batch->rows, .latency_us = g.mini_batch->latency_us};
+      return op(ops::make_local_aggregate(std::move(s)));
+    }
     return op(ops::make_group_aggregate({.input = input(), .keys = g.keys, .aggregates = g.calls, .update_before = g.emit_update_before,
                                          .final_only = options_.final_only, .row_when_empty = options_.final_only && g.keys.empty(), .origins = options_.origins,
-                                         .ttl_us = options_.final_only ? 0 : node_->kept_us()}));
+                                         .partials = g.phase == plan::AggregatePhase::kGlobal, .ttl_us = options_.final_only ? 0 : node_->kept_us()}));
   }
 
   Result<Kind> make(const plan::Over& o) {
@@ -181,6 +208,7 @@ class Builder {
     for (const plan::OverCall& c : o.calls)
       s.lags.push_back({.column = c.argument, .offset = static_cast<std::uint32_t>(c.offset), .default_value = c.default_value, .name = c.name});
     s.origins = options_.origins;
+    s.ttl_us = node_->kept_us();
     return op(ops::make_over_lag(std::move(s)));
   }
 
@@ -192,6 +220,7 @@ class Builder {
     s.calls = o.calls;
     s.frame = {.rows = o.frame.rows, .preceding = o.frame.preceding};
     s.origins = options_.origins;
+    s.ttl_us = node_->kept_us();
     return op(ops::make_over_aggregate(std::move(s)));
   }
 
@@ -304,7 +333,7 @@ class Builder {
   }
 
   Result<Kind> make(const plan::OverTable& o) {
-    ops::OverTableSpec s{.input = input(), .partition = o.partition, .order = sort_keys(o.order), .rows = o.frame.rows, .preceding = {}, .calls = {}, .update_before = o.emit_update_before};
+    ops::OverTableSpec s{.input = input(), .partition = o.partition, .order = sort_keys(o.order), .rows = o.frame.rows, .preceding = {}, .calls = {}, .update_before = o.emit_update_before, .ttl_us = node_->kept_us()};
     if (o.frame.preceding) s.preceding = static_cast<std::uint64_t>(*o.frame.preceding);
     for (const plan::OverTable::Call& c : o.calls)
       s.calls.push_back({.kind = static_cast<ops::OverTableSpec::Call::Kind>(c.function), .aggregate = c.aggregate, .column = c.column, .default_column = c.default_column, .number = c.number, .name = c.name, .type = c.type});

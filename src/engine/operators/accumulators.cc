@@ -128,6 +128,25 @@ Status Accumulators::merge(state::Slot into, state::Slot from, state::KeyedTable
   return ok();
 }
 
+Status Accumulators::fold_partials(const Column& partials, std::size_t skip, std::span<const std::uint32_t> rows, std::span<const state::Slot> slots, state::KeyedTable& table) {
+  open(slots, table);
+  std::vector<std::string_view> others(blobs_);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::string_view partial = partials.text(rows[i]).substr(skip);
+    SUPYO_CHECK(partial.size() >= width_ - first_);
+    ByteReader in(partial.substr(width_ - first_));
+    for (std::string_view& other : others) other = in.done() ? std::string_view{} : in.text();
+    const auto* fixed = reinterpret_cast<const std::byte*>(partial.data());
+    for (std::size_t call = 0; call < calls_.size(); ++call) {
+      const std::size_t blob = blob_index_[call];
+      std::string* mine = blob == SIZE_MAX ? nullptr : &open_blobs_[group_of_slot_[slots[i]] - 1][blob];
+      SUPYO_TRY(calls_[call].aggregate->merge(table.fixed(slots[i]) + offsets_[call], mine, fixed + (offsets_[call] - first_), blob == SIZE_MAX ? std::string_view{} : others[blob]));
+    }
+  }
+  close(table);
+  return ok();
+}
+
 Status Accumulators::append_open(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const {
   const std::byte* base = table.fixed(slot);
   for (std::size_t call = 0; call < calls_.size(); ++call) {

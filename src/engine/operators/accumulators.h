@@ -42,6 +42,13 @@ class Accumulators {
   Status append_open(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const;
   /// Puts what went into `from` into `into`, as if it came after.
   Status merge(state::Slot into, state::Slot from, state::KeyedTable& table);
+  /// Appends what has gone into a group, for fold_partials().
+  void append_partial(const state::KeyedTable& table, state::Slot slot, std::string& out) const {
+    out.append(reinterpret_cast<const char*>(table.fixed(slot)) + first_, width_ - first_);
+    if (blobs_ > 0) out.append(table.blob(slot));
+  }
+  /// As update(), of rows each of which is a group already: behind `skip` bytes of its text stands what append_partial() of the same calls wrote.
+  Status fold_partials(const Column& partials, std::size_t skip, std::span<const std::uint32_t> rows, std::span<const state::Slot> slots, state::KeyedTable& table);
   /// The open group is as if nothing had gone into it.
   void reset_open(state::Slot slot, state::KeyedTable& table) {
     std::fill(table.fixed(slot) + first_, table.fixed(slot) + width_, std::byte{0});

@@ -2,6 +2,7 @@
 
 #include "engine/operators/accumulators.h"
 #include "engine/operators/group_keys.h"
+#include "engine/operators/window_rows.h"
 
 namespace supyo::operators {
 namespace {
@@ -52,7 +53,7 @@ class GroupAggregate final : public dataflow::Operator {
     inserted_.resize(batch->rows);
     table.find_or_insert(keys_.hashes(), keys_.views(), {}, slots_, inserted_);
     SUPYO_TRY(open_groups(*batch, table));
-    SUPYO_TRY(accumulators_.update(*batch, kept_, kept_slots_, signs_, table));
+    SUPYO_TRY(spec_->partials ? accumulators_.fold_partials(*batch->columns.back(), kPartialHeader, kept_, kept_slots_, table) : accumulators_.update(*batch, kept_, kept_slots_, signs_, table));
     return close_groups(*batch, table, out);
   }
 
@@ -100,7 +101,8 @@ class GroupAggregate final : public dataflow::Operator {
       }
       const bool takes_back = is_retraction(batch.kind(row));
       if (takes_back && count == 0) continue;
-      count += takes_back ? -1 : 1;
+      if (spec_->partials) count = std::max<std::int64_t>(0, count + partial_rows(batch.columns.back()->text(row)));
+      else count += takes_back ? -1 : 1;
       kept_.push_back(row);
       kept_slots_.push_back(slot);
       if (!batch.kinds.empty()) signs_.push_back(takes_back ? -1 : 1);

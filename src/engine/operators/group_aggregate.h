@@ -20,6 +20,7 @@ struct GroupAggregateSpec {
   bool final_only = false;                      ///< bounded input in batch mode: one +I a key when the input has ended
   bool row_when_empty = false;                  ///< final_only without keys: a row (COUNT 0) even when no input row came
   bool origins = false;
+  bool partials = false;                        ///< the second of two levels: the input is what make_local_aggregate() of the same aggregates gives, the keys its first columns
   DurationUs ttl_us = 0;                         ///< how long by the clock what is kept lives after it was last written; 0 = for ever
 };
 Schema output_schema(const GroupAggregateSpec& spec);

@@ -1,11 +1,13 @@
 #pragma once
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "data/state/tables.h"
 #include "data/types/row_codec.h"
 
 namespace supyo::operators {
@@ -51,6 +53,14 @@ class GroupKeys {
     }
     return views_;
   }
+  /// Before anything is done with a table that has a TTL: what expired is gone, and the keys of the batch are in use. After start(); adds all keys.
+  void keep(state::KeyedTable& table, const Batch& batch, TimeUs now_us, const std::function<void(state::Slot)>& gone = {}) {
+    table.expire(now_us, gone);
+    for (std::size_t row = 0; row < batch.rows; ++row) add(row);
+    const auto all = views();
+    for (std::size_t row = 0; row < batch.rows; ++row)
+      if (const state::Slot slot = table.find(hashes_[row], all[row]); slot != state::kNoSlot) table.touch(slot);
+  }
   /// Appends the key's values to the builders; false on damage.
   bool decode(std::string_view key, std::span<ColumnBuilder* const> out) const { return codec_.decode(key, out); }
   /// The prefix that add(prefix, row) put before the key.
@@ -62,6 +72,13 @@ class GroupKeys {
       if ((byte & 0x80) == 0) break;
     }
     return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
+  }
+  static std::string with_prefix(std::int64_t prefix, std::string_view key) {
+    std::string out;
+    for (auto v = (static_cast<std::uint64_t>(prefix) << 1) ^ static_cast<std::uint64_t>(prefix >> 63);; v >>= 7) {
+      out += static_cast<char>(v >= 0x80 ? v | 0x80 : v);
+      if (v < 0x80) return out.append(key);
+    }
   }
   /// The key without it.
   static std::string_view without_prefix(std::string_view key) {

@@ -23,17 +23,17 @@ using Partition = MatchPartition;
 using Reader = MatchReader;
 
 /// A waiting row is [origin] then its RowCodec bytes. A partition: its timer, its rows from the first that is still of use (each [origin] and its kept columns), its open
-/// runs and the matches that wait for one of them, both as they lie in their heaps.
+/// runs and the matches that wait for one of them, both as they lie in their heaps, each with what has gone into its aggregates.
 class MatchRecognize final : public dataflow::Operator {
  public:
   explicit MatchRecognize(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)), codec_(spec_->input.types()), keys_(spec_->input, spec_->partition), kept_(kept_columns(*spec_)), kept_codec_(part_of(spec_->input, kept_).types()),
         late_(spec_->label), waiting_(spec_->input, Batch::kMaxRows), waiting_columns_(builder_columns(waiting_, 0, spec_->input.size())), history_(part_of(spec_->input, kept_)),
         history_columns_(builder_columns(history_, 0, kept_.size())), out_(output_schema(*spec_)), out_references_(builder_columns(out_, spec_->partition.size(), spec_->references.size())),
-        result_(*spec_, spec_->references) {
+        result_(*spec_, spec_->references, folds_) {
     for (std::size_t v = 0; v < spec_->variables.size(); ++v) {
       alone_.push_back(of_row_alone(spec_->variables[v], v));
-      readers_.emplace_back(*spec_, spec_->variables[v].references);
+      readers_.emplace_back(*spec_, spec_->variables[v].references, folds_);
       std::vector<ColumnBuilder>& builders = asked_columns_.emplace_back();
       for (const Reference& r : spec_->variables[v].references) builders.emplace_back(r.type);
     }
@@ -181,7 +181,7 @@ class MatchRecognize final : public dataflow::Operator {
       now_ = row;
       potential_.clear();
       next_.clear();
-      for (const Run& run : p.open.all()) go_on(run, p.last(), verdicts_.data() + number++ * spec_->variables.size());
+      for (const Run& run : p.open.all()) SUPYO_TRY(go_on(p, run, verdicts_.data() + number++ * spec_->variables.size()));
       std::swap(p.open, next_);
       for (const Run& run : potential_.all()) p.found.push(run);
       SUPYO_TRY(settle(p, out));
@@ -244,34 +244,39 @@ class MatchRecognize final : public dataflow::Operator {
     targets_.clear();
     for (ColumnBuilder& b : asked_columns_[v]) targets_.push_back(&b);
     taken_ = run;
-    take_row(taken_, v, p.last());
+    SUPYO_TRY(take_row(taken_, v, p));
     return readers_[v].append(p, taken_, p.last(), batches_, targets_);
   }
 
-  static void take_row(Run& run, std::size_t v, std::uint64_t row) {
-    if (run.start == kNoRow) run.start = row;
+  /// The partition's last row.
+  Status take_row(Run& run, std::size_t v, const Partition& p) {
+    if (run.start == kNoRow) run.start = p.last();
     run.counts.resize(v + 1, 0);
     ++run.counts[v];
+    if (!folds_.any()) return ok();
+    const RowAt at = p.row(p.last());
+    return folds_.take(run.sums, v, *batches_[at.batch], at.row);
   }
 
   /// What becomes of a run with the row: Flink's order of branches.
-  void go_on(const Run& run, std::uint64_t row, const std::uint8_t* verdicts) {
+  Status go_on(const Partition& p, const Run& run, const std::uint8_t* verdicts) {
     std::uint32_t count = run.count();
     for (std::size_t v = run.variable();; ++v, count = 0) {
       const Spec::Variable& variable = spec_->variables[v];
       if (can_take(v, count) && verdicts[v] != 0) {
         Run longer = run;
-        take_row(longer, v, row);
+        SUPYO_TRY(take_row(longer, v, p));
         const bool last = v + 1 == spec_->variables.size();
         if (!last || !variable.most || longer.count() < *variable.most) next_.push(longer);
         if (can_end(longer)) {
-          longer.end = row;
+          longer.end = p.last();
           potential_.push(std::move(longer));
         }
       }
       if (count < variable.least || (variable.greedy && verdicts[v] != 0) || v + 1 == spec_->variables.size()) break;
     }
     if (run.start == kNoRow) next_.push(run);
+    return ok();
   }
 
   bool can_end(const Run& run) const {
@@ -407,6 +412,7 @@ class MatchRecognize final : public dataflow::Operator {
         const std::uint64_t counts = in.varint();
         if (counts > spec_->variables.size()) return damaged("a run");
         for (std::uint64_t c = 0; c < counts; ++c) run.counts.push_back(static_cast<std::uint32_t>(in.varint()));
+        if (!folds_.decode(run.sums, in)) return damaged("a run");
         runs->push(std::move(run));
       }
     }
@@ -474,6 +480,7 @@ class MatchRecognize final : public dataflow::Operator {
         out.varint(r.end + 1);
         out.varint(r.counts.size());
         for (const std::uint32_t c : r.counts) out.varint(c);
+        folds_.encode(r.sums, out);
       }
     }
   }
@@ -494,6 +501,7 @@ class MatchRecognize final : public dataflow::Operator {
   std::vector<ColumnBuilder*> history_columns_;
   BatchBuilder out_;
   std::vector<ColumnBuilder*> out_references_, targets_;
+  MatchFolds folds_;
   Reader result_;
   std::vector<Reader> readers_;                            // by variable
   std::vector<std::vector<ColumnBuilder>> asked_columns_;

@@ -230,5 +230,51 @@ TEST_F(Match, EqualsLookingAtAllRowsAtOnceAlsoWhenRestored) {
   EXPECT_GT(found, 300U);
 }
 
+/// SUM that counts the rows that go into it.
+class CountedSum final : public expr::Aggregate {
+ public:
+  CountedSum(expr::AggregatePtr sum, std::uint64_t& rows) : sum_(std::move(sum)), rows_(rows) {}
+  std::string_view name() const override { return "SUM"; }
+  Type result() const override { return sum_->result(); }
+  std::uint32_t width() const override { return sum_->width(); }
+  Status update(std::span<const ColumnPtr> args, std::span<const std::uint32_t> rows, std::span<std::byte* const> acc, std::span<const std::int8_t> signs,
+                std::span<std::string* const> blobs) const override {
+    rows_ += rows.size();
+    return sum_->update(args, rows, acc, signs, blobs);
+  }
+  Status value(const std::byte* acc, std::string_view blob, ColumnBuilder& out) const override { return sum_->value(acc, blob, out); }
+
+ private:
+  expr::AggregatePtr sum_;
+  std::uint64_t& rows_;
+};
+
+TEST_F(Match, ALongRunCostsNoMoreARowThanAShortOne) {
+  std::uint64_t folded = 0;
+  const std::vector<Type> types = {Type::big_int()};
+  const auto sum = std::make_shared<CountedSum>(functions_.resolve_aggregate("SUM", types, false, false)->aggregate, folded);
+  Reference total{.kind = Kind::kAggregate, .variable = 1, .column = 0, .offset = 0, .aggregate = {.aggregate = sum, .args = {2}, .name = "s"}, .name = "s", .type = Type::big_int()};
+  const std::vector<Type> two = {Type::big_int(), Type::big_int().not_null()};
+  const auto less = functions_.resolve("<", two);
+  Spec s = rise();
+  // S A+ B: S is 0, SUM(A) stays below, B is negative.
+  Spec::Variable a{.name = "A", .least = 1, .most = {}, .greedy = true, .condition = expr::call(less->function, {expr::column(0, Type::big_int()), expr::literal({.type = two[1], .data = std::int64_t{3000}})}, less->result), .references = {total}};
+  s.variables = {variable("S", compared("=", 0)), a, variable("B", compared("<", 0), 1, 1, false, 2)};
+  // A takes what keeps its sum low, so the condition of B must not be asked for a row that A takes.
+  s.references = {total, value_of(2)};
+  OperatorHarness h(make_match_recognize(s));
+  constexpr std::int64_t kRows = 2000;
+  h.feed(batch_of({{1, 1, 0}}));
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    h.feed(batch_of({{1, 2 + i, 1}}));
+    if (i % 100 == 0) h.watermark((2 + i) * kSecond);
+  }
+  h.feed(batch_of({{1, 9000, 5000}}));
+  h.watermark(10000 * kSecond);
+  EXPECT_THAT(h.rows, IsEmpty()) << "5000 is neither";
+  EXPECT_LE(folded, 2 * static_cast<std::uint64_t>(kRows) + 10) << "each row once where it is asked for, once where it is taken";
+  EXPECT_GE(folded, static_cast<std::uint64_t>(kRows));
+}
+
 }  // namespace
 }  // namespace supyo::operators

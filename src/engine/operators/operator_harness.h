@@ -37,6 +37,10 @@ class OperatorHarness final : public dataflow::OperatorContext, public dataflow:
     const Status s = operator_->on_timer(now_us, *this, *this);
     ASSERT_TRUE(s) << s.error().to_string();
   }
+  void barrier() {
+    const Status s = operator_->on_barrier({Epoch(1)}, *this, *this);
+    ASSERT_TRUE(s) << s.error().to_string();
+  }
   /// An epoch: what changed goes to `stored`.
   void cut(Stored& stored) {
     for (std::size_t t = 0; t < state_.tables(); ++t) {

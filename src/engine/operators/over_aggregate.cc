@@ -87,7 +87,7 @@ class OverAggregate final : public dataflow::Operator {
   std::string_view name() const override { return "OverAggregate"; }
   state::StateSpec state() const override {
     using Kind = state::TableSpec::Kind;
-    state::StateSpec out{.tables = {{.kind = Kind::kOrdered, .name = "waiting"}, {.kind = Kind::kKeyed, .name = "groups", .fixed_width = accumulators_.width()}}};
+    state::StateSpec out{.tables = {{.kind = Kind::kOrdered, .name = "waiting"}, {.kind = Kind::kKeyed, .name = "groups", .fixed_width = accumulators_.width(), .ttl_us = ends_by_clock() ? spec_->ttl_us : 0}}};
     if (bounded_time()) out.tables.push_back({.kind = Kind::kOrdered, .name = "frame"});
     if (bounded_rows()) out.tables.push_back({.kind = Kind::kKeyed, .name = "frame", .shared_hashes = true});
     return out;
@@ -98,6 +98,7 @@ class OverAggregate final : public dataflow::Operator {
     const TimeUs combined = ctx.watermark_us();
     const Column& time = *batch->columns[spec_->time_column];
     keys_.start(*batch);
+    if (ends_by_clock()) keys_.keep(ctx.state().keyed(kGroups), *batch, ctx.now_us(), [&](Slot slot) { forget(ctx.state(), slot); });
     for (std::uint32_t row = 0; row < batch->rows; ++row) {
       if (batch->kind(row) != RowKind::kInsert) [[unlikely]]
         return fail(ErrorCode::kUnsupported, "OVER over an updating input is not supported", "aggregate or deduplicate after OVER");
@@ -116,6 +117,7 @@ class OverAggregate final : public dataflow::Operator {
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     Status status = ok();
+    if (ends_by_clock()) ctx.state().keyed(kGroups).expire(ctx.now_us(), [&](Slot slot) { forget(ctx.state(), slot); });
     TimeUs last = kTimeMin;
     ctx.state().ordered(kWaiting).pop_until(w.us, [&](TimeUs time, std::uint64_t, std::string_view blob) {
       if (!status) return;
@@ -136,6 +138,18 @@ class OverAggregate final : public dataflow::Operator {
 
  private:
   bool bounded_time() const { return !spec_->frame.rows && spec_->frame.preceding; }
+  bool ends_by_clock() const { return spec_->ttl_us > 0 && !bounded_time(); }
+  /// The rows of a group that goes.
+  void forget(state::OperatorState& state, Slot group) {
+    if (!bounded_rows()) return;
+    const state::KeyedTable& groups = state.keyed(kGroups);
+    state::KeyedTable& ring = state.keyed(kFrame);
+    const std::uint64_t rows = std::min(groups.as<std::uint64_t>(group), static_cast<std::uint64_t>(*spec_->frame.preceding) + 1);
+    for (std::uint64_t place = 0; place < rows; ++place) {
+      const Slot slot = ring.find(groups.hash(group), GroupKeys::with_prefix(static_cast<std::int64_t>(place), groups.key(group)));
+      if (slot != state::kNoSlot) ring.erase(slot);
+    }
+  }
   bool bounded_rows() const { return spec_->frame.rows && spec_->frame.preceding; }
 
   Status decode_waiting(std::string_view blob) {

@@ -24,6 +24,7 @@ struct OverAggregateSpec {
   std::vector<std::size_t> keys;
   std::vector<expr::AggregateCall> calls;    ///< with a bound: resolved for retractions
   Frame frame;
+  DurationUs ttl_us = 0;                       ///< how long by the clock what is kept of a key lives after a row of it came last, but for RANGE with a bound; 0 = for ever
   bool origins = false;
   std::string label = "OverAggregate";
 };

@@ -32,7 +32,7 @@ class OverLag final : public dataflow::Operator {
 
   std::string_view name() const override { return "OverAggregate"; }
   state::StateSpec state() const override {
-    return {.tables = {{.kind = state::TableSpec::Kind::kOrdered, .name = "waiting"}, {.kind = state::TableSpec::Kind::kKeyed, .name = "history"}}};
+    return {.tables = {{.kind = state::TableSpec::Kind::kOrdered, .name = "waiting"}, {.kind = state::TableSpec::Kind::kKeyed, .name = "history", .ttl_us = spec_->ttl_us}}};
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
@@ -40,6 +40,7 @@ class OverLag final : public dataflow::Operator {
     const TimeUs combined = ctx.watermark_us();
     const Column& time = *batch->columns[spec_->time_column];
     keys_.start(*batch);
+    if (spec_->ttl_us > 0) keys_.keep(ctx.state().keyed(1), *batch, ctx.now_us());
     for (std::uint32_t row = 0; row < batch->rows; ++row) {
       if (batch->kind(row) != RowKind::kInsert) [[unlikely]] {
         return fail(ErrorCode::kUnsupported, "LAG over an updating input is not supported", "aggregate or deduplicate after LAG");
@@ -57,6 +58,7 @@ class OverLag final : public dataflow::Operator {
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     Status status = ok();
     state::KeyedTable& history = ctx.state().keyed(1);
+    history.expire(ctx.now_us());
     ctx.state().ordered(0).pop_until(w.us, [&](TimeUs, std::uint64_t, std::string_view blob) {
       if (!status) return;
       status = decode_waiting(blob);

@@ -22,6 +22,7 @@ struct OverLagSpec {
   std::size_t time_column = 0;
   std::vector<std::size_t> keys;
   std::vector<Lag> lags;
+  DurationUs ttl_us = 0;                       ///< how long by the clock what is kept of a key lives after a row of it came last; 0 = for ever
   bool origins = false;
   std::string label = "OverAggregate";
 };

@@ -76,7 +76,10 @@ class OverTable final : public dataflow::Operator {
 
   std::string_view name() const override { return "OverAggregate"; }
   state::StateSpec state() const override {
-    return {.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "rows", .fixed_width = static_cast<std::uint32_t>(sizeof(Kept)), .shared_hashes = true}}};
+    using Kind = state::TableSpec::Kind;
+    state::StateSpec out{.tables = {{.kind = Kind::kKeyed, .name = "rows", .fixed_width = static_cast<std::uint32_t>(sizeof(Kept)), .shared_hashes = true}}};
+    if (spec_->ttl_us > 0) out.tables.push_back({.kind = Kind::kKeyed, .name = "partitions", .ttl_us = spec_->ttl_us});
+    return out;
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
@@ -84,6 +87,7 @@ class OverTable final : public dataflow::Operator {
     keys_.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
     const auto views = keys_.views();
+    if (spec_->ttl_us > 0) keep_partitions(ctx.state().keyed(1), views, ctx.now_us());
     for (std::size_t row = 0; row < batch->rows; ++row) take(*batch, row, keys_.hash(row), views[row]);
     for (const Slot at : open_) SUPYO_TRY(close(at, batch->origins.empty(), out));
     open_.clear();
@@ -137,6 +141,23 @@ class OverTable final : public dataflow::Operator {
     }
     for (Partition& p : partitions_) std::ranges::sort(p.rows, [&](Slot a, Slot b) { return before(a, b); });
     return ok();
+  }
+
+  /// Forgets the partitions whose time is over; those of the keys go on.
+  void keep_partitions(state::KeyedTable& used, std::span<const std::string_view> keys, TimeUs now_us) {
+    used.expire(now_us, [&](Slot gone) {
+      const Slot at = index_.find(used.hash(gone), used.key(gone));
+      if (at == kNoSlot) return;
+      Partition& p = partitions_[at];
+      p.rows.erase(std::ranges::unique(p.rows).begin(), p.rows.end());
+      for (const Slot slot : p.rows) {
+        row_of_[slot] = {};
+        table_->erase(slot);
+      }
+      p = {};
+      index_.erase(at);
+    });
+    for (std::size_t row = 0; row < keys.size(); ++row) used.touch(used.find_or_insert(keys_.hash(row), keys[row]));
   }
 
   Partition& partition_at(Slot at) {

@@ -32,6 +32,7 @@ struct OverTableSpec {
   std::optional<std::uint64_t> preceding;    ///< with `rows`: how many before it they begin; none: at the first
   std::vector<Call> calls;
   bool update_before = true;
+  DurationUs ttl_us = 0;                     ///< how long by the clock the rows of a partition live after one of them came or went last; 0 = for ever
 };
 Schema output_schema(const OverTableSpec& spec);
 dataflow::OperatorFactory make_over_table(OverTableSpec spec);

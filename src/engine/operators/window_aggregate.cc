@@ -1,11 +1,10 @@
 #include "engine/operators/window_aggregate.h"
 
-#include "core/base/hash.h"
+#include <algorithm>
+
 #include "engine/operators/accumulators.h"
-#include "engine/operators/group_keys.h"
-#include "engine/operators/late_rows.h"
 #include "engine/operators/session_aggregate.h"
-#include "engine/operators/window_bounds.h"
+#include "engine/operators/window_rows.h"
 
 namespace supyo::operators {
 namespace {
@@ -17,17 +16,13 @@ constexpr std::uint32_t kOriginBytes = sizeof(Origin);
 
 std::uint32_t header_bytes(const Spec& s) { return (s.retracting ? 8U : 0U) + (s.origins ? kOriginBytes : 0U); }
 
-Zone zone_of(const Spec& s) { return !s.given && s.input[s.time_column].type.id == TypeId::kTimestampLtz ? s.zone : Zone(); }
-
 class WindowAggregate final : public dataflow::Operator {
  public:
   explicit WindowAggregate(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)),
-        bounds_(spec_->window, zone_of(*spec_)),
-        keys_(spec_->input, spec_->keys),
+        windows_(spec_),
         distinct_(spec_->aggregates, spec_->input, true),
         accumulators_(spec_->aggregates, header_bytes(*spec_), &distinct_),
-        late_(spec_->label),
         out_(output_schema(*spec_)) {}
 
   std::string_view name() const override { return "WindowAggregate"; }
@@ -38,14 +33,16 @@ class WindowAggregate final : public dataflow::Operator {
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
-    if (spec_->given) take_given(*batch, ctx.watermark_us()); else assign(*batch, ctx.watermark_us());
-    if (!late_.empty()) SUPYO_TRY(late_.flush(*batch, ctx));
+    if (spec_->partials) windows_.take_partials(*batch, ctx.watermark_us()); else windows_.take(*batch, ctx.watermark_us());
+    SUPYO_TRY(flush_late(*batch, ctx));
+    rows_ = windows_.rows();
     if (rows_.empty()) return ok();
     state::KeyedTable& table = ctx.state().keyed(0);
     if (distinct_.any()) distinct_.start(ctx.state().keyed(1), ctx.now_us());
     slots_.resize(rows_.size());
     inserted_.resize(rows_.size());
-    table.find_or_insert(hashes_, keys_.views(), times_, slots_, inserted_);
+    table.find_or_insert(windows_.hashes(), windows_.keys(), windows_.times(), slots_, inserted_);
+    if (spec_->partials) return fold_partials(*batch, table);
     signs_.clear();
     if (!batch->kinds.empty()) {
       for (const std::uint32_t row : rows_) signs_.push_back(is_retraction(batch->kinds[row]) ? -1 : 1);
@@ -71,87 +68,33 @@ class WindowAggregate final : public dataflow::Operator {
   }
 
  private:
-  /// Fills rows_, times_, hashes_ and the keys: one entry for each row and window that takes it; the late ones go to late_.
-  void assign(const Batch& batch, TimeUs combined) {
-    rows_.clear();
-    times_.clear();
-    hashes_.clear();
-    rows_.reserve(batch.rows);
-    times_.reserve(batch.rows);
-    hashes_.reserve(batch.rows);
-    keys_.start(batch);
-    const Column& time = *batch.columns[spec_->time_column];
-    const auto values = time.values<std::int64_t>();
-    WindowBounds::Range range;
-    TimeUs from = 0;  // `range` holds for local times in [from, to)
-    TimeUs to = 0;
-    const bool one_window = spec_->window.kind == WindowSpec::Kind::kTumble;
-    std::uint64_t mix = 0;
-    TimeUs fires = 0;
-    for (std::uint32_t row = 0; row < batch.rows; ++row) {
-      if (time.is_null(row)) [[unlikely]] {
-        late_.add({.row = row, .watermark_us = combined, .reason = LateRows::Reason::kNullTime});
+  /// Late are here only rows of which no more than their keys is known.
+  Status flush_late(const Batch& batch, dataflow::OperatorContext& ctx) {
+    if (windows_.late().empty()) return ok();
+    if (!spec_->partials) return windows_.late().flush(batch, ctx);
+    const WindowAggregateSpec::Partials& from = *spec_->partials;
+    Batch rows;
+    rows.rows = batch.rows;
+    for (std::size_t c = 0; c < from.rows.size(); ++c) {
+      const auto key = std::ranges::find(from.row_keys, c);
+      if (key != from.row_keys.end()) {
+        rows.columns.push_back(batch.columns[static_cast<std::size_t>(key - from.row_keys.begin())]);
         continue;
       }
-      const TimeUs t = values[row];
-      const TimeUs edge = edge_watermark(batch, row, combined);
-      if (one_window) {
-        const TimeUs local = bounds_.local(t);
-        if (local < from || local >= to) {
-          range = bounds_.windows_of(local);
-          to = bounds_.end(range.first);
-          from = to - spec_->window.size_us;
-          fires = bounds_.fires(to);
-          mix = window_mix(range.first);
-        }
-        if (edge >= fires || combined >= fires) [[unlikely]] add_late(row, t, range.first, edge, fires);
-        else add(row, range.first, fires, mix);
-        continue;
-      }
-      range = bounds_.windows_of(bounds_.local(t));
-      for (std::int64_t n = range.first; n < range.first + range.count; ++n) {
-        fires = bounds_.fires(bounds_.end(n));
-        if (edge >= fires || combined >= fires) add_late(row, t, n, edge, fires);
-        else add(row, n, fires, window_mix(n));
-      }
+      ColumnBuilder nothing(from.rows[c].type.as_nullable(true), batch.rows);
+      for (std::size_t r = 0; r < batch.rows; ++r) nothing.append_null();
+      rows.columns.push_back(nothing.finish());
     }
+    rows.origins = batch.origins;
+    return windows_.late().flush(rows, ctx);
   }
 
-  /// As assign(), for rows that have their window.
-  void take_given(const Batch& batch, TimeUs combined) {
-    rows_.clear();
-    times_.clear();
-    hashes_.clear();
-    keys_.start(batch);
-    const auto starts = batch.columns[spec_->given->start_column]->values<std::int64_t>();
-    const auto ends = batch.columns[spec_->given->end_column]->values<std::int64_t>();
-    for (std::uint32_t row = 0; row < batch.rows; ++row) {
-      const TimeUs fires = spec_->given->zone.passed(ends[row] - kWindowGrain);
-      const TimeUs edge = edge_watermark(batch, row, combined);
-      if (edge < fires && combined < fires) [[likely]] {
-        add(row, 0, fires, 0);
-        continue;
-      }
-      late_.add({.row = row, .watermark_us = edge, .time_us = fires, .window_start_us = starts[row], .window_end_us = ends[row],
-                 .reason = edge < fires ? LateRows::Reason::kIdleReturn : LateRows::Reason::kLate});
-    }
-  }
-
-  /// The windows of one key share its hash, which must keep its high bits because they name the shard; the low 16 scatter them in the table.
-  static std::uint64_t window_mix(std::int64_t number) { return hash_u64(static_cast<std::uint64_t>(number)) & 0xffff; }
-
-  void add(std::uint32_t row, std::int64_t number, TimeUs fires, std::uint64_t mix) {
-    rows_.push_back(row);
-    times_.push_back(fires);
-    hashes_.push_back(keys_.hash(row) ^ mix);
-    keys_.add(number, row);
-  }
-
-  void add_late(std::uint32_t row, TimeUs t, std::int64_t number, TimeUs edge, TimeUs fires) {
-    // The partition's own watermark lets the row in, but the window has fired: the partition had been left out as idle.
-    const bool idle_return = edge < fires;
-    late_.add({.row = row, .watermark_us = edge, .time_us = t, .window_start_us = bounds_.start(number), .window_end_us = bounds_.end(number),
-               .reason = idle_return ? LateRows::Reason::kIdleReturn : LateRows::Reason::kLate});
+  Status fold_partials(const Batch& batch, state::KeyedTable& table) {
+    const Column& partials = *batch.columns[spec_->partials->column];
+    if (spec_->retracting)
+      for (std::size_t i = 0; i < rows_.size(); ++i) table.as<std::int64_t>(slots_[i]) += partial_rows(partials.text(rows_[i]));
+    if (spec_->origins) merge_origins(batch, table);
+    return accumulators_.fold_partials(partials, kPartialHeader, rows_, slots_, table);
   }
 
   void count_rows(state::KeyedTable& table) {
@@ -172,16 +115,16 @@ class WindowAggregate final : public dataflow::Operator {
     const std::size_t calls = accumulators_.size();
     if (targets_.empty()) targets_ = builder_columns(out_, 0, keys + calls + spec_->properties.size());
     const std::span<ColumnBuilder* const> targets(targets_);
-    if (!keys_.decode(GroupKeys::without_prefix(table.key(slot)), targets.first(keys))) {
+    if (!windows_.codec().decode(GroupKeys::without_prefix(table.key(slot)), targets.first(keys))) {
       return fail(ErrorCode::kDamaged, "state of " + spec_->label + ": a key does not decode");
     }
     SUPYO_TRY(accumulators_.append_values(table, slot, targets.subspan(keys, calls)));
     const TimeUs fires = table.time(slot);
-    const TimeUs end = spec_->given ? fires + kWindowGrain : bounds_.end(GroupKeys::prefix_of(table.key(slot)));
+    const TimeUs end = spec_->given ? fires + kWindowGrain : windows_.bounds().end(GroupKeys::prefix_of(table.key(slot)));
     for (std::size_t p = 0; p < spec_->properties.size(); ++p) {
       ColumnBuilder& column = *targets_[keys + calls + p];
       switch (spec_->properties[p]) {
-        case Spec::Property::kStart: column.append(bounds_.start_of_end(end)); break;
+        case Spec::Property::kStart: column.append(windows_.bounds().start_of_end(end)); break;
         case Spec::Property::kEnd: column.append(end); break;
         case Spec::Property::kTime: column.append(fires); break;
       }
@@ -199,17 +142,13 @@ class WindowAggregate final : public dataflow::Operator {
   }
 
   std::shared_ptr<const Spec> spec_;
-  WindowBounds bounds_;
-  GroupKeys keys_;
+  WindowRows windows_;
   DistinctValues distinct_;
   Accumulators accumulators_;
   // Scratch of one call; empty or meaningless between calls.
-  LateRows late_;
   BatchBuilder out_;
   std::vector<ColumnBuilder*> targets_;
-  std::vector<std::uint32_t> rows_;
-  std::vector<TimeUs> times_;
-  std::vector<std::uint64_t> hashes_;
+  std::span<const std::uint32_t> rows_;   // of windows_
   std::vector<state::Slot> slots_;
   std::vector<std::uint8_t> inserted_;
   std::vector<std::int8_t> signs_;
@@ -238,7 +177,7 @@ Schema output_schema(const WindowAggregateSpec& spec) {
   for (std::size_t p = 0; p < spec.properties.size(); ++p) {
     Type type = Type::timestamp(3).not_null();
     if (spec.properties[p] == Spec::Property::kTime) {
-      type = spec.input[spec.time_column].type.not_null();
+      type = (spec.partials ? spec.partials->time_type : spec.input[spec.time_column].type).not_null();
       type.precision = 3;
     }
     s.add(p < spec.property_names.size() ? spec.property_names[p] : std::string(kNames[static_cast<std::size_t>(spec.properties[p])]), type);

@@ -22,8 +22,17 @@ struct WindowAggregateSpec {
     std::size_t end_column = 0;
     Zone zone = {};                                    ///< that they are in: the session's when the time attribute is TIMESTAMP_LTZ
   };
+  /// The second of two levels: the input is what make_local_aggregate() of the same windows gives. `time_column` is not used then.
+  struct Partials {
+    std::size_t window_column = SIZE_MAX;              ///< its number; none where the window is given
+    std::size_t column = 0;
+    Type time_type = {};                               ///< of the time column
+    Schema rows = {};                                  ///< what the first level takes, and..
+    std::vector<std::size_t> row_keys = {};            ///< ..where the keys are there
+  };
   Schema input;
   std::optional<Given> given = {};
+  std::optional<Partials> partials = {};
   WindowSpec window;
   std::size_t time_column = 0;                    ///< TIMESTAMP or TIMESTAMP_LTZ; a null is late with reason NULL_TIME
   std::vector<std::size_t> keys;                  ///< input columns; the input is partitioned by them

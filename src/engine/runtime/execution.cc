@@ -102,7 +102,7 @@ Status Execution::make_shards() {
 
 void Execution::place(std::uint32_t shard, const PlanNode& node, std::unique_ptr<Task> task, SourceTask* source) {
   for (const NodeWatermark& w : start_.meta.watermarks)
-    if (w.node == node.id && source == nullptr) task->restore_watermark(w.watermark_us);
+    if (w.node == node.state_id && source == nullptr) task->restore_watermark(w.watermark_us);
   tasks_[node.id][shard] = task.get();
   shards_[shard]->add(std::move(task), source);
 }
@@ -192,15 +192,18 @@ void Execution::wire_queue(const PlanEdge& edge, std::uint32_t from_shard) {
 /// Every entry goes to the shard that owns its hash now; another parallelism than before is nothing special.
 Status Execution::restore_tables() {
   if (start_.state == nullptr || start_.last.value == 0) return ok();
+  std::vector<const PlanNode*> nodes;   // by state_id
+  for (const PlanNode& n : start_.plan.nodes)
+    if (n.state_id != PlanNode::kTransient) nodes.push_back(&n);
   const state::Journal& journal = start_.state->stored();
   for (const state::Journal::StoredTable& t : journal.stored_tables()) {
-    if (t.operator_id >= operators_.size() || start_.plan.nodes[t.operator_id].op == nullptr)
+    if (t.operator_id >= nodes.size() || nodes[t.operator_id]->op == nullptr)
       return fail(ErrorCode::kStateOfOtherJob, fmt::format("the state holds entries of operator {}, which this plan does not have", t.operator_id),
                   "use a new state directory, or the SQL that wrote this one");
-    const PlanNode& node = start_.plan.nodes[t.operator_id];
+    const PlanNode& node = *nodes[t.operator_id];
     const std::uint32_t shards = start_.plan.instances(node);
     for (std::uint32_t s = 0; s < shards; ++s) {
-      state::OperatorState& state = operators_[t.operator_id][s]->operator_state();
+      state::OperatorState& state = operators_[node.id][s]->operator_state();
       if (t.table >= state.tables())
         return fail(ErrorCode::kStateOfOtherJob, fmt::format("the state holds a table {} of operator {}, which has only {}", t.table, node.name, state.tables()),
                     "use a new state directory, or the SQL that wrote this one");

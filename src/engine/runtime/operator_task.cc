@@ -27,7 +27,7 @@ Status OperatorTask::on_barrier(Epoch e) {
     return ok();
   }
   for (std::size_t t = 0; t < state_.tables(); ++t) {
-    state::TableChanges changes{.operator_id = node_.id, .table = static_cast<std::uint16_t>(t), .encoded = {}, .changes = {}};
+    state::TableChanges changes{.operator_id = node_.state_id, .table = static_cast<std::uint16_t>(t), .encoded = {}, .changes = {}};
     state_.take_changes(t, changes.encoded);
     if (!changes.encoded.empty()) shard_.part->tables.push_back(std::move(changes));
   }

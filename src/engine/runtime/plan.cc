@@ -51,6 +51,7 @@ class Builder {
     p.id = static_cast<std::uint32_t>(plan_.nodes.size());
     p.name = n.name;
     p.uid = n.uid;
+    p.state_id = n.transient ? PlanNode::kTransient : next_state_id_++;
     p.single = n.max_parallelism == 1;
     std::uint32_t target = p.id;
     if (const auto* source = std::get_if<dataflow::SourceNode>(&n.kind)) {
@@ -95,6 +96,7 @@ class Builder {
     if (first) {
       PlanNode p;
       p.id = next;
+      p.state_id = next_state_id_++;
       p.name = std::string(sink->name());
       p.uid = fmt::format("side:{}", sink->name());
       p.side = true;
@@ -128,6 +130,7 @@ class Builder {
 
   const dataflow::JobGraph& graph_;
   Plan& plan_;
+  std::uint32_t next_state_id_ = 0;
   std::vector<std::uint32_t> merged_;              // graph node -> plan node
   std::map<const dataflow::Sink*, std::uint32_t> sinks_;
   std::set<std::string> sink_ids_;

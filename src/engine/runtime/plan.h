@@ -23,6 +23,8 @@ struct PlanEdge {
 /// One node of the job, the `T$late` and `T$dead` sinks among them.
 struct PlanNode {
   std::uint32_t id = 0;            ///< index in Plan::nodes; nodes of the graph keep their number
+  std::uint32_t state_id = 0;      ///< by which state and watermarks are found again: its number without the transient nodes
+  static constexpr std::uint32_t kTransient = UINT32_MAX;
   std::string name;
   std::string uid;
   const dataflow::SourceNode* source = nullptr;     ///< one of the three is set; none for a sink that another node stands for

@@ -108,7 +108,7 @@ Status Task::take_barrier(ChannelState& c, Epoch e) {
 
 Status Task::cut(Epoch e) {
   SUPYO_CHECK(shard_.part != nullptr && shard_.part->epoch == e && shard_.tasks_to_cut > 0);
-  if (!channels_.empty()) shard_.part->watermarks.push_back({.node = node_.id, .watermark_us = watermark_us_});
+  if (!channels_.empty() && node_.state_id != PlanNode::kTransient) shard_.part->watermarks.push_back({.node = node_.state_id, .watermark_us = watermark_us_});
   epoch_ = Epoch(e.value + 1);
   --shard_.tasks_to_cut;
   return broadcast(Barrier{e});

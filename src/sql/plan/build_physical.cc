@@ -10,6 +10,7 @@
 #include "sql/plan/lookup.h"
 #include "sql/plan/over_table.h"
 #include "sql/plan/shared_scans.h"
+#include "sql/plan/sink_input.h"
 #include "sql/plan/strip_window.h"
 
 namespace supyo::plan {
@@ -17,7 +18,6 @@ namespace {
 
 using expr::Expr;
 using expr::ExprPtr;
-
 class Builder {
  public:
   Builder(const ColumnsRead& reads, const expr::FunctionRegistry& functions, const catalog::ConnectorRegistry& connectors, const PhysicalOptions& options)
@@ -28,6 +28,7 @@ class Builder {
     for (const LogicalPtr& sink : sinks) SUPYO_TRY(this->sink(sink));
     SUPYO_TRY(settle_changelog(plan_, wishes_));
     mark_edges(plan_);
+    split_aggregates(plan_, options_.aggregates);
     identify(plan_);
     return std::move(plan_);
   }
@@ -207,9 +208,7 @@ class Builder {
     SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
     const auto window = window_of_group(*node->input(), a.keys);
     if (window && plan_.nodes[input].changes.append_only()) return given_window_aggregate(node, a, *window, input);
-    GroupAggregate op;
-    op.keys = a.keys;
-    op.input_retracts = !plan_.nodes[input].changes.append_only();
+    GroupAggregate op{.keys = a.keys, .calls = {}, .input_retracts = !plan_.nodes[input].changes.append_only(), .split = a.split};
     SUPYO_ASSIGN(op.calls, calls_of(a.calls, *node->input(), op.input_retracts));
     PhysicalNode made = unary(std::move(op), input, schema_of(*node));
     made.ttl_us[0] = a.ttl_us;
@@ -550,10 +549,15 @@ class Builder {
 
   Status sink(const LogicalPtr& node) {
     const auto& s = *node->as<LogicalSink>();
-    SUPYO_ASSIGN(const NodeIndex input, exact(node->input()));
+    SUPYO_ASSIGN(NodeIndex input, exact(node->input()));
     Sink op{.table = s.table, .schema = s.schema, .mode = {}, .guarantee = DeliveryGuarantee::kNone, .primary_key = {}, .check_not_null = s.check_not_null,
             .overwrite = s.overwrite};
-    SinkWish wish{.node = 0, .accepts = ChangelogMode::kRetract, .connector = {}, .position = s.position};
+    if (options_.drop_nulls && !op.check_not_null.empty()) {
+      const Schema columns = plan_.nodes[input].output;
+      SUPYO_ASSIGN(Calc there, without_nulls(functions_, columns, std::exchange(op.check_not_null, {})));
+      input = add(unary(std::move(there), input, columns));
+    }
+    SinkWish wish{.node = 0, .accepts = ChangelogMode::kRetract, .connector = {}, .position = s.position, .unchecked = options_.materialize == PhysicalOptions::Materialize::kNone};
     if (s.table) {
       const catalog::ConnectorDescriptor* c = connectors_.find(s.table->connector());
       SUPYO_CHECK(c != nullptr);
@@ -563,6 +567,11 @@ class Builder {
       wish.accepts = c->accepts;
       wish.connector = c->name;
     }
+    if (needs_materialize(options_.materialize, plan_.nodes[input], op.primary_key, wish.accepts)) {
+      PhysicalNode rows = unary(UpsertMaterialize{op.primary_key, plan_.nodes[input].upsert_key}, input, Schema(plan_.nodes[input].output));
+      partition(rows, op.primary_key);
+      input = add(std::move(rows)), op.materialized = true;
+    }
     PhysicalNode made = unary(std::move(op), input, {});
     // Rows of a key must come in order: from one shard. Rows that are already identified by the key come from the shard that owns it.
     const auto& keys = made.as<Sink>()->primary_key;
@@ -570,15 +579,6 @@ class Builder {
     wish.node = add(std::move(made));
     wishes_.push_back(std::move(wish));
     return ok();
-  }
-
-  static DeliveryGuarantee guarantee_of(const catalog::TableDefinition& table, const catalog::ConnectorDescriptor& c) {
-    const auto it = table.options.find("sink.delivery-guarantee");
-    if (it == table.options.end()) return c.guarantee;
-    const DeliveryGuarantee asked = it->second == "exactly-once"  ? DeliveryGuarantee::kExactlyOnce
-                                    : it->second == "at-least-once" ? DeliveryGuarantee::kAtLeastOnce
-                                                                    : DeliveryGuarantee::kNone;
-    return std::max(asked, c.guarantee);   // never more than the connector can do
   }
 
   const expr::FunctionRegistry& functions_;

@@ -11,11 +11,21 @@
 
 namespace supyo::plan {
 
+/// Of aggregations.
+struct AggregateOptions {
+  enum class Levels : std::uint8_t { kAuto, kOne, kTwo } levels = Levels::kAuto;
+  std::int64_t parallelism = 1;
+  std::optional<MiniBatch> mini_batch = {};
+};
+
 /// What the session says.
 struct PhysicalOptions {
   bool rules = true;                      ///< plans are simplified
   DurationUs ttl_us = 0;                  ///< how long what has no end by itself is kept where no hint says otherwise; 0 = for ever
   std::optional<WindowEmit> emit = {};    ///< windows are given out more than once (`table.exec.emit.*`)
+  AggregateOptions aggregates = {};
+  enum class Materialize : std::uint8_t { kAuto, kNone, kForce } materialize = Materialize::kAuto;   ///< `table.exec.sink.upsert-materialize`
+  bool drop_nulls = false;                ///< `table.exec.sink.not-null-enforcer` = DROP
 };
 
 /// Turns bound sinks into one physical plan: picks operators, shares equal subplans and scans, derives changelog modes, keys and identities.
@@ -41,6 +51,7 @@ struct SinkWish {
   ChangelogMode accepts = ChangelogMode::kAppend;
   std::string connector;
   SourcePosition position;
+  bool unchecked = false;                 ///< who writes the query answers for the order of a key's rows
 };
 Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes);
 /// Kinds of row that a node emits when every update brings its -U.
@@ -48,6 +59,9 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
 /// Whether the upsert key is that primary key, in any order.
 bool is_key(const std::optional<std::vector<std::size_t>>& upsert_key, const std::vector<std::size_t>& primary_key);
 std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes);
+
+/// Puts a local level below the aggregations that gain by it. What a node means, its uid and its state stay as they are, so that a job can go on with another choice.
+void split_aggregates(PhysicalPlan& plan, const AggregateOptions& options);
 
 /// Scans whose rows' edge watermarks are read by an operator above.
 void mark_edges(PhysicalPlan& plan);

@@ -2,6 +2,7 @@
 
 #include "sql/plan/bind_expr.h"
 #include "sql/plan/build_physical.h"
+#include "sql/plan/sink_input.h"
 
 // Which kinds of row flow where: Flink's changelog mode inference for the operators that are there.
 namespace supyo::plan {
@@ -20,15 +21,14 @@ Status check_sink(const PhysicalPlan& plan, const SinkWish& wish) {
   const Sink& sink = *node.as<Sink>();
   const ChangelogMode mode = node.changes.mode();
   // A sink by key takes -U as well, as a delete: below a filter it may be all that comes of an update.
-  const bool fits = mode == ChangelogMode::kAppend || wish.accepts == ChangelogMode::kRetract || (wish.accepts == ChangelogMode::kUpsert && is_key(node.upsert_key, sink.primary_key));
+  const bool fits = mode == ChangelogMode::kAppend || wish.accepts == ChangelogMode::kRetract || (wish.accepts == ChangelogMode::kUpsert && (tells_rows_of(node.upsert_key, sink.primary_key) || (wish.unchecked && !sink.primary_key.empty())));
   if (fits) return ok();
   const PhysicalNode* maker = updating_operator(plan.nodes, wish.node);
   const std::string name = sink.table ? sink.table->path.name : "the console";
   const std::string operator_text = maker == nullptr ? "the query" : describe_node(*maker, plan.nodes);
   if (wish.accepts == ChangelogMode::kUpsert)
-    return fail_at(wish.position, ErrorCode::kSinkCannotTake,
-                   fmt::format("`{}` ('{}') takes updates by its PRIMARY KEY, but the rows of {} are not identified by that key", name, wish.connector, operator_text),
-                   "declare PRIMARY KEY (..) NOT ENFORCED on the columns of GROUP BY, and select them");
+    return fail_at(wish.position, ErrorCode::kSinkCannotTake, fmt::format("`{}` ('{}') takes updates by a PRIMARY KEY and has none, but {} makes {}", name, wish.connector, operator_text, node.changes.to_string()),
+                   "declare PRIMARY KEY (..) NOT ENFORCED on the columns that tell its rows apart");
   return fail_at(wish.position, ErrorCode::kSinkCannotTake,
                  fmt::format("`{}` ('{}') takes only inserts {}, but {} makes {}", name, wish.connector, Changes{}.to_string(), operator_text, node.changes.to_string()),
                  "aggregate in a window (GROUP BY window_start, window_end over TABLE(TUMBLE(..))) so that every result is final, or write to a sink that takes changes, such as 'print'");
@@ -62,6 +62,7 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
   }
   if (const auto* s = node.as<Scan>()) return {.update = s->upsert, .update_before = false, .remove = s->upsert};
   if (const auto* n = node.as<ChangelogNormalize>()) return {.update = true, .update_before = n->emit_update_before, .remove = true};
+  if (node.as<UpsertMaterialize>()) return {.update = true, .update_before = false, .remove = true};
   if (const auto* w = node.as<WindowAggregate>(); w != nullptr && w->emit) return {.update = true, .update_before = true, .remove = !in.append_only()};
   if (const auto* g = node.as<GroupAggregate>()) {
     Changes out;
@@ -93,6 +94,7 @@ std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, 
   };
   if (const auto* g = node.as<GroupAggregate>()) return first(g->keys.size());
   if (const auto* n = node.as<ChangelogNormalize>()) return n->keys;
+  if (const auto* m = node.as<UpsertMaterialize>()) return m->keys;
   if (const auto* s = node.as<SetOperation>(); s != nullptr && !s->all) return first(node.output.size());
   if (const auto* t = node.as<TopN>()) {
     if (!t->has_places()) return nodes[node.inputs.front()].upsert_key;
@@ -164,7 +166,7 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
     if (auto* o = std::get_if<OverTable>(&n.op)) o->emit_update_before = before[i];
     const auto* calc = n.as<Calc>();
     // A filter must see -U, or a row that no longer passes would stay; an aggregation, a rank and a sort take rows back whole. A temporal join takes nothing back.
-    const bool needs = n.as<TopN>() || n.as<OverTable>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<LookupJoin>() || n.as<SetOperation>() || n.as<Sort>() || n.as<Unnest>() || (calc != nullptr && calc->filter) || (before[i] && !n.as<TemporalJoin>());
+    const bool needs = n.as<TopN>() || n.as<OverTable>() || n.as<GroupAggregate>() || n.as<WindowAggregate>() || n.as<Join>() || n.as<LookupJoin>() || n.as<SetOperation>() || n.as<Sort>() || n.as<Unnest>() || n.as<UpsertMaterialize>() || (calc != nullptr && calc->filter) || (before[i] && !n.as<TemporalJoin>());
     for (const NodeIndex in : n.inputs) before[in] = before[in] || needs;
   }
   for (PhysicalNode& n : nodes) n.changes = changes_of(n, nodes);

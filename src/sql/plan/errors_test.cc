@@ -232,7 +232,7 @@ TEST(Errors, FieldsOfRows) {
 TEST(Errors, Sinks) {
   const Bad cases[] = {
       {"INSERT INTO appended SELECT auction, COUNT(*) FROM bids GROUP BY auction", Code::kSinkCannotTake, 1, 13, "takes only inserts [I], but GroupAggregate(groupBy=[auction]"},
-      {"INSERT INTO keyed SELECT bidder, n FROM (SELECT auction, bidder, COUNT(*) AS n FROM bids GROUP BY auction, bidder)", Code::kSinkCannotTake, 1, 13, "PRIMARY KEY"},
+      {"CREATE TABLE nk (k BIGINT, n BIGINT) WITH ('connector' = 'keyed');\nINSERT INTO nk SELECT bidder, COUNT(*) FROM bids GROUP BY bidder", Code::kSinkCannotTake, 2, 13, "PRIMARY KEY"},
       {"CREATE TABLE g (a INT) WITH ('connector' = 'datagen');\nINSERT INTO g SELECT id FROM plain", Code::kSinkCannotTake, 2, 13, "'datagen' only reads"},
       {"SELECT * FROM printed", Code::kInvalidQuery, 1, 15, "'print' only writes"},
   };

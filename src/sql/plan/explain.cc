@@ -63,10 +63,12 @@ std::string frame_text(const OverFrame& f) {
   return fmt::format("{} BETWEEN {} AND CURRENT ROW", f.rows ? "ROWS" : "RANGE", from);
 }
 
-std::string over_state(const OverFrame& f) {
+std::string kept_for(DurationUs ttl_us) { return ttl_us == 0 ? "for ever" : fmt::format("until {} after the last write", format_duration(ttl_us)); }
+
+std::string over_state(const OverFrame& f, DurationUs ttl_us) {
   const std::string waiting = "rows waiting for the watermark, and ";
-  if (!f.preceding) return waiting + "one accumulator per key, for ever";
-  if (f.rows) return waiting + fmt::format("one accumulator and the last {} row{} per key, for ever", *f.preceding + 1, *f.preceding == 0 ? "" : "s");
+  if (!f.preceding) return waiting + fmt::format("one accumulator per key, {}", kept_for(ttl_us));
+  if (f.rows) return waiting + fmt::format("one accumulator and the last {} row{} per key, {}", *f.preceding + 1, *f.preceding == 0 ? "" : "s", kept_for(ttl_us));
   return waiting + fmt::format("the rows of the last {} with one accumulator per key; freed when the watermark is past them", format_duration(*f.preceding));
 }
 
@@ -90,6 +92,7 @@ struct Describe {
   std::vector<std::string> in;   ///< column names of the first input
   std::vector<std::string> out;
   std::vector<std::string> pair;   ///< joins: of both inputs
+  std::vector<std::string> below = {};   ///< the second level of an aggregation: of the first one's input
 
   std::string operator()(const Scan& s) const {
     std::string text = fmt::format("TableSourceScan(table=[{}], fields=[{}]", s.table.path.to_string(), fmt::join(out, ", "));
@@ -105,6 +108,7 @@ struct Describe {
     return text + ")";
   }
   std::string operator()(const ChangelogNormalize& n) const { return fmt::format("ChangelogNormalize(key=[{}])", pick(in, n.keys)); }
+  std::string operator()(const UpsertMaterialize& m) const { return fmt::format("SinkMaterializer(key=[{}])", pick(in, m.keys)); }
   std::string operator()(const Calc& c) const {
     std::vector<std::string> items;
     for (std::size_t i = 0; i < c.projections.size(); ++i) {
@@ -136,17 +140,21 @@ struct Describe {
     if (!w.partition.empty()) window.insert(window.size() - 1, fmt::format(", partition keys=[{}]", pick(in, w.partition)));
     return fmt::format("WindowTableFunction(window=[{}])", window);
   }
+  static std::string_view phase_text(AggregatePhase p) { return p == AggregatePhase::kLocal ? "Local" : p == AggregatePhase::kGlobal ? "Global" : ""; }
   std::string operator()(const WindowAggregate& w) const {
-    if (w.given) return fmt::format("WindowAggregate(groupBy=[{}], window=[win_start=[{}], win_end=[{}]], select=[{}])", pick(in, w.keys), in[w.given->start_column], in[w.given->end_column], calls_text(w.calls, in));
-    std::vector<std::string> columns(out.begin() + static_cast<std::ptrdiff_t>(w.keys.size() + w.calls.size()), out.end());
-    std::string emit;
-    if (w.emit) emit = fmt::format(", emit=[late {}{}]", format_duration(w.emit->lateness_us), w.emit->early_us ? fmt::format(", early delay {}", format_duration(*w.emit->early_us)) : "");
-    return fmt::format("WindowAggregate(groupBy=[{}], window=[{}], select=[{}], windowColumns=[{}]{})", pick(in, w.keys), window_text(w.window, in[w.time_column]),
-                       calls_text(w.calls, in), fmt::join(columns, ", "), emit);
+    const std::vector<std::string>& of = w.phase == AggregatePhase::kGlobal ? below : in;
+    const std::string window = w.given ? fmt::format("win_start=[{}], win_end=[{}]", in[w.given->start_column], in[w.given->end_column]) : window_text(w.window, of[w.time_column]);
+    std::string text = fmt::format("{}WindowAggregate(groupBy=[{}], window=[{}], select=[{}]", phase_text(w.phase), pick(in, w.keys), window, calls_text(w.calls, of));
+    if (!w.given && w.phase != AggregatePhase::kLocal)
+      text += fmt::format(", windowColumns=[{}]", fmt::join(out.begin() + static_cast<std::ptrdiff_t>(w.keys.size() + w.calls.size()), out.end(), ", "));
+    if (w.emit) text += fmt::format(", emit=[late {}{}]", format_duration(w.emit->lateness_us), w.emit->early_us ? fmt::format(", early delay {}", format_duration(*w.emit->early_us)) : "");
+    return text + ")";
   }
   std::string operator()(const GroupAggregate& g) const {
-    if (g.calls.empty()) return fmt::format("GroupAggregate(distinct=[{}])", pick(in, g.keys));
-    return fmt::format("GroupAggregate(groupBy=[{}], select=[{}])", pick(in, g.keys), calls_text(g.calls, in));
+    const std::string_view phase = phase_text(g.phase);
+    if (g.calls.empty()) return fmt::format("{}GroupAggregate(distinct=[{}])", phase, pick(in, g.keys));
+    const std::string_view split = g.split == DistinctSplit::kNone ? "" : g.split == DistinctSplit::kPartial ? "partialFinalType=[PARTIAL], " : "partialFinalType=[FINAL], ";
+    return fmt::format("{}GroupAggregate(groupBy=[{}], {}select=[{}])", phase, pick(in, g.keys), split, calls_text(g.calls, g.phase == AggregatePhase::kGlobal ? below : in));
   }
   std::string operator()(const Over& o) const {
     std::vector<std::string> items;
@@ -260,14 +268,13 @@ struct Describe {
                        in[t.start_column], in[t.end_column], t.limit, pick(in, t.partition), order_text(t.order, in), fmt::join(out, ", "));
   }
   std::string operator()(const Sink& s) const {
-    return fmt::format("Sink(table=[{}], fields=[{}])", s.table ? s.table->path.to_string() : "console", fmt::join(names_of(s.schema), ", "));
+    return fmt::format("Sink(table=[{}], fields=[{}]{})", s.table ? s.table->path.to_string() : "console", fmt::join(names_of(s.schema), ", "), s.materialized ? ", upsertMaterialize=[true]" : "");
   }
 };
 
-std::string kept_for(DurationUs ttl_us) { return ttl_us == 0 ? "for ever" : fmt::format("until {} after the last write", format_duration(ttl_us)); }
-
 std::string state_of(const PhysicalNode& n) {
   if (n.as<ChangelogNormalize>()) return n.kept_us() == 0 ? "the last row of every key, until it is deleted" : fmt::format("the last row of every key, until it is deleted or {} after the last write", format_duration(n.kept_us()));
+  if (n.is_local()) return {};
   if (const auto* w = n.as<WindowAggregate>(); w != nullptr && w->window.kind == WindowSpec::Kind::kSession)
     return "one accumulator per open session and key; freed when the watermark passes the session's end";
   if (const auto* w = n.as<WindowAssign>(); w != nullptr && w->window.kind == WindowSpec::Kind::kSession)
@@ -286,14 +293,15 @@ std::string state_of(const PhysicalNode& n) {
   if (const auto* o = n.as<Over>()) {
     std::int64_t rows = 0;
     for (const OverCall& c : o->calls) rows = std::max(rows, c.offset);
-    return fmt::format("rows waiting for the watermark, and the last {} row{} per key", rows, rows == 1 ? "" : "s");
+    return fmt::format("rows waiting for the watermark, and the last {} row{} per key{}", rows, rows == 1 ? "" : "s", n.kept_us() == 0 ? "" : ", " + kept_for(n.kept_us()));
   }
-  if (const auto* o = n.as<OverAggregate>()) return over_state(o->frame);
+  if (const auto* o = n.as<OverAggregate>()) return over_state(o->frame, n.kept_us());
   if (const auto* m = n.as<Match>()) {
     const std::string runs = "rows waiting for the watermark, and the rows of open matches of every key";
     return m->within_us ? runs + fmt::format("; freed when the watermark is {} past a match's first row", format_duration(*m->within_us)) : runs;
   }
-  if (n.as<OverTable>()) return "all rows with their results, for ever";
+  if (n.as<OverTable>()) return fmt::format("all rows with their results, {}", n.kept_us() == 0 ? "for ever" : fmt::format("those of a key until {} after its last change", format_duration(n.kept_us())));
+  if (n.as<UpsertMaterialize>()) return fmt::format("all rows of every key, {}", kept_for(n.kept_us()));
   if (const auto* j = n.as<IntervalJoin>())
     return fmt::format("left rows until the watermark {}, right rows until it {}", is_past(j->left_kept_us()), is_past(j->right_kept_us()));
   if (n.as<WindowJoin>()) return "rows of both inputs in open windows; freed when the watermark passes the window's end";
@@ -390,6 +398,9 @@ std::string json_text(std::string_view text) {
 std::string describe_node(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes) {
   Describe d{node, {}, names_of(node.output), {}};
   if (!node.inputs.empty()) d.in = names_of(nodes[node.inputs.front()].output);
+  const auto* g = node.as<GroupAggregate>();
+  const auto* w = node.as<WindowAggregate>();
+  if ((g != nullptr ? g->phase : w != nullptr ? w->phase : AggregatePhase::kWhole) == AggregatePhase::kGlobal) d.below = names_of(nodes[nodes[node.inputs.front()].inputs.front()].output);
   if (node.is_join()) {
     d.pair = d.in;
     for (const Field& f : nodes[node.inputs[1]].output.fields()) d.pair.push_back(f.name);

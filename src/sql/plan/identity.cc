@@ -48,6 +48,7 @@ struct Meaning {
     return text;
   }
   std::string operator()(const ChangelogNormalize& n) const { return fmt::format("normalize {}", list(n.keys)); }
+  std::string operator()(const UpsertMaterialize& m) const { return fmt::format("materialize {} {}", list(m.keys), m.row_key ? list(*m.row_key) : "whole"); }
   std::string operator()(const Calc& c) const {
     std::string text = "calc ";
     if (c.filter) text += meaning_of(*c.filter);
@@ -144,6 +145,9 @@ struct Meaning {
     std::string text = fmt::format("match {} {} {} {} {} {}", list(m.partition), m.time_column, list(m.order), static_cast<int>(m.skip), m.skip_to, m.within_us.value_or(-1));
     for (const MatchVariable& v : m.variables)
       text += fmt::format(" {{{},{},{}:{}{}}}", v.least, v.most.value_or(-1), v.greedy, v.condition ? meaning_of(*v.condition) : "", references_text(v.references));
+    // State in which the runs had no sums is another operator's.
+    const auto sums = [](const std::vector<MatchReference>& r) { return std::ranges::any_of(r, [](const MatchReference& e) { return e.kind == MatchReference::Kind::kAggregate; }); };
+    if (sums(m.references) || std::ranges::any_of(m.variables, [&](const MatchVariable& v) { return sums(v.references); })) text += " sums";
     return text + references_text(m.references);
   }
   std::string operator()(const OverTable& o) const {

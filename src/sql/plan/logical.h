@@ -82,6 +82,7 @@ struct LogicalAggregate {
   std::vector<LogicalCall> calls;
   SourcePosition position;
   std::optional<DurationUs> ttl_us = {};     ///< STATE_TTL
+  DistinctSplit split = DistinctSplit::kNone;
 };
 struct LogicalOver {
   std::vector<std::size_t> keys;

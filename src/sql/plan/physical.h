@@ -75,6 +75,12 @@ struct ChangelogNormalize {
   bool emit_update_before = true;       ///< as GroupAggregate's
 };
 
+/// Of every key of the sink above all rows that are there; gives the last one of them, as an update by key. Output: the input's columns.
+struct UpsertMaterialize {
+  std::vector<std::size_t> keys;
+  std::optional<std::vector<std::size_t>> row_key;   ///< what tells the input's rows apart; none: the whole row
+};
+
 /// Filter, then projection, in one pass. Edge watermarks and origins go with the rows.
 struct Calc {
   expr::ExprPtr filter;                      ///< BOOLEAN over the input; null = all rows
@@ -93,6 +99,18 @@ struct ProcTime {
   /// The watermark moves at least at these times: at multiples of tick_us since phase_us, in the session's zone.
   DurationUs tick_us = 0;
   DurationUs phase_us = 0;
+};
+
+/// An aggregation is done where its groups are, or in two levels: first in the shard that has the rows, then where the groups are (two_levels.cc).
+/// kLocal: output is the keys, of windows that are not given their number, and what has gone into the group, as bytes. kGlobal: takes that; its keys are the first columns, its
+/// calls are over the input of the level below.
+enum class AggregatePhase : std::uint8_t { kWhole, kLocal, kGlobal };
+/// Of an aggregation with DISTINCT that is done by buckets of the value first.
+enum class DistinctSplit : std::uint8_t { kNone, kPartial, kFinal };
+/// `table.exec.mini-batch`: what the first level gathers at most, of an aggregation without windows.
+struct MiniBatch {
+  std::uint64_t rows = 0;
+  DurationUs latency_us = 0;                   ///< by the clock; 0 = as long as the epoch
 };
 
 enum class WindowColumn : std::uint8_t { kStart, kEnd, kTime };  ///< window_start, window_end TIMESTAMP(3); window_time = end - 1 ms
@@ -120,6 +138,7 @@ struct WindowAggregate {
   };
   std::optional<Given> given = {};
   std::optional<WindowEmit> emit = {};         ///< the window is given out more than once: its rows are updates
+  AggregatePhase phase = AggregatePhase::kWhole;
 };
 
 /// Aggregates per key without bound. Emits +I for a new group, then updates; -D when a retraction empties the group. The operator counts
@@ -128,7 +147,10 @@ struct GroupAggregate {
   std::vector<std::size_t> keys;               ///< empty: one group, no row before the first input row (Flink's streaming rule)
   std::vector<expr::AggregateCall> calls;
   bool input_retracts = false;
+  DistinctSplit split = DistinctSplit::kNone;
   bool emit_update_before = true;              ///< false: consumers key by the upsert key, -U is left out
+  AggregatePhase phase = AggregatePhase::kWhole;
+  std::optional<MiniBatch> mini_batch = {};    ///< kLocal; none: the rows of a batch
 };
 
 struct OverCall {
@@ -354,10 +376,11 @@ struct Sink {
   /// table.exec.sink.not-null-enforcer = ERROR).
   std::vector<std::size_t> check_not_null;
   bool overwrite = false;
+  bool materialized = false;                         ///< an UpsertMaterialize is below
 };
 
 struct PhysicalNode {
-  std::variant<Scan, ChangelogNormalize, Calc, Expand, ProcTime, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, LookupJoin, Union, SetOperation, Values, Limit, Sort, TopN, OverTable, Match, WindowRank, Unnest, Sink> op;
+  std::variant<Scan, ChangelogNormalize, UpsertMaterialize, Calc, Expand, ProcTime, WindowAssign, WindowAggregate, GroupAggregate, Over, OverAggregate, Join, IntervalJoin, WindowJoin, TemporalJoin, LookupJoin, Union, SetOperation, Values, Limit, Sort, TopN, OverTable, Match, WindowRank, Unnest, Sink> op;
   std::vector<NodeIndex> inputs;
   Distribution distribution;                  ///< of every input
   std::optional<Distribution> right_distribution = {};   ///< Join: of its second input
@@ -371,7 +394,8 @@ struct PhysicalNode {
   DurationUs kept_us(std::size_t input = 0) const { return ttl_us[input].value_or(0); }
   /// Whether it keeps anything for which that is asked.
   bool keeps_without_end() const {
-    return as<Join>() || as<GroupAggregate>() || as<TopN>() || as<SetOperation>() || as<ChangelogNormalize>();
+    if (const auto* o = as<OverAggregate>()) return o->frame.rows || !o->frame.preceding;   // the rows of a RANGE end by the watermark
+    return as<Join>() || as<GroupAggregate>() || as<TopN>() || as<SetOperation>() || as<ChangelogNormalize>() || as<Over>() || as<OverTable>() || as<UpsertMaterialize>();
   }
   std::uint32_t max_parallelism = 0;          ///< 0 = as the job, 1 = shard 0 only
   /// Stable over restarts and over edits elsewhere in the file: hash of what the operator means and of all below it. Unique in the plan.
@@ -381,6 +405,12 @@ struct PhysicalNode {
   /// join: of the columns of both inputs, the other side's null).
   std::vector<catalog::ObjectPath> late_tables;
   bool is_join() const { return inputs.size() == 2 && (as<Join>() || as<IntervalJoin>() || as<WindowJoin>() || as<TemporalJoin>()); }
+  /// The first of an aggregation's two levels.
+  bool is_local() const {
+    const auto* g = as<GroupAggregate>();
+    const auto* w = as<WindowAggregate>();
+    return (g != nullptr && g->phase == AggregatePhase::kLocal) || (w != nullptr && w->phase == AggregatePhase::kLocal);
+  }
   bool stateful = false;
   std::string state;                          ///< what is kept, for EXPLAIN: "one accumulator per window and key"
 

@@ -208,9 +208,28 @@ struct Planner::Impl {
       const LogicalPtr pruned = prune(bound_ranks(planner_options.rules ? simplify(sink) : sink), planner_options.also_read);
       collect_reads(pruned, reads);
       sinks.push_back(planner_options.rules ? simplify(pruned) : pruned);
+      if (!ctx.settings.get(config::kSplitDistinct)) continue;
+      SUPYO_ASSIGN(sinks.back(), split_distinct(sinks.back(), ctx.functions, ctx.settings.get(config::kSplitBuckets)));
+      if (planner_options.rules) sinks.back() = simplify(sinks.back());
     }
     SUPYO_ASSIGN(const std::optional<WindowEmit> emit, window_emit(ctx.settings));
-    return build_physical(sinks, reads, ctx.functions, ctx.catalog.connectors(), {.rules = planner_options.rules, .ttl_us = ctx.settings.get(config::kStateTtl), .emit = emit});
+    return build_physical(sinks, reads, ctx.functions, ctx.catalog.connectors(), {.rules = planner_options.rules, .ttl_us = ctx.settings.get(config::kStateTtl), .emit = emit, .aggregates = aggregate_options(ctx.settings),
+                           .materialize = materialize(ctx.settings.get(config::kUpsertMaterialize)), .drop_nulls = ctx.settings.get(config::kNotNullEnforcer) == "drop"});
+  }
+
+  static PhysicalOptions::Materialize materialize(std::string_view text) {
+    using Materialize = PhysicalOptions::Materialize;
+    return text == "none" ? Materialize::kNone : text == "force" ? Materialize::kForce : Materialize::kAuto;
+  }
+
+  static AggregateOptions aggregate_options(const config::Settings& s) {
+    using Levels = AggregateOptions::Levels;
+    const std::string_view levels = s.get(config::kAggPhase);
+    AggregateOptions o{.levels = levels == "one_phase" ? Levels::kOne : levels == "two_phase" ? Levels::kTwo : Levels::kAuto, .parallelism = s.get(config::kParallelism)};
+    if (!s.get(config::kMiniBatch)) return o;
+    const std::int64_t rows = s.get(config::kMiniBatchSize);
+    o.mini_batch = {.rows = rows > 0 ? static_cast<std::uint64_t>(rows) : UINT64_MAX, .latency_us = s.get(config::kMiniBatchLatency)};
+    return o;
   }
 
   /// As Flink's WindowEmitStrategy reads them.

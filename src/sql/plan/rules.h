@@ -17,6 +17,9 @@ LogicalPtr bound_ranks(const LogicalPtr& node);
 /// Reads and computes only what is needed above. `also_read`: columns that scans keep in any case.
 LogicalPtr prune(const LogicalPtr& sink, const std::vector<std::string>& also_read);
 
+/// Aggregations with DISTINCT of one column as two levels, over `buckets` buckets of its values: those without a window, of COUNT, SUM, MIN and MAX.
+Result<LogicalPtr> split_distinct(const LogicalPtr& node, const expr::FunctionRegistry& functions, std::int64_t buckets);
+
 /// Per scan id, which columns of the scan's table are read.
 using ColumnsRead = std::map<std::size_t, std::vector<std::size_t>>;
 void collect_reads(const LogicalPtr& node, ColumnsRead& out);

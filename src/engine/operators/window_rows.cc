@@ -1,0 +1,113 @@
+#include "engine/operators/window_rows.h"
+
+#include "core/base/hash.h"
+
+namespace supyo::operators {
+namespace {
+
+/// Whose clocks the windows are cut by.
+Zone zone_of(const WindowAggregateSpec& s) {
+  if (s.given) return {};
+  const Type& time = s.partials ? s.partials->time_type : s.input[s.time_column].type;
+  return time.id == TypeId::kTimestampLtz ? s.zone : Zone();
+}
+
+/// The windows of one key share its hash, which must keep its high bits because they name the shard; the low 16 scatter them in the table.
+std::uint64_t window_mix(std::int64_t number) { return hash_u64(static_cast<std::uint64_t>(number)) & 0xffff; }
+
+}  // namespace
+
+WindowRows::WindowRows(std::shared_ptr<const WindowAggregateSpec> spec)
+    : spec_(std::move(spec)), bounds_(spec_->window, zone_of(*spec_)), keys_(spec_->input, spec_->keys), late_(spec_->label) {}
+
+void WindowRows::start(const Batch& batch) {
+  rows_.clear();
+  times_.clear();
+  hashes_.clear();
+  rows_.reserve(batch.rows);
+  times_.reserve(batch.rows);
+  hashes_.reserve(batch.rows);
+  keys_.start(batch);
+}
+
+void WindowRows::assign(const Batch& batch, TimeUs combined) {
+  start(batch);
+  const Column& time = *batch.columns[spec_->time_column];
+  const auto values = time.values<std::int64_t>();
+  WindowBounds::Range range;
+  TimeUs from = 0;  // `range` holds for local times in [from, to)
+  TimeUs to = 0;
+  const bool one_window = spec_->window.kind == WindowSpec::Kind::kTumble;
+  std::uint64_t mix = 0;
+  TimeUs fires = 0;
+  for (std::uint32_t row = 0; row < batch.rows; ++row) {
+    if (time.is_null(row)) [[unlikely]] {
+      late_.add({.row = row, .watermark_us = combined, .reason = LateRows::Reason::kNullTime});
+      continue;
+    }
+    const TimeUs t = values[row];
+    const TimeUs edge = edge_watermark(batch, row, combined);
+    if (one_window) {
+      const TimeUs local = bounds_.local(t);
+      if (local < from || local >= to) {
+        range = bounds_.windows_of(local);
+        to = bounds_.end(range.first);
+        from = to - spec_->window.size_us;
+        fires = bounds_.fires(to);
+        mix = window_mix(range.first);
+      }
+      if (edge >= fires || combined >= fires) [[unlikely]] add_late(row, t, range.first, edge, fires);
+      else add(row, range.first, fires, mix);
+      continue;
+    }
+    range = bounds_.windows_of(bounds_.local(t));
+    for (std::int64_t n = range.first; n < range.first + range.count; ++n) {
+      fires = bounds_.fires(bounds_.end(n));
+      if (edge >= fires || combined >= fires) add_late(row, t, n, edge, fires);
+      else add(row, n, fires, window_mix(n));
+    }
+  }
+}
+
+void WindowRows::take_given(const Batch& batch, TimeUs combined) {
+  start(batch);
+  const auto starts = batch.columns[spec_->given->start_column]->values<std::int64_t>();
+  const auto ends = batch.columns[spec_->given->end_column]->values<std::int64_t>();
+  for (std::uint32_t row = 0; row < batch.rows; ++row) {
+    const TimeUs fires = spec_->given->zone.passed(ends[row] - kWindowGrain);
+    const TimeUs edge = edge_watermark(batch, row, combined);
+    if (edge < fires && combined < fires) [[likely]] {
+      add(row, 0, fires, 0);
+      continue;
+    }
+    late_.add({.row = row, .watermark_us = edge, .time_us = fires, .window_start_us = starts[row], .window_end_us = ends[row],
+               .reason = edge < fires ? LateRows::Reason::kIdleReturn : LateRows::Reason::kLate});
+  }
+}
+
+void WindowRows::take_partials(const Batch& batch, TimeUs combined) {
+  start(batch);
+  const WindowAggregateSpec::Partials& from = *spec_->partials;
+  for (std::uint32_t row = 0; row < batch.rows; ++row) {
+    const std::int64_t number = spec_->given ? 0 : batch.columns[from.window_column]->value<std::int64_t>(row);
+    const TimeUs end = spec_->given ? batch.columns[spec_->given->end_column]->value<std::int64_t>(row) : bounds_.end(number);
+    const TimeUs fires = spec_->given ? spec_->given->zone.passed(end - kWindowGrain) : bounds_.fires(end);
+    if (combined < fires) [[likely]] {
+      add(row, number, fires, spec_->given ? 0 : window_mix(number));
+      continue;
+    }
+    const TimeUs start = spec_->given ? batch.columns[spec_->given->start_column]->value<std::int64_t>(row) : bounds_.start(number);
+    const std::int64_t count = partial_rows(batch.columns[from.column]->text(row));
+    for (std::int64_t i = 0; i < count; ++i)
+      late_.add({.row = row, .watermark_us = combined, .time_us = fires, .window_start_us = start, .window_end_us = end, .reason = LateRows::Reason::kIdleReturn});
+  }
+}
+
+void WindowRows::add_late(std::uint32_t row, TimeUs t, std::int64_t number, TimeUs edge, TimeUs fires) {
+  // The partition's own watermark lets the row in, but the window has fired: the partition had been left out as idle.
+  const bool idle_return = edge < fires;
+  late_.add({.row = row, .watermark_us = edge, .time_us = t, .window_start_us = bounds_.start(number), .window_end_us = bounds_.end(number),
+             .reason = idle_return ? LateRows::Reason::kIdleReturn : LateRows::Reason::kLate});
+}
+
+}  // namespace supyo::operators

@@ -1,0 +1,63 @@
+#pragma once
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/operators/group_keys.h"
+#include "engine/operators/late_rows.h"
+#include "engine/operators/window_aggregate.h"
+#include "engine/operators/window_bounds.h"
+
+namespace supyo::operators {
+
+/// How many rows went into what a local aggregation gives for a group: the first thing in its text.
+inline std::int64_t partial_rows(std::string_view partial) {
+  std::int64_t rows = 0;
+  std::memcpy(&rows, partial.data(), sizeof rows);
+  return rows;
+}
+inline constexpr std::size_t kPartialHeader = sizeof(std::int64_t);
+
+/// Which rows of a batch go into which windows, and which are late, by the rule of window_aggregate.h. Scratch of an operator: valid until the next take.
+class WindowRows {
+ public:
+  explicit WindowRows(std::shared_ptr<const WindowAggregateSpec> spec);
+
+  /// Of input rows.
+  void take(const Batch& batch, TimeUs combined_us) {
+    if (spec_->given) take_given(batch, combined_us); else assign(batch, combined_us);
+  }
+  /// Of rows that a local aggregation made. They are late only where the partitions that they came from had been left out as idle.
+  void take_partials(const Batch& batch, TimeUs combined_us);
+
+  // One entry for each row and window that takes it.
+  std::span<const std::uint32_t> rows() const { return rows_; }
+  std::span<const TimeUs> times() const { return times_; }          ///< the watermark at which the window fires
+  std::span<const std::uint64_t> hashes() const { return hashes_; }
+  std::span<const std::string_view> keys() { return keys_.views(); }   ///< the window's number, then the key
+  const GroupKeys& codec() const { return keys_; }
+  const WindowBounds& bounds() const { return bounds_; }
+  LateRows& late() { return late_; }
+
+ private:
+  void assign(const Batch& batch, TimeUs combined_us);
+  void take_given(const Batch& batch, TimeUs combined_us);
+  void start(const Batch& batch);
+  void add(std::uint32_t row, std::int64_t number, TimeUs fires, std::uint64_t mix) {
+    rows_.push_back(row);
+    times_.push_back(fires);
+    hashes_.push_back(keys_.hash(row) ^ mix);
+    keys_.add(number, row);
+  }
+  void add_late(std::uint32_t row, TimeUs t, std::int64_t number, TimeUs edge, TimeUs fires);
+
+  std::shared_ptr<const WindowAggregateSpec> spec_;
+  WindowBounds bounds_;
+  GroupKeys keys_;
+  LateRows late_;
+  std::vector<std::uint32_t> rows_;
+  std::vector<TimeUs> times_;
+  std::vector<std::uint64_t> hashes_;
+};
+
+}  // namespace supyo::operators

@@ -34,20 +34,20 @@ TEST_F(SinkInput, TheSettingDecides) {
 
 TEST_F(SinkInput, RowsWithNullsAreLeftOutWhereThatIsAsked) {
   ASSERT_TRUE(session_.run("CREATE TABLE strict (k BIGINT NOT NULL, n BIGINT) WITH ('connector' = 'print'); SET 'table.exec.sink.not-null-enforcer' = 'DROP'"));
-  EXPECT_THAT(session_.explain("INSERT INTO strict SELECT bidder, price FROM bids"), HasSubstr("where=[k IS NOT NULL]"));
+  EXPECT_THAT(session_.explain("INSERT INTO strict SELECT bidder, price FROM bids"), HasSubstr("where=[(k IS NOT NULL)]"));
   EXPECT_THAT(session_.explain("INSERT INTO strict SELECT auction, price FROM bids"), Not(HasSubstr("where"))) << "never null";
 }
 
 TEST_F(SinkInput, WhatOverKeepsEndsByTheClock) {
   ASSERT_TRUE(session_.run("SET 'table.exec.state.ttl' = '1 h'"));
   const auto state_of = [&](std::string_view over) { return session_.explain(fmt::format("SELECT bidder, {} FROM bids", over)); };
-  constexpr std::string_view kEnds = "until 1 h after the last write";
+  constexpr std::string_view kEnds = "until 1h after the last write";
   EXPECT_THAT(state_of("SUM(price) OVER (PARTITION BY bidder ORDER BY ts)"), HasSubstr(kEnds));
   EXPECT_THAT(state_of("SUM(price) OVER (PARTITION BY bidder ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)"), HasSubstr(kEnds));
   EXPECT_THAT(state_of("LAG(price) OVER (PARTITION BY bidder ORDER BY ts)"), HasSubstr(kEnds));
   EXPECT_THAT(state_of("SUM(price) OVER (PARTITION BY bidder ORDER BY ts RANGE BETWEEN INTERVAL '1' MINUTE PRECEDING AND CURRENT ROW)"), Not(HasSubstr(kEnds))) << "by the watermark";
   EXPECT_THAT(session_.explain("SELECT n, SUM(n) OVER (PARTITION BY n ORDER BY bidder) FROM (SELECT bidder, COUNT(*) AS n FROM bids GROUP BY bidder)"),
-              HasSubstr("all rows with their results, those of a key until 1 h after its last change"));
+              HasSubstr("all rows with their results, those of a key until 1h after its last change"));
 }
 
 TEST_F(SinkInput, AJoinWithoutEqualityIsOnOneShard) {

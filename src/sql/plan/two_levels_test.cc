@@ -24,13 +24,14 @@ class TwoLevels : public ::testing::Test {
 
 TEST_F(TwoLevels, AWindowIsAggregatedWhereItsRowsAreOnceThereAreShards) {
   EXPECT_EQ(with({{"parallelism.default", "2"}}, kWindowed), R"(Sink(table=[default_catalog.default_database.printed], fields=[k, n], changelogMode=[I], guarantee=[at least once])
-+- GlobalWindowAggregate(groupBy=[bidder], window=[TUMBLE(time_col=[ts], size=[1 h])], select=[COUNT(*) AS EXPR$1], windowColumns=[], changelogMode=[I])
-      state: one accumulator per open window and key; freed when the watermark passes the window's end
-   +- Exchange(distribution=[hash[bidder]])
-      +- LocalWindowAggregate(groupBy=[bidder], window=[TUMBLE(time_col=[ts], size=[1 h])], select=[COUNT(*) AS EXPR$1], changelogMode=[I])
-            late rows: bids$late
-         +- TableSourceScan(table=[default_catalog.default_database.bids], fields=[bidder, ts], watermark=[ts - 4 s], not-null=[ts], changelogMode=[I])
-               state: position and watermark per split
++- Calc(select=[bidder AS k, EXPR$1 AS n], changelogMode=[I])
+   +- GlobalWindowAggregate(groupBy=[bidder], window=[TUMBLE(time_col=[ts], size=[1h])], select=[COUNT(*) AS EXPR$1], windowColumns=[window_start, window_end], changelogMode=[I])
+         state: one accumulator per open window and key; freed when the watermark passes the window's end
+      +- Exchange(distribution=[hash[bidder]])
+         +- LocalWindowAggregate(groupBy=[bidder], window=[TUMBLE(time_col=[ts], size=[1h])], select=[COUNT(*) AS EXPR$1], changelogMode=[I])
+               late rows: bids$late
+            +- TableSourceScan(table=[default_catalog.default_database.bids], fields=[bidder, ts], watermark=[ts - 4s], not-null=[ts], changelogMode=[I])
+                  state: position and watermark per split
 )");
   EXPECT_THAT(with({}, kWindowed), Not(HasSubstr("Local"))) << "one shard: nothing is sent";
   EXPECT_THAT(with({{"parallelism.default", "2"}, {"table.optimizer.agg-phase-strategy", "ONE_PHASE"}}, kWindowed), Not(HasSubstr("Local")));

@@ -203,7 +203,7 @@ TEST_F(LocalAggregateTest, AWindowThatHasFiredTakesNothingMore) {
   first.barrier();
   for (const BatchPtr& b : first.batches) whole.feed(b);
   whole.watermark(kTimeMax);
-  const std::string late = "+I a|NULL|NULL|NULL|1970-01-01 00:00:02.000|0|1970-01-01 00:00:00.000|1970-01-01 00:00:02.000|WindowAggregate|IDLE_RETURN";
+  const std::string late = "+I a|NULL|NULL|NULL|1970-01-01 00:00:02.000|1|1970-01-01 00:00:00.000|1970-01-01 00:00:02.000|WindowAggregate|IDLE_RETURN";
   EXPECT_THAT(whole.late, ElementsAre(late, late)) << "one a row, of which the key is known";
   EXPECT_THAT(whole.rows, SizeIs(1));
 }

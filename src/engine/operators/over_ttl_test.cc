@@ -85,7 +85,7 @@ TEST(OverTtl, LagForgets) {
 }
 
 TEST(OverTtl, RowsThatComeAndGoEndWithTheirKey) {
-  OverTableSpec s{.input = rows_schema(), .partition = {0}, .order = {{.column = 2, .descending = false, .nulls_first = true}}, .ttl_us = 10 * kSecond};
+  OverTableSpec s{.input = rows_schema(), .partition = {0}, .order = {{.column = 2, .descending = false, .nulls_first = true}}, .preceding = {}, .calls = {}, .ttl_us = 10 * kSecond};
   s.calls = {{.kind = OverTableSpec::Call::Kind::kAggregate, .aggregate = sum(false), .name = "s", .type = Type::big_int()}};
   OperatorHarness h(make_over_table(s));
   const auto rows_of = [&](std::int64_t clock, const BatchPtr& batch) {

@@ -10,10 +10,13 @@ find_package(absl REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(SNAPPY REQUIRED IMPORTED_TARGET snappy)
+find_package(BZip2 REQUIRED)
+find_library(SUPYO_ROCKSDB librocksdb.a REQUIRED)   # static: the shared one adds 8 ms to every start
 include(cmake/librdkafka.cmake)
 
 supyo_libraries(core/env Threads::Threads)
 supyo_libraries(data/types absl::time)
+supyo_libraries(data/state ${SUPYO_ROCKSDB} BZip2::BZip2 ZLIB::ZLIB PkgConfig::ZSTD PkgConfig::LZ4 PkgConfig::SNAPPY ${CMAKE_DL_LIBS})
 supyo_libraries(data/log ZLIB::ZLIB PkgConfig::ZSTD PkgConfig::LZ4 PkgConfig::SNAPPY)
 supyo_libraries(data/formats simdjson::simdjson ${CMAKE_DL_LIBS})
 supyo_libraries(cli simdjson::simdjson nlohmann_json::nlohmann_json)

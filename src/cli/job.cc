@@ -46,8 +46,8 @@ int status(Context& context, const JobOptions& options) {
   if (!running) return report(running.error());
   const std::string_view state = member(*text, "state");
   const bool ended_hard = !*running && (state == "RUNNING" || state == "RESTARTING" || state == "STOPPING" || state == "DRAINING");
-  write_out(fmt::format("job       {} ({})\nstate     {}\nrows in   {}\nrows out  {}\nlate      {}\ndead      {}\nrestarts  {}\n", member(*text, "name"), member(*text, "job_id"),
-                        ended_hard ? "not running: the process ended without a word; run it again and it goes on" : state, member(*text, "rows_in"),
+  write_out(fmt::format("job       {} ({})\nstate     {}\nbackend   {}\nrows in   {}\nrows out  {}\nlate      {}\ndead      {}\nrestarts  {}\n", member(*text, "name"), member(*text, "job_id"),
+                        ended_hard ? "not running: the process ended without a word; run it again and it goes on" : state, member(*text, "state_backend"), member(*text, "rows_in"),
                         member(*text, "rows_out"), member(*text, "late"), member(*text, "dead"), member(*text, "restarts")));
   if (const auto error = member(*text, "last_error"); !error.empty()) write_out(fmt::format("error     {}\n", error));
   return kFine;

@@ -9,6 +9,7 @@ CHECKS = [
     ("product: previous values exactly once, killed 10 times", ["tests/e2e/product.py", "--kills", "10", "--seed", "7"]),
     ("orders: each with the version of its user, killed 6 times", ["tests/e2e/orders.py", "--kills", "6", "--seed", "3"]),
     ("bank: with cuts every output is the query over exactly its prefix", ["tests/e2e/bank.py"]),
+    ("spill: state beyond its memory, killed 8 times and gone on with under either backend, equals the truth", ["tests/e2e/spill.py", "--seed", "11"]),
     ("bad input: a numbered error with what to do, nothing lost", ["tests/e2e/bad_input.py"]),
     ("tools: the shell completes and remembers; bench latency and gen --serve leave nothing behind and lose nothing", ["tests/e2e/tools.py"]),
     ("consume: losses counted exactly, kills cost what the commit order says; metrics of broker and groups", ["tests/e2e/consume.py"]),

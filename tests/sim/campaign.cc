@@ -3,10 +3,12 @@
 //
 //   supyo_sim [--seeds N] [--from SEED]      prints what it reached; closes with 'N passed, N failed'
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -61,6 +63,11 @@ struct Life {
   bool power = false;                 // a lost machine rather than a killed process
 };
 
+const std::string& scratch() {
+  static const std::string path = (std::filesystem::temp_directory_path() / fmt::format("supyo-sim-{}", ::getpid())).string();
+  return path;
+}
+
 Life draw(env::Random& random, bool healed) {
   Life life;
   const auto one_of = [&](std::initializer_list<const char*> values) { return std::string(*(values.begin() + random.below(values.size()))); };
@@ -70,6 +77,12 @@ Life draw(env::Random& random, bool healed) {
                    {"supyo.epoch.rows", one_of({"0", "5", "50"})},
                    {"supyo.journal.segment-size", one_of({"4kb", "64kb"})},
                    {"supyo.snapshot.after", one_of({"1kb", "16kb"})}};
+  // What spills is real files, the same for both runs of a seed; with every life another backend may go on.
+  if (random.below(4) == 0) {
+    life.settings["state.backend.type"] = "rocksdb";
+    life.settings["state.backend.rocksdb.memory.fixed-per-slot"] = "1kb";
+    life.settings["state.backend.rocksdb.localdir"] = scratch();
+  }
   if (healed) return life;
   if (random.below(3) != 0) life.fault_one_in = 50 + random.below(2000);
   if (random.below(4) != 0) life.steps = static_cast<int>(1 + random.below(900));

@@ -1,6 +1,7 @@
 #include "tests/sql/corpus.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
@@ -74,6 +75,9 @@ class Runner {
       Status done = run(b);
       if (!done) return fail(done.error().with_context(fmt::format("[{}] block at line {}", regime_.name, b.line)));
     }
+    std::error_code left;   // of a directory that is not empty
+    if (regime_.spill) std::filesystem::remove(scratch_, left);
+    if (left) return fail(ErrorCode::kInternal, fmt::format("[{}] a job that ended left its scratch in {}", regime_.name, scratch_));
     return ok();
   }
 
@@ -118,6 +122,11 @@ class Runner {
     o.seed = regime_.seed;
     o.settings = {{"supyo.batch.rows", std::to_string(regime_.batch_rows)}, {"parallelism.default", std::to_string(parallelism)}};
     for (const auto& [key, value] : regime_.settings) o.settings[key] = value;
+    if (regime_.spill && !(regime_.kill && lives_++ % 2 == 1)) {
+      o.settings["state.backend.type"] = "rocksdb";
+      o.settings["state.backend.rocksdb.memory.fixed-per-slot"] = "1";
+      o.settings["state.backend.rocksdb.localdir"] = scratch_;
+    }
     if (regime_.tiny_epochs) o.settings["supyo.epoch.rows"] = "1";
     SUPYO_ASSIGN(auto made, job::Engine::create(sim_.env(), std::move(o)));
     SUPYO_TRY(execute(*made, setup_));
@@ -248,6 +257,9 @@ class Runner {
   std::string setup_;
   std::string state_dir_;
   int jobs_ = 0;
+  int lives_ = 0;
+  // RocksDB's files are real ones: the simulated machine has none for its threads.
+  const std::string scratch_ = (std::filesystem::temp_directory_path() / fmt::format("supyo-corpus-{}", ::getpid())).string();
 };
 
 }  // namespace

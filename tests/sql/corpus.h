@@ -38,6 +38,7 @@ struct Regime {
   bool reprint = false;      ///< each statement is parsed again from its own print
   bool tiny_epochs = false;  ///< an epoch after every row that a source gives
   bool kill = false;         ///< kill -9 at drawn moments, restored at another parallelism
+  bool spill = false;        ///< in the rocksdb backend with no memory to speak of: what an operator keeps goes to disk after each of its calls. With `kill` only every other life
   std::uint64_t seed = 1;
   std::map<std::string, std::string> settings = {};   ///< on top of what the statements set
 };

@@ -27,6 +27,8 @@ const std::vector<Regime>& regimes() {
       {.name = "kill_parallel3", .batch_rows = 2, .parallelism = 3, .tiny_epochs = true, .kill = true, .seed = 11},
       {.name = "two_levels_parallel2", .batch_rows = 3, .parallelism = 2, .settings = two_levels},
       {.name = "two_levels_kill", .batch_rows = 2, .parallelism = 3, .tiny_epochs = true, .kill = true, .seed = 13, .settings = two_levels},
+      {.name = "spill", .batch_rows = 7, .spill = true},
+      {.name = "spill_kill_parallel3", .batch_rows = 2, .parallelism = 3, .tiny_epochs = true, .kill = true, .spill = true, .seed = 13},
   };
   return all;
 }

@@ -14,8 +14,8 @@
 namespace supyo::config {
 namespace {
 
-constexpr std::array<const SettingSpec*, 34> kAll = {
-    &kCheckpointInterval, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kEmitAllowLateness, &kEmitLateFire, &kEmitLateFireDelay, &kEmitEarlyFire, &kEmitEarlyFireDelay, &kLocalTimeZone, &kStateTtl, &kAggPhase, &kMiniBatch, &kMiniBatchLatency, &kMiniBatchSize, &kSplitDistinct, &kSplitBuckets, &kUpsertMaterialize, &kNotNullEnforcer, &kRestartStrategy,
+constexpr std::array<const SettingSpec*, 37> kAll = {
+    &kCheckpointInterval, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kEmitAllowLateness, &kEmitLateFire, &kEmitLateFireDelay, &kEmitEarlyFire, &kEmitEarlyFireDelay, &kLocalTimeZone, &kStateTtl, &kAggPhase, &kMiniBatch, &kMiniBatchLatency, &kMiniBatchSize, &kSplitDistinct, &kSplitBuckets, &kUpsertMaterialize, &kNotNullEnforcer, &kStateBackend, &kRocksdbMemory, &kRocksdbDirectory, &kRestartStrategy,
     &kRestartAttempts, &kRestartDelay, &kRestartInitialBackoff, &kRestartMaxBackoff, &kRestartMaxAttempts, &kOutputConsistency, &kBatchRows,
     &kExchangeBatches, &kEpochRows, &kJournalSegment, &kSnapshotAfter, &kLateRetention, &kDeadRetention,
 };

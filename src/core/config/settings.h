@@ -54,6 +54,12 @@ inline constexpr Setting<std::string_view> kUpsertMaterialize{{SettingKind::kCho
     "Whether all rows of a key are kept before a sink by key, so that it has the last of them whatever the order in which rows come and go. auto: where the rows are not told apart by that key. none: never; then the order is the query's own affair."}};
 inline constexpr Setting<std::string_view> kNotNullEnforcer{{SettingKind::kChoice, "table.exec.sink.not-null-enforcer", "error", {}, {}, "error|drop", {},
     "What a null in a NOT NULL column of a sink does: the job fails, or the row is left out."}};
+inline constexpr Setting<std::string_view> kStateBackend{{SettingKind::kChoice, "state.backend.type", "hashmap", {}, {}, "hashmap|rocksdb", {},
+    "Where state is while the job runs. hashmap: in memory. rocksdb: in memory up to a limit, and what was not looked at for long in RocksDB on disk. Rows and the state directory are the same: either goes on where the other was.", "state.backend"}};
+inline constexpr Setting<std::int64_t> kRocksdbMemory{{SettingKind::kSize, "state.backend.rocksdb.memory.fixed-per-slot", "256mb", "1", "1tb", {}, {},
+    "rocksdb: memory of a shard for the records of its state, RocksDB's own buffers included. Beyond it some 25 bytes an entry stay in memory, and what operators keep beside their tables."}};
+inline constexpr Setting<std::string_view> kRocksdbDirectory{{SettingKind::kText, "state.backend.rocksdb.localdir", "", {}, {}, {}, {},
+    "rocksdb: where its scratch files are made, in a directory of their own. Empty: inside the state directory, or without one in /tmp. Nothing there is needed after the run."}};
 inline constexpr Setting<std::string_view> kRestartStrategy{{SettingKind::kChoice, "restart-strategy.type", "exponential-delay", {}, {}, "none|fixed-delay|exponential-delay", {},
     "What happens after a failure that trying again may mend.", "restart-strategy"}};
 inline constexpr Setting<std::int64_t> kRestartAttempts{{SettingKind::kInteger, "restart-strategy.fixed-delay.attempts", "3", "1", "1000000", {}, {},

@@ -81,20 +81,22 @@ std::vector<Change> to_list(const EncodedChanges& changes) {
   return out;
 }
 
-KeyedTable::KeyedTable(TableSpec spec) : spec_(std::move(spec)), shared_hashes_(spec_.shared_hashes), ttl_us_(spec_.ttl_us) {
+KeyedTable::KeyedTable(TableSpec spec, SpillSpace* space) : spec_(std::move(spec)), shared_hashes_(spec_.shared_hashes), ttl_us_(spec_.ttl_us) {
   SUPYO_CHECK(ttl_us_ == 0 || !spec_.timed);
   time_at_ = static_cast<std::uint32_t>(sizeof(Sizes) + (shared_hashes_ ? sizeof(std::uint64_t) : 0));
-  fixed_at_ = time_at_ + static_cast<std::uint32_t>(spec_.timed ? sizeof(TimeUs) + sizeof(std::uint64_t) : ttl_us_ != 0 ? sizeof(Written) : 0);
+  fixed_at_ = time_at_ + static_cast<std::uint32_t>(spec_.timed ? sizeof(TimeUs) + sizeof(std::uint64_t) : 0);
   key_at_ = fixed_at_ + spec_.fixed_width;
   buckets_.assign(kSmallest, kNoSlot);
   tags_.assign(kSmallest, kEmpty);
   if (spec_.timed) by_time_ = std::make_unique<TimeIndex>();
+  if (space != nullptr) spill_to(*space);
 }
 
 KeyedTable::~KeyedTable() {
+  if (spill_) leave_space();
   if (!records_.has_large()) return;
   for (Slot s = 0; s < refs_.size(); ++s) {
-    if (!live(s)) continue;
+    if (resident(s) == nullptr) continue;
     const Sizes n = sizes(s);
     records_.release(record(s), key_at_ + n.key + n.blob);
   }
@@ -151,8 +153,12 @@ Slot KeyedTable::add_record(std::uint64_t place, std::uint64_t hash, std::string
   if (spec_.timed) {
     store(slot, time_at_, time);
     store(slot, time_at_ + sizeof time, next_born_);
+    if (spill_) note_birth(slot, next_born_);
   }
-  if (ttl_us_ != 0) link_last(slot, now_us_);
+  if (ttl_us_ != 0) {
+    if (written_.size() < refs_.size()) written_.resize(refs_.size());
+    link_last(slot, now_us_);
+  }
   std::memset(r + fixed_at_, 0, spec_.fixed_width);
   if (!key.empty()) std::memcpy(r + key_at_, key.data(), key.size());
   ++live_;
@@ -230,6 +236,7 @@ void KeyedTable::find_or_insert(std::span<const std::uint64_t> hashes, std::span
     }
   }
   for (std::size_t i = 0; i < n; ++i) touch(slots[i]);
+  if (spill_) mark_used(slots);
 }
 
 void KeyedTable::find(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> slots) {
@@ -255,6 +262,7 @@ void KeyedTable::find(std::span<const std::uint64_t> hashes, std::span<const std
       slots[from + i] = bucket != SIZE_MAX ? buckets_[bucket] : kNoSlot;
     }
   }
+  if (spill_) const_cast<KeyedTable*>(this)->mark_used(slots);
 }
 
 Slot KeyedTable::find(std::uint64_t hash, std::string_view key) {
@@ -315,9 +323,14 @@ void KeyedTable::erase(Slot slot) {
     break;
   }
   if (ttl_us_ != 0) unlink(slot);
-  if ((refs_[slot].bits & kPersisted) != 0) erased_.add_deleted(hash(slot), key(slot));
-  const Sizes n = sizes(slot);
-  records_.release(record(slot), key_at_ + n.key + n.blob);
+  if ((refs_[slot].bits & kPersisted) != 0) {
+    const std::byte* const r = peek(slot);
+    erased_.add_deleted(hash_of(slot, r), key_of(r));
+  }
+  if (resident(slot) != nullptr) {
+    const Sizes n = sizes(slot);
+    records_.release(record(slot), key_at_ + n.key + n.blob);
+  }
   refs_[slot] = {};
   free_.push_back(slot);
   --live_;
@@ -326,16 +339,10 @@ void KeyedTable::erase(Slot slot) {
 void KeyedTable::due(TimeUs until, std::vector<Slot>& out) {
   SUPYO_CHECK(by_time_ != nullptr);
   auto& buckets = by_time_->buckets;
-  const auto is = [&](const TimeIndex::Item& i) { return live(i.slot) && static_cast<std::uint32_t>(born(i.slot)) == i.born; };
   for (auto it = buckets.begin(); it != buckets.end() && it->first <= until;) {
     auto& bucket = it->second;
-    std::erase_if(bucket.items, [&](const TimeIndex::Item& i) { return !is(i); });
-    if (!bucket.sorted) {
-      std::stable_sort(bucket.items.begin(), bucket.items.end(), [&](const TimeIndex::Item& a, const TimeIndex::Item& b) {
-        return born(a.slot) != born(b.slot) ? born(a.slot) < born(b.slot) : hash(a.slot) < hash(b.slot);
-      });
-      bucket.sorted = true;
-    }
+    std::erase_if(bucket.items, [&](const TimeIndex::Item& i) { return !born_then(i.slot, i.born); });
+    if (!bucket.sorted) sort(bucket);
     for (const auto& item : bucket.items) out.push_back(item.slot);
     if (bucket.items.empty()) {
       if (by_time_->last == it) by_time_->last = buckets.end();
@@ -346,13 +353,30 @@ void KeyedTable::due(TimeUs until, std::vector<Slot>& out) {
   }
 }
 
+/// After a restore: by order of insertion, and of several shards' by hash.
+void KeyedTable::sort(TimeBucket& bucket) const {
+  struct Entry {
+    std::uint64_t born, hash;
+    TimeBucket::Item item;
+  };
+  std::vector<Entry> entries;
+  entries.reserve(bucket.items.size());
+  for (const TimeBucket::Item& i : bucket.items) {
+    const std::byte* const r = peek(i.slot);
+    entries.push_back({born(r), hash_of(i.slot, r), i});
+  }
+  std::ranges::stable_sort(entries, [](const Entry& a, const Entry& b) { return a.born != b.born ? a.born < b.born : a.hash < b.hash; });
+  std::ranges::transform(entries, bucket.items.begin(), &Entry::item);
+  bucket.sorted = true;
+}
+
 TimeUs KeyedTable::next_due() {
   SUPYO_CHECK(by_time_ != nullptr);
   auto& buckets = by_time_->buckets;
   while (!buckets.empty()) {
     auto it = buckets.begin();
     for (const auto& item : it->second.items)
-      if (live(item.slot) && static_cast<std::uint32_t>(born(item.slot)) == item.born) return it->first;
+      if (born_then(item.slot, item.born)) return it->first;
     if (by_time_->last == it) by_time_->last = buckets.end();
     buckets.erase(it);
   }
@@ -362,22 +386,19 @@ TimeUs KeyedTable::next_due() {
 // ---- entries that end
 
 void KeyedTable::link_last(Slot slot, TimeUs at_us) {
-  store(slot, time_at_, Written{.at_us = at_us, .before = newest_});
-  if (newest_ == kNoSlot) oldest_ = slot;
-  else store(newest_, time_at_ + offsetof(Written, after), slot);
+  written_[slot] = {.at_us = at_us, .before = newest_};
+  (newest_ == kNoSlot ? oldest_ : written_[newest_].after) = slot;
   newest_ = slot;
 }
 
 void KeyedTable::unlink(Slot slot) {
-  const Written w = stored<Written>(slot, time_at_);
-  if (w.before == kNoSlot) oldest_ = w.after;
-  else store(w.before, time_at_ + offsetof(Written, after), w.after);
-  if (w.after == kNoSlot) newest_ = w.before;
-  else store(w.after, time_at_ + offsetof(Written, before), w.before);
+  const Written w = written_[slot];
+  (w.before == kNoSlot ? oldest_ : written_[w.before].after) = w.after;
+  (w.after == kNoSlot ? newest_ : written_[w.after].before) = w.before;
 }
 
 void KeyedTable::written(Slot slot) {
-  if (stored<TimeUs>(slot, time_at_) == now_us_) return;
+  if (written_[slot].at_us == now_us_) return;
   unlink(slot);
   link_last(slot, now_us_);
 }
@@ -386,7 +407,8 @@ void KeyedTable::written(Slot slot) {
 void KeyedTable::sort_restored() {
   std::vector<std::pair<TimeUs, Slot>> all;
   all.reserve(live_);
-  for_each([&](Slot s) { all.emplace_back(stored<TimeUs>(s, time_at_), s); });
+  for (Slot s = 0; s < refs_.size(); ++s)
+    if (live(s)) all.emplace_back(written_[s].at_us, s);
   std::ranges::sort(all);
   oldest_ = newest_ = kNoSlot;
   for (const auto& [at_us, slot] : all) link_last(slot, at_us);
@@ -398,7 +420,7 @@ void KeyedTable::expire(TimeUs now_us, const std::function<void(Slot)>& gone) {
   if (ttl_us_ == 0) return;
   if (restored_) sort_restored();
   now_us_ = std::max(now_us_, now_us);
-  while (oldest_ != kNoSlot && stored<TimeUs>(oldest_, time_at_) <= now_us_ - ttl_us_) {
+  while (oldest_ != kNoSlot && written_[oldest_].at_us <= now_us_ - ttl_us_) {
     const Slot slot = oldest_;
     if (gone) gone(slot);
     erase(slot);
@@ -406,24 +428,21 @@ void KeyedTable::expire(TimeUs now_us, const std::function<void(Slot)>& gone) {
 }
 
 std::size_t KeyedTable::memory_bytes() const {
-  std::size_t n = records_.reserved() + refs_.capacity() * sizeof(Ref) + buckets_.capacity() * (sizeof(Slot) + 1) + (free_.capacity() + dirty_.capacity()) * sizeof(Slot) + erased_.bytes.capacity();
+  std::size_t n = records_.reserved() + refs_.capacity() * sizeof(Ref) + buckets_.capacity() * (sizeof(Slot) + 1) + (free_.capacity() + dirty_.capacity()) * sizeof(Slot) + erased_.bytes.capacity() +
+                  written_.capacity() * sizeof(Written) + spill_bytes();
   if (by_time_)
     for (const auto& [time, bucket] : by_time_->buckets) n += sizeof bucket + bucket.items.capacity() * sizeof(TimeIndex::Item);
   return n;
 }
 
-void KeyedTable::for_each(const std::function<void(Slot)>& visit) {
-  load_all();
-  for (Slot s = 0; s < refs_.size(); ++s)
-    if (live(s)) visit(s);
-}
-
 // Value bytes: [time, born] for timed tables, the time of the last write for those with a TTL, then the fixed part, then the blob to the end.
-void KeyedTable::append_value(Slot slot, std::string& out) const {
-  const Sizes n = sizes(slot);
-  const char* const r = reinterpret_cast<const char*>(record(slot));
-  out.append(r + time_at_, ttl_us_ != 0 ? sizeof(TimeUs) : fixed_at_ - time_at_);
-  out.append(r + fixed_at_, spec_.fixed_width);
+std::size_t KeyedTable::value_bytes(Sizes sizes) const { return (ttl_us_ != 0 ? sizeof(TimeUs) : fixed_at_ - time_at_) + spec_.fixed_width + sizes.blob; }
+
+void KeyedTable::append_value(Slot slot, const std::byte* record, std::string& out) const {
+  const auto n = read_at<Sizes>(record, 0);
+  const char* const r = reinterpret_cast<const char*>(record);
+  if (ttl_us_ != 0) out.append(reinterpret_cast<const char*>(&written_[slot].at_us), sizeof(TimeUs));
+  out.append(r + time_at_, fixed_at_ - time_at_ + spec_.fixed_width);
   out.append(r + key_at_ + n.key, n.blob);
 }
 
@@ -435,15 +454,20 @@ void KeyedTable::take_changes(EncodedChanges& out) {
     Ref& r = refs_[slot];
     if ((r.bits & kDirty) == 0) continue;
     r.bits = (r.bits & ~kDirty) | kPersisted;
-    out.begin_value(hash(slot), key(slot), (ttl_us_ != 0 ? sizeof(TimeUs) : fixed_at_ - time_at_) + spec_.fixed_width + sizes(slot).blob);
-    append_value(slot, out.bytes);
+    const std::byte* const at = peek(slot);
+    out.begin_value(hash_of(slot, at), key_of(at), value_bytes(read_at<Sizes>(at, 0)));
+    append_value(slot, at, out.bytes);
   }
   dirty_.clear();
   if (dirty_.capacity() > kKeptDirty) dirty_.shrink_to_fit();
 }
 
 void KeyedTable::forget_changes() {
-  for (const Slot slot : dirty_) refs_[slot].bits &= ~kDirty;
+  for (const Slot slot : dirty_) {
+    std::uintptr_t& bits = refs_[slot].bits;
+    if ((bits & kDirty) != 0 && resident(slot) == nullptr) bits |= kStored;
+    bits &= ~kDirty;
+  }
   dirty_.clear();
   erased_.clear();
 }

@@ -13,16 +13,18 @@ namespace supyo::state {
 
 // Time -> slots in order of insertion. Erased slots are dropped lazily: an entry counts only while its slot is live with the same birth (of which 32 bits
 // tell a slot's lives apart).
-struct KeyedTable::TimeIndex {
+struct KeyedTable::TimeBucket {
   struct Item {
     Slot slot;
     std::uint32_t born;
   };
-  struct Bucket {
-    std::vector<Item> items;
-    std::uint64_t last_born = 0;
-    bool sorted = true;
-  };
+  std::vector<Item> items;
+  std::uint64_t last_born = 0;
+  bool sorted = true;
+};
+struct KeyedTable::TimeIndex {
+  using Bucket = TimeBucket;
+  using Item = Bucket::Item;
   std::map<TimeUs, Bucket> buckets;
   std::map<TimeUs, Bucket>::iterator last = buckets.end();
 

@@ -13,7 +13,11 @@ constexpr std::size_t kAhead = 12;   // entries whose bucket is asked for before
 
 }  // namespace
 
-Status KeyedTable::restore(std::uint64_t hash, std::string_view key, std::string_view value) { return put_back(hash, key, value, PutBack::kLookUp); }
+Status KeyedTable::restore(std::uint64_t hash, std::string_view key, std::string_view value) {
+  const Status s = put_back(hash, key, value, PutBack::kLookUp);
+  if (spill_) spill_->loaded.clear();
+  return s;
+}
 
 Status KeyedTable::put_back(std::uint64_t hash, std::string_view key, std::string_view value, PutBack how) {
   ByteReader r(value);
@@ -32,18 +36,18 @@ Status KeyedTable::put_back(std::uint64_t hash, std::string_view key, std::strin
   const std::size_t bucket = how == PutBack::kLookUp ? bucket_of(place, hash, key) : SIZE_MAX;
   const Slot slot = how == PutBack::kNoBucket ? add_record(place, hash, key, time, rest.size()) : bucket != SIZE_MAX ? buckets_[bucket] : insert(place, hash, key, time, rest.size());
   if (!fixed_bytes.empty()) std::memcpy(fixed(slot), fixed_bytes.data(), fixed_bytes.size());
-  refs_[slot].bits |= kPersisted;
+  refs_[slot].bits = (refs_[slot].bits & ~kStored) | kPersisted;
+  if (spill_) spill_->loaded.push_back(slot);
   if (spec_.timed) {
     // An item with another birth, as insert() may have added, is dropped lazily; one with this birth must be there once only.
-    if (how == PutBack::kNoBucket || this->born(slot) != born) by_time_->add(time, slot, born);
+    if (how == PutBack::kNoBucket || this->born(record(slot)) != born) by_time_->add(time, slot, born);
     store(slot, time_at_ + sizeof time, born);
+    if (spill_) note_birth(slot, born);
     next_born_ = std::max(next_born_, born + 1);
   }
   write_blob(slot, rest);
   if (ttl_us_ != 0) {
-    Written w = stored<Written>(slot, time_at_);
-    w.at_us = time;
-    store(slot, time_at_, w);
+    written_[slot].at_us = time;
     restored_ = true;
   }
   return ok();
@@ -55,6 +59,7 @@ Status KeyedTable::put_back_all(const StoredEntries& entries) {
   for (std::size_t range = 0; range < entries.ranges(); ++range) {
     entries.read(range, read);
     for (const SnapshotEntry& e : read) SUPYO_TRY(put_back(e.hash, e.key, e.value, PutBack::kNoBucket));
+    if (spill_) evict_loaded();
   }
   rehash(capacity_for(live_));
   return ok();
@@ -90,6 +95,7 @@ void KeyedTable::load_range(std::size_t range) {
     const SnapshotEntry& e = l.read[i];
     if (const Status s = put_back(e.hash, e.key, e.value, PutBack::kNew); !s && !damage_) damage_ = s.error();
   }
+  if (spill_) evict_loaded();
   if (l.waiting == 0) loading_.reset();
 }
 

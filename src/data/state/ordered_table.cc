@@ -3,6 +3,7 @@
 #include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "data/state/stored_entries.h"
+#include "data/state/spill_space.h"
 #include "data/state/tables.h"
 
 namespace supyo::state {
@@ -128,10 +129,10 @@ Status OrderedTable::restore(std::uint64_t hash, std::string_view key, std::stri
   return ok();
 }
 
-OperatorState::OperatorState(const StateSpec& spec) {
+OperatorState::OperatorState(const StateSpec& spec, SpillSpace* space) : space_(space) {
   for (const TableSpec& s : spec.tables) {
     Table& t = tables_.emplace_back();
-    if (s.kind == TableSpec::Kind::kKeyed) t.keyed = std::make_unique<KeyedTable>(s);
+    if (s.kind == TableSpec::Kind::kKeyed) t.keyed = std::make_unique<KeyedTable>(s, space);
     else t.ordered = std::make_unique<OrderedTable>(s);
   }
 }
@@ -152,9 +153,24 @@ void OperatorState::take_changes(std::size_t table, EncodedChanges& out) {
   if (tables_.at(table).keyed) tables_[table].keyed->take_changes(out);
   else tables_[table].ordered->take_changes(out);
 }
+Status OperatorState::call_spilling(const std::function<Status()>& operation) {
+  const auto pin = [this](bool pinned) {
+    for (Table& t : tables_)
+      if (t.keyed) t.keyed->pin(pinned);
+  };
+  pin(true);
+  try {
+    SUPYO_TRY(operation());
+    pin(false);
+    space_->make_room();
+  } catch (const SpillFailure& failure) {
+    return fail(failure.error);
+  }
+  return ok();
+}
 Status OperatorState::restore(std::size_t table, std::shared_ptr<const StoredEntries> entries) {
   if (table >= tables_.size()) return fail(ErrorCode::kDamaged, "state of an unknown table");
-  if (tables_[table].keyed) return tables_[table].keyed->restore(std::move(entries));
+  if (tables_[table].keyed) return call([&] { return tables_[table].keyed->restore(std::move(entries)); });
   std::vector<SnapshotEntry> read;
   for (std::size_t range = 0; range < entries->ranges(); ++range) {
     entries->read(range, read);

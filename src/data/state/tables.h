@@ -39,6 +39,7 @@ using Slot = std::uint32_t;
 inline constexpr Slot kNoSlot = 0xffffffffU;
 
 class StoredEntries;
+class SpillSpace;
 
 /// One change since the last cut. Within one take_changes() the last entry of a key wins. (hash, key) together identify an entry:
 /// after a restore at another parallelism two shards' ordered rows may share a key, never a hash. `hash` decides which shard owns the entry when the job is restored at another parallelism.
@@ -67,9 +68,12 @@ std::vector<Change> to_list(const EncodedChanges& changes);
 ///
 /// A slot stays valid until its key is erased (erased slots are reused), and so do the addresses of its key and its fixed part, but for set_blob() of that slot. Call touch() after changing a value in place, or the change is
 /// not part of the next epoch. Keys are RowCodec bytes; `hash` must be hash_bytes(key) or hash_rows of the same columns, but always the same.
+///
+/// With a SpillSpace (which outlives it) records that were not looked at for long go there when there is no room: addresses then hold until evict(), for_each() or relax() only, and whatever
+/// looks at a record may throw SpillFailure.
 class KeyedTable {
  public:
-  explicit KeyedTable(TableSpec spec);
+  explicit KeyedTable(TableSpec spec, SpillSpace* space = nullptr);
   ~KeyedTable();
 
   /// For each row i: the slot of keys[i], inserted (fixed part zeroed, blob empty) when absent. `times` only for timed tables.
@@ -89,7 +93,7 @@ class KeyedTable {
   }
   /// Of a slot that will be looked at.
   void prefetch_slot(Slot slot) const { __builtin_prefetch(&refs_[slot]); }
-  void prefetch_record(Slot slot) const { __builtin_prefetch(record(slot)); }
+  void prefetch_record(Slot slot) const { __builtin_prefetch(resident(slot)); }
 
   std::byte* fixed(Slot slot) { return record(slot) + fixed_at_; }
   const std::byte* fixed(Slot slot) const { return record(slot) + fixed_at_; }
@@ -106,7 +110,7 @@ class KeyedTable {
   void touch(Slot slot) {
     if (ttl_us_ != 0) [[unlikely]] written(slot);
     Ref& r = refs_[slot];
-    if ((r.bits & kDirty) == 0) r.bits |= kDirty, dirty_.push_back(slot);
+    if ((r.bits & kDirty) == 0) r.bits = (r.bits & ~kStored) | kDirty | kUsed, dirty_.push_back(slot);
   }
   void erase(Slot slot);
 
@@ -126,6 +130,17 @@ class KeyedTable {
   std::size_t memory_bytes() const;
   void for_each(const std::function<void(Slot)>& visit);
 
+  // Of tables with a SpillSpace.
+  /// No address into this table is held: what is beyond the limit may go. For loops over many slots within one call.
+  void relax();
+  /// An operator may hold addresses: nothing goes but by for_each() and relax().
+  void pin(bool pinned);
+  bool pinned() const;
+  /// Puts so many bytes of records into the space, those that were not looked at since it last came by before others.
+  void evict(std::size_t bytes);
+  std::size_t record_bytes() const { return records_.used(); }
+  std::size_t reserved_bytes() const { return records_.reserved(); }
+
   /// Hands over the changes since the last call and forgets them. Called by the runtime at a barrier.
   void take_changes(EncodedChanges& out);
   /// Forgets them without handing them over: of a table that is no part of any epoch.
@@ -142,14 +157,16 @@ class KeyedTable {
   const std::optional<Error>& damage() const { return damage_; }
 
  private:
-  /// A slot: where looking for its key begins (so that growing touches no key), and the address of its record with the flags below. 0: the slot is free.
-  /// Record: u32 size of the key, u32 size of the blob; the hash, when it is not the place; time and order of insertion of timed tables, or Written; the fixed part; key; blob.
+  /// A slot: where looking for its key begins (so that growing touches no key), and the address of its record with the flags below. 0: the slot is free; flags without an address: the record is in the space.
+  /// Record: u32 size of the key, u32 size of the blob; the hash, when it is not the place; time and order of insertion of timed tables; the fixed part; key; blob.
   struct Ref {
     std::uint64_t place = 0;
     std::uintptr_t bits = 0;
   };
   static constexpr std::uintptr_t kDirty = 1;       // changed since the last cut: in dirty_
   static constexpr std::uintptr_t kPersisted = 2;   // an earlier epoch holds it: an erase must be told
+  static constexpr std::uintptr_t kStored = 4;      // the space has the record as it is
+  static constexpr std::uintptr_t kUsed = 8;        // looked at since evict() last came by
   static constexpr std::uintptr_t kFlags = 15;
   static constexpr std::size_t kGroup = 16;         // buckets that are looked at together
   std::size_t group_mask() const { return tags_.size() / kGroup - 1; }
@@ -157,9 +174,18 @@ class KeyedTable {
     std::uint32_t key = 0, blob = 0;
   };
   struct TimeIndex;
+  struct TimeBucket;
+  struct Spill {
+    SpillSpace& space;
+    std::uint32_t table;               // in the space
+    Slot hand = 0;                     // where evict() goes on
+    bool pinned = false;
+    std::vector<Slot> loaded = {};     // that came from the job's files just now
+    std::vector<std::uint32_t> births = {};   // of timed tables, by slot: 32 bits of the order of insertion, so that those who are not due need not come back
+  };
 
   bool live(Slot slot) const { return refs_[slot].bits != 0; }
-  /// Of tables with a TTL, in order of their last write: in each record its time, and the slots written before and after it.
+  /// Of tables with a TTL, by slot, in order of their last write: its time, and the slots written before and after it. Beside the records, so that the neighbours of a slot need not come back with it.
   struct Written {
     TimeUs at_us = 0;
     Slot before = kNoSlot, after = kNoSlot;
@@ -169,21 +195,43 @@ class KeyedTable {
   void unlink(Slot slot);
   void sort_restored();
 
-  std::byte* record(Slot slot) const { return reinterpret_cast<std::byte*>(refs_[slot].bits & ~kFlags); }
+  /// Null: in the space.
+  std::byte* resident(Slot slot) const { return reinterpret_cast<std::byte*>(refs_[slot].bits & ~kFlags); }
+  std::byte* record(Slot slot) const {
+    std::byte* const at = resident(slot);
+    if (at == nullptr) [[unlikely]] return const_cast<KeyedTable*>(this)->bring_back(slot);
+    return at;
+  }
+  std::byte* bring_back(Slot slot);
+  void evict_one(Slot slot);
+  void evict_loaded();
+  /// The record for reading, where it is; until the next look at the space.
+  const std::byte* peek(Slot slot) const;
+  void mark_used(std::span<const Slot> slots);
+  void spill_to(SpillSpace& space);
+  void leave_space();
+  std::size_t spill_bytes() const;
   Sizes sizes(Slot slot) const {
     Sizes s;
     std::memcpy(&s, record(slot), sizeof s);
     return s;
   }
   template <class T>
-  T stored(Slot slot, std::size_t offset) const {
+  static T read_at(const std::byte* record, std::size_t offset) {
     T v;
-    std::memcpy(&v, record(slot) + offset, sizeof v);
+    std::memcpy(&v, record + offset, sizeof v);
     return v;
   }
   template <class T>
+  T stored(Slot slot, std::size_t offset) const { return read_at<T>(record(slot), offset); }
+  template <class T>
   void store(Slot slot, std::size_t offset, T v) { std::memcpy(record(slot) + offset, &v, sizeof v); }
-  std::uint64_t born(Slot slot) const { return stored<std::uint64_t>(slot, time_at_ + sizeof(TimeUs)); }
+  std::uint64_t born(const std::byte* record) const { return read_at<std::uint64_t>(record, time_at_ + sizeof(TimeUs)); }
+  void note_birth(Slot slot, std::uint64_t born);
+  bool born_then(Slot slot, std::uint32_t born) const;
+  void sort(TimeBucket& bucket) const;
+  std::uint64_t hash_of(Slot slot, const std::byte* record) const { return shared_hashes_ ? read_at<std::uint64_t>(record, sizeof(Sizes)) : refs_[slot].place; }
+  std::string_view key_of(const std::byte* record) const { return {reinterpret_cast<const char*>(record) + key_at_, read_at<std::uint32_t>(record, 0)}; }
   const char* key_bytes(Slot slot) const { return reinterpret_cast<const char*>(record(slot)) + key_at_; }
 
   std::uint64_t place_of(std::uint64_t hash, std::string_view key) const {
@@ -211,7 +259,8 @@ class KeyedTable {
   static std::size_t capacity_for(std::size_t entries);
   void rehash(std::size_t capacity);
   void write_blob(Slot slot, std::string_view bytes);
-  void append_value(Slot slot, std::string& out) const;
+  std::size_t value_bytes(Sizes sizes) const;
+  void append_value(Slot slot, const std::byte* record, std::string& out) const;
 
   TableSpec spec_;
   bool shared_hashes_;
@@ -227,6 +276,8 @@ class KeyedTable {
   std::size_t live_ = 0;
   std::uint64_t next_born_ = 0;
   std::unique_ptr<TimeIndex> by_time_;
+  std::vector<Written> written_;      // of tables with a TTL
+  std::unique_ptr<Spill> spill_;
   DurationUs ttl_us_;
   TimeUs now_us_ = kTimeMin;          // of tables with a TTL
   Slot oldest_ = kNoSlot, newest_ = kNoSlot;
@@ -259,7 +310,7 @@ class OrderedTable {
 /// The tables of one operator on one shard, made from its StateSpec.
 class OperatorState {
  public:
-  explicit OperatorState(const StateSpec& spec);
+  explicit OperatorState(const StateSpec& spec, SpillSpace* space = nullptr);
   ~OperatorState();
   KeyedTable& keyed(std::size_t table);
   OrderedTable& ordered(std::size_t table);
@@ -272,6 +323,12 @@ class OperatorState {
   /// Goes on with tables whose entries still come; true while there are any.
   bool load(std::size_t bytes);
   const Error* damage() const;
+  /// Around every call of the operator, and of load(): what its tables throw is the call's error, and what is beyond the limit of their space goes when it is over.
+  template <class Call>
+  Status call(const Call& operation) {
+    if (space_ == nullptr) return operation();
+    return call_spilling(operation);
+  }
   std::size_t memory_bytes() const;
   std::size_t entries() const;
 
@@ -280,7 +337,9 @@ class OperatorState {
     std::unique_ptr<KeyedTable> keyed;
     std::unique_ptr<OrderedTable> ordered;
   };
+  Status call_spilling(const std::function<Status()>& operation);
   std::vector<Table> tables_;
+  SpillSpace* space_;
 };
 
 }  // namespace supyo::state

@@ -130,6 +130,7 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   if (impl_->options.keep_state) c.state_dir = impl_->options.state_dir;
   c.journal.segment_bytes = static_cast<std::uint64_t>(s.get(config::kJournalSegment));
   c.journal.snapshot_after_bytes = static_cast<std::uint64_t>(s.get(config::kSnapshotAfter));
+  if (s.get(config::kStateBackend) == "rocksdb") c.spill = {.memory_bytes = static_cast<std::size_t>(s.get(config::kRocksdbMemory)), .directory = std::string(s.get(config::kRocksdbDirectory))};
   c.restart = restart_strategy(s);
   c.costs = impl_->options.costs;
   c.observer = impl_->options.observer;

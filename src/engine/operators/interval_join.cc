@@ -44,10 +44,13 @@ class TimedSide {
   void attach(state::KeyedTable& table) {
     if (table_ != nullptr) return;
     table_ = &table;
-    std::vector<Slot> slots;
-    table.for_each([&](Slot slot) { slots.push_back(slot); });
-    std::ranges::stable_sort(slots, {}, [&](Slot slot) { return kept(slot).time; });
-    for (const Slot slot : slots) link(slot);
+    std::vector<std::pair<TimeUs, Slot>> slots;
+    table.for_each([&](Slot slot) { slots.emplace_back(kept(slot).time, slot); });
+    std::ranges::sort(slots);
+    for (const auto& [time, slot] : slots) {
+      link(slot);
+      table.relax();
+    }
     settle();
   }
   /// The end of a call.

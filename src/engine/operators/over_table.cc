@@ -138,6 +138,7 @@ class OverTable final : public dataflow::Operator {
         p.rows.insert(p.rows.end(), kept.count, slot);
         next_born_ = std::max(next_born_, kept.born + 1);
       }
+      table.relax();
     }
     for (Partition& p : partitions_) std::ranges::sort(p.rows, [&](Slot a, Slot b) { return before(a, b); });
     return ok();

@@ -109,6 +109,7 @@ class TopN final : public dataflow::Operator {
         p.total += kept.count;
         next_born_ = std::max(next_born_, kept.born + 1);
       }
+      table.relax();
     }
     index_.forget_changes();
     return ok();

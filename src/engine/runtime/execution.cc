@@ -81,8 +81,17 @@ Status Execution::open() {
   return restore_tables();
 }
 
+Status Execution::make_spaces() {
+  SUPYO_TRY(state::SpillSpace::clear(start_.spill_dir));   // also when this run has no use for it: the one before may have been killed
+  const std::size_t bytes = start_.config.spill.memory_bytes;
+  if (bytes == 0) return ok();
+  for (std::uint32_t s = 0; s < start_.plan.shards; ++s) spaces_.emplace_back(env::join_path(start_.spill_dir, std::to_string(s)), bytes);
+  return ok();
+}
+
 Status Execution::make_shards() {
   const Plan& plan = start_.plan;
+  SUPYO_TRY(make_spaces());
   for (std::uint32_t s = 0; s < plan.shards; ++s) {
     const ShardContext context{.env = start_.env, .shard = s, .shards = plan.shards, .observer = start_.config.observer, .origins = start_.graph.origins,
                                .by_the_clock = start_.graph.by_the_clock, .now_us = start_.env.clock.now_us(), .keeps_changes = start_.state != nullptr};
@@ -149,7 +158,7 @@ Status Execution::make_operator(const PlanNode& node) {
   for (std::uint32_t s = 0; s < instances; ++s) {
     auto op = node.op->factory(s, instances);
     if (!op) return fail(std::move(op).error().with_context(fmt::format("operator {}", node.name)));
-    auto task = std::make_unique<OperatorTask>(node, shards_[s]->context(), start_.counters[node.id][s], start_.last, *std::move(op));
+    auto task = std::make_unique<OperatorTask>(node, shards_[s]->context(), start_.counters[node.id][s], start_.last, *std::move(op), spaces_.empty() ? nullptr : &spaces_[s]);
     operators_[node.id][s] = task.get();
     place(s, node, std::move(task), nullptr);
   }

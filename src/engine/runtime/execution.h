@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "data/state/spill_space.h"
 #include "engine/runtime/durable_state.h"
 #include "engine/runtime/job_config.h"
 #include "engine/runtime/shard.h"
@@ -16,6 +17,7 @@ struct ExecutionStart {
   const Plan& plan;
   const dataflow::JobGraph& graph;
   const JobConfig& config;
+  const std::string& spill_dir;                      ///< the job's own, for what its shards spill
   const FaultPoints& faults;
   std::string job_id;
   Epoch last;                                        ///< last final epoch; 0 = from the beginning
@@ -60,6 +62,7 @@ class Execution {
 
  private:
   dataflow::SinkOpen sink_open(const PlanNode& node) const;
+  Status make_spaces();
   Status make_shards();
   Status make_source(const PlanNode& node);
   Status make_operator(const PlanNode& node);
@@ -74,6 +77,7 @@ class Execution {
   Mailbox mailbox_;
   std::vector<Committer> committers_;
   std::deque<Channel> channels_;
+  std::deque<state::SpillSpace> spaces_;             // by shard; none: all state is in memory
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::vector<Task*>> tasks_;            // [node][shard]; null where the node does not run
   std::vector<std::vector<OperatorTask*>> operators_;

@@ -25,6 +25,12 @@ struct VirtualCosts {
   DurationUs sink_commit_us = 0;          ///< from the final record to the first poll_commit
 };
 
+/// Where the tables of operators are beyond memory. Scratch: the journal holds the state.
+struct SpillConfig {
+  std::size_t memory_bytes = 0;           ///< of a shard; 0 = all state is in memory
+  std::string directory;                  ///< in which the job makes one of its own, on the machine's real disk; empty: in the state directory, or in /tmp
+};
+
 struct JobConfig {
   std::string name = "job";               ///< for messages and status only; never part of the identity
   std::uint32_t parallelism = 1;          ///< shards, 1..256
@@ -34,6 +40,7 @@ struct JobConfig {
   std::size_t queue_batches = 16;         ///< capacity of one exchange queue
   std::string state_dir;                  ///< empty: the job keeps nothing and cannot be resumed
   state::JournalOptions journal;          ///< sizes of the journal's segments, and when snapshots are made
+  SpillConfig spill;
   RestartStrategy restart;
   VirtualCosts costs;
   VisibilityObserver* observer = nullptr; ///< not owned; outlives the runner

@@ -33,12 +33,21 @@ Status JobRunner::Impl::prepare() {
   started_us = env.clock.now_us();
   if (config.state_dir.empty()) {
     job_id = env::new_uuid(env.random);
+    spill_dir = own_spill_dir();
     return ok();
   }
   SUPYO_ASSIGN(state, DurableState::open(env, config.state_dir, graph.fingerprint, config.journal));
   job_id = state->job_id();
+  spill_dir = own_spill_dir();
   if (config.control) control = std::make_unique<ControlServer>(env, config.state_dir);
   return ok();
+}
+
+/// With the job's id in its name: a start finds what a killed run left.
+std::string JobRunner::Impl::own_spill_dir() const {
+  const std::string& wished = config.spill.directory;
+  if (wished.empty() && state) return env::join_path(config.state_dir, "scratch");
+  return env::join_path(wished.empty() ? "/tmp" : wished, "supyo-" + job_id);
 }
 
 // ---- one execution after another -------------------------------------------------------------------------------------------------
@@ -77,7 +86,7 @@ Status JobRunner::Impl::open_execution() {
   const Epoch last = state ? state->last() : Epoch(0);
   if (!std::exchange(observer_restored, true) && config.observer != nullptr && last.value > 0) config.observer->restore(state->meta().observer);
   epoch_stats.last_final = std::max(epoch_stats.last_final, last);
-  execution = std::make_unique<Execution>(ExecutionStart{.env = env, .plan = plan, .graph = graph, .config = config,
+  execution = std::make_unique<Execution>(ExecutionStart{.env = env, .plan = plan, .graph = graph, .config = config, .spill_dir = spill_dir,
                                                          .faults = config.faults != nullptr ? *config.faults : no_faults, .job_id = job_id, .last = last,
                                                          .meta = state ? state->meta() : no_meta, .state = state.get(), .counters = counters, .shard_counters = shard_counters});
   SUPYO_TRY(execution->open_committers());

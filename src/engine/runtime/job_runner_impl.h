@@ -20,6 +20,7 @@ struct JobRunner::Impl {
   Impl(const env::Env& e, dataflow::JobGraph g, JobConfig c);
   ~Impl();
   Status prepare();
+  std::string own_spill_dir() const;
 
   /// The coordinator's share of a round: opens, coordinates epochs, restarts. An error is the job's end.
   Result<dataflow::Poll> poll();
@@ -50,6 +51,7 @@ struct JobRunner::Impl {
   Plan plan;
   std::unique_ptr<DurableState> state;
   std::string job_id;
+  std::string spill_dir;
   std::unique_ptr<ControlServer> control;
   std::vector<std::deque<NodeCounters>> counters;   // [node][shard]
   std::deque<ShardCounters> shard_counters;

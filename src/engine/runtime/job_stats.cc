@@ -60,8 +60,8 @@ std::string_view job_state_text(JobState s) {
 std::string to_json(const JobStats& s) {
   std::string out = fmt::format("{{\"state\":\"{}\",\"job_id\":\"{}\",\"name\":", job_state_text(s.state), s.job_id);
   quote(out, s.name);
-  out += fmt::format(",\"parallelism\":{},\"started_us\":{},\"now_us\":{},\"rows_in\":{},\"rows_out\":{},\"late\":{},\"dead\":{},\"behind\":{},\"restarts\":{},\"watermark_us\":{}",
-                     s.parallelism, s.started_us, s.now_us, s.rows_in, s.rows_out, s.late, s.dead, s.behind, s.restarts, time_or_null(s.watermark_us));
+  out += fmt::format(",\"parallelism\":{},\"state_backend\":\"{}\",\"started_us\":{},\"now_us\":{},\"rows_in\":{},\"rows_out\":{},\"late\":{},\"dead\":{},\"behind\":{},\"restarts\":{},\"watermark_us\":{}",
+                     s.parallelism, s.state_backend, s.started_us, s.now_us, s.rows_in, s.rows_out, s.late, s.dead, s.behind, s.restarts, time_or_null(s.watermark_us));
   const EpochStats& e = s.epochs;
   out += fmt::format(",\"epochs\":{{\"completed\":{},\"failed\":{},\"last_final\":{},\"last_visible\":{},\"last_duration_us\":{},\"last_commit_us\":{},\"duration_max_us\":{},"
                      "\"last_bytes\":{},\"last_visible_at_us\":{}}}",
@@ -78,6 +78,7 @@ JobStats JobRunner::Impl::snapshot() const {
   s.job_id = job_id;
   s.name = config.name;
   s.parallelism = config.parallelism;
+  if (config.spill.memory_bytes > 0) s.state_backend = "rocksdb";
   s.now_us = env.clock.now_us();
   s.watermark_us = kTimeMax;
   {

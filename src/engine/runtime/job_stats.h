@@ -59,6 +59,7 @@ struct JobStats {
   std::string job_id;
   std::string name;
   std::uint32_t parallelism = 1;
+  std::string_view state_backend = "hashmap";   ///< as 'state.backend.type'
   TimeUs started_us = 0;           ///< wall clock
   TimeUs now_us = 0;
   std::uint64_t rows_in = 0;       ///< taken from all sources

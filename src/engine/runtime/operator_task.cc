@@ -6,8 +6,8 @@
 
 namespace supyo::runtime {
 
-OperatorTask::OperatorTask(const PlanNode& node, ShardContext& shard, NodeCounters& counters, Epoch last, std::unique_ptr<dataflow::Operator> op)
-    : Task(node, shard, counters, last), op_(std::move(op)), state_(op_->state()) {}
+OperatorTask::OperatorTask(const PlanNode& node, ShardContext& shard, NodeCounters& counters, Epoch last, std::unique_ptr<dataflow::Operator> op, state::SpillSpace* space)
+    : Task(node, shard, counters, last), op_(std::move(op)), state_(op_->state(), space) {}
 
 Status OperatorTask::named(Status s) const {
   // An entry that did not come back is missing in what the operator did just now.
@@ -16,12 +16,16 @@ Status OperatorTask::named(Status s) const {
   return fail(s.error().with_context(fmt::format("operator {}", node_.name)));
 }
 
-Status OperatorTask::on_rows(const BatchPtr& batch, std::size_t input) { return named(op_->process(batch, input, *this, *this)); }
+Status OperatorTask::on_rows(const BatchPtr& batch, std::size_t input) { return run([&] { return op_->process(batch, input, *this, *this); }); }
 
-Status OperatorTask::on_watermark(TimeUs us) { return named(op_->on_watermark({us}, *this, *this)); }
+Status OperatorTask::on_watermark(TimeUs us) { return run([&] { return op_->on_watermark({us}, *this, *this); }); }
 
 Status OperatorTask::on_barrier(Epoch e) {
-  SUPYO_TRY(named(op_->on_barrier({e}, *this, *this)));
+  SUPYO_TRY(run([&] { return op_->on_barrier({e}, *this, *this); }));
+  return run([&] { return hand_over(); });
+}
+
+Status OperatorTask::hand_over() {
   if (!shard_.keeps_changes) {
     state_.forget_changes();
     return ok();
@@ -41,12 +45,15 @@ Status OperatorTask::fire_timers() {
     return made > watermark_us_ ? advance(made) : ok();
   }
   ++shard_.activity;
-  return named(op_->on_timer(shard_.now_us, *this, *this));
+  return run([&] { return op_->on_timer(shard_.now_us, *this, *this); });
 }
 
 Result<bool> OperatorTask::load_state(std::size_t bytes) {
-  const bool more = state_.load(bytes);
-  if (more) SUPYO_TRY(named(ok()));
+  bool more = false;
+  SUPYO_TRY(run([&] {
+    more = state_.load(bytes);
+    return ok();
+  }));
   return more;
 }
 

@@ -9,7 +9,7 @@ namespace supyo::runtime {
 /// An operator instance with its state, on one shard.
 class OperatorTask final : public Task, private dataflow::OperatorContext, private dataflow::Collector {
  public:
-  OperatorTask(const PlanNode& node, ShardContext& shard, NodeCounters& counters, Epoch last, std::unique_ptr<dataflow::Operator> op);
+  OperatorTask(const PlanNode& node, ShardContext& shard, NodeCounters& counters, Epoch last, std::unique_ptr<dataflow::Operator> op, state::SpillSpace* space);
 
   state::OperatorState& operator_state() { return state_; }
   /// Time that is made stands still behind the last barrier: no row may follow it.
@@ -23,7 +23,11 @@ class OperatorTask final : public Task, private dataflow::OperatorContext, priva
   Status on_watermark(TimeUs us) override;
   TimeUs output_watermark(TimeUs us) const override { return op_->output_watermark(us); }
   Status on_barrier(Epoch e) override;
+  Status hand_over();
   bool makes_time() const override { return op_->makes_time(); }
+  /// Around whatever the operator does with its state.
+  template <class Call>
+  Status run(const Call& call) { return named(state_.call(call)); }
   Status named(Status s) const;
 
   // OperatorContext

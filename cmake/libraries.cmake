@@ -12,6 +12,9 @@ pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(SNAPPY REQUIRED IMPORTED_TARGET snappy)
 find_package(BZip2 REQUIRED)
 find_library(SUPYO_ROCKSDB librocksdb.a REQUIRED)   # static: the shared one adds 8 ms to every start
+# Not by its .pc file: that redefines _XOPEN_SOURCE.
+find_library(SUPYO_NCURSES ncursesw REQUIRED)
+find_library(SUPYO_TINFO tinfo REQUIRED)
 include(cmake/librdkafka.cmake)
 
 supyo_libraries(core/env Threads::Threads)
@@ -27,6 +30,8 @@ supyo_embed(lab/stack deploy/kafka/pom.xml deploy/kafka/SHA256SUMS deploy/kafka/
 supyo_embed(serve/http web/flows.html)
 supyo_libraries(lab/scenario yaml-cpp nlohmann_json::nlohmann_json)
 supyo_libraries(data/iceberg ZLIB::ZLIB)
+supyo_libraries(serve/watch ${SUPYO_NCURSES} ${SUPYO_TINFO})
+supyo_libraries(connect/flink nlohmann_json::nlohmann_json)
 supyo_libraries(connect/kafka supyo_rdkafka re2 nlohmann_json::nlohmann_json)
 
 # Shared modules that are loaded on first use (so that start-up and memory stay free of them). The loader finds them through the

@@ -130,6 +130,7 @@ int run_command_line(int argc, char** argv) {
   add_gen(app, context, result);
   add_consume(app, context, result);
   add_watch(app, context, result);
+  add_diagnose(app, context, result);
   add_slo(app, context, result);
   add_lab(app, context, result);
   add_lab_worker(app, context, result);

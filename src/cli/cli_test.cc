@@ -59,7 +59,7 @@ TEST(Usage, HelpVersionAndMistakes) {
   EXPECT_THAT(run({"--version"}).out, testing::StartsWith("supyo " SUPYO_VERSION "\nlibrdkafka 2."));
   EXPECT_THAT(run({"--licenses"}).out, HasSubstr("Apache License"));
   EXPECT_EQ(run({}).status, kUsage);
-  for (const char* command : {"run", "sql", "explain", "late", "job", "log", "gen", "consume", "watch", "broker", "slo", "lab", "bench", "stack"}) {
+  for (const char* command : {"run", "sql", "explain", "late", "job", "log", "gen", "consume", "watch", "diagnose", "broker", "slo", "lab", "bench", "stack"}) {
     const Ran help = run({command, "--help"});
     EXPECT_EQ(help.status, kFine) << command;
     EXPECT_THAT(help.out, HasSubstr("supyo ")) << command;

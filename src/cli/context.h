@@ -60,6 +60,7 @@ void add_log(CLI::App& app, Context& context, int& result);
 void add_broker(CLI::App& app, Context& context, int& result);
 void add_consume(CLI::App& app, Context& context, int& result);
 void add_watch(CLI::App& app, Context& context, int& result);
+void add_diagnose(CLI::App& app, Context& context, int& result);
 void add_gen(CLI::App& app, Context& context, int& result);
 void add_slo(CLI::App& app, Context& context, int& result);
 void add_lab(CLI::App& app, Context& context, int& result);

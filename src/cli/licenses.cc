@@ -10,6 +10,7 @@ std::string_view licenses_text() {
       "  {fmt}           MIT                        https://github.com/fmtlib/fmt\n"
       "  simdjson        Apache-2.0                 https://github.com/simdjson/simdjson\n"
       "  librdkafka      BSD-2-Clause               https://github.com/confluentinc/librdkafka\n"
+      "  ncurses         MIT (X11)                  https://invisible-island.net/ncurses\n"
       "  RE2             BSD-3-Clause               https://github.com/google/re2\n"
       "  yaml-cpp        MIT                        https://github.com/jbeder/yaml-cpp\n"
       "  nlohmann/json   MIT                        https://github.com/nlohmann/json\n"

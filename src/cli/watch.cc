@@ -1,83 +1,65 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "cli/context.h"
+#include "cli/judged.h"
 #include "cli/signals.h"
-#include "connect/kafka/admin.h"
 #include "core/base/duration.h"
 #include "serve/http/server.h"
 #include "serve/http/watch_api.h"
-#include "serve/watch/look.h"
-#include "serve/watch/render.h"
-#include "serve/watch/watcher.h"
+#include "serve/watch/report.h"
+#include "serve/watch/screen.h"
 
 /// supyo watch: topics and groups of a cluster that somebody else runs, live. Only asks.
 namespace supyo::cli {
 namespace {
 
 constexpr std::string_view kDefaultServe = "8082";
-constexpr DurationUs kEvery = kSecond;
-constexpr DurationUs kAdminTimeout = 900 * kMillisecond;   // below the second within which Ctrl-C ends everything
-constexpr DurationUs kPause = 20 * kMillisecond;
-constexpr std::size_t kRowsMax = 40;
+constexpr DurationUs kTimeout = 10 * kSecond;
+constexpr DurationUs kPause = 20 * kMillisecond, kScreenPause = 100 * kMillisecond;
 
 struct WatchCommand {
-  std::string servers = "127.0.0.1:9092", for_time;
-  watch::Filter filter;
+  JudgedOptions judged;
+  std::string for_time;
   std::optional<std::string> serve;
-  bool json = false;
+  bool json = false, plain = false;
 };
 
-std::string signed_text(std::int64_t n) { return n < 0 ? "-" + grouped(static_cast<std::uint64_t>(-n)) : grouped(static_cast<std::uint64_t>(n)); }
-
-/// Tells what is seen: a table that stays current on a terminal, else only what a log should have.
+/// What a log should have of it: the cluster's state when it changes, losses, and findings that are new.
 class Teller {
  public:
-  Teller(const Context& context, bool json) : context_(context), json_(json) {}
-
-  void tell(const watch::View& view) {
-    if (json_) return write_out(watch::flows_json(view) + "\n");
-    if (view.took_us == 0) return;
-    if (context_.out_is_terminal) return show_table(view);
-    if (view.reachable != reachable_ || first_) write_out(view.reachable ? fmt::format("{}: {} topics, {} groups\n", view.source, view.topics.size(), view.groups.size()) : fmt::format("{}: {}\n", view.source, view.problem));
-    reachable_ = view.reachable;
+  void tell(const watch::Report& report) {
+    const std::string state = report.reachable ? fmt::format("{} topics, {} groups", report.topics, report.groups.size()) : report.problem;
+    if (report.reachable != reachable_ || first_) write_out(fmt::format("{}: {}\n", report.source, watch::plain(state)));
+    reachable_ = report.reachable;
     first_ = false;
-    for (const watch::GroupView& g : view.groups)
-      for (const watch::GroupPartitionView& p : g.partitions) {
-        std::uint64_t& known = lost_[fmt::format("{} in {}-{}", g.name, p.topic, p.partition)];
-        if (p.lost > known) write_out(fmt::format("{} LOST {} records in {}-{}: deleted before they were read\n", g.name, grouped(p.lost - known), p.topic, p.partition));
+    std::set<std::string> now;
+    for (const watch::GroupReport& g : report.groups) {
+      for (const auto& p : g.partitions) {
+        std::int64_t& known = lost_[fmt::format("{} in {}-{}", g.name, p.topic, p.partition)];
+        if (p.lost > known) write_out(fmt::format("{} LOST {} records in {}-{}: deleted before they were read\n", watch::plain(g.name), grouped(static_cast<std::uint64_t>(p.lost - known)), p.topic, p.partition));
         known = p.lost;
       }
+      for (const auto& f : g.findings) note(f, now);
+    }
+    for (const auto& f : report.cluster) note(f, now);
+    if (report.reachable) told_ = std::move(now);
   }
 
  private:
-  void show_table(const watch::View& view) {
-    std::string text = view.reachable ? fmt::format("{}   {} topics, {} groups\n", view.source, view.topics.size(), view.groups.size()) : fmt::format("{}: {}\n", view.source, view.problem);
-    text += fmt::format("{:<28} {:<24} {:>4} {:>10} {:>13} {:>13} {:>10} {:>12}\n", "GROUP", "TOPIC", "PART", "RATE/S", "LAG", "HEADROOM", "LOST", "LOSES IN");
-    std::size_t rows = 0, left = 0;
-    for (const watch::GroupView& g : view.groups)
-      for (const watch::GroupPartitionView& p : g.partitions) {
-        if (++rows > kRowsMax) {
-          ++left;
-          continue;
-        }
-        text += fmt::format("{:<28.28} {:<24.24} {:>4} {:>10.0f} {:>13} {:>13} {:>10} {:>12}\n", g.name, p.topic, p.partition, p.rate, signed_text(p.lag()), signed_text(p.headroom()), grouped(p.lost),
-                            p.loss_in_s ? human_duration(static_cast<DurationUs>(*p.loss_in_s * kSecond)) : "-");
-      }
-    if (left > 0) text += fmt::format("and {} more; --group and --topic choose\n", left);
-    write_out((lines_ > 0 ? fmt::format("\x1b[{}A\x1b[J", lines_) : "") + text);
-    lines_ = std::ranges::count(text, '\n');
+  void note(const diagnosis::Finding& f, std::set<std::string>& now) {
+    if (f.severity == diagnosis::Severity::kInfo) return;
+    const std::string key = fmt::format("{} {}", diagnosis::cause_name(f.cause), f.subject);
+    if (now.insert(key).second && !told_.contains(key)) write_out(fmt::format("{}: {}: {} -> {}\n", diagnosis::severity_name(f.severity), watch::plain(f.subject), watch::plain(f.what), watch::plain(f.next)));
   }
-
-  const Context& context_;
-  bool json_, reachable_ = false, first_ = true;
-  std::ptrdiff_t lines_ = 0;
-  std::map<std::string, std::uint64_t> lost_;
+  bool reachable_ = false, first_ = true;
+  std::map<std::string, std::int64_t> lost_;
+  std::set<std::string> told_;
 };
 
 Result<int> run_watch(const Context& context, const WatchCommand& command) {
@@ -85,26 +67,32 @@ Result<int> run_watch(const Context& context, const WatchCommand& command) {
   if (!command.for_time.empty()) {
     SUPYO_ASSIGN(for_us, parse_duration(command.for_time));
   }
-  std::unique_ptr<connect::KafkaAdmin> admin;   // of the watcher's thread
-  const auto watcher = watch::Watcher::start(context.env, command.servers, [&]() -> Result<watch::View> {
-    if (!admin) {
-      SUPYO_ASSIGN(admin, connect::KafkaAdmin::open(command.servers, kAdminTimeout));
-    }
-    return watch::look_at_cluster(*admin, command.filter);
-  }, kEvery);
+  SUPYO_ASSIGN(auto options, live_options(context, command.judged));
+  options.timeout_us = kTimeout;
+  const auto live = watch::Live::start(context.env, std::move(options));
   std::unique_ptr<http::HttpServer> server;
   if (command.serve) {
     SUPYO_ASSIGN(const auto address, http::parse_listen_address(command.serve->empty() ? kDefaultServe : *command.serve));
-    SUPYO_ASSIGN(server, http::HttpServer::start(context.env, address, http::make_watch_api(context.env.clock, [w = watcher.get()] { return w->view(); })));
+    SUPYO_ASSIGN(server, http::HttpServer::start(context.env, address, http::make_watch_api(context.env.clock, [l = live.get()] { return *l->view(); })));
     write_error(fmt::format("serving {}/ (both flows), /metrics, /v1/flows\n", server->url()));
   }
-  Teller teller(context, command.json);
+  Teller teller;
+  std::unique_ptr<watch::Screen> screen;
+  if (context.out_is_terminal && !command.json && !command.plain) {
+    SUPYO_ASSIGN(screen, watch::Screen::open());
+  }
+  watch::Pages pages;
   const TimeUs begin = context.env.clock.monotonic_us();
   std::uint64_t told = 0;
   while (!stop_requested() && (for_us == 0 || context.env.clock.monotonic_us() - begin < for_us)) {
-    if (const std::uint64_t looks = watcher->looks(); looks != told) {
+    if (screen) {
+      if (!screen->show(pages, *live->report(), kScreenPause)) break;
+      continue;
+    }
+    if (const std::uint64_t looks = live->looks(); looks != told) {
       told = looks;
-      teller.tell(watcher->view());
+      if (command.json) write_out(watch::report_json(*live->report()) + "\n");
+      else teller.tell(*live->report());
     }
     context.env.threads->idle(kPause);
   }
@@ -115,14 +103,13 @@ Result<int> run_watch(const Context& context, const WatchCommand& command) {
 
 void add_watch(CLI::App& app, Context& context, int& result) {
   auto command = std::make_shared<WatchCommand>();
-  CLI::App* sub = app.add_subcommand("watch", "look at topics and consumer groups of a cluster: lag, headroom, losses; read only");
-  sub->add_option("--bootstrap", command->servers, "brokers: host:port, several with commas")->capture_default_str();
-  sub->add_option("--group", command->filter.groups, "only these groups; may be given again and again")->allow_extra_args(false);
-  sub->add_option("--topic", command->filter.topic, "only this topic");
+  CLI::App* sub = app.add_subcommand("watch", "judge topics and consumer groups of a cluster live: losses that come, causes of lag, what to do; read only");
+  add_judged_options(*sub, command->judged, "1s");
   sub->add_option("--for", command->for_time, "end after so long: 30s");
   CLI::Option* serve = sub->add_option("--serve", command->serve, fmt::format("[ADDR:]PORT: serve metrics for Prometheus, and a page of both flows; {} without a port", kDefaultServe));
   serve->expected(0, 1);
-  sub->add_flag("--json", command->json, "one object a second");
+  sub->add_flag("--json", command->json, "one object a look, the report that diagnose gives");
+  sub->add_flag("--plain", command->plain, "lines of what is new instead of the live view");
   sub->footer("Example:\n  supyo stack up kafka\n  supyo watch --bootstrap 127.0.0.1:9092 --serve 8082 --for 1h    (then: curl localhost:8082/metrics; the page is localhost:8082)\n"
               "A broker tells no group's lag: Prometheus gets it here. Losses are seen by commits; supyo consume counts its own exactly.");
   sub->callback([command, serve, &context, &result] {

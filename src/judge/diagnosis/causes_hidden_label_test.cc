@@ -178,7 +178,7 @@ const std::map<Cause, Draw>& draws() {
          const int at = c.group.between(200, 700);
          c.each_second = [&c, at](int s) { if (s == at) for (std::size_t m = 0; m < c.group.members.size(); ++m) c.group.leave(static_cast<int>(m)); };
        }},
-      {Cause::kNotEnoughData, [](Case& c) { c.ordinary(0.7); c.minutes = 1; }},
+      {Cause::kNotEnoughData, [](Case& c) { c.ordinary(0.7); c.minutes = 1; c.look_every = 30 * kSecond; }},
       {Cause::kHiddenLag, [](Case& c) {
          c.ordinary(2);
          TopicEvidence t = topic(c);
@@ -261,8 +261,8 @@ TEST(HiddenLabels, TheFirstFindingNamesTheCause) {
     auto label = draws().begin();
     std::advance(label, static_cast<std::ptrdiff_t>(seed % draws().size()));
     Case c(seed);
-    label->second(c);
     c.look_every = (seed / draws().size()) % 2 == 0 ? 15 * kSecond : 5 * kSecond;
+    label->second(c);
     c.group.begin();
     const std::vector<Finding> findings = c.diagnose();
     if (!findings.empty() && findings[0].cause == label->first) {

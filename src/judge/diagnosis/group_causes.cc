@@ -13,7 +13,7 @@ namespace supyo::diagnosis {
 namespace {
 
 constexpr DurationUs kWindow = 10 * kMinute;       // of rates
-constexpr DurationUs kLeastSpan = 2 * kMinute;     // of looks, before anything is said of rates
+constexpr DurationUs kLeastSpan = 40 * kSecond;    // of looks, before anything is said of rates
 constexpr double kGrows = 0.05;                    // lag grows: by at least this share of what comes
 constexpr double kBehind_s = 60;                   // or it is a minute of records
 constexpr double kMost = 0.6;                      // "most of the trouble"

@@ -79,6 +79,7 @@ struct Assumption {
 struct Found {
   double at = kNever;
   LossCause cause = LossCause::kNone;
+  bool not_written_yet = false;   // the record that will be lost
 };
 
 class Forecaster {
@@ -196,12 +197,12 @@ class Forecaster {
     if (keeps == kNever) return {};
     if (a.bound == Bound::kHigh) keeps += full_segment(a, end_) / a.append;
     const LossCause cause = by_time <= by_size ? LossCause::kTimeExpiry : LossCause::kSizeExpiry;
-    if (a.read <= 0) return passed({now_ + std::max(0.0, begin - end_) / a.append + keeps, cause}, a);
+    if (a.read <= 0) return passed({now_ + std::max(0.0, begin - end_) / a.append + keeps, cause, true}, a);
     const double meets = (keeps + committed_ / a.read - end_ / a.append) / (1 / a.read - 1 / a.append);
     double at = now_ + (std::max(meets, begin) - end_) / a.append + keeps;
     // Whole segments go: when the first that is not read by then is complete, half of one later in the mean.
     if (a.bound == Bound::kMid && full_segment(a, end_) < kNever) at += full_segment(a, end_) / 2 / a.append;
-    return passed({at, cause}, a);
+    return passed({at, cause, true}, a);
   }
 
   Found passed(Found f, const Assumption& a) const {
@@ -273,6 +274,7 @@ Assumption assume(const Pace& p, Bound bound, bool stopped) {
 struct Estimated {
   std::optional<LossEstimate> when = {};
   LossCause cause = LossCause::kNone;
+  bool not_written_yet = false;
 };
 
 std::optional<TimeUs> near(const Found& f, TimeUs now) {
@@ -293,6 +295,7 @@ Estimated estimate(const Forecaster& forecaster, const Pace& pace, bool stopped,
   when.high = near(high, now);
   if (when.high && when.mid) when.high = std::max(*when.high, *when.mid);
   e.when = when;
+  e.not_written_yet = mid.not_written_yet;
   return e;
 }
 
@@ -377,11 +380,13 @@ LossForecast forecast_loss(const LossQuestion& q) {
   const bool unexplained = start_moves_unexplained(q, forecaster);
   const auto both = [&](const Pace& p, bool stopped) { return unexplained ? by_start_moves(q.trail, p, stopped) : estimate(forecaster, p, stopped, last.at); };
   Estimated moving = both(*pace, false);
+  bool falls_behind = pace->stopped || pace->growth.low > 0;
   // The further away the loss, the longer the time that its rates are taken over, as long as it was the same in all of it.
   for (DurationUs window = 2 * kShortWindow; window <= kLongWindow && window < 2 * q.trail.span(); window *= 2) {
     if (const TimeUs soon = moving.when ? moving.when->mid.value_or(kTimeMax) : kTimeMax; soon - last.at < 2 * window) break;
     const auto longer = pace_of(q.trail, window);
     if (!longer || !same_regime(*pace, *longer)) break;
+    falls_behind = falls_behind || longer->growth.low > 0;
     pace = steadier(*pace, *longer);
     moving = both(*pace, false);
   }
@@ -393,7 +398,8 @@ LossForecast forecast_loss(const LossQuestion& q) {
   f.stopped = stopped.when;
   f.cause = moving.cause;
   f.stopped_cause = stopped.cause;
-  const bool comes = moving.when && moving.when->mid;
+  // What is lost of records that are not written yet is lost by a group that falls behind; a lag that only wavers reaches everything at last, and means nothing.
+  const bool comes = moving.when && moving.when->mid && (!moving.not_written_yet || falls_behind);
   const bool nothing_deletes = q.retention.known && (!q.retention.deletes || (q.retention.retention_ms < 0 && q.retention.retention_bytes < 0));
   const bool too_few_moves = unexplained && !nothing_deletes && q.trail.start_steps().size() < kStepsForRate;
   f.state = comes ? LossState::kComing : LossState::kNone;

@@ -34,7 +34,7 @@ std::string_view loss_cause_name(LossCause cause);   ///< "retention.ms", "reten
 
 enum class LossState : std::uint8_t {
   kUnknown,     ///< too little is known to say: `why`; what `moving` has then is by what is known alone
-  kNone,        ///< nothing will be lost at these rates
+  kNone,        ///< nothing will be lost at these rates; what `moving` has then is what their uncertainty allows
   kComing,      ///< `moving` says when
   kExposed,     ///< records that were not read are already deleted: the loss is there when the group reads on
 };

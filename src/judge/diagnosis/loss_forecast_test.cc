@@ -92,6 +92,19 @@ TEST(LossForecast, AConsumerThatGainsLosesNothingButWouldIfItStopped) {
   EXPECT_NEAR(seconds_to(f.stopped->mid), 700, 310) << "passes every five minutes";
 }
 
+TEST(LossForecast, ALagThatOnlyWaversIsNoLossToCome) {
+  std::mt19937_64 random(7);
+  Trail trail;
+  std::int64_t end = 1'000'000;
+  for (int i = 0; i < 60; ++i) {
+    end += 15'000;
+    trail.add({.at = kStart + i * 15 * kSecond, .log_start = 0, .end = end, .committed = end - static_cast<std::int64_t>(random() % 2000), .bytes = end * 100});
+  }
+  const LossForecast f = forecast_loss({.trail = trail, .retention = {.known = true, .retention_ms = -1, .retention_bytes = 200'000'000, .segment_bytes = 1'000'000}});
+  EXPECT_EQ(f.state, LossState::kNone);
+  EXPECT_TRUE(f.stopped && f.stopped->mid);
+}
+
 TEST(LossForecast, NothingDeletesAnEndlessTopicAndDeletionsByHandAreSeen) {
   Steady s{.read = 0};
   EXPECT_EQ(forecast(s).state, LossState::kNone);
@@ -162,7 +175,7 @@ TEST(LossForecast, Laws) {
       ASSERT_TRUE(f.stopped) << what << ": what is lost by one that reads is lost by one that does not";
       EXPECT_LE(f.stopped->low, f.moving->low) << what;
     }
-    EXPECT_EQ(f.state == LossState::kComing, f.moving && f.moving->mid) << what;
+    if (f.state == LossState::kComing) EXPECT_TRUE(f.moving && f.moving->mid) << what;
     // More room never makes it sooner.
     Steady more = s;
     if (more.retention.retention_bytes >= 0) more.retention.retention_bytes *= 2;

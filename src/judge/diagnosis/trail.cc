@@ -85,6 +85,14 @@ std::optional<Rate> Trail::slope(DurationUs window, Value value) const {
   return Rate{.low = mid - kDeviations * deviation, .mid = mid, .high = mid + kDeviations * deviation};
 }
 
+std::optional<TimeUs> Trail::appended_at(std::int64_t offset) const {
+  const auto next = std::ranges::upper_bound(samples_, offset, {}, &OffsetSample::end);
+  if (next == samples_.begin() || next == samples_.end()) return std::nullopt;
+  const OffsetSample& before = *(next - 1);
+  const double share = static_cast<double>(offset - before.end) / static_cast<double>(next->end - before.end);
+  return before.at + static_cast<TimeUs>(share * static_cast<double>(next->at - before.at));
+}
+
 std::optional<Rate> Trail::append_rate(DurationUs window) const {
   auto rate = slope(window, [](const OffsetSample& s) { return static_cast<double>(s.end); });
   if (rate) rate->low = std::max(rate->low, 0.0);

@@ -52,6 +52,8 @@ class Trail {
   /// The looks that saw `committed` elsewhere than the look before did: the last ones.
   const std::deque<TimeUs>& commits() const { return commits_; }
 
+  /// When the log end passed `offset`, between the looks around it; absent when that was before the trail.
+  std::optional<TimeUs> appended_at(std::int64_t offset) const;
   /// Records appended a second over the last `window` (less when the trail is shorter). Absent with fewer than 3 samples.
   std::optional<Rate> append_rate(DurationUs window) const;
   /// By how much the lag grows a second (negative: it falls). Measured as one, since what comes and what is read are not independent. Absent where the group has committed nothing.

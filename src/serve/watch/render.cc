@@ -6,28 +6,12 @@
 #include <cmath>
 #include <optional>
 
+#include "serve/watch/json_text.h"
+
 namespace supyo::watch {
 namespace {
 
 double number(std::int64_t n) { return static_cast<double>(n); }
-
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7f || c == '<' || c == '>' || c == '&') {
-      out += fmt::format("\\u{:04x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-std::string json_number(std::optional<double> v) { return v && std::isfinite(*v) ? fmt::format("{:.6g}", *v) : "null"; }
 
 void add_topics(obs::Registry& r, const View& view) {
   for (const TopicView& topic : view.topics)

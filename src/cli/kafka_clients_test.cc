@@ -6,9 +6,13 @@
 
 #include "connect/kafka/admin.h"
 #include "connect/kafka/group_consumer.h"
+#include "connect/kafka/log_dirs.h"
 #include "connect/kafka/record_producer.h"
+#include "connect/kafka/survey.h"
 #include "core/env/real/real_env.h"
 #include "serve/broker/server.h"
+#include "serve/watch/live.h"
+#include "serve/watch/report.h"
 
 /// The clients of connect/kafka against the broker of serve/broker: here, since no other room may see both.
 namespace supyo {
@@ -52,6 +56,7 @@ class KafkaClients : public testing::Test {
     while ((*producer)->in_flight() > 0)
       for (const auto& r : (*producer)->reports(kSecond)) ASSERT_EQ(r.outcome, connect::RecordReport::Outcome::kAcknowledged) << r.why;
   }
+  static constexpr int kBreachedStatus = 3;
   static ErrorCode code(const auto& result) { return result ? ErrorCode::kUsage : result.error().code; }
 
   env::RealEnv real_;
@@ -138,6 +143,98 @@ TEST_F(KafkaClients, DeletedRecordsAreGoneForAGroup) {
   ASSERT_TRUE(admin_->delete_group("g"));
   EXPECT_TRUE(admin_->delete_group("g"));   // already gone
   EXPECT_TRUE(admin_->groups().value().empty());
+}
+
+TEST_F(KafkaClients, ASurveyAsksForAllAtOnce) {
+  ASSERT_TRUE(admin_->create_topic("t", 3, 1, {{"retention.ms", "600000"}}) && admin_->create_topic("u", 1, 1, {}));
+  produce("u", 500);
+  ASSERT_TRUE(admin_->set_committed("a", "u", 0, 100) && admin_->set_committed("b", "u", 0, 200) && admin_->set_committed("b", "t", 2, 0) && admin_->delete_records("u", 0, 50));
+  auto survey = connect::KafkaSurvey::open(servers_);
+  ASSERT_TRUE(survey) << survey.error().to_string();
+  const auto cluster = (*survey)->describe();
+  ASSERT_TRUE(cluster) << cluster.error().to_string();
+  const auto ends = (*survey)->ends({{"t", 0}, {"t", 1}, {"t", 2}, {"u", 0}});
+  ASSERT_TRUE(ends) << ends.error().to_string();
+  ASSERT_EQ(ends->size(), 4U);
+  EXPECT_EQ(ends->at({"u", 0}).start, 50);
+  EXPECT_EQ(ends->at({"u", 0}).end, 500);
+  EXPECT_EQ(ends->at({"t", 2}).end, 0);
+  const auto times = (*survey)->offsets_for_times({{{"u", 0}, 1000}, {{"t", 0}, 1000}});   // produce() gives all records the first second of 1970
+  ASSERT_TRUE(times) << times.error().to_string();
+  EXPECT_EQ(times->at({"u", 0}), 50);
+  EXPECT_EQ(times->at({"t", 0}), -1) << "nothing there";
+  EXPECT_THAT((*survey)->group_names().value(), testing::ElementsAre("a", "b"));
+  const auto committed = (*survey)->committed({"a", "b", "nobody"});
+  ASSERT_TRUE(committed) << committed.error().to_string();
+  EXPECT_EQ(committed->at("a").at({"u", 0}), 100);
+  EXPECT_EQ(committed->at("b").at({"u", 0}), 200);
+  const auto configs = (*survey)->topic_configs({"t", "u"});
+  ASSERT_TRUE(configs) << configs.error().to_string();
+  EXPECT_EQ(configs->at("t").at("retention.ms"), "600000");
+  auto consumer = GroupConsumer::open({.servers = servers_, .topic = "u", .group = "a"});
+  ASSERT_TRUE(consumer) << consumer.error().to_string();
+  while (!(*consumer)->poll(kSecond).value()) {}
+  const auto groups = (*survey)->groups({"a"});
+  ASSERT_TRUE(groups && groups->size() == 1);
+  ASSERT_EQ((*groups)[0].members.size(), 1U);
+  EXPECT_THAT((*groups)[0].members[0].assigned, testing::ElementsAre(Pair("u", 0)));
+  EXPECT_FALSE((*groups)[0].members[0].client_id.empty());
+
+  const auto dirs = connect::describe_log_dirs(real_.env(), server_->address(), 10 * kSecond);
+  ASSERT_TRUE(dirs) << dirs.error().to_string();
+  ASSERT_EQ(dirs->directories.size(), 1U);
+  const auto u = std::ranges::find(dirs->directories[0].partitions, "u", &connect::LogDirs::Partition::topic);
+  ASSERT_NE(u, dirs->directories[0].partitions.end());
+  EXPECT_GT(u->bytes, 500);
+}
+
+TEST_F(KafkaClients, AMonitorCountsWhatIsLostAndKnowsWhomItDoesNotKnow) {
+  ASSERT_TRUE(admin_->create_topic("t", 1, 1, {}));
+  produce("t", 1000);
+  ASSERT_TRUE(admin_->set_committed("g", "t", 0, 100));
+  watch::Collector collector(real_.env(), servers_, {.groups = {"g", "nobody"}, .topic = {}}, 10 * kSecond);
+  watch::Monitor monitor;
+  const auto look = [&] {
+    const auto seen = collector.look();
+    ASSERT_TRUE(seen) << seen.error().to_string();
+    monitor.observe(*seen);
+    const auto questions = monitor.questions(10);
+    monitor.answer(questions, collector.offsets_for_times(questions));
+  };
+  const auto group = [&](const char* name) {
+    const watch::Report r = monitor.report();
+    const auto g = std::ranges::find(r.groups, name, &watch::GroupReport::name);
+    return g == r.groups.end() ? watch::GroupReport{} : *g;
+  };
+  look();
+  EXPECT_EQ(group("g").lag, 900);
+  EXPECT_EQ(group("nobody").health, watch::Health::kUnknown);
+  ASSERT_FALSE(group("nobody").findings.empty());
+  EXPECT_EQ(group("nobody").findings[0].cause, diagnosis::Cause::kUnknownGroup);
+  ASSERT_TRUE(admin_->delete_records("t", 0, 600));
+  look();
+  EXPECT_EQ(group("g").exposed, 500);
+  EXPECT_EQ(group("g").health, watch::Health::kIncident);
+  EXPECT_EQ(group("g").messages_lost, slo::AlarmLevel::kCritical);
+  ASSERT_TRUE(admin_->set_committed("g", "t", 0, 700));
+  look();
+  EXPECT_EQ(group("g").exposed, 0);
+  EXPECT_EQ(group("g").lost, 500) << "what is lost stays lost";
+  EXPECT_EQ(group("g").messages_lost, slo::AlarmLevel::kOk) << "the gauge forgets";
+  EXPECT_EQ(group("g").findings[0].cause, diagnosis::Cause::kLossHappened);
+  EXPECT_EQ(watch::exit_status(monitor.report()), kBreachedStatus);
+  EXPECT_EQ(monitor.view().groups[0].partitions[0].lost, 500U);
+  ASSERT_TRUE(admin_->delete_group("g"));
+  look();
+  EXPECT_EQ(group("g").health, watch::Health::kUnknown) << "a group that vanished is not good";
+}
+
+TEST_F(KafkaClients, LiveGoesOnWhenNobodyAnswers) {
+  const auto live = watch::Live::start(real_.env(), {.servers = "127.0.0.1:1", .every_us = 100 * kMillisecond, .timeout_us = 200 * kMillisecond});
+  while (live->looks() < 2) std::this_thread::yield();
+  EXPECT_FALSE(live->report()->reachable);
+  EXPECT_EQ(live->report()->worst(), watch::Health::kUnknown);
+  EXPECT_NE(live->report()->problem.find("SUPYO-5001"), std::string::npos) << live->report()->problem;
 }
 
 TEST_F(KafkaClients, NobodyThere) {

@@ -154,6 +154,7 @@ Result<LogDirs> parse_log_dirs(std::string_view bytes, int version) {
     r.tags();
     all.directories.push_back(std::move(directory));
   }
+  r.tags();
   if (code == kUnsupportedVersion) return fail(ErrorCode::kUnsupported, "the broker does not know this version of DescribeLogDirs");
   if (code == kClusterAuthorizationFailed) return fail(ErrorCode::kNotAllowed, "the sizes of logs are not told: it needs Describe on the cluster");
   if (r.failed()) return fail(ErrorCode::kMalformedRecord, "an answer to DescribeLogDirs that ends too early");

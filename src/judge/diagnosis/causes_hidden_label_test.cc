@@ -251,7 +251,7 @@ const std::map<Cause, Draw>& draws() {
 
 std::uint64_t runs() {
   const char* text = std::getenv("SUPYO_LABELLED_RUNS");
-  return text == nullptr ? 135 : std::strtoull(text, nullptr, 10);
+  return text == nullptr ? 81 : std::strtoull(text, nullptr, 10);
 }
 
 TEST(HiddenLabels, TheFirstFindingNamesTheCause) {

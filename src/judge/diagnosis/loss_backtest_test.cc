@@ -128,7 +128,7 @@ Outcome play(const Plan& p) {
 
 std::uint64_t seeds() {
   const char* text = std::getenv("SUPYO_BACKTESTS");
-  return text == nullptr ? 60 : std::strtoull(text, nullptr, 10);
+  return text == nullptr ? 24 : std::strtoull(text, nullptr, 10);
 }
 
 TEST(LossBacktest, EveryLossIsForetoldAndTheErrorAtTenMinutesIsWithinATenth) {

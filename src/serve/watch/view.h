@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/strong.h"
+#include "judge/diagnosis/loss_ledger.h"
 
 /// Looking at topics and consumer groups that somebody else runs.
 namespace supyo::watch {
@@ -65,9 +66,7 @@ struct View {
 
 /// Makes of successive looks what no single one shows: rates, forecasts, and what a group lost. Plain memory; one thread.
 ///
-/// Lost records, from outside: while the log start lies before `committed`, nothing is lost. When it has passed it, and `committed` then makes a jump (more than twice what
-/// the group usually handles in that time), the jump less what it handles is what nobody read. Exact to what is handled between two looks, and jumps that are smaller are not
-/// seen; a consumer that counts its own jumps (`supyo consume`) knows exactly.
+/// Lost records are counted as judge/diagnosis does from outside (LossLedger); a consumer that counts its own jumps (`supyo consume`) knows exactly.
 class Tracker {
  public:
   /// Fills in what the tracker knows. `now` is monotonic and does not go back.
@@ -81,14 +80,11 @@ class Tracker {
   };
   struct History {
     std::deque<Sample> samples = {};
-    TimeUs changed_at = 0;             ///< when `moved` last changed
-    double usual_rate = 0;             ///< of a group that reads without jumping
-    std::uint64_t lost = 0;
+    diagnosis::LossLedger ledger = {};
     bool seen = false;
   };
   using Key = std::tuple<std::string, std::string, std::int32_t>;   ///< group (empty: the topic itself), topic, partition
   History& note(const Key& key, Sample sample);
-  void count_loss(History& h, const Sample& before, const Sample& after);
 
   std::map<Key, History> histories_;
 };

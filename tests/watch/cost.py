@@ -6,11 +6,13 @@ Fails above 100 MB or 20 % of a core.
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -37,7 +39,7 @@ def fill(address):
     admin = AdminClient({"bootstrap.servers": address})
     for f in admin.create_topics([NewTopic(f"topic-{t:03}", PARTITIONS, 1) for t in range(TOPICS)], operation_timeout=60).values():
         f.result()
-    producer = Producer({"bootstrap.servers": address, "linger.ms": 50})
+    producer = Producer({"bootstrap.servers": address, "linger.ms": 50, "message.timeout.ms": 600000})
     for t in range(TOPICS):
         for p in range(PARTITIONS):
             for _ in range(3):
@@ -60,7 +62,8 @@ def main():
             begin = time.monotonic()
             fill(address)
             print(f"{GROUPS} groups, {TOPICS * PARTITIONS} partitions, made in {time.monotonic() - begin:.0f} s", flush=True)
-            watch = subprocess.Popen([SUPYO, "watch", "--bootstrap", address, "--every", "15s", "--plain"], stdout=subprocess.PIPE, text=True)
+            watch = subprocess.Popen([SUPYO, "watch", "--bootstrap", address, "--every", "15s", "--plain", "--serve", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            page = re.search(r"http://[0-9.:]+", watch.stderr.readline())[0]
             line = watch.stdout.readline()
             if f"{GROUPS} groups" not in line:
                 sys.exit(f"not all is seen: {line}")
@@ -68,14 +71,21 @@ def main():
             time.sleep(SECONDS)
             share = (cpu_s(watch.pid) - before) / (time.monotonic() - begin)
             memory = rss_mb(watch.pid, "VmHWM")
-            print(f"watch: {memory:.1f} MB at most, {100 * share:.2f} % of a core over {SECONDS} s")
+            with urllib.request.urlopen(page + "/metrics", timeout=60) as answer:
+                metrics = answer.read().decode()
+            if metrics.count("supyo_consumergroup_lag{") != TOPICS * PARTITIONS or "supyo_watch_up 1" not in metrics:
+                sys.exit(f"not all is watched: {metrics.count('supyo_consumergroup_lag{')} of {TOPICS * PARTITIONS}")
+            took = re.search(r"^supyo_watch_duration_seconds (\S+)", metrics, re.M)[1]
+            print(f"watch: {memory:.1f} MB at most, {100 * share:.2f} % of a core over {SECONDS} s; the last look took {float(took):.2f} s")
             if memory > MOST_MB or share > MOST_SHARE:
                 sys.exit("more than it may cost")
         finally:
             for process in (watch, broker):
                 if process is not None and process.poll() is None:
+                    begin = time.monotonic()
                     process.send_signal(signal.SIGINT)
-                    process.wait(20)
+                    process.wait(60)
+                    print(f"{process.args[1]} ended after {time.monotonic() - begin:.1f} s")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ using namespace kafka;   // the room's own
 
 // Never joined; see admin.cc for why there must be one.
 constexpr const char* kGroup = "supyo-administration";
-constexpr std::int64_t kLatest = -1, kEarliest = -2;   // timestamps that are not: of the protocol, and the client's logical offsets
+constexpr std::int64_t kLatest = -1, kEarliest = -2, kNewest = -3;   // timestamps that are not, as the protocol has them (and the client's specifications of offsets)
+constexpr int kPollMs = 100;                                           // how long it may go unnoticed that the caller gave up
+constexpr int kMetadataMs = 900;                                       // a request that cannot be given up is short, and made again
 
 using Event = std::unique_ptr<rd_kafka_event_t, decltype(&rd_kafka_event_destroy)>;
 using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, decltype(&rd_kafka_AdminOptions_destroy)>;
@@ -26,7 +28,7 @@ std::string text_or_empty(const char* text) { return text == nullptr ? "" : text
 
 class ClientSurvey final : public KafkaSurvey {
  public:
-  explicit ClientSurvey(std::string servers, DurationUs timeout_us) : servers_(std::move(servers)), timeout_ms_(static_cast<int>(timeout_us / kMillisecond)), listener_("survey") {}
+  ClientSurvey(std::string servers, DurationUs timeout_us, std::function<bool()> given_up) : servers_(std::move(servers)), timeout_ms_(static_cast<int>(timeout_us / kMillisecond)), given_up_(std::move(given_up)), listener_("survey") {}
 
   Status open() {
     const ClientProperties none;
@@ -37,7 +39,10 @@ class ClientSurvey final : public KafkaSurvey {
 
   Result<KafkaAdmin::Cluster> describe() override {
     const rd_kafka_metadata_t* answer = nullptr;
-    if (const auto error = rd_kafka_metadata(client_.get(), 1, nullptr, &answer, timeout_ms_); error != RD_KAFKA_RESP_ERR_NO_ERROR) return unavailable("describing the cluster", rd_kafka_err2str(error), listener_);
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int left = timeout_ms_; left > 0 && !given_up_() && (error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT); left -= kMetadataMs)
+      error = rd_kafka_metadata(client_.get(), 1, nullptr, &answer, std::min(left, kMetadataMs));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return unavailable("describing the cluster", rd_kafka_err2str(error), listener_);
     const Owned<const rd_kafka_metadata_t> owner(answer);
     KafkaAdmin::Cluster c;
     for (int i = 0; i < answer->broker_cnt; ++i) c.brokers.push_back({answer->brokers[i].id, answer->brokers[i].host, answer->brokers[i].port});
@@ -69,33 +74,21 @@ class ClientSurvey final : public KafkaSurvey {
   }
 
   Result<std::map<Place, std::int64_t>> offsets_for_times(const std::vector<Question>& questions) override {
+    SUPYO_ASSIGN(const auto found, list_offsets(questions));
     std::map<Place, std::int64_t> all;
-    if (questions.empty()) return all;
-    const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(questions.size())));
-    for (const auto& [place, time] : questions) rd_kafka_topic_partition_list_add(list.get(), place.first.c_str(), place.second)->offset = time;
-    const auto error = rd_kafka_offsets_for_times(client_.get(), list.get(), timeout_ms_);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR__TIMED_OUT && error != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
-      return unavailable("asking for offsets", rd_kafka_err2str(error), listener_);
-    for (int i = 0; error == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; ++i)
-      if (list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR) all[{list->elems[i].topic, list->elems[i].partition}] = list->elems[i].offset;
+    for (const auto& [place, f] : found) all[place] = f.offset;
     return all;
   }
 
   Result<std::map<Place, std::int64_t>> newest_timestamps(const std::vector<Place>& places) override {
     std::map<Place, std::int64_t> all;
 #if RD_KAFKA_VERSION >= 0x02030000
-    if (places.empty()) return all;
-    const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(places.size())));
-    for (const Place& p : places) rd_kafka_topic_partition_list_add(list.get(), p.first.c_str(), p.second)->offset = RD_KAFKA_OFFSET_SPEC_MAX_TIMESTAMP;
-    send(RD_KAFKA_ADMIN_OP_LISTOFFSETS, 0, [&](const rd_kafka_AdminOptions_t* o) { rd_kafka_ListOffsets(client_.get(), list.get(), o, queue_.get()); });
-    const Event event = answer();
-    if (event == nullptr || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return all;   // an older broker
-    std::size_t count = 0;
-    const auto** infos = rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event.get()), &count);
-    for (std::size_t i = 0; i < count; ++i) {
-      const rd_kafka_topic_partition_t* p = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
-      if (const std::int64_t t = rd_kafka_ListOffsetsResultInfo_timestamp(infos[i]); p->err == RD_KAFKA_RESP_ERR_NO_ERROR && t >= 0) all[{p->topic, p->partition}] = t;
-    }
+    std::vector<Question> questions;
+    for (const Place& p : places) questions.emplace_back(p, kNewest);
+    const auto found = list_offsets(questions);
+    if (!found) return all;   // an older broker
+    for (const auto& [place, f] : *found)
+      if (f.timestamp >= 0) all[place] = f.timestamp;
 #else
     (void)places;
 #endif
@@ -117,7 +110,7 @@ class ClientSurvey final : public KafkaSurvey {
 
   Result<std::vector<Group>> groups(const std::vector<std::string>& names) override {
     std::vector<Group> all;
-    for (std::size_t begin = 0; begin < names.size(); begin += kGroupsInFlight) {
+    for (std::size_t begin = 0; begin < names.size() && !given_up_(); begin += kGroupsInFlight) {
       std::vector<const char*> some;
       for (std::size_t i = begin; i < std::min(names.size(), begin + kGroupsInFlight); ++i) some.push_back(names[i].c_str());
       send(RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, 0, [&](const rd_kafka_AdminOptions_t* o) { rd_kafka_DescribeConsumerGroups(client_.get(), some.data(), some.size(), o, queue_.get()); });
@@ -146,7 +139,7 @@ class ClientSurvey final : public KafkaSurvey {
     while (next < groups.size() && under_way < kGroupsInFlight) ask_next();
     while (under_way > 0) {
       const Event event = answer();
-      if (event == nullptr) break;   // the client's own timeout should have come first: what is missing is not known
+      if (event == nullptr) break;   // what is missing is not known
       --under_way;
       if (next < groups.size()) ask_next();
       const auto index = static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(rd_kafka_event_opaque(event.get())));
@@ -180,6 +173,33 @@ class ClientSurvey final : public KafkaSurvey {
       for (int p = 0; list != nullptr && p < list->cnt; ++p) member.assigned.emplace_back(list->elems[p].topic, list->elems[p].partition);
     }
     return g;
+  }
+
+  struct Found {
+    std::int64_t offset = -1, timestamp = -1;
+  };
+  Result<std::map<Place, Found>> list_offsets(const std::vector<Question>& questions) {
+    std::map<Place, Found> all;
+    if (questions.empty()) return all;
+    const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(questions.size())));
+    for (const auto& [place, time] : questions) rd_kafka_topic_partition_list_add(list.get(), place.first.c_str(), place.second)->offset = time;
+    const auto add = [&](const rd_kafka_topic_partition_t* p, std::int64_t timestamp) {
+      if (p->err == RD_KAFKA_RESP_ERR_NO_ERROR) all[{p->topic, p->partition}] = {.offset = p->offset, .timestamp = timestamp};
+    };
+#if RD_KAFKA_VERSION >= 0x02030000
+    send(RD_KAFKA_ADMIN_OP_LISTOFFSETS, 0, [&](const rd_kafka_AdminOptions_t* o) { rd_kafka_ListOffsets(client_.get(), list.get(), o, queue_.get()); });
+    const Event event = answer();
+    if (event == nullptr) return unavailable("asking for offsets", "no answer", listener_);
+    if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return unavailable("asking for offsets", text_or_empty(rd_kafka_event_error_string(event.get())), listener_);
+    std::size_t count = 0;
+    const auto** infos = rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event.get()), &count);
+    for (std::size_t i = 0; i < count; ++i) add(rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]), rd_kafka_ListOffsetsResultInfo_timestamp(infos[i]));
+#else
+    const auto error = rd_kafka_offsets_for_times(client_.get(), list.get(), timeout_ms_);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return unavailable("asking for offsets", rd_kafka_err2str(error), listener_);
+    for (int i = 0; i < list->cnt; ++i) add(&list->elems[i], -1);
+#endif
+    return all;
   }
 
   static void add_committed(rd_kafka_event_t* event, KafkaAdmin::Committed& to) {
@@ -220,15 +240,17 @@ class ClientSurvey final : public KafkaSurvey {
     rd_kafka_AdminOptions_set_opaque(options.get(), reinterpret_cast<void*>(tag));
     ask(options.get());
   }
-  /// Null when the client, against its word, does not end a request in time; what comes later is then not taken for another's answer.
+  /// Null when the caller gave up, or the client, against its word, does not end a request in time; what comes later is then not taken for another's answer.
   Event answer() {
-    Event event(rd_kafka_queue_poll(queue_.get(), timeout_ms_ + 1000), rd_kafka_event_destroy);
+    Event event(nullptr, rd_kafka_event_destroy);
+    for (int left = timeout_ms_ + 1000; event == nullptr && left > 0 && !given_up_(); left -= kPollMs) event.reset(rd_kafka_queue_poll(queue_.get(), kPollMs));
     if (event == nullptr) queue_.reset(rd_kafka_queue_new(client_.get()));
     return event;
   }
 
   std::string servers_;
   int timeout_ms_;
+  std::function<bool()> given_up_;
   Listener listener_;              // outlives the client
   Owned<rd_kafka_t> client_;
   Owned<rd_kafka_queue_t> queue_;  // gone before the client
@@ -236,8 +258,8 @@ class ClientSurvey final : public KafkaSurvey {
 
 }  // namespace
 
-Result<std::unique_ptr<KafkaSurvey>> KafkaSurvey::open(const std::string& servers, DurationUs timeout_us) {
-  auto survey = std::make_unique<ClientSurvey>(servers, timeout_us);
+Result<std::unique_ptr<KafkaSurvey>> KafkaSurvey::open(const std::string& servers, DurationUs timeout_us, std::function<bool()> given_up) {
+  auto survey = std::make_unique<ClientSurvey>(servers, timeout_us, std::move(given_up));
   SUPYO_TRY(survey->open());
   return std::unique_ptr<KafkaSurvey>(std::move(survey));
 }

@@ -1,6 +1,7 @@
 #pragma once
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,8 +22,8 @@ class KafkaSurvey {
   static constexpr std::size_t kGroupsInFlight = 16;
   static constexpr std::size_t kResourcesARequest = 200;
 
-  /// Connects when first asked. `timeout_us`: of each request.
-  static Result<std::unique_ptr<KafkaSurvey>> open(const std::string& servers, DurationUs timeout_us = 10 * kSecond);
+  /// Connects when first asked. `timeout_us`: of each request. `given_up`: asked while an answer is waited for; when true, nothing more is (any request then answers as if nobody did).
+  static Result<std::unique_ptr<KafkaSurvey>> open(const std::string& servers, DurationUs timeout_us = 10 * kSecond, std::function<bool()> given_up = [] { return false; });
   virtual ~KafkaSurvey() = default;
 
   using Place = std::pair<std::string, std::int32_t>;   ///< topic and partition

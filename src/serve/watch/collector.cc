@@ -13,6 +13,7 @@ namespace {
 
 constexpr DurationUs kSettingsEvery = 5 * kMinute, kSizesEvery = kMinute, kClockEvery = kMinute;
 constexpr DurationUs kClockNoise = 2 * kSecond;   // producers' clocks differ by as much without anything being wrong
+constexpr DurationUs kSizesTimeout = 900 * kMillisecond;   // cannot be given up
 constexpr std::size_t kClockPartitions = 64;
 constexpr std::size_t kPartitionsARequest = 2000;
 
@@ -47,7 +48,7 @@ TopicSettings settings_of(const std::map<std::string, std::string>& topic, std::
 Result<ClusterLook> Collector::look() {
   const TimeUs begin = env_.clock.monotonic_us();
   if (!survey_) {
-    SUPYO_ASSIGN(survey_, connect::KafkaSurvey::open(servers_, timeout_us_));
+    SUPYO_ASSIGN(survey_, connect::KafkaSurvey::open(servers_, timeout_us_, given_up_));
   }
   ClusterLook look;
   SUPYO_TRY(topics(look));
@@ -144,8 +145,9 @@ void Collector::sizes(ClusterLook& look) {
     for (const auto& topic : look.cluster.topics)
       for (const auto& p : topic.partitions) leaders[{topic.name, p.id}] = p.leader;
     for (const auto& broker : look.cluster.brokers) {
+      if (given_up_()) break;
       const std::string host = broker.host == "localhost" ? "127.0.0.1" : broker.host;
-      const auto dirs = connect::describe_log_dirs(env_, {.host = host, .port = static_cast<std::uint16_t>(broker.port)}, timeout_us_);
+      const auto dirs = connect::describe_log_dirs(env_, {.host = host, .port = static_cast<std::uint16_t>(broker.port)}, std::min(timeout_us_, kSizesTimeout));
       if (!dirs) {
         sizes_problem_ = fmt::format("sizes of broker {} are not known: {}", broker.id, dirs.error().message);
         continue;

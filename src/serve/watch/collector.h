@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -60,7 +61,9 @@ struct ClusterLook {
 /// every five minutes, sizes every minute. Broker restarts, moving coordinators and vanishing topics leave gaps in a look and no errors. One thread.
 class Collector {
  public:
-  Collector(const env::Env& env, std::string servers, Filter filter, DurationUs timeout_us) : env_(env), servers_(std::move(servers)), filter_(std::move(filter)), timeout_us_(timeout_us) {}
+  /// `given_up`: see KafkaSurvey::open.
+  Collector(const env::Env& env, std::string servers, Filter filter, DurationUs timeout_us, std::function<bool()> given_up = [] { return false; })
+      : env_(env), servers_(std::move(servers)), filter_(std::move(filter)), timeout_us_(timeout_us), given_up_(std::move(given_up)) {}
 
   /// Errors: kOutsideUnavailable (nobody answers), kUnknownTable (the filter's topic is not there).
   Result<ClusterLook> look();
@@ -78,6 +81,7 @@ class Collector {
   std::string servers_;
   Filter filter_;
   DurationUs timeout_us_;
+  std::function<bool()> given_up_;
   std::unique_ptr<connect::KafkaSurvey> survey_;
   std::map<std::string, TopicSettings> settings_;
   std::map<Place, ClusterLook::Size> sizes_;

@@ -10,13 +10,13 @@ namespace {
 constexpr DurationUs kPause = 20 * kMillisecond;       // how long an end may go unnoticed
 constexpr DurationUs kRestOfTook = 4;                  // rests so many times as long as it asked
 constexpr std::size_t kQuestionsALook = 2000;
-constexpr DurationUs kFlinkTimeout = 2 * kSecond;
+constexpr DurationUs kFlinkTimeout = 900 * kMillisecond;
 constexpr std::uint64_t kLogChunk = 1U << 20, kLogAtFirst = 16U << 20;   // of a log, its last part is read
 
 }  // namespace
 
 Live::Live(const env::Env& env, LiveOptions options)
-    : env_(env), options_(std::move(options)), collector_(env, options_.servers, options_.filter, options_.timeout_us), monitor_(options_.horizon_us), log_read_(options_.broker_logs.size()) {
+    : env_(env), options_(std::move(options)), collector_(env, options_.servers, options_.filter, options_.timeout_us, [this] { return ended_.load(); }), monitor_(options_.horizon_us), log_read_(options_.broker_logs.size()) {
   report_ = std::make_shared<Report>(Report{.source = options_.servers, .problem = "not looked at yet"});
   view_ = std::make_shared<View>(View{.source = options_.servers, .problem = "not looked at yet"});
   if (options_.flink) flink_.emplace([this](const std::string& path) { return connect::http_get(env_, *options_.flink, path, kFlinkTimeout); });

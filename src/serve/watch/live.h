@@ -44,6 +44,7 @@ class Live {
 
   env::Env env_;
   LiveOptions options_;
+  std::atomic<bool> ended_{false};
   Collector collector_;
   Monitor monitor_;
   std::optional<connect::FlinkCollector> flink_;
@@ -52,7 +53,6 @@ class Live {
   mutable std::mutex mutex_;
   std::shared_ptr<const Report> report_;
   std::shared_ptr<const View> view_;
-  std::atomic<bool> ended_{false};
   std::atomic<std::uint64_t> looks_{0};
   std::unique_ptr<env::Thread> thread_;
 };

@@ -9,6 +9,7 @@
 #include "cli/verdict.h"
 #include "core/base/duration.h"
 #include "judge/slo/feasibility.h"
+#include "serve/http/dashboard.h"
 #include "serve/http/job_api.h"
 #include "serve/http/server.h"
 
@@ -30,7 +31,7 @@ constexpr std::string_view kExample =
 constexpr runtime::VirtualCosts kReplayCosts{.journal_sync_us = kMillisecond, .sink_commit_us = 10 * kMillisecond};
 
 struct RunOptions {
-  std::string file, objectives_file, state, run_for, replay;
+  std::string file, objectives_file, state, run_for, replay, dashboard;
   std::vector<std::string> settings, variables;
   std::optional<std::string> serve;
   bool json = false;
@@ -116,6 +117,8 @@ class Run {
     engine_options_.print = print_target();
     engine_options_.replay_column = options_.replay;
     engine_options_.costs = costs();
+    if (options_.serve || !options_.dashboard.empty()) newest_ = std::make_unique<job::NewestRows>();
+    engine_options_.newest = newest_.get();
     if (options_.objectives_file.empty()) return ok();
     SUPYO_ASSIGN(objectives_text_, read_text(context_, options_.objectives_file));
     SUPYO_ASSIGN(slo::Objectives objectives, load_objectives(objectives_text_, options_.objectives_file));
@@ -127,13 +130,17 @@ class Run {
     return ok();
   }
 
+  http::JobPage page(const runtime::JobRunner& runner) {
+    return {.clock = replays() ? static_cast<const env::Clock&>(clock_) : context_.env.clock, .runner = runner, .judge = judge_.get(), .newest = newest_.get()};
+  }
+
   int to_the_end(runtime::JobRunner& runner) {
     std::unique_ptr<http::HttpServer> server;
     if (options_.serve) {
-      auto started = http::HttpServer::start(context_.env, listen_, http::make_job_api(runner, judge_.get()));
+      auto started = http::HttpServer::start(context_.env, listen_, http::make_job_api(page(runner)));
       if (!started) return report(started.error());
       server = std::move(*started);
-      write_error(fmt::format("serving {}/metrics, /v1/job, /v1/slo\n", server->url()));
+      write_error(fmt::format("serving {}/ (the dashboard), /metrics, /v1/\n", server->url()));
     }
     const TimeUs begin = context_.env.clock.monotonic_us();
     DriveOptions drive_options;
@@ -144,6 +151,10 @@ class Run {
     const auto result = drive(context_, runner, drive_options);
     if (!result) return report(result.error());
     const DurationUs took = context_.env.clock.monotonic_us() - begin;
+    if (!options_.dashboard.empty() && !result->was_finished) {
+      const Status written = context_.env.files.write_atomically(options_.dashboard, http::recorded_dashboard(page(runner)));
+      if (!written) return report(written.error());
+    }
     const std::optional<Verdict> verdict = judge_ && !result->was_finished ? std::optional(verdict_of(*judge_)) : std::nullopt;
     if (options_.json) {
       write_out(fmt::format("{{\"result\":\"{}\",\"was_finished\":{},\"took_s\":{:.3f},\"job\":{}{}}}\n", job_state_text(result->state), result->was_finished,
@@ -166,6 +177,7 @@ class Run {
   job::EngineOptions engine_options_;
   std::string objectives_text_;
   std::unique_ptr<slo::Judge> judge_;
+  std::unique_ptr<job::NewestRows> newest_;
 };
 
 }  // namespace
@@ -180,8 +192,9 @@ void add_run(CLI::App& app, Context& context, int& result) {
   sub->add_option("--var", options->variables, "NAME=VALUE: fills ${NAME} in the file")->allow_extra_args(false);
   sub->add_option("--for", options->run_for, "stop after so long (10s, 5m)");
   sub->add_option("--replay", options->replay, "COLUMN: play a recorded stream in virtual time, each row released at its time in that column");
-  CLI::Option* serve = sub->add_option("--serve", options->serve, "[ADDR:]PORT: answer /metrics (Prometheus), /v1/job and /v1/slo on this machine while it runs; 8081 without a port");
+  CLI::Option* serve = sub->add_option("--serve", options->serve, "[ADDR:]PORT: the dashboard, /metrics (Prometheus) and /v1/ on this machine while it runs; 8081 without a port");
   serve->expected(0, 1);
+  sub->add_option("--dashboard", options->dashboard, "FILE.html: write the dashboard as it stands at the end, to be read without the job");
   sub->add_flag("--json", options->json, "one JSON document at the end");
   sub->footer(std::string(kExample));
   sub->callback([options, serve, &context, &result] {

@@ -106,6 +106,7 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   g.origins = impl_->options.observer != nullptr;
   g.observer = impl_->options.observer;
   g.identity = impl_->options.identity;
+  g.newest = impl_->options.newest;
   g.replay_column = impl_->options.replay_column;
   g.final_only = s.get(config::kRuntimeMode) != "streaming";
   g.cut_outputs = s.get(config::kOutputConsistency) == "cut";

@@ -18,6 +18,8 @@
 
 namespace supyo::job {
 
+class NewestRows;
+
 /// What an engine is made with. Pointers are not owned and outlive it.
 struct EngineOptions {
   std::string base_directory;             ///< relative paths in options start here: "." at the command line, as in Flink
@@ -27,6 +29,7 @@ struct EngineOptions {
   std::map<std::string, std::string> settings;   ///< --set: win over SET in the text
   VisibilityObserver* observer = nullptr; ///< the judge; rows carry origins when there is one
   std::vector<std::string> identity;      ///< columns that tell one result from another: rows of tables that have them are told to the observer
+  NewestRows* newest = nullptr;           ///< looks on at what the job writes to its tables
   const FaultPoints* faults = nullptr;
   std::string replay_column;              ///< --replay: see runtime; needs a VirtualClock in `env` and the stepped drive
   runtime::VirtualCosts costs;            ///< declared costs of outside effects in virtual time

@@ -353,13 +353,19 @@ class Builder {
       sink = connect::make_collect_sink(options_.collect);
     }
     if (s.table && options_.observer != nullptr && !options_.identity.empty()) sink = with_identities(std::move(sink), s.schema, options_.identity, *options_.observer);
+    if (s.table && options_.newest != nullptr) sink = options_.newest->watch(std::move(sink), s.table->path.name, s.schema, replaced_by(s), options_.zone);
     if (s.table && !s.check_not_null.empty()) sink = with_not_null_check(std::move(sink), s.schema, s.check_not_null);
     if (options_.cut_outputs && s.mode != ChangelogMode::kAppend) {
-      std::optional<std::vector<std::size_t>> key = plan_.nodes[node_->inputs.front()].upsert_key;
-      if (!s.primary_key.empty()) key = s.primary_key;
-      sink = with_cut_consistency(std::move(sink), s.schema, s.mode, std::move(key));
+      sink = with_cut_consistency(std::move(sink), s.schema, s.mode, replaced_by(s));
     }
     return Kind(dataflow::SinkNode{.sink = std::move(sink)});
+  }
+
+  /// The columns by which a row of the sink takes an older one's place, if rows do.
+  std::optional<std::vector<std::size_t>> replaced_by(const plan::Sink& s) const {
+    if (s.mode == ChangelogMode::kAppend) return std::nullopt;
+    if (!s.primary_key.empty()) return s.primary_key;
+    return plan_.nodes[node_->inputs.front()].upsert_key;
   }
 
   Result<std::shared_ptr<dataflow::Sink>> table_sink(const catalog::TableDefinition& table, const Schema& schema, ChangelogMode mode) {

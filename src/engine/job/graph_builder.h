@@ -3,6 +3,7 @@
 #include "data/types/zone.h"
 #include "engine/dataflow/graph.h"
 #include "engine/job/connectors.h"
+#include "engine/job/newest_rows.h"
 #include "engine/job/system_tables.h"
 #include "sql/plan/physical.h"
 
@@ -19,6 +20,7 @@ struct GraphOptions {
   DurationUs dead_retention_us = 0;    ///< of `T$dead`
   VisibilityObserver* observer = nullptr;  ///< gets the identities of what sinks are given
   std::vector<std::string> identity;   ///< columns; empty: none
+  NewestRows* newest = nullptr;        ///< looks on at what tables are given
   connect::CollectTarget collect;      ///< rows of the console sink
 };
 

@@ -29,6 +29,8 @@ struct NodeCounters {
   Gauge<std::uint64_t> late;
   Gauge<std::uint64_t> dead;
   Gauge<TimeUs> watermark_us{kTimeMin};
+  Gauge<std::int64_t> busy_us;
+  Gauge<std::int64_t> backpressured_us;
 };
 
 struct ShardCounters {

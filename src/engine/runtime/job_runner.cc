@@ -57,9 +57,20 @@ Result<Poll> JobRunner::Impl::poll() {
   auto polled = poll_execution();
   if (!polled) polled = failed(std::move(polled).error());
   if (!polled) end(JobState::kFailed);
-  const std::scoped_lock lock(mutex);
-  shown_epochs = epoch_stats;
+  show_epochs();
   return polled;
+}
+
+/// At most one epoch ends in a poll.
+void JobRunner::Impl::show_epochs() {
+  const std::scoped_lock lock(mutex);
+  const bool failed = epoch_stats.failed > shown_epochs.failed;
+  if (failed || epoch_stats.completed > shown_epochs.completed) {
+    shown_records.push_back({.epoch = failed ? Epoch(epoch_stats.last_visible.value + 1) : epoch_stats.last_visible, .failed = failed, .at_us = failed ? env.clock.now_us() : epoch_stats.last_visible_at_us,
+                             .duration_us = failed ? 0 : epoch_stats.last_duration_us, .commit_us = failed ? 0 : epoch_stats.last_commit_us, .bytes = failed ? 0 : epoch_stats.last_bytes});
+    if (shown_records.size() > kEpochRecords) shown_records.pop_front();
+  }
+  shown_epochs = epoch_stats;
 }
 
 Result<Poll> JobRunner::Impl::poll_execution() {
@@ -214,10 +225,7 @@ void JobRunner::Impl::end(JobState s) {
   close_execution();
   phase = Phase::kEnded;
   set_state(s);
-  {
-    const std::scoped_lock lock(mutex);
-    shown_epochs = epoch_stats;
-  }
+  show_epochs();
   if (control) control->publish(snapshot(), /*now=*/true);
 }
 
@@ -282,6 +290,8 @@ void JobRunner::drain() { impl_->drain = true; }
 void JobRunner::savepoint() { ++impl_->savepoints_wished; }
 const std::string& JobRunner::job_id() const { return impl_->job_id; }
 JobStats JobRunner::stats() const { return impl_->snapshot(); }
+JobShape JobRunner::shape() const { return impl_->shape(); }
+std::vector<EpochRecord> JobRunner::epoch_records() const { return impl_->epoch_records(); }
 
 std::uint64_t JobRunner::trace_hash() const {
   std::uint64_t h = impl_->trace;

@@ -55,6 +55,11 @@ class JobRunner {
   const std::string& job_id() const;
   /// A consistent-enough copy; any thread, any time.
   JobStats stats() const;
+  /// What runs where; does not change. Any thread.
+  JobShape shape() const;
+  /// The newest epochs of this process, oldest first, at most kEpochRecords. Any thread, any time.
+  static constexpr std::size_t kEpochRecords = 600;
+  std::vector<EpochRecord> epoch_records() const;
   /// Hash over everything that the stepped drive did, in order: two runs of one seed must have the same.
   std::uint64_t trace_hash() const;
 

@@ -36,6 +36,9 @@ struct JobRunner::Impl {
   void set_state(JobState s);
   void follow_control();
   JobStats snapshot() const;
+  JobShape shape() const;
+  std::vector<EpochRecord> epoch_records() const;
+  void show_epochs();
 
   // Real drive
   void start_threads();
@@ -80,6 +83,7 @@ struct JobRunner::Impl {
   mutable std::mutex mutex;
   JobState shown_state = JobState::kCreated;        // guarded, as what follows
   EpochStats shown_epochs;
+  std::deque<EpochRecord> shown_records;            // the newest kEpochRecords, oldest first
   std::string last_error;
   std::uint64_t restart_count = 0;
   TimeUs started_us = 0;

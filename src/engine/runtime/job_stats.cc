@@ -27,10 +27,10 @@ void append_nodes(std::string& out, const JobStats& s) {
   out += ",\"nodes\":[";
   for (std::size_t i = 0; i < s.nodes.size(); ++i) {
     const NodeStats& n = s.nodes[i];
-    out += i == 0 ? "{\"name\":" : ",{\"name\":";
+    out += fmt::format("{}{{\"id\":{},\"name\":", i == 0 ? "" : ",", n.id);
     quote(out, n.name);
-    out += fmt::format(",\"rows_in\":{},\"rows_out\":{},\"behind\":{},\"late\":{},\"dead\":{},\"watermark_us\":{}}}", n.rows_in, n.rows_out, n.behind, n.late, n.dead,
-                       time_or_null(n.watermark_us));
+    out += fmt::format(",\"rows_in\":{},\"rows_out\":{},\"behind\":{},\"late\":{},\"dead\":{},\"busy_us\":{},\"backpressured_us\":{},\"watermark_us\":{}}}", n.rows_in, n.rows_out, n.behind,
+                       n.late, n.dead, n.busy_us, n.backpressured_us, time_or_null(n.watermark_us));
   }
   out += "],\"shards\":[";
   for (std::size_t i = 0; i < s.shards.size(); ++i) {
@@ -91,7 +91,7 @@ JobStats JobRunner::Impl::snapshot() const {
   }
   for (const PlanNode& n : plan.nodes) {
     if (n.source == nullptr && n.op == nullptr && n.sink == nullptr) continue;
-    NodeStats node{.name = n.name, .uid = n.uid, .watermark_us = kTimeMax};
+    NodeStats node{.id = n.id, .name = n.name, .uid = n.uid, .watermark_us = kTimeMax};
     for (std::uint32_t i = 0; i < plan.instances(n); ++i) {
       const NodeCounters& c = counters[n.id][i];
       node.rows_in += c.rows_in.get();
@@ -101,6 +101,8 @@ JobStats JobRunner::Impl::snapshot() const {
       node.late += c.late.get();
       node.dead += c.dead.get();
       node.watermark_us = std::min(node.watermark_us, c.watermark_us.get());
+      node.busy_us += c.busy_us.get();
+      node.backpressured_us += c.backpressured_us.get();
     }
     if (n.source != nullptr) {
       s.rows_in += node.rows_in;
@@ -116,6 +118,26 @@ JobStats JobRunner::Impl::snapshot() const {
     s.shards.push_back({.busy_us = c.busy_us.get(), .idle_us = c.idle_us.get(), .backpressured_us = c.backpressured_us.get(), .state_bytes = c.state_bytes.get(),
                         .state_entries = c.state_entries.get()});
   return s;
+}
+
+JobShape JobRunner::Impl::shape() const {
+  JobShape s;
+  std::vector<std::uint32_t> head(plan.nodes.size());
+  for (const PlanNode& n : plan.nodes) {   // in topological order: the head of what calls a node is known
+    head[n.id] = n.id;
+    if (n.in.size() == 1 && plan.edges[n.in.front()].direct) head[n.id] = head[plan.edges[n.in.front()].from];
+    else if (n.in.size() > 1 && std::ranges::all_of(n.in, [&](std::uint32_t e) { return plan.edges[e].direct; })) head[n.id] = head[plan.edges[n.in.front()].from];
+    if (n.source == nullptr && n.op == nullptr && n.sink == nullptr) continue;
+    const JobShape::Kind kind = n.source != nullptr ? JobShape::Kind::kSource : n.op != nullptr ? JobShape::Kind::kOperator : n.side ? JobShape::Kind::kSideSink : JobShape::Kind::kSink;
+    s.nodes.push_back({.id = n.id, .kind = kind, .name = n.name, .head = head[n.id], .instances = plan.instances(n)});
+  }
+  for (const PlanEdge& e : plan.edges) s.edges.push_back({.from = e.from, .to = e.to, .direct = e.direct, .keyed = !e.keys.empty()});
+  return s;
+}
+
+std::vector<EpochRecord> JobRunner::Impl::epoch_records() const {
+  const std::scoped_lock lock(mutex);
+  return {shown_records.begin(), shown_records.end()};
 }
 
 }  // namespace supyo::runtime

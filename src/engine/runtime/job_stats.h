@@ -22,6 +22,7 @@ std::string_view job_state_text(JobState s);   ///< "RUNNING", ...
 
 /// A copy of a running job's counters. Counts are since the process started, unless said otherwise.
 struct NodeStats {
+  std::uint32_t id = 0;            ///< in JobShape
   std::string name;
   std::string uid;
   std::uint64_t rows_in = 0;
@@ -31,6 +32,37 @@ struct NodeStats {
   std::uint64_t late = 0;          ///< operators: rows (per window) dropped as too late
   std::uint64_t dead = 0;          ///< sources: records that could not become rows
   TimeUs watermark_us = kTimeMin;  ///< lowest over the shards
+  DurationUs busy_us = 0;          ///< heads of chains: time that the chain worked, all shards together
+  DurationUs backpressured_us = 0; ///< heads of chains: had input (or could have had) and no room downstream
+};
+
+/// The job's graph as it runs. Nodes that are joined by calls in one thread are one chain, and named by its first node, the head.
+struct JobShape {
+  enum class Kind : std::uint8_t { kSource, kOperator, kSink, kSideSink };
+  struct Node {
+    std::uint32_t id = 0;
+    Kind kind = Kind::kOperator;
+    std::string name;
+    std::uint32_t head = 0;
+    std::uint32_t instances = 1;   ///< shards that run it
+  };
+  struct Edge {
+    std::uint32_t from = 0, to = 0;
+    bool direct = false;           ///< a call; else a queue
+    bool keyed = false;            ///< rows go to the shard of their key
+  };
+  std::vector<Node> nodes;
+  std::vector<Edge> edges;
+};
+
+/// One epoch as it went.
+struct EpochRecord {
+  Epoch epoch;
+  bool failed = false;             ///< did not become visible: it is taken again after the restart; no times
+  TimeUs at_us = 0;                ///< visible, or failed: wall clock
+  DurationUs duration_us = 0;      ///< from trigger to final
+  DurationUs commit_us = 0;        ///< from final to visible
+  std::uint64_t bytes = 0;         ///< of the journal record
 };
 
 struct ShardStats {

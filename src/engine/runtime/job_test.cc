@@ -256,5 +256,54 @@ TEST(Job, SourcePositionsAreAcknowledgedOnlyOnceFinal) {
   }
 }
 
+TEST(Job, TellsHowItsEpochsWent) {
+  TestJob job(12);
+  int asked = 0;
+  job.table.on_commit = [&](Epoch, TimeUs) { return ++asked == 3 ? FakeTable::Answer::kFail : FakeTable::Answer::kCommit; };
+  env::SimEnv sim(12);
+  const auto runner = job.create(sim, job.config(12)).value();
+  while (job.step(sim, *runner).value()) {}
+  const JobStats stats = runner->stats();
+  const std::vector<EpochRecord> epochs = runner->epoch_records();
+  ASSERT_EQ(stats.epochs.failed, 1U);
+  ASSERT_EQ(epochs.size(), stats.epochs.completed + stats.epochs.failed);
+  std::size_t failed = 0;
+  for (std::size_t i = 0; i < epochs.size(); ++i) {
+    failed += epochs[i].failed ? 1U : 0U;
+    if (i > 0) EXPECT_GE(epochs[i].at_us, epochs[i - 1].at_us);
+    if (i > 0) EXPECT_GE(epochs[i].epoch, epochs[i - 1].epoch);
+    if (!epochs[i].failed) EXPECT_GT(epochs[i].bytes, 0U);
+  }
+  EXPECT_EQ(failed, 1U);
+  EXPECT_EQ(epochs.back().epoch, stats.epochs.last_visible);
+}
+
+TEST(Job, TellsItsShape) {
+  TestJob job(3);
+  env::SimEnv sim(3);
+  for (const std::uint32_t shards : {1U, 2U}) {
+    JobConfig config = job.config(3);
+    config.parallelism = shards;
+    config.state_dir = "state" + std::to_string(shards);
+    const auto runner = job.create(sim, config).value();
+    const JobShape shape = runner->shape();
+    ASSERT_EQ(shape.nodes.size(), runner->stats().nodes.size());
+    for (std::size_t i = 0; i < shape.nodes.size(); ++i) EXPECT_EQ(shape.nodes[i].id, runner->stats().nodes[i].id);
+    const auto head = [&](std::string_view name) {
+      for (const auto& n : shape.nodes)
+        if (n.name == name) return n.head;
+      ADD_FAILURE() << name;
+      return 0U;
+    };
+    EXPECT_EQ(shape.nodes.front().kind, JobShape::Kind::kSource);
+    // One shard: everything is one thread's calls. Two: rows change shards by their key before each keyed operator.
+    EXPECT_EQ(head("sort") == shape.nodes.front().id, shards == 1);
+    EXPECT_EQ(head("count") == head("sort"), shards == 1);
+    for (const auto& n : shape.nodes)
+      if (n.kind == JobShape::Kind::kSink) EXPECT_EQ(n.head, head("count"));
+    for (const auto& e : shape.edges) EXPECT_TRUE(!e.keyed || e.direct == (shards == 1));
+  }
+}
+
 }  // namespace
 }  // namespace supyo::runtime

@@ -81,10 +81,15 @@ Result<Poll> Shard::work() {
   backpressured_ = false;
   Poll poll = Poll::blocked_on_input();
   random_ = hash_u64(random_ + 0x9e3779b97f4a7c15ULL);
+  TimeUs before = context_.env.clock.monotonic_us();
   const std::size_t first = receivers_.empty() ? 0 : random_ % receivers_.size();
   for (std::size_t i = 0; i < receivers_.size(); ++i) {
-    SUPYO_ASSIGN(const bool more, poll_receiver(receivers_[(first + i) % receivers_.size()]));
-    if (more) poll = Poll::more();
+    Receiver& receiver = receivers_[(first + i) % receivers_.size()];
+    SUPYO_ASSIGN(const bool more, poll_receiver(receiver));
+    if (!more) continue;
+    poll = Poll::more();
+    const TimeUs after = context_.env.clock.monotonic_us();
+    receiver.task->counters().busy_us.add(after - std::exchange(before, after));
   }
   SUPYO_TRY(poll_sources(poll));
   SUPYO_TRY(poll_timers(poll));
@@ -137,13 +142,21 @@ Status Shard::inject(Epoch e) {
   return ok();
 }
 
+/// Time from one poll without room to the next.
+void Shard::count_blocked(NodeCounters& counters, TimeUs& blocked_us) const {
+  if (blocked_us != kTimeMin && context_.now_us > blocked_us) counters.backpressured_us.add(context_.now_us - blocked_us);
+  blocked_us = context_.now_us;
+}
+
 Result<bool> Shard::poll_receiver(Receiver& r) {
   bool any = false;
   for (int turn = 0; turn < kEventsPerTurn; ++turn) {
     if (!has_room(r.chain)) {
       backpressured_ = true;
+      count_blocked(r.task->counters(), r.blocked_us);
       return any;
     }
+    r.blocked_us = kTimeMin;
     bool took = false;
     for (std::size_t i = 0; i < r.inputs.size() && !took; ++i) {
       const std::size_t at = (r.next + i) % r.inputs.size();
@@ -175,10 +188,14 @@ Status Shard::poll_sources(Poll& poll) {
     if (!room) {
       s.task->blocked();
       backpressured_ = true;
+      count_blocked(s.task->counters(), s.blocked_us);
       done = false;
       continue;
     }
+    s.blocked_us = kTimeMin;
+    const TimeUs before = context_.env.clock.monotonic_us();
     SUPYO_ASSIGN(const Poll p, s.task->poll());
+    s.task->counters().busy_us.add(context_.env.clock.monotonic_us() - before);
     done &= s.task->done();
     merge(poll, p);
   }

@@ -67,10 +67,12 @@ struct Receiver {
   std::vector<Input> inputs;
   std::size_t next = 0;              ///< where the round robin goes on
   std::vector<Task*> chain;          ///< tasks that run inside a call of this one, itself included: their queues must have room
+  TimeUs blocked_us = kTimeMin;      ///< the last poll that found no room; kTimeMin: it found some
 };
 struct SourceHead {
   SourceTask* task = nullptr;
   std::vector<Task*> chain;
+  TimeUs blocked_us = kTimeMin;
 };
 
 /// One shard: its tasks, their state, their timers. `last` is the epoch it goes on from. Everything but `gauges` belongs to the one thread that polls it.
@@ -105,6 +107,7 @@ class Shard {
   void publish();
   std::vector<Task*> chain_of(Task& head) const;
   static bool has_room(const std::vector<Task*>& chain);
+  void count_blocked(NodeCounters& counters, TimeUs& blocked_us) const;
 
   ShardContext context_;
   Commands& commands_;

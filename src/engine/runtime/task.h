@@ -64,6 +64,7 @@ class Task {
   Task& operator=(const Task&) = delete;
 
   const PlanNode& node() const { return node_; }
+  NodeCounters& counters() { return counters_; }
   Output& output(PlanEdge::Kind kind) { return kind == PlanEdge::Kind::kMain ? main_ : side_; }
 
   /// Before the first event: an input channel that feeds `input`. Returns its number.

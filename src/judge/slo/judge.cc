@@ -85,6 +85,7 @@ void Judge::taken(const Taken& t) {
   Impl& d = *impl_;
   d.advance(t.now_us);
   d.last_word_us = std::max(d.last_word_us, t.now_us);
+  d.last_taken_us = d.last_word_us;
   Impl::EpochInfo& info = d.epochs[t.epoch];
   const std::uint64_t n = t.event_us.size();
   info.taken += n;

@@ -10,6 +10,7 @@
 #include "judge/slo/decision.h"
 #include "judge/slo/lag_rules.h"
 #include "judge/slo/latency_sketch.h"
+#include "judge/slo/look.h"
 #include "judge/slo/objective.h"
 #include "judge/slo/pending.h"
 #include "judge/slo/series.h"
@@ -82,6 +83,13 @@ class Judge final : public VisibilityObserver {
   };
   Freshness freshness() const;
   Waterfall waterfall(TimeUs from_us, TimeUs to_us) const;
+  /// What was recorded over a range, in steps: for people who look back. `range.to_us` above `from_us`, `step_us` above 0.
+  Look look(const Range& range) const;
+  /// Why readers wait, the worst first, as of the newest sample. While all is well it names what takes longer than usual.
+  std::vector<Cause> causes() const;
+  /// When judging began, and the newest sample; kTimeMin and 0 before.
+  TimeUs started_us() const;
+  TimeUs sampled_us() const;
 
  private:
   struct Impl;

@@ -65,6 +65,7 @@ void Judge::Impl::sample(TimeUs now) {
   update_state(now);
   update_tickets(now);
   record(now);
+  remember(now);
 }
 
 void Judge::Impl::sample_freshness(TimeUs now) {

@@ -57,6 +57,10 @@ struct Judge::Impl {
   State target_state(TimeUs now, std::vector<std::string>& reasons) const;
   void update_tickets(TimeUs now);
   void record(TimeUs now);
+  // causes.cc
+  std::vector<Cause> causes(TimeUs now) const;
+  void stage_causes(TimeUs now, std::vector<Cause>& out) const;
+  void remember(TimeUs now);
   bool silent(TimeUs now) const;
   double lag_committed(TimeUs now) const;
   double lag_fetched(TimeUs now) const;
@@ -70,7 +74,7 @@ struct Judge::Impl {
   bool wants_results = false;             ///< some objective's reference is `completion`
   TimeUs started_us = kTimeMin;
   TimeUs next_sample_us = kTimeMin;
-  TimeUs last_word_us = kTimeMin;
+  TimeUs last_word_us = kTimeMin, last_taken_us = kTimeMin;
 
   std::vector<SlotCounter> counters;      ///< one an objective
   struct Exported {
@@ -108,6 +112,7 @@ struct Judge::Impl {
   Waterfall open_waterfall;
   Series series;
   std::vector<TimelineEvent> timeline;
+  std::deque<Moment> moments;
 };
 
 }  // namespace supyo::slo

@@ -1,0 +1,14 @@
+import { explain } from './i18n.js';
+
+export function Diagnosis({ t, view }) {
+  const calm = view.state === 'OK', sum = view.causes.reduce((s, c) => s + c.weight, 0);
+  // While all is well, the normal waits are no finding.
+  const items = [...(calm ? [] : view.causes.map(c => ({ ...c, kind: 'cause' }))), ...view.tickets.map(c => ({ ...c, kind: 'ticket' }))];
+  return <section class="card" id="diagnosis" aria-labelledby="h-diagnosis">
+    <h2 id="h-diagnosis">{t('diagnosis')} <small>{t('diagnosisHint')}</small></h2>
+    {items.length === 0 ? <p class="soft">{t('nothingFound')}</p> : <ol class="findings">{items.map((item, i) => {
+      const e = explain(t.lang, item), share = item.kind === 'cause' && sum > 0 && item.weight < 1e15 ? Math.round(100 * item.weight / sum) : null;
+      return <li key={item.kind + item.rule + i}><h3>{e.title} <small>{t(item.kind)}{share !== null && share > 0 ? `, ${share} %` : ''}</small></h3><dl><dt>{t('evidence')}</dt><dd>{e.evidence}</dd><dt>{t('nextStep')}</dt><dd><b>{e.step}</b></dd></dl></li>;
+    })}</ol>}
+  </section>;
+}

@@ -41,7 +41,7 @@ function lagWord({ t, doc, view }) {
 
 function Calm({ t, doc, view, state }) {
   if (!doc.slo) return <><p>{t('notJudged')}</p><p>{t('notJudgedDo')}</p></>;
-  if (state === 'UNKNOWN') return <p>{view.reasons.some(r => r.startsWith('no word')) ? t('silent') : t('tooEarly')}{view.reasons.map(r => <small key={r}> {t.lang === 'ko' ? '' : r}</small>)}</p>;
+  if (state === 'UNKNOWN') return <p>{view.reasons.some(r => r.startsWith('no word')) ? t('silent') : t('tooEarly')}</p>;
   const tight = view.objectives.filter(o => o.judged && o.role === 'deciding' && o.budget_left !== null).sort((a, b) => a.budget_left - b.budget_left)[0];
   return <p>{t('allHold')} {tight && t('tightest', title(t.lang, tight), percent(tight.budget_left, 0))}</p>;
 }

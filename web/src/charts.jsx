@@ -17,7 +17,7 @@ export function Latency(p) {
   const floor = values => values.map(v => v === null ? null : Math.max(v, 1e-3));
   const series = [['p50', c.e2e_p50], ['p95', c.e2e_p95], ['p99', c.e2e_p99]].map(([k, v]) => ({ label: t(k), values: floor(v) }));
   return <section class="card" aria-labelledby="h-latency"><h2 id="h-latency">{t('latency')} <small>{t('latencyHint')}</small></h2>
-    <Lines {...common(p)} label={t('latency')} series={series} show={duration} log height={340} zones={limit ? [{ y: limit.threshold_s, label: `${percent(limit.target, 0)} < ${duration(limit.threshold_s)}` }] : []} />
+    <Lines {...common(p)} label={t('latency')} series={series} show={duration} log height={400} zones={limit ? [{ y: limit.threshold_s, label: `${percent(limit.target, 0)} < ${duration(limit.threshold_s)}` }] : []} />
   </section>;
 }
 

@@ -30,6 +30,7 @@ const en = {
   epochs: 'Epochs', epochsHint: 'trigger to durable, then the commit; failed ones are crossed', epoch: 'epoch', at: 'at', duration: 'until durable', commit: 'commit', size: 'journal', failed: 'FAILED', completed: n => `${n} completed`, failures: n => `${n} failed`, sinceCommit: d => `last became visible ${d} ago`, noEpochs: 'No epoch has become visible yet.',
   results: 'Results', resultsHint: 'the newest rows that readers can see', noResults: 'No row has become visible yet.', rowsWritten: n => `${n} rows since the start`, byKey: 'newest row of each key', change: 'change', chartOf: 'chart of', noTables: 'This run was started without the results.', more: n => `${n} more rows`,
   timeline: 'Time', timelineHint: 'drag, or arrow keys; Escape returns to now', range: 'Range', r300: '5 min', r900: '15 min', r3600: '1 h', r21600: '6 h', events: 'What happened', earlier: 'Earlier', later: 'Later', lookAt: 'moment', nowOnly: 'as it is now', noEvents: 'Nothing in this time.',
+  evBroken: o => `objective ${o} broken`, evMet: o => `objective ${o} met again`, evEpoch: n => `epoch ${n} failed`, evLost: n => `${n} records lost`, evSpike: () => 'latency of the last minute above its threshold', evRestart: () => 'the job restarted',
   ago: d => `${d} ago`, throughput: 'Throughput', inRate: 'in', outRate: 'out', quantity: 'shown', job: 'job', uptime: 'up', restarts: 'restarts',
 };
 const ko = {
@@ -61,6 +62,7 @@ const ko = {
   epochs: '에폭', epochsHint: '시작에서 내구화까지, 이어서 커밋. 실패는 X', epoch: '에폭', at: '시각', duration: '내구화까지', commit: '커밋', size: '저널', failed: '실패', completed: n => `${n}개 완료`, failures: n => `${n}개 실패`, sinceCommit: d => `마지막 공개 ${d} 전`, noEpochs: '아직 보이게 된 에폭이 없습니다.',
   results: '결과', resultsHint: '읽는 쪽이 볼 수 있는 가장 새로운 행', noResults: '아직 보이게 된 행이 없습니다.', rowsWritten: n => `시작부터 ${n}행`, byKey: '키마다 가장 새로운 행', change: '변경', chartOf: '그림', noTables: '이 실행은 결과 없이 시작됐습니다.', more: n => `${n}행 더`,
   timeline: '시간', timelineHint: '끌거나 화살표 키로 이동, Esc로 현재', range: '범위', r300: '5분', r900: '15분', r3600: '1시간', r21600: '6시간', events: '일어난 일', earlier: '이전', later: '이후', lookAt: '시점', nowOnly: '현재 기준', noEvents: '이 시간에는 없음.',
+  evBroken: o => `목표 ${o} 깨짐`, evMet: o => `목표 ${o} 다시 지켜짐`, evEpoch: n => `에폭 ${n} 실패`, evLost: n => `${n}건 유실`, evSpike: () => '최근 1분 지연이 한계를 넘음', evRestart: () => '작업이 다시 시작됨',
   ago: d => `${d} 전`, throughput: '처리량', inRate: '들어옴', outRate: '나감', quantity: '보기', job: '작업', uptime: '가동', restarts: '재시작',
 };
 

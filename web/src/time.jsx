@@ -8,6 +8,8 @@ const ranges = [300, 900, 3600, 21600];
 function happened(t, what) {
   const state = /^state (.+) -> (.+)$/.exec(what);
   if (state) return state.slice(1).map(s => t('state' + (s === 'AT RISK' ? 'RISK' : s))).join(' → ');
+  const known = [[/^objective (.+) broken$/, 'evBroken'], [/^objective (.+) met again$/, 'evMet'], [/^epoch (\d+) failed$/, 'evEpoch'], [/^(\d+) records lost$/, 'evLost'], [/^end-to-end latency of the last minute above its threshold$/, 'evSpike'], [/^the job restarted$/, 'evRestart']];
+  for (const [pattern, key] of known) { const m = pattern.exec(what); if (m) return t(key, m[1]); }
   return what;
 }
 

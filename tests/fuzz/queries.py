@@ -94,6 +94,10 @@ class World:
             return [], 1, "it hangs"
         return done.stdout.splitlines(), done.returncode, done.stderr.strip()
 
+    def fold(self, lines, kinds):
+        """What is left of a query's changelog."""
+        return compacted(lines, kinds)
+
     def results(self, queries, kinds):
         """Supyo's result of each query. A query that fails ends its process; the others are run without it."""
         out = [None] * len(queries)
@@ -119,7 +123,7 @@ class World:
                     given[end] = [json.loads(line, parse_float=decimal.Decimal, object_pairs_hook=list) for line in lines if line.startswith("{")]
                     end += 1
             for i in range(first, min(end, len(queries))):
-                out[i] = compacted(given[i], kinds[i])
+                out[i] = self.fold(given[i], kinds[i])
             first = end + 1
         return out
 

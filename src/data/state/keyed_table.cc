@@ -208,26 +208,30 @@ Slot KeyedTable::find_or_insert(std::uint64_t hash, std::string_view key, TimeUs
   return slot;
 }
 
+void KeyedTable::look_ahead(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::uint64_t* places) const {
+  Slot likely[kPrefetchGroup];
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    places[i] = place_of(hashes[i], keys[i]);
+    prefetch(places[i]);
+  }
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    const std::size_t group = (places[i] & group_mask()) * kGroup;
+    const unsigned same = Tags(tags_.data() + group).equal(tag_of(places[i]));
+    likely[i] = same == 0 ? kNoSlot : buckets_[group + first_of(same)];
+    if (likely[i] != kNoSlot) prefetch_slot(likely[i]);
+  }
+  for (std::size_t i = 0; i < hashes.size(); ++i)
+    if (likely[i] != kNoSlot) prefetch_record(likely[i]);
+}
+
 void KeyedTable::find_or_insert(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<const TimeUs> times,
                                 std::span<Slot> slots, std::span<std::uint8_t> inserted) {
   if (loading_) [[unlikely]] load_hashes(hashes);
   const std::size_t n = hashes.size();
   std::uint64_t places[kPrefetchGroup];
-  Slot likely[kPrefetchGroup];
   for (std::size_t from = 0; from < n; from += kPrefetchGroup) {
     const std::size_t count = std::min(n - from, kPrefetchGroup);
-    for (std::size_t i = 0; i < count; ++i) {
-      places[i] = place_of(hashes[from + i], keys[from + i]);
-      prefetch(places[i]);
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t group = (places[i] & group_mask()) * kGroup;
-      const unsigned same = Tags(tags_.data() + group).equal(tag_of(places[i]));
-      likely[i] = same == 0 ? kNoSlot : buckets_[group + first_of(same)];
-      if (likely[i] != kNoSlot) prefetch_slot(likely[i]);
-    }
-    for (std::size_t i = 0; i < count; ++i)
-      if (likely[i] != kNoSlot) prefetch_record(likely[i]);
+    look_ahead(hashes.subspan(from, count), keys.subspan(from, count), places);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t row = from + i;
       const std::size_t bucket = bucket_of(places[i], hashes[row], keys[row]);
@@ -245,18 +249,7 @@ void KeyedTable::find(std::span<const std::uint64_t> hashes, std::span<const std
   std::uint64_t places[kPrefetchGroup];
   for (std::size_t from = 0; from < n; from += kPrefetchGroup) {
     const std::size_t count = std::min(n - from, kPrefetchGroup);
-    for (std::size_t i = 0; i < count; ++i) {
-      places[i] = place_of(hashes[from + i], keys[from + i]);
-      prefetch(places[i]);
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t group = (places[i] & group_mask()) * kGroup;
-      const unsigned same = Tags(tags_.data() + group).equal(tag_of(places[i]));
-      slots[from + i] = same == 0 ? kNoSlot : buckets_[group + first_of(same)];
-      if (slots[from + i] != kNoSlot) prefetch_slot(slots[from + i]);
-    }
-    for (std::size_t i = 0; i < count; ++i)
-      if (slots[from + i] != kNoSlot) prefetch_record(slots[from + i]);
+    look_ahead(hashes.subspan(from, count), keys.subspan(from, count), places);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t bucket = bucket_of(places[i], hashes[from + i], keys[from + i]);
       slots[from + i] = bucket != SIZE_MAX ? buckets_[bucket] : kNoSlot;

@@ -239,6 +239,8 @@ class KeyedTable {
     return hash;
   }
   static std::uint64_t own_place(std::string_view key);   // out of line: the hot path stays small
+  /// The places of a few keys, with what looking for them will touch on its way into the cache.
+  void look_ahead(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::uint64_t* places) const;
   /// Its bucket, or SIZE_MAX.
   std::size_t bucket_of(std::uint64_t place, std::uint64_t hash, std::string_view key) const;
   std::size_t free_bucket(std::uint64_t place) const;

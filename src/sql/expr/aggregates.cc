@@ -9,11 +9,7 @@
 namespace supyo::expr {
 namespace {
 
-using Accs = std::span<std::byte* const>;
-using Rows = std::span<const std::uint32_t>;
-using Signs = std::span<const std::int8_t>;
-using Blobs = std::span<std::string* const>;
-using Args = std::span<const ColumnPtr>;
+using namespace update_arguments;
 
 /// Accumulators are 8-aligned, not 16: those with an Int128 go through copies.
 template <class Acc>

@@ -4,6 +4,15 @@
 /// The aggregates themselves; make_aggregate() picks one.
 namespace supyo::expr {
 
+/// Short names for what Aggregate::update() takes.
+namespace update_arguments {
+using Accs = std::span<std::byte* const>;
+using Rows = std::span<const std::uint32_t>;
+using Signs = std::span<const std::int8_t>;
+using Blobs = std::span<std::string* const>;
+using Args = std::span<const ColumnPtr>;
+}  // namespace update_arguments
+
 AggregatePtr make_count_rows();
 AggregatePtr make_count_values();
 AggregatePtr make_sum(const Type& arg);

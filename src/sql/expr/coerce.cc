@@ -155,6 +155,16 @@ Result<Type> common_type(const Type& a, const Type& b) {
   return found->as_nullable(a.nullable || b.nullable || a.id == TypeId::kNull || b.id == TypeId::kNull);
 }
 
+std::optional<Type> common_of(std::span<const Type> args, std::size_t first, std::size_t step) {
+  std::optional<Type> t;
+  for (std::size_t i = first; i < args.size(); i += step) {
+    const auto next = t ? common_type(*t, args[i]) : Result<Type>(args[i]);
+    if (!next) return std::nullopt;
+    t = *next;
+  }
+  return !t || t->id == TypeId::kNull ? std::nullopt : t;
+}
+
 std::optional<Type> comparison_type(const Type& a, const Type& b) {
   if (auto t = common_type(a, b)) return *t;
   const bool nullable = a.nullable || b.nullable;

@@ -11,11 +11,7 @@
 namespace supyo::expr {
 namespace {
 
-using Accs = std::span<std::byte* const>;
-using Rows = std::span<const std::uint32_t>;
-using Signs = std::span<const std::int8_t>;
-using Blobs = std::span<std::string* const>;
-using Args = std::span<const ColumnPtr>;
+using namespace update_arguments;
 using nested::Item;
 
 constexpr std::uint32_t kNull = UINT32_MAX;

@@ -8,11 +8,7 @@
 namespace supyo::expr {
 namespace {
 
-using Accs = std::span<std::byte* const>;
-using Rows = std::span<const std::uint32_t>;
-using Signs = std::span<const std::int8_t>;
-using Blobs = std::span<std::string* const>;
-using Args = std::span<const ColumnPtr>;
+using namespace update_arguments;
 
 std::string_view name_of(bool last) { return last ? "LAST_VALUE" : "FIRST_VALUE"; }
 bool is_present(const std::byte* acc) {

@@ -275,13 +275,9 @@ Binder array_and(std::vector<Type> more, std::size_t optional = 0) {
 Binder arrays(std::size_t least, std::size_t most) {
   return [=](std::span<const Type> args) -> std::optional<Typing> {
     if (args.size() < least || args.size() > most || !std::ranges::any_of(args, is_array)) return std::nullopt;
-    Type t = args[0];
-    for (const Type& a : args.subspan(1)) {
-      const auto next = common_type(t, a);
-      if (!next) return std::nullopt;
-      t = *next;
-    }
-    return Typing{std::vector<Type>(args.size(), t), t.as_nullable(any_nullable(args))};
+    const auto t = common_of(args);
+    if (!t) return std::nullopt;
+    return Typing{std::vector<Type>(args.size(), *t), t->as_nullable(any_nullable(args))};
   };
 }
 

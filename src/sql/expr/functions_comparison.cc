@@ -106,7 +106,7 @@ Result<ColumnPtr> extreme(std::span<const ColumnPtr> args, const Type& result, s
 }
 
 /// All arguments of one type: what comparison_type() gives over them.
-std::optional<Type> common_of(std::span<const Type> args) {
+std::optional<Type> comparison_of(std::span<const Type> args) {
   std::optional<Type> t = args[0];
   for (const Type& a : args.subspan(1)) {
     t = comparison_type(*t, a);
@@ -126,7 +126,7 @@ std::vector<Type> all_of_type(std::span<const Type> args, const Type& t) {
 Binder comparison_binder(std::size_t least, std::size_t most, bool never_null, bool ordered = false) {
   return [=](std::span<const Type> args) -> std::optional<Typing> {
     if (args.size() < least || args.size() > most) return std::nullopt;
-    const std::optional<Type> t = common_of(args);
+    const std::optional<Type> t = comparison_of(args);
     if (!t || (ordered && t->is_nested())) return std::nullopt;
     return Typing{all_of_type(args, *t), Type::boolean().as_nullable(!never_null && any_nullable(args))};
   };
@@ -134,7 +134,7 @@ Binder comparison_binder(std::size_t least, std::size_t most, bool never_null, b
 
 std::optional<Typing> extreme_binder(std::span<const Type> args) {
   if (args.empty()) return std::nullopt;
-  const std::optional<Type> t = common_of(args);
+  const std::optional<Type> t = comparison_of(args);
   if (!t || t->is_nested()) return std::nullopt;
   return Typing{all_of_type(args, *t), t->as_nullable(any_nullable(args))};
 }

@@ -40,16 +40,6 @@ Result<ColumnPtr> branch(std::span<const ColumnPtr> args, const Type& result, st
   return out.finish();
 }
 
-std::optional<Type> common_of(std::span<const Type> args) {
-  Type t = args[0];
-  for (const Type& a : args.subspan(1)) {
-    const auto next = common_type(t, a);
-    if (!next) return std::nullopt;
-    t = *next;
-  }
-  return t.id == TypeId::kNull ? std::nullopt : std::optional(t);
-}
-
 std::optional<Typing> coalesce_binder(std::span<const Type> args) {
   if (args.empty()) return std::nullopt;
   const auto t = common_of(args);

@@ -135,13 +135,9 @@ std::optional<Typing> from_arrays_binder(std::span<const Type> args) {
 
 std::optional<Typing> union_binder(std::span<const Type> args) {
   if (args.empty() || args[0].id != TypeId::kMap) return std::nullopt;
-  Type t = args[0];
-  for (const Type& a : args.subspan(1)) {
-    const auto next = common_type(t, a);
-    if (!next) return std::nullopt;
-    t = *next;
-  }
-  return Typing{std::vector<Type>(args.size(), t), t.as_nullable(any_nullable(args))};
+  const auto t = common_of(args);
+  if (!t) return std::nullopt;
+  return Typing{std::vector<Type>(args.size(), *t), t->as_nullable(any_nullable(args))};
 }
 
 }  // namespace

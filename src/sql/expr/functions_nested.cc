@@ -40,18 +40,8 @@ Result<ColumnPtr> row_of(std::span<const ColumnPtr> args, const Type& result, st
   });
 }
 
-std::optional<Type> common_of(std::span<const Type> args, std::size_t first, std::size_t step) {
-  std::optional<Type> t;
-  for (std::size_t i = first; i < args.size(); i += step) {
-    const auto next = t ? common_type(*t, args[i]) : Result<Type>(args[i]);
-    if (!next) return std::nullopt;
-    t = *next;
-  }
-  return !t || t->id == TypeId::kNull ? std::nullopt : t;
-}
-
 std::optional<Typing> array_binder(std::span<const Type> args) {
-  const auto t = common_of(args, 0, 1);
+  const auto t = common_of(args);
   if (!t) return std::nullopt;
   return Typing{std::vector<Type>(args.size(), *t), Type::array(*t).not_null()};
 }

@@ -8,11 +8,7 @@
 namespace supyo::expr {
 namespace {
 
-using Accs = std::span<std::byte* const>;
-using Rows = std::span<const std::uint32_t>;
-using Signs = std::span<const std::int8_t>;
-using Blobs = std::span<std::string* const>;
-using Args = std::span<const ColumnPtr>;
+using namespace update_arguments;
 
 std::int64_t& count_of(std::byte* acc) { return *reinterpret_cast<std::int64_t*>(acc); }
 std::int64_t count_of(const std::byte* acc) { return *reinterpret_cast<const std::int64_t*>(acc); }

@@ -48,6 +48,8 @@ Binder takes(std::vector<Type> parameters, Type result, Shape shape = {});
 Type as_decimal(const Type& t);
 /// DECIMAL(p, s) with the scale given up where p exceeds 38, but not below 6 digits. Source: LogicalTypeMerging.adjustPrecisionScale.
 Type adjusted_decimal(int precision, int scale);
+/// The common type of args[first], args[first + step], ..; none where they have none, or are all NULL.
+std::optional<Type> common_of(std::span<const Type> args, std::size_t first = 0, std::size_t step = 1);
 /// The type both sides of a comparison are brought to: common_type(), or the other side's type for a text against a number or a time.
 std::optional<Type> comparison_type(const Type& a, const Type& b);
 /// The value of a constant argument; nothing for others and for null.

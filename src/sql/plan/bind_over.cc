@@ -202,38 +202,51 @@ void SelectBinder::number_rows() {
   }
 }
 
-/// Those that share partition, order and frame.
-Status SelectBinder::over_table(const std::vector<std::size_t>& slots, std::vector<ExprPtr>& results) {
-  const LogicalPtr input = scope_.node;
-  std::vector<ExprPtr> exprs;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < input->columns.size(); ++i) {
-    exprs.push_back(column_of(*input, i));
-    names.push_back(input->columns[i].name);
+namespace {
+
+/// All columns of an input, which stay in front so that expressions bound over them keep their numbers, and what is added to them.
+struct Extended {
+  explicit Extended(LogicalPtr of) : input(std::move(of)) {
+    for (std::size_t i = 0; i < input->columns.size(); ++i) {
+      exprs.push_back(column_of(*input, i));
+      names.push_back(input->columns[i].name);
+    }
   }
-  const auto add = [&](const ExprPtr& e) {
+  std::size_t add(const ExprPtr& e) {
     const std::size_t i = place(exprs, e);
     if (i == names.size()) names.push_back(fmt::format("$f{}", i));
     return i;
-  };
+  }
+  LogicalPtr node() const { return exprs.size() == input->columns.size() ? input : make_project(input, exprs, names); }
+
+  LogicalPtr input;
+  std::vector<ExprPtr> exprs;
+  std::vector<std::string> names;
+};
+
+}  // namespace
+
+/// Those that share partition, order and frame.
+Status SelectBinder::over_table(const std::vector<std::size_t>& slots, std::vector<ExprPtr>& results) {
+  Extended input(scope_.node);
   const OverSlot& first = overs_[slots.front()];
   LogicalOverTable over{.partition = {}, .order = {}, .frame = first.frame, .calls = {}, .position = first.span.position()};
-  for (const ExprPtr& k : first.keys) over.partition.push_back(add(k));
-  for (const auto& [by, key] : first.ranked_by) over.order.push_back({.column = add(by), .descending = key.descending, .nulls_first = key.nulls_first});
+  for (const ExprPtr& k : first.keys) over.partition.push_back(input.add(k));
+  for (const auto& [by, key] : first.ranked_by) over.order.push_back({.column = input.add(by), .descending = key.descending, .nulls_first = key.nulls_first});
   for (const std::size_t s : slots) {
     const OverSlot& slot = overs_[s];
     LogicalOverCall& call = over.calls.emplace_back();
     call = {.function = *slot.table, .aggregate = {}, .column = 0, .default_column = SIZE_MAX, .number = slot.call.offset, .name = name_of_over(s), .type = slot.call.type};
     if (slot.aggregate) {
       call.aggregate = slot.aggregate->call;
-      for (const ExprPtr& a : slot.aggregate->args) call.aggregate.args.push_back(add(a));
-      if (slot.aggregate->filter) call.aggregate.filter = add(slot.aggregate->filter);
+      for (const ExprPtr& a : slot.aggregate->args) call.aggregate.args.push_back(input.add(a));
+      if (slot.aggregate->filter) call.aggregate.filter = input.add(slot.aggregate->filter);
       call.aggregate.name = call.name;
     }
-    if (slot.argument) call.column = add(slot.argument);
-    if (slot.otherwise) call.default_column = add(slot.otherwise);
+    if (slot.argument) call.column = input.add(slot.argument);
+    if (slot.otherwise) call.default_column = input.add(slot.otherwise);
   }
-  LogicalPtr below = exprs.size() == input->columns.size() ? input : make_project(input, exprs, names);
+  LogicalPtr below = input.node();
   const std::size_t width = below->columns.size();
   for (std::size_t i = 0; i < slots.size(); ++i) results[slots[i]] = expr::column(width + i, overs_[slots[i]].call.type);
   scope_.node = make_over_table(std::move(below), std::move(over));
@@ -253,28 +266,16 @@ Status SelectBinder::order_as_table(OverSlot& slot) {
 }
 
 Status SelectBinder::over_group(const std::vector<std::size_t>& slots, std::vector<ExprPtr>& results) {
-  // All columns so far stay in front, so that expressions bound over them keep their numbers.
-  const LogicalPtr input = scope_.node;
-  std::vector<ExprPtr> exprs;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < input->columns.size(); ++i) {
-    exprs.push_back(column_of(*input, i));
-    names.push_back(input->columns[i].name);
-  }
+  Extended input(scope_.node);
   const OverSlot& first = overs_[slots.front()];
-  const auto add = [&](const ExprPtr& e) {
-    const std::size_t i = place(exprs, e);
-    if (i == names.size()) names.push_back(fmt::format("$f{}", i));
-    return i;
-  };
   std::vector<std::size_t> keys;
-  for (const ExprPtr& k : first.keys) keys.push_back(add(k));
+  for (const ExprPtr& k : first.keys) keys.push_back(input.add(k));
   if (!is_time(*first.order)) {   // of a grouped query, whose columns are known now
     for (const std::size_t s : slots) SUPYO_TRY(order_as_table(overs_[s]));
     return over_table(slots, results);
   }
-  const std::size_t time = add(first.order);
-  const bool processing = first.order->kind == Expr::Kind::kCall || !input->columns[time].row_time;
+  const std::size_t time = input.add(first.order);
+  const bool processing = first.order->kind == Expr::Kind::kCall || !input.input->columns[time].row_time;
   OverFrame frame = first.frame;
   if (processing && !frame.preceding) frame.rows = true;   // rows come one by one: none has an equal
   LogicalOver lags{.keys = keys, .time_column = time, .calls = {}, .position = first.span.position(), .processing = processing};
@@ -283,16 +284,16 @@ Status SelectBinder::over_group(const std::vector<std::size_t>& slots, std::vect
     const OverSlot& slot = overs_[s];
     if (slot.aggregate) {
       LogicalCall& call = aggregates.calls.emplace_back(slot.aggregate->call);
-      for (const ExprPtr& a : slot.aggregate->args) call.args.push_back(add(a));
-      if (slot.aggregate->filter) call.filter = add(slot.aggregate->filter);
+      for (const ExprPtr& a : slot.aggregate->args) call.args.push_back(input.add(a));
+      if (slot.aggregate->filter) call.filter = input.add(slot.aggregate->filter);
       call.name = name_of_over(s);
     } else {
       OverCall& call = lags.calls.emplace_back(slot.call);
-      call.argument = add(slot.argument);
+      call.argument = input.add(slot.argument);
       call.name = name_of_over(s);
     }
   }
-  LogicalPtr below = exprs.size() == input->columns.size() ? input : make_project(input, exprs, names);
+  LogicalPtr below = input.node();
   const std::size_t width = below->columns.size();
   for (std::size_t i = 0; i < slots.size(); ++i) results[slots[i]] = expr::column(width + i, overs_[slots[i]].call.type);
   scope_.node = first.aggregate ? make_over_aggregate(std::move(below), std::move(aggregates)) : make_over(std::move(below), std::move(lags));

@@ -140,11 +140,11 @@ int run_gen(Context& context, const GenOptions& options) {
 void add_gen(CLI::App& app, Context& context, int& result) {
   auto options = std::make_shared<GenOptions>();
   CLI::App* sub = app.add_subcommand("gen", "generate events: the same seed gives the same bytes");
-  sub->add_option("DOMAIN", options->domain, "what happens: product")->required();
+  sub->add_option("DOMAIN", options->domain, fmt::format("what happens: {}", fmt::join(workload::domains(), ", ")))->required();
   sub->add_option("--tps", options->generator.tps, "events a second, in event time");
   sub->add_option("--count", options->generator.count, "so many events; without it no end");
   sub->add_option("--seed", options->generator.seed, "seed");
-  sub->add_option("--keys", options->generator.keys, "how many products");
+  sub->add_option("--keys", options->generator.keys, "how many products, users or riders there are");
   sub->add_option("--duplicates", options->generator.duplicates, "share of events that are sent twice, 0 to 1");
   sub->add_option("--disorder", options->disorder, "events are sent up to so long after they happened");
   sub->add_option("--late", options->generator.late, "share of events that are sent later than that, 0 to 1");

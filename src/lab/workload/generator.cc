@@ -2,13 +2,31 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "core/base/check.h"
 #include "core/base/hash.h"
+#include "lab/workload/dispatch.h"
+#include "lab/workload/order.h"
 #include "lab/workload/product.h"
+#include "lab/workload/request.h"
 
 namespace supyo::workload {
 
+namespace {
+
 constexpr std::uint32_t kPayloadBytesMax = 1'000'000;
+
+struct Domain {
+  std::string_view name;
+  std::unique_ptr<Generator> (*make)(const GeneratorOptions&);
+};
+template <class G>
+std::unique_ptr<Generator> make_one(const GeneratorOptions& o) { return std::make_unique<G>(o); }
+constexpr Domain kDomains[] = {{"product", make_one<ProductGenerator>}, {"order", make_one<OrderGenerator>}, {"user", make_one<UserGenerator>}, {"dispatch", make_one<DispatchGenerator>}, {"request", make_one<RequestGenerator>}};
+
+}  // namespace
 
 void append_payload(std::string& object, std::uint64_t seed, std::uint64_t id, std::uint32_t bytes) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -23,10 +41,15 @@ void append_payload(std::string& object, std::uint64_t seed, std::uint64_t id, s
   object += "\"}";
 }
 
-std::vector<std::string_view> domains() { return {"product"}; }
+std::vector<std::string_view> domains() {
+  std::vector<std::string_view> out;
+  for (const Domain& d : kDomains) out.push_back(d.name);
+  return out;
+}
 
 Result<std::unique_ptr<Generator>> make_generator(std::string_view domain, const GeneratorOptions& o) {
-  if (domain != "product") {
+  const auto* const found = std::ranges::find(kDomains, domain, &Domain::name);
+  if (found == std::end(kDomains)) {
     return fail(ErrorCode::kUnknownOption, fmt::format("no event generator for the domain '{}'", domain), fmt::format("domains: {}", fmt::join(domains(), ", ")));
   }
   const auto bad = [](std::string_view option, std::string_view bounds) {
@@ -38,7 +61,7 @@ Result<std::unique_ptr<Generator>> make_generator(std::string_view domain, const
   if (o.disorder_us < 0 || o.disorder_us > kDay) return bad("disorder", "0s to 1d");
   if (o.payload_bytes > kPayloadBytesMax) return bad("payload", "0 to 1,000,000 bytes");
   if (o.keys == 0 || o.keys > 999'999) return bad("keys", "1 to 999,999");
-  return std::make_unique<ProductGenerator>(o);
+  return found->make(o);
 }
 
 }  // namespace supyo::workload

@@ -21,7 +21,7 @@ struct GeneratorOptions {
   double late = 0;                   ///< share of changes that are sent later than `disorder_us` allows
   bool resend = false;               ///< the producer restarts now and then and sends its last records again
   TimeUs start_us = 1'767'225'600'000'000;  ///< event time of the first change: 2026-01-01 00:00:00
-  std::uint32_t keys = 1000;         ///< how many products (orders, ...) there are
+  std::uint32_t keys = 1000;         ///< how many products (users, riders) there are
   std::uint32_t payload_bytes = 0;   ///< each record gets a field "payload" of so many characters that no codec makes smaller: large events
 };
 
@@ -52,7 +52,7 @@ class Generator {
 /// Puts `,"payload":"..."` of `bytes` characters before the closing bracket of a JSON object: the same for the same seed and id.
 void append_payload(std::string& object, std::uint64_t seed, std::uint64_t id, std::uint32_t bytes);
 
-/// Domains that there are: "product".
+/// Domains that there are: "product", "order", "user", "dispatch", "request".
 std::vector<std::string_view> domains();
 /// Errors: kUnknownOption (no such domain), kBadOptionValue (naming the option and its bounds).
 Result<std::unique_ptr<Generator>> make_generator(std::string_view domain, const GeneratorOptions& options);

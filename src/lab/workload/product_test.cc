@@ -11,7 +11,7 @@ namespace {
 std::vector<ProductChange> all(const GeneratorOptions& o) {
   ProductGenerator g(o);
   std::vector<ProductChange> out;
-  while (auto c = g.next_change()) out.push_back(*c);
+  while (auto c = g.next_event()) out.push_back(*c);
   return out;
 }
 
@@ -121,7 +121,7 @@ TEST(Product, TruthIsTheRowBeforeInEventTime) {
 }
 
 TEST(Product, OptionsOutOfBoundsAreRefused) {
-  EXPECT_EQ(make_generator("orders", {}).error().code, ErrorCode::kUnknownOption);
+  EXPECT_EQ(make_generator("nothing", {}).error().code, ErrorCode::kUnknownOption);
   for (const GeneratorOptions& o : {GeneratorOptions{.tps = 0}, GeneratorOptions{.tps = -1}, GeneratorOptions{.duplicates = 2}, GeneratorOptions{.disorder_us = -1},
                                     GeneratorOptions{.late = -0.1}, GeneratorOptions{.keys = 0}}) {
     EXPECT_EQ(make_generator("product", o).error().code, ErrorCode::kBadOptionValue);

@@ -1,37 +1,69 @@
--- Orders, each with the region that its user had when it was placed, then counts and sums per region and minute. Users move: their table is a stream of changes, and
--- every change is a version of its user.
--- ${DATA} is the directory with orders.csv and users.csv:
---   build/venv/bin/python tests/e2e/orders.py --only-data /tmp/orders
---   supyo run examples/orders/pipeline.sql --var DATA=/tmp/orders
+-- Orders, each with the region and grade that its user had when it was placed, then counts and sums per grade and minute. The table of users is a stream of changes, as
+-- Debezium writes them.
+--   supyo gen user --tps 5 --count 3000 --keys 500 --disorder 2s --to embedded:/tmp/orders/log/users
+--   supyo gen order --tps 50 --count 30000 --keys 520 --disorder 2s --to embedded:/tmp/orders/log/orders
+--   supyo run examples/orders/pipeline.sql --var DATA=/tmp/orders --state /tmp/orders/state
+
+SET 'execution.checkpointing.interval' = '1 s';
+SET 'table.exec.source.idle-timeout' = '5 s';   -- nobody moves at night: orders do not wait for the next one who does
 
 CREATE TABLE orders (
-  order_id BIGINT,
-  user_id  BIGINT,
-  amount   BIGINT,
-  placed   TIMESTAMP(3),
-  WATERMARK FOR placed AS placed - INTERVAL '5' SECOND
-) WITH ('connector' = 'filesystem', 'path' = '${DATA}/orders.csv', 'format' = 'csv');
+  order_id    BIGINT,
+  user_id     BIGINT,
+  amount      BIGINT,
+  event_time  TIMESTAMP(3),
+  ingest_time TIMESTAMP(3),
+  WATERMARK FOR event_time AS event_time - INTERVAL '2' SECOND
+) WITH (
+  'connector' = 'kafka',
+  'topic' = 'orders',
+  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'properties.group.id' = 'enrichment',
+  'scan.startup.mode' = 'earliest-offset',
+  'format' = 'json'
+);
 
-CREATE TABLE users (
-  user_id BIGINT,
-  region  STRING,
-  changed TIMESTAMP(3),
-  WATERMARK FOR changed AS changed - INTERVAL '5' SECOND,
-  PRIMARY KEY (user_id) NOT ENFORCED
-) WITH ('connector' = 'filesystem', 'path' = '${DATA}/users.csv', 'format' = 'csv');
+-- What Debezium says of a row: how it was, how it is, and whether it is new.
+CREATE TABLE user_changes (
+  `after` ROW<user_id BIGINT, region STRING, grade STRING, changed TIMESTAMP(3)>,
+  op      STRING,
+  changed AS `after`.changed,
+  WATERMARK FOR changed AS changed - INTERVAL '2' SECOND
+) WITH (
+  'connector' = 'kafka',
+  'topic' = 'users',
+  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'properties.group.id' = 'enrichment',
+  'scan.startup.mode' = 'earliest-offset',
+  'format' = 'json'
+);
 
-CREATE TABLE by_region (
-  region       STRING,
-  minute_start TIMESTAMP(3),
+-- Every change is a version of its user, from the time of the change on.
+CREATE TEMPORARY VIEW users AS
+SELECT user_id, region, grade, changed
+FROM (
+  SELECT user_id, region, grade, changed, ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY changed DESC) AS n
+  FROM (SELECT `after`.user_id AS user_id, `after`.region AS region, `after`.grade AS grade, changed FROM user_changes))
+WHERE n = 1;
+
+CREATE TABLE by_grade (
+  grade        STRING,
+  window_start TIMESTAMP(3),
   orders       BIGINT,
   amount       BIGINT
-) WITH ('connector' = 'filesystem', 'path' = '${DATA}/by_region', 'format' = 'csv');
+) WITH (
+  'connector' = 'kafka',
+  'topic' = 'orders-by-grade',
+  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'scan.startup.mode' = 'earliest-offset',
+  'format' = 'json'
+);
 
-INSERT INTO by_region
-SELECT region, window_start, COUNT(*), SUM(amount)
+INSERT INTO by_grade
+SELECT grade, window_start, COUNT(*), SUM(amount)
 FROM TABLE(TUMBLE(
-  (SELECT COALESCE(u.region, 'unknown') AS region, o.amount, o.placed
+  (SELECT COALESCE(u.grade, 'unknown') AS grade, o.amount, o.event_time
    FROM orders AS o
-   LEFT JOIN users FOR SYSTEM_TIME AS OF o.placed AS u ON o.user_id = u.user_id),
-  DESCRIPTOR(placed), INTERVAL '1' MINUTE))
-GROUP BY region, window_start, window_end;
+   LEFT JOIN users FOR SYSTEM_TIME AS OF o.event_time AS u ON o.user_id = u.user_id),
+  DESCRIPTOR(event_time), INTERVAL '1' MINUTE))
+GROUP BY grade, window_start, window_end;

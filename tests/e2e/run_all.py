@@ -7,7 +7,7 @@ import traceback
 CHECKS = [
     ("flights: equal to the truth at parallelism 1, 2, 4, and after 6 kills", ["tests/e2e/flights.py", "--parallelism", "1,2,4", "--kills", "6", "--seed", "20130101"]),
     ("product: previous values exactly once, killed 10 times", ["tests/e2e/product.py", "--kills", "10", "--seed", "7"]),
-    ("orders: each with the version of its user, killed 6 times", ["tests/e2e/orders.py", "--kills", "6", "--seed", "3"]),
+    ("applications: orders by region, with their users, dispatches once, alarms; each killed 4 times", ["tests/e2e/applications.py", "--kills", "4", "--seed", "3"]),
     ("bank: with cuts every output is the query over exactly its prefix", ["tests/e2e/bank.py"]),
     ("spill: state beyond its memory, killed 8 times and gone on with under either backend, equals the truth", ["tests/e2e/spill.py", "--seed", "11"]),
     ("bad input: a numbered error with what to do, nothing lost", ["tests/e2e/bad_input.py"]),

@@ -16,6 +16,7 @@
 #include "engine/operators/interval_join.h"
 #include "engine/operators/join.h"
 #include "engine/operators/join_schema.h"
+#include "engine/operators/keep_first.h"
 #include "engine/operators/limit.h"
 #include "engine/operators/local_aggregate.h"
 #include "engine/operators/lookup_join.h"
@@ -307,6 +308,7 @@ class Builder {
   }
 
   Result<Kind> make(const plan::TopN& t) {
+    if (t.keeps_first()) return op(ops::make_keep_first({.input = input(), .partition = t.partition, .limit = t.limit, .with_number = t.with_number, .ttl_us = node_->kept_us()}));
     return op(ops::make_top_n({.input = input(), .partition = t.partition, .order = sort_keys(t.order), .limit = t.limit, .with_number = t.with_number,
                                .update_before = t.emit_update_before, .input_retracts = t.input_retracts, .ttl_us = node_->kept_us(), .last_first = t.last_first}));
   }

@@ -72,7 +72,7 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
     return out;
   }
   if (const auto* t = node.as<TopN>()) {
-    if (t->order.empty() && !t->last_first && !t->input_retracts) return {};
+    if (t->keeps_first()) return {};
     if (!t->has_places()) return {.update = false, .update_before = false, .remove = true};
     return {.update = true, .update_before = t->emit_update_before, .remove = !in.append_only()};
   }
@@ -182,7 +182,8 @@ void mark_edges(PhysicalPlan& plan) {
   for (NodeIndex i = plan.nodes.size(); i-- > 0;) {
     PhysicalNode& n = plan.nodes[i];
     const bool reads = (n.as<WindowAssign>() || n.as<WindowAggregate>() || n.as<WindowRank>() || n.as<Over>() || n.as<OverAggregate>() || n.as<Match>() || n.as<IntervalJoin>() || n.as<WindowJoin>() || n.as<TemporalJoin>()) && !n.late_tables.empty();
-    const bool passes = wanted[i] && (n.as<Calc>() || n.as<Expand>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>() || n.as<LookupJoin>() || n.as<Unnest>());
+    const auto* const rank = n.as<TopN>();
+    const bool passes = wanted[i] && ((rank != nullptr && rank->keeps_first()) || n.as<Calc>() || n.as<Expand>() || n.as<ChangelogNormalize>() || n.as<Union>() || n.as<WindowAssign>() || n.as<Limit>() || n.as<LookupJoin>() || n.as<Unnest>());
     if (reads || passes)
       for (const NodeIndex in : n.inputs) wanted[in] = true;
     if (auto* s = std::get_if<Scan>(&n.op); s != nullptr && s->row_time) s->row_time->edge = wanted[i];

@@ -220,6 +220,7 @@ struct Describe {
     return text + ")";
   }
   std::string operator()(const TopN& t) const {
+    if (t.keeps_first() && t.limit == 1) return fmt::format("Deduplicate(keep=[FirstRow], key=[{}], order=[PROCTIME])", pick(in, t.partition));
     return fmt::format("Rank(rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd={}], partitionBy=[{}], orderBy=[{}], select=[{}])", t.limit, pick(in, t.partition),
                        t.order.empty() ? (t.last_first ? "PROCTIME DESC" : t.input_retracts ? "as they come" : "PROCTIME ASC") : order_text(t.order, in), fmt::join(out, ", "));
   }

@@ -291,13 +291,15 @@ LogicalPtr make_rank(LogicalPtr input, LogicalRank rank) {
   auto node = unary(std::move(input));
   node->columns = node->input()->columns;
   const auto window = window_of_keys(*node->input(), rank.partition);
+  // The first rows by the clock pass as they come, like through a filter.
+  const bool passes = !window && !rank.order.empty() && !rank.order.front().descending && node->input()->columns[rank.order.front().column].proc_time;
   for (ColumnInfo& c : node->columns) {
-    c.row_time &= window && c.attached && c.window_column == WindowColumn::kTime;
-    c.proc_time &= window && c.attached && c.window_column == WindowColumn::kTime;
+    c.row_time &= passes || (window && c.attached && c.window_column == WindowColumn::kTime);
+    c.proc_time &= passes || (window && c.attached && c.window_column == WindowColumn::kTime);
     c.window = -1;
     if (!window) c.attached.reset();
   }
-  node->late_tables.clear();
+  if (!passes) node->late_tables.clear();
   if (rank.with_number) {
     std::vector<std::string> names;
     for (const ColumnInfo& c : node->columns) names.push_back(c.name);

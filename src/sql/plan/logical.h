@@ -176,7 +176,7 @@ struct LogicalSort {
   bool at_end = false;   ///< of a whole query to the console: sorted once, when the input has ended
 };
 /// ROW_NUMBER() OVER (..). Columns: the input's, then the number when it is wanted. Time attributes do not pass, as with a join, but window_time where the rank
-/// is one of a window (window_of_keys).
+/// is one of a window (window_of_keys), and all of them where the order is processing time upwards.
 struct LogicalRank {
   std::vector<std::size_t> partition;
   std::vector<Sort::Key> order;

@@ -324,6 +324,7 @@ struct TopN {
   bool with_number = false;
   bool input_retracts = false;
   bool emit_update_before = true;                    ///< as GroupAggregate's
+  bool keeps_first() const { return order.empty() && !last_first && !input_retracts; }   ///< rows pass as they are, and stay
   bool has_places() const { return with_number || limit == 1; }   ///< a row is told by its partition and its place: it is updated
 };
 

@@ -26,7 +26,7 @@ FROM numbers;
 )";
 
 Result<std::unique_ptr<Engine>> make_engine(env::SimEnv& sim, std::string state_dir, std::uint64_t seed) {
-  return Engine::create(sim.env(), {.base_directory = "/job", .state_dir = std::move(state_dir), .print = {}, .settings = {}, .replay_column = {}, .costs = {}, .seed = seed});
+  return Engine::create(sim.env(), {.base_directory = "/job", .state_dir = std::move(state_dir), .seed = seed});
 }
 
 Status run(env::SimEnv& sim, std::uint64_t seed) {

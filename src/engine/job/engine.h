@@ -22,17 +22,17 @@ class NewestRows;
 
 /// What an engine is made with. Pointers are not owned and outlive it.
 struct EngineOptions {
-  std::string base_directory;             ///< relative paths in options start here: "." at the command line, as in Flink
-  std::string state_dir;                  ///< of the job that start() makes; empty = it keeps nothing. System tables are read from it too
+  std::string base_directory = {};            ///< relative paths in options start here: "." at the command line, as in Flink
+  std::string state_dir = {};                 ///< of the job that start() makes; empty = it keeps nothing. System tables are read from it too
   bool keep_state = true;                 ///< off: `state_dir` is only looked into, jobs keep nothing (a session beside a job)
-  connect::PrintTarget print;             ///< where 'print' tables write
-  std::map<std::string, std::string> settings;   ///< --set: win over SET in the text
+  connect::PrintTarget print = {};            ///< where 'print' tables write
+  std::map<std::string, std::string> settings = {};  ///< --set: win over SET in the text
   VisibilityObserver* observer = nullptr; ///< the judge; rows carry origins when there is one
-  std::vector<std::string> identity;      ///< columns that tell one result from another: rows of tables that have them are told to the observer
+  std::vector<std::string> identity = {};     ///< columns that tell one result from another: rows of tables that have them are told to the observer
   NewestRows* newest = nullptr;           ///< looks on at what the job writes to its tables
   const FaultPoints* faults = nullptr;
-  std::string replay_column;              ///< --replay: see runtime; needs a VirtualClock in `env` and the stepped drive
-  runtime::VirtualCosts costs;            ///< declared costs of outside effects in virtual time
+  std::string replay_column = {};             ///< --replay: see runtime; needs a VirtualClock in `env` and the stepped drive
+  runtime::VirtualCosts costs = {};           ///< declared costs of outside effects in virtual time
   std::uint64_t seed = 0;                 ///< stepped drive
   bool rules = true;                      ///< off: plans are not rewritten (tests)
 };

@@ -33,7 +33,7 @@ test-real: build ## the SQL of tests/sql and tests/flink on real Flink and here,
 
 .PHONY: test-slo
 test-slo: build ## rules, dashboards and a page through real Prometheus and Alertmanager, over a job that runs (5 minutes)
-	@python3 tests/slo/live.py
+	@python3 tests/slo/dashboard_types.py && python3 tests/slo/live.py
 
 .PHONY: test-long
 test-long: build ## the long campaigns: 2,000 simulated seeds, 200 rounds of kill -9 per job

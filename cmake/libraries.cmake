@@ -27,6 +27,7 @@ supyo_libraries(sql/expr re2 OpenSSL::Crypto nlohmann_json::nlohmann_json simdjs
 supyo_libraries(judge/slo yaml-cpp nlohmann_json::nlohmann_json absl::flat_hash_set)
 supyo_libraries(lab/workload nlohmann_json::nlohmann_json)
 supyo_libraries(lab/stack OpenSSL::Crypto nlohmann_json::nlohmann_json yaml-cpp)
+supyo_embed(judge/slo deploy/grafana/dashboards/kafka.json deploy/grafana/dashboards/broker.json)
 supyo_embed(lab/stack deploy/kafka/pom.xml deploy/kafka/SHA256SUMS deploy/kafka/jmx.yml)
 supyo_embed(serve/http web/flows.html web/dist/dashboard.html)
 supyo_libraries(lab/scenario yaml-cpp nlohmann_json::nlohmann_json)

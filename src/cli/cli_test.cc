@@ -238,6 +238,24 @@ TEST_F(InFolder, ChecksObjectives) {
   EXPECT_THAT(broken.error, HasSubstr("SUPYO-1006"));
 }
 
+TEST_F(InFolder, ResultsThatAreThereTwiceAreCounted) {
+  const std::string objectives = write("slo.yaml", R"(apiVersion: openslo/v1
+kind: SLO
+metadata: {name: twice, annotations: {supyo.dev/identity: "shop,id"}}
+spec:
+  indicator: {metadata: {name: twice}, spec: {ratioMetric: {bad: {metricSource: {type: supyo, spec: {measure: duplicate_rate}}}, total: {metricSource: {type: supyo, spec: {measure: duplicate_rate}}}}}}
+  timeWindow: [{duration: 10m, isRolling: true}]
+  objectives: [{target: 0.99}]
+)");
+  write("in.csv", "a,1,5\nb,1,5\na,1,6\na,2,5\na,1,5\n");
+  const std::string job = write("job.sql", "CREATE TABLE i (shop STRING, id BIGINT, n BIGINT) WITH ('connector'='filesystem', 'path'='" + path("in.csv") + "', 'format'='csv');\n"
+                                           "CREATE TABLE o (shop STRING, id BIGINT, n BIGINT) WITH ('connector'='filesystem', 'path'='" + path("out") + "', 'format'='csv');\n"
+                                           "CREATE TABLE other (id BIGINT) WITH ('connector'='blackhole');\n"
+                                           "INSERT INTO o SELECT * FROM i;\nINSERT INTO other SELECT id FROM i;\n");
+  const Ran ran = run({"run", job, "--slo", objectives, "--json"});
+  EXPECT_THAT(ran.out, HasSubstr("\"name\":\"twice\",\"verdict\":\"UNKNOWN\",\"deciding\":false,\"good\":3,\"bad\":2")) << ran.error;
+}
+
 TEST(Rows, TablesStayWithinTheirWidths) {
   Schema schema;
   schema.add("name", Type::string());

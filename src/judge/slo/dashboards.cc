@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "judge/slo/embedded.h"
+
 namespace supyo::slo {
 namespace {
 
@@ -174,6 +176,8 @@ Json page_json(const Page& page) {
 
 std::vector<Dashboard> grafana_dashboards() {
   std::vector<Dashboard> out;
+  out.push_back({"kafka.json", std::string(embedded::k_deploy_grafana_dashboards_kafka_json)});
+  out.push_back({"broker.json", std::string(embedded::k_deploy_grafana_dashboards_broker_json)});
   for (const Page& page : pages()) out.push_back({std::string(page.uid.substr(std::string_view("supyo-").size())) + ".json", page_json(page).dump(2) + "\n"});
   return out;
 }

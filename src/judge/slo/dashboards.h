@@ -10,7 +10,8 @@ struct Dashboard {
   std::string json;
 };
 
-/// The dashboards of a job's metrics (docs/reference/metrics.md): pipeline, end to end, error budgets, consistency, labs. `service` and `objective` are
+/// The dashboards of Kafka (JMX exporter and supyo watch) and of Supyo's broker, and those of a job's metrics (docs/reference/metrics.md): pipeline, end to
+/// end, error budgets, consistency, labs. `service` and `objective` are
 /// variables, so they fit any objectives. Every panel has a title, a description, a unit and queries with the job's label.
 std::vector<Dashboard> grafana_dashboards();
 

@@ -43,6 +43,8 @@ Judge::Impl::Impl(const Objectives& declared, JudgeOptions opt)
       status(declared.items.size()),
       e2e({opt.now_view_us, 10 * kMinute}),
       pipe({opt.now_view_us, 10 * kMinute}),
+      stream_lag({opt.now_view_us}),
+      checkpoints({10 * kMinute}),
       series(columns_for(declared)) {
   for (const Objective& o : declared.items) {
     wants_results = wants_results || o.reference == Reference::kCompletion;
@@ -101,7 +103,8 @@ void Judge::taken(const Taken& t) {
   d.records.add(t.epoch, t.split, t.event_us, t.produce_us, t.now_us);
 }
 
-void Judge::Impl::count_stream_lag(EpochInfo& info, const Taken& t) const {
+void Judge::Impl::count_stream_lag(EpochInfo& info, const Taken& t) {
+  for (const TimeUs e : t.event_us) stream_lag.add(t.now_us - e, 1);
   info.stream_lag.resize(counters.size());
   for (std::size_t i = 0; i < counters.size(); ++i) {
     const Objective& o = objectives.items[i];
@@ -162,6 +165,7 @@ void Judge::epoch_final(Epoch epoch, TimeUs now_us) {
     it->second.final_us = now_us;
     if (it->second.cut_us != kTimeMin) {
       d.epoch_duration_us = now_us - it->second.cut_us;
+      d.checkpoints.add(d.epoch_duration_us, 1);
       for (std::size_t i = 0; i < d.counters.size(); ++i) {
         const Objective& o = d.objectives.items[i];
         if (o.measure != Measure::kCheckpointDuration) continue;
@@ -380,6 +384,16 @@ std::vector<TimelineEvent> Judge::timeline() const {
 std::vector<DurationUs> Judge::latency_quantiles(TimeUs from_us, TimeUs to_us, const std::vector<double>& qs, LatencyClock clock) const {
   const std::lock_guard lock(mutex_);
   return (clock == LatencyClock::kEvent ? impl_->e2e : impl_->pipe).between(from_us, to_us).quantiles(qs);
+}
+
+std::vector<DurationUs> Judge::stream_lag_quantiles(TimeUs from_us, TimeUs to_us, const std::vector<double>& qs) const {
+  const std::lock_guard lock(mutex_);
+  return impl_->stream_lag.between(from_us, to_us).quantiles(qs);
+}
+
+std::vector<DurationUs> Judge::checkpoint_quantiles(TimeUs from_us, TimeUs to_us, const std::vector<double>& qs) const {
+  const std::lock_guard lock(mutex_);
+  return impl_->checkpoints.between(from_us, to_us).quantiles(qs);
 }
 
 Judge::Freshness Judge::freshness() const {

@@ -75,6 +75,9 @@ class Judge final : public VisibilityObserver {
   std::vector<TimelineEvent> timeline() const;
   /// Latency quantiles (by record) of what became visible in (from, to], at most an hour ago; -1 where nothing did.
   std::vector<DurationUs> latency_quantiles(TimeUs from_us, TimeUs to_us, const std::vector<double>& qs, LatencyClock clock = LatencyClock::kEvent) const;
+  /// The same of stream lag (taken in less event; only where an objective asks for it), and of epochs from cut to durable.
+  std::vector<DurationUs> stream_lag_quantiles(TimeUs from_us, TimeUs to_us, const std::vector<double>& qs) const;
+  std::vector<DurationUs> checkpoint_quantiles(TimeUs from_us, TimeUs to_us, const std::vector<double>& qs) const;
   /// As of the last sample; empty while nobody knows.
   struct Freshness {
     std::optional<double> proved_s;  ///< of the worst split; one that was polled to its end with nothing unfinished is current

@@ -49,6 +49,8 @@ void Judge::Impl::sample(TimeUs now) {
   sample_freshness(now);
   e2e.close(now);
   pipe.close(now);
+  stream_lag.close(now);
+  checkpoints.close(now);
   if (open_waterfall.records > 0) {
     waterfalls.emplace_back(now, open_waterfall);
     open_waterfall = {};

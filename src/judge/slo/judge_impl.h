@@ -41,7 +41,7 @@ struct Judge::Impl {
   void finish_records(Epoch epoch, const EpochInfo& info, TimeUs now);
   void finish_results(Epoch epoch, TimeUs now);
   void count_finished(const PendingRecords::Chunk& chunk, Reference reference, TimeUs now);
-  void count_stream_lag(EpochInfo& info, const Taken& t) const;
+  void count_stream_lag(EpochInfo& info, const Taken& t);
   void count_tally(const EpochInfo& tally, TimeUs now);
   void add_waterfall(const PendingRecords::Chunk& chunk, const EpochInfo& info, TimeUs now);
   Split& split(std::uint32_t i);
@@ -106,7 +106,7 @@ struct Judge::Impl {
   std::deque<TimeUs> failures;            ///< failed epochs of the last ten minutes
   double fresh_s = -1, fresh_naive_s = -1;
 
-  RollingSketch e2e, pipe;
+  RollingSketch e2e, pipe, stream_lag, checkpoints;
   LatencySketch scratch_e2e, scratch_pipe;
   std::deque<std::pair<TimeUs, Waterfall>> waterfalls;
   Waterfall open_waterfall;

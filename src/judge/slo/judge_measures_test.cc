@@ -46,6 +46,9 @@ TEST(Measures, StreamLagIsTakenInLessEventAndCountsBeforeAnythingIsVisible) {
   One one(objective(Measure::kStreamLag, 0.95, 5 * kSecond));
   one.take(1, {one.now, one.now - 4'999'999, one.now - 5 * kSecond, one.now - kHour});
   EXPECT_EQ(one.window(), (Counts{2, 2}));
+  const auto quantiles = one.judge.stream_lag_quantiles(one.now - kMinute, one.now, {0.01, 0.99});
+  EXPECT_LT(quantiles[0], kMillisecond);
+  EXPECT_NEAR(static_cast<double>(quantiles[1]), static_cast<double>(kHour), 0.01 * static_cast<double>(kHour));
   one.now += 30 * kSecond;  // a slow sink is not the receive side's fault
   one.cut(1);
   one.commit(1);

@@ -28,9 +28,10 @@ class Promtool {
     bool good = false;
     std::string text;
   };
-  Said run(const std::string& arguments) const {
+  Said run(const std::string& arguments) const { return sh("promtool " + arguments); }
+  Said sh(const std::string& command) const {
     Said said;
-    FILE* pipe = ::popen(("cd '" + directory_.string() + "' && promtool " + arguments + " 2>&1").c_str(), "r");
+    FILE* pipe = ::popen(("cd '" + directory_.string() + "' && " + command + " 2>&1").c_str(), "r");
     if (pipe == nullptr) return said;
     char chunk[4096];
     for (std::size_t n = 0; (n = std::fread(chunk, 1, sizeof chunk, pipe)) > 0;) said.text.append(chunk, n);

@@ -175,9 +175,13 @@ struct Judged {
     stats.nodes.push_back({.name = "Scan \"a\"\\\n", .uid = "1", .watermark_us = t});
   }
   static slo::Objectives objectives() {
-    auto o = slo::parse_openslo(text_of("examples/product/slo.yaml"), "slo.yaml");
-    EXPECT_TRUE(o);
-    return *o;
+    slo::Objectives all;
+    for (const char* example : {"product", "orders"}) {
+      const auto o = slo::parse_openslo(text_of(std::string("examples/") + example + "/slo.yaml"), "slo.yaml");
+      EXPECT_TRUE(o);
+      all.items.insert(all.items.end(), o->items.begin(), o->items.end());
+    }
+    return all;
   }
   static std::string text_of(const std::string& path) {
     std::ifstream in(std::string(SUPYO_SOURCE_DIR) + "/" + path);

@@ -40,6 +40,8 @@ constexpr MetricDeclaration kMetrics[] = {
     {"supyo_operator_watermark_timestamp_seconds", "gauge", "operator, uid", "Watermark of each operator, lowest over the shards.", "Shards and operators"},
     {"supyo_e2e_latency_seconds", "summary", "quantile", "From event time until readers saw the record, over what became visible in the last minute.", "End to end (with objectives)"},
     {"supyo_pipeline_delay_seconds", "summary", "quantile", "The same from the time the record was produced.", "End to end (with objectives)"},
+    {"supyo_stream_lag_seconds", "summary", "quantile", "From event time until the record was taken in, over the last minute; where an objective is about stream_lag.", "End to end (with objectives)"},
+    {"supyo_checkpoint_duration_seconds", "summary", "quantile", "Epochs from their cut until they were durable, over the last ten minutes.", "End to end (with objectives)"},
     {"supyo_stage_latency_seconds", "gauge", "stage", "Mean over the records of the last minute, by where the time went: source, log, interval, watermark, epoch, commit. They add up to the mean end-to-end latency.", "End to end (with objectives)"},
     {"supyo_freshness_seconds", "gauge", "form", "Now less the newest visible event time: proved (worst split; one that was polled to its end is current) and naive (newest of all). Absent while nobody knows.", "End to end (with objectives)"},
     {"supyo_unfinished_records", "gauge", "", "Records taken that no reader can see yet.", "End to end (with objectives)"},
@@ -149,13 +151,15 @@ void write_parts(MetricsWriter& out, const runtime::JobStats& s) {
 
 void write_end_to_end(MetricsWriter& out, const slo::Judge& judge, TimeUs now) {
   static constexpr std::string_view kQuantiles[] = {"0.5", "0.95", "0.99"};
-  const auto quantiles = [&](std::string_view name, slo::LatencyClock clock) {
-    const auto values = judge.latency_quantiles(now - kMinute, now, {0.5, 0.95, 0.99}, clock);
+  const std::vector<double> qs{0.5, 0.95, 0.99};
+  const auto quantiles = [&](std::string_view name, const std::vector<DurationUs>& values) {
     for (std::size_t i = 0; i < values.size() && i < std::size(kQuantiles); ++i)
       if (values[i] >= 0) out.sample(name, seconds(values[i]), label("quantile", kQuantiles[i]));
   };
-  quantiles("supyo_e2e_latency_seconds", slo::LatencyClock::kEvent);
-  quantiles("supyo_pipeline_delay_seconds", slo::LatencyClock::kProduce);
+  quantiles("supyo_e2e_latency_seconds", judge.latency_quantiles(now - kMinute, now, qs));
+  quantiles("supyo_pipeline_delay_seconds", judge.latency_quantiles(now - kMinute, now, qs, slo::LatencyClock::kProduce));
+  quantiles("supyo_stream_lag_seconds", judge.stream_lag_quantiles(now - kMinute, now, qs));
+  quantiles("supyo_checkpoint_duration_seconds", judge.checkpoint_quantiles(now - 10 * kMinute, now, qs));
   if (const slo::Waterfall w = judge.waterfall(now - kMinute, now); w.records > 0) {
     for (const auto& [stage, sum] : {std::pair{"source", w.source_us}, {"log", w.log_us}, {"interval", w.interval_us}, {"watermark", w.watermark_us}, {"epoch", w.epoch_us}, {"commit", w.commit_us}})
       out.sample("supyo_stage_latency_seconds", static_cast<double>(sum) / number(w.records) / kSecond, label("stage", stage));

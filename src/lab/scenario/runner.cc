@@ -32,7 +32,14 @@ Result<Scenario> control_of(const Scenario& s) {
 }
 
 void scale_windows(slo::Objectives& o, double scale) {
-  for (slo::Objective& x : o.items) x.window_us = std::max(10 * kSecond, static_cast<DurationUs>(std::llround(static_cast<double>(x.window_us) * scale / 1e6)) * kSecond);
+  const auto scaled = [&](DurationUs w) { return std::max(10 * kSecond, static_cast<DurationUs>(std::llround(static_cast<double>(w) * scale / 1e6)) * kSecond); };
+  for (slo::Objective& x : o.items) {
+    x.window_us = scaled(x.window_us);
+    for (slo::BurnAlert& a : x.alerts) {
+      a.long_window_us = scaled(a.long_window_us);
+      a.short_window_us = scaled(a.short_window_us);
+    }
+  }
 }
 
 Result<Arm> run_arm(const env::Env& env, const Scenario& s, const slo::Objectives& objectives, const std::string& sql, const std::string& name, double scale, Bench& bench,

@@ -258,6 +258,51 @@ spec:
   EXPECT_THAT(ran.out, HasSubstr("\"name\":\"twice\",\"verdict\":\"BROKEN\",\"deciding\":false,\"good\":3,\"bad\":2")) << ran.error;
 }
 
+TEST_F(InFolder, TheSameResultInTwoTablesIsThereOnceInEach) {
+  const std::string objectives = write("slo.yaml", R"(apiVersion: openslo/v1
+kind: SLO
+metadata: {name: twice, annotations: {supyo.dev/identity: "id"}}
+spec:
+  indicator: {metadata: {name: twice}, spec: {ratioMetric: {bad: {metricSource: {type: supyo, spec: {measure: duplicate_rate}}}, total: {metricSource: {type: supyo, spec: {measure: duplicate_rate}}}}}}
+  timeWindow: [{duration: 30d, isRolling: true}]
+  objectives: [{target: 0.99}]
+)");
+  write("in.csv", "1,2026-01-01 00:00:00\n2,2026-01-01 01:00:00\n3,2026-01-01 02:00:00\n4,2026-01-01 03:00:00\n9,2026-01-01 08:00:00\n");
+  const std::string job = write("job.sql", "SET 'execution.checkpointing.interval' = '10 min';\n"
+                                           "CREATE TABLE i (id BIGINT, t TIMESTAMP(3)) WITH ('connector'='filesystem', 'path'='" + path("in.csv") + "', 'format'='csv');\n"
+                                           "CREATE TABLE o (id BIGINT) WITH ('connector'='blackhole');\nCREATE TABLE other (id BIGINT) WITH ('connector'='blackhole');\n"
+                                           "INSERT INTO o SELECT id FROM i;\nINSERT INTO other SELECT id FROM i;\n");
+  const Ran ran = run({"run", job, "--slo", objectives, "--json", "--replay", "t"});
+  EXPECT_THAT(ran.out, HasSubstr("\"name\":\"twice\",\"verdict\":\"MET\",\"deciding\":false,\"good\":6,\"bad\":0")) << ran.error;
+}
+
+TEST_F(InFolder, AJobIsJudgedThatBeganWithoutObjectives) {
+  const std::string objectives = write("slo.yaml", R"(apiVersion: openslo/v1
+kind: SLO
+metadata: {name: results, annotations: {supyo.dev/reference: completion}}
+spec:
+  indicator: {metadata: {name: results}, spec: {thresholdMetric: {metricSource: {type: supyo, spec: {measure: end_to_end_latency}}}}}
+  timeWindow: [{duration: 10m, isRolling: true}]
+  objectives: [{op: lt, value: 5, target: 0.95}]
+)");
+  const std::string job = write("job.sql", "SET 'execution.checkpointing.interval' = '20 ms';\n"
+                                           "CREATE TABLE i (id BIGINT, t AS TO_TIMESTAMP_LTZ(id, 3), WATERMARK FOR t AS t) WITH ('connector'='datagen', 'rows-per-second'='1000',"
+                                           " 'fields.id.kind'='sequence', 'fields.id.start'='1', 'fields.id.end'='1000000000');\n"
+                                           "CREATE TABLE o (w TIMESTAMP_LTZ(3), n BIGINT) WITH ('connector'='blackhole');\n"
+                                           "INSERT INTO o SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE i, DESCRIPTOR(t), INTERVAL '1' DAY)) GROUP BY window_start, window_end;\n");
+  const auto once = [&](const std::string& state, bool judged) {
+    std::vector<std::string> command{"run", job, "--state", path(state), "--for", "300ms"};
+    if (judged) command.insert(command.end(), {"--slo", objectives});
+    return run(command);
+  };
+  EXPECT_EQ(once("first", false).status, kFine);
+  const Ran judged = once("first", true);
+  EXPECT_NE(judged.status, kFailed) << judged.error;
+  EXPECT_THAT(judged.error, HasSubstr("begun without --slo"));
+  EXPECT_THAT(once("second", true).error, Not(HasSubstr("begun without --slo")));
+  EXPECT_EQ(once("second", false).status, kFine) << "its rows still carry their times";
+}
+
 TEST(Rows, TablesStayWithinTheirWidths) {
   Schema schema;
   schema.add("name", Type::string());

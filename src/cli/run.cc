@@ -64,6 +64,13 @@ void warn_infeasible(const slo::Objectives& objectives, job::Engine& engine, con
   }
 }
 
+/// A job that was first started without objectives kept no times with its rows.
+void warn_uncounted(const slo::Objectives& objectives) {
+  for (const slo::Objective& o : objectives.items)
+    if (o.reference == slo::Reference::kCompletion)
+      write_error(fmt::format("warning: objective {}: this state was begun without --slo, so when its results were complete is not known: it stays UNKNOWN. Begin a new state directory to count it\n", o.name));
+}
+
 class Run {
  public:
   Run(Context& context, const RunOptions& options) : context_(context), options_(options), clock_(0) {}
@@ -85,6 +92,7 @@ class Run {
     if (judge_) warn_infeasible(judge_->declared(), **engine, *job, costs());
     auto runner = (*engine)->start(*job);
     if (!runner) return report(runner.error(), script->text, script->name);
+    if (judge_ && !(*engine)->completions_counted()) warn_uncounted(judge_->declared());
     return to_the_end(**runner);
   }
 

@@ -53,7 +53,9 @@ class Application:
         killed = 0
         while killed < kills and not supyo.run_killed(command(), rng, 0.02, 0.6):
             killed += 1
-        supyo.run(*command())
+        # The objectives are those of live times, and these are years ago: what they come to is not the question, that they can be judged is.
+        verdict = supyo.run(*command(), "--slo", f"examples/{self.name}/slo.yaml", check=False).returncode
+        assert verdict in (0, 3, 4), f"run --slo ended with {verdict}"
         return killed
 
     def rows(self, table):

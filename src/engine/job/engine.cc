@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "data/formats/format.h"
+#include "data/state/job_directory.h"
 #include "engine/job/connectors.h"
 #include "engine/job/graph_builder.h"
 #include "engine/job/system_tables.h"
@@ -55,6 +56,7 @@ struct Engine::Impl {
   env::Env env;
   EngineOptions options;
   expr::FunctionRegistry functions;
+  bool completions_counted = false;
   config::Settings settings;
   catalog::Catalog catalog;
   SystemTables system;
@@ -104,6 +106,12 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   GraphOptions g;
   g.base_directory = impl_->options.base_directory;
   g.origins = impl_->options.observer != nullptr;
+  if (impl_->options.keep_state && !impl_->options.state_dir.empty()) {
+    // State is laid out with origins or without, and stays as the job's first start made it.
+    const auto file = state::read_job_file(impl_->env.files, impl_->options.state_dir);
+    if (file && file->fingerprint == state_fingerprint(physical, !g.origins)) g.origins = !g.origins;
+  }
+  impl_->completions_counted = g.origins;
   g.observer = impl_->options.observer;
   g.identity = impl_->options.identity;
   g.newest = impl_->options.newest;
@@ -141,6 +149,8 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   SUPYO_TRY(system.write());
   return runner;
 }
+
+bool Engine::completions_counted() const { return impl_->completions_counted; }
 
 config::Settings& Engine::settings() { return impl_->settings; }
 catalog::Catalog& Engine::catalog() { return impl_->catalog; }

@@ -59,6 +59,9 @@ class Engine {
   /// Errors: those of connectors (files, options), kStateLocked, kStateOfOtherJob, kDamaged.
   Result<std::unique_ptr<runtime::JobRunner>> start(const plan::Job& job, connect::CollectTarget collect = {});
 
+  /// False: the job that start() made goes on from a state whose rows carry no origins, as no observer listened when it was first started; the observer
+  /// is told of no result's completion.
+  bool completions_counted() const;
   config::Settings& settings();
   catalog::Catalog& catalog();
   const expr::FunctionRegistry& functions() const;

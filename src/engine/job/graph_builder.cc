@@ -53,7 +53,7 @@ class Builder {
   Result<dataflow::JobGraph> build() {
     graph_.origins = options_.origins;
     graph_.holds_until_watermark = plan_.holds_until_watermark;
-    graph_.fingerprint = plan_.fingerprint;
+    graph_.fingerprint = state_fingerprint(plan_, options_.origins);
     for (std::size_t i = 0; i < plan_.nodes.size(); ++i) SUPYO_TRY(add(i));
     return std::move(graph_);
   }
@@ -400,6 +400,8 @@ class Builder {
 };
 
 }  // namespace
+
+std::string state_fingerprint(const plan::PhysicalPlan& plan, bool origins) { return plan.fingerprint + (origins ? ":origins" : ""); }
 
 Result<dataflow::JobGraph> build_graph(const plan::PhysicalPlan& plan, const GraphOptions& options, const ConnectorContext& context, SystemTables& system) {
   return Builder(plan, options, context, system).build();

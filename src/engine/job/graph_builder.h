@@ -24,6 +24,9 @@ struct GraphOptions {
   connect::CollectTarget collect;      ///< rows of the console sink
 };
 
+/// What a state directory is known by: the plan, and whether its rows carry origins (a judge listened when the job first started).
+std::string state_fingerprint(const plan::PhysicalPlan& plan, bool origins);
+
 /// Physical plan -> job graph: one node each, with the factories of operators and connectors.
 Result<dataflow::JobGraph> build_graph(const plan::PhysicalPlan& plan, const GraphOptions& options, const ConnectorContext& context, SystemTables& system);
 

@@ -1,5 +1,6 @@
 #include "engine/job/identity_sink.h"
 
+#include "core/base/hash.h"
 #include "data/types/row_codec.h"
 
 namespace supyo::job {
@@ -7,8 +8,8 @@ namespace {
 
 class TellingWriter final : public dataflow::SinkWriter {
  public:
-  TellingWriter(std::unique_ptr<dataflow::SinkWriter> below, const std::vector<std::size_t>& columns, VisibilityObserver& observer)
-      : below_(std::move(below)), columns_(columns), observer_(observer) {}
+  TellingWriter(std::unique_ptr<dataflow::SinkWriter> below, const std::vector<std::size_t>& columns, std::uint64_t sink, VisibilityObserver& observer)
+      : below_(std::move(below)), columns_(columns), sink_(sink), observer_(observer) {}
 
   Status write(const BatchPtr& batch, Epoch epoch) override {
     std::vector<ColumnPtr> keys;
@@ -17,7 +18,8 @@ class TellingWriter final : public dataflow::SinkWriter {
     hash_rows(keys, batch->rows, hashes_);
     std::size_t kept = 0;
     for (std::size_t r = 0; r < batch->rows; ++r)
-      if (batch->kind(r) == RowKind::kInsert) hashes_[kept++] = hashes_[r];
+      if (batch->kind(r) == RowKind::kInsert)
+        hashes_[kept++] = hash_combine(sink_, hashes_[r]);   // the same result in two tables is in neither twice
     hashes_.resize(kept);
     if (kept > 0) observer_.sink_identities(epoch, hashes_);
     return below_->write(batch, epoch);
@@ -30,6 +32,7 @@ class TellingWriter final : public dataflow::SinkWriter {
  private:
   std::unique_ptr<dataflow::SinkWriter> below_;
   const std::vector<std::size_t>& columns_;
+  std::uint64_t sink_;
   VisibilityObserver& observer_;
   std::vector<std::uint64_t> hashes_;
 };
@@ -43,7 +46,7 @@ class TellingSink final : public dataflow::Sink {
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override { return below_->open_committer(open); }
   Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {
     SUPYO_ASSIGN(auto writer, below_->open_writer(open, shard));
-    return std::make_unique<TellingWriter>(std::move(writer), columns_, observer_);
+    return std::make_unique<TellingWriter>(std::move(writer), columns_, hash_bytes(open.job.sink_id), observer_);
   }
 
  private:

@@ -11,7 +11,7 @@ namespace {
 
 // Result types: Flink's LogicalTypeMerging.findSumAggType and findAvgAggType. SUM and AVG of integers keep the type of their argument,
 // SUM(DECIMAL(p, s)) is DECIMAL(38, s), AVG(DECIMAL(p, s)) is DECIMAL(38, max(6, s)).
-constexpr std::array<AggregateHelp, 19> kHelp = {{
+constexpr std::array<AggregateHelp, 20> kHelp = {{
     {"ARRAY_AGG", "ARRAY_AGG([DISTINCT] any) -> ARRAY", "All values, NULLs too, in the order in which they came; null when there is none."},
     {"AVG", "AVG([DISTINCT] numeric) -> numeric", "Mean of the values that are not null; of integers an integer, cut towards zero."},
     {"COLLECT", "COLLECT([DISTINCT] any) -> MULTISET", "All values that are not null."},
@@ -23,6 +23,8 @@ constexpr std::array<AggregateHelp, 19> kHelp = {{
     {"LISTAGG", "LISTAGG([DISTINCT] text [, separator]) -> STRING", "The texts that are not null as one, in the order in which they come, with the separator (a constant, else a comma) between them."},
     {"MAX", "MAX(any) -> any", "The greatest value that is not null."},
     {"MIN", "MIN(any) -> any", "The least value that is not null."},
+    {"PERCENTILE", "PERCENTILE(numeric, percentage [, times]) -> DOUBLE, or ARRAY<DOUBLE> of an array of percentages",
+     "The value below which that part (0 to 1, a constant) of the values that are not null lies, on the line between the two nearest; each counted `times` times."},
     {"SINGLE_VALUE", "SINGLE_VALUE(any) -> any", "The value of a group of one row; an error when there is a second."},
     {"STDDEV", "STDDEV([DISTINCT] numeric) -> numeric", "As STDDEV_SAMP."},
     {"STDDEV_POP", "STDDEV_POP([DISTINCT] numeric) -> numeric", "The root of VAR_POP."},
@@ -32,7 +34,7 @@ constexpr std::array<AggregateHelp, 19> kHelp = {{
     {"VAR_POP", "VAR_POP([DISTINCT] numeric) -> numeric", "Mean square distance from the mean, in the type of AVG: of integers computed in integers."},
     {"VAR_SAMP", "VAR_SAMP([DISTINCT] numeric) -> numeric", "The same of a sample: divided by one less; null of a single value."},
 }};
-constexpr std::array<std::string_view, 19> kNames = {"ARRAY_AGG", "AVG", "COLLECT", "COUNT", "FIRST_VALUE", "JSON_ARRAYAGG", "JSON_OBJECTAGG", "LAST_VALUE", "LISTAGG", "MAX", "MIN", "SINGLE_VALUE", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "SUM",
+constexpr std::array<std::string_view, 20> kNames = {"ARRAY_AGG", "AVG", "COLLECT", "COUNT", "FIRST_VALUE", "JSON_ARRAYAGG", "JSON_OBJECTAGG", "LAST_VALUE", "LISTAGG", "MAX", "MIN", "PERCENTILE", "SINGLE_VALUE", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "SUM",
                                                    "VARIANCE", "VAR_POP", "VAR_SAMP"};
 
 std::unexpected<Error> does_not_take(std::string_view name, std::span<const Type> args) {
@@ -54,6 +56,15 @@ Result<ResolvedAggregate> make_aggregate(std::string_view name, std::span<const 
   if (name == "LISTAGG") {
     if (args.empty() || args.size() > 2 || !std::ranges::all_of(args, &Type::is_text)) return does_not_take(name, args);
     return ResolvedAggregate{make_list(distinct, retracting), {args.begin(), args.end()}};
+  }
+  if (name == "PERCENTILE") {
+    if (args.size() < 2 || args.size() > 3 || !args[0].is_numeric() || (args.size() > 2 && !args[2].is_integer())) return does_not_take(name, args);
+    const bool many = args[1].id == TypeId::kArray;
+    if (!(many ? args[1].children()[0] : args[1]).is_numeric()) return does_not_take(name, args);
+    if (distinct) return fail(ErrorCode::kUnsupported, "PERCENTILE(DISTINCT ..) is not supported", "make the values distinct in a subquery first");
+    std::vector<Type> types = {Type::double_(), many ? Type::array(Type::double_()) : Type::double_()};
+    if (args.size() > 2) types.push_back(Type::big_int());
+    return ResolvedAggregate{make_percentile(many), std::move(types)};
   }
   if (AggregatePtr collected = std::ranges::any_of(args, [](const Type& t) { return t.id == TypeId::kNull; }) ? nullptr : make_collected(name, args)) {
     if (distinct && (args.size() != 1 || args[0].is_nested())) return does_not_take(fmt::format("{}(DISTINCT ..)", name), args);

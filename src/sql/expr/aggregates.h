@@ -23,6 +23,8 @@ AggregatePtr make_extreme(bool greatest, const Type& arg, bool retracting);
 AggregatePtr make_edge_value(bool last, const Type& arg, bool retracting);
 /// LISTAGG(text [, separator]), in the order of the rows. Its second argument is the same in all of them.
 AggregatePtr make_list(bool distinct, bool retracting);
+/// PERCENTILE(DOUBLE, percentage [, BIGINT times]); `many`: the percentage is an array, and so is the result. It is the same in all rows.
+AggregatePtr make_percentile(bool many);
 /// SINGLE_VALUE: fails when a group has a second row.
 AggregatePtr make_single_value(const Type& arg);
 /// ARRAY_AGG, COLLECT, JSON_ARRAYAGG, JSON_OBJECTAGG; null where the arguments do not fit. The last of the JSON ones says what becomes of NULLs: 'A' (absent) or 'N' (null).

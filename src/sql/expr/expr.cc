@@ -111,8 +111,26 @@ ExprPtr cast(ExprPtr operand, Type to, bool try_cast) {
   return e;
 }
 
+namespace {
+
+/// TYPEOF: known as soon as the argument is.
+ExprPtr type_name(const std::vector<ExprPtr>& args) {
+  const Type& t = args[0]->type;
+  std::string name = t.id == TypeId::kNull ? "NULL" : t.to_string();
+  const bool serializable = args.size() == 2 && args[1]->kind == Expr::Kind::kLiteral && args[1]->literal == Value{.type = args[1]->literal.type, .data = true};
+  if (serializable && name.starts_with("STRING")) name.replace(0, 6, "VARCHAR(2147483647)");
+  if (serializable && name.starts_with("BYTES")) name.replace(0, 5, "VARBINARY(2147483647)");
+  auto e = std::make_shared<Expr>();
+  e->type = Type::string();
+  e->literal = {.type = Type::string(), .data = std::move(name)};
+  return e;
+}
+
+}  // namespace
+
 ExprPtr call(const Function* f, std::vector<ExprPtr> args, Type result) {
   SUPYO_CHECK(f != nullptr);
+  if (f->name == "TYPEOF") return type_name(args);
   // IF evaluates only the branch that it takes; a kernel sees all its arguments evaluated.
   if (f->name == "IF") return case_when(std::move(args), result);
   auto e = std::make_shared<Expr>();

@@ -72,6 +72,34 @@ std::optional<Typing> if_binder(std::span<const Type> args) {
   return Typing{{Type::boolean().as_nullable(args[0].nullable), t->as_nullable(args[1].nullable), t->as_nullable(args[2].nullable)}, *t};
 }
 
+Result<ColumnPtr> elt(std::span<const ColumnPtr> args, const Type& result, std::size_t rows, const EvalContext&) {
+  ColumnBuilder out(result, rows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    const std::int64_t n = args[0]->is_null(i) ? 0 : args[0]->value<std::int64_t>(i);
+    if (n < 1 || n >= static_cast<std::int64_t>(args.size())) out.append_null(); else out.append_from(*args[static_cast<std::size_t>(n)], i);
+  }
+  return out.finish();
+}
+
+/// All texts, or all bytes.
+std::optional<Typing> elt_binder(std::span<const Type> args) {
+  if (args.size() < 2 || !(args[0].is_integer() || args[0].id == TypeId::kNull)) return std::nullopt;
+  const bool bytes = std::ranges::any_of(args.subspan(1), [](const Type& t) { return t.id == TypeId::kBytes; });
+  const Type own = bytes ? Type::bytes() : Type::string();
+  Typing typing{{Type::big_int().as_nullable(args[0].nullable)}, own};
+  for (const Type& a : args.subspan(1)) {
+    if (a.id != TypeId::kNull && (bytes ? a.id != TypeId::kBytes : !a.is_text())) return std::nullopt;
+    typing.args.push_back(own.as_nullable(a.nullable));
+  }
+  return typing;
+}
+
+/// call() puts the name of the type in its place.
+std::optional<Typing> type_of_binder(std::span<const Type> args) {
+  if (args.empty() || args.size() > 2 || (args.size() == 2 && (args[1].id != TypeId::kBoolean || args[0].is_nested()))) return std::nullopt;
+  return Typing{{args.begin(), args.end()}, Type::string()};
+}
+
 }  // namespace
 
 void register_conditional(Registrar& r) {
@@ -79,6 +107,8 @@ void register_conditional(Registrar& r) {
   r.add({.name = "IFNULL", .kernel = coalesce, .signature = "IFNULL(any, any) -> any", .help = "The second argument where the first is null."}, if_null_binder);
   r.add({.name = "NULLIF", .kernel = null_if, .signature = "NULLIF(any, any) -> any", .help = "Null where both are equal, else the first."}, null_if_binder);
   r.add({.name = "IF", .kernel = branch, .signature = "IF(BOOLEAN, any, any) -> any", .help = "The second argument where the first is true, else the third."}, if_binder);
+  r.add({.name = "ELT", .kernel = elt, .signature = "ELT(INT, STRING, ..) or ELT(INT, BYTES, ..) -> STRING or BYTES", .help = "The text of that number, from 1; null when there is none."}, elt_binder);
+  r.add({.name = "TYPEOF", .signature = "TYPEOF(any [, force_serializable]) -> STRING", .help = "The name of the argument's type; with TRUE without the short names STRING and BYTES."}, type_of_binder);
 }
 
 }  // namespace supyo::expr

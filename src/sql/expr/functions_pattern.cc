@@ -1,6 +1,6 @@
 #include <re2/re2.h>
 
-#include "sql/expr/kernel.h"
+#include "sql/expr/nested_rows.h"
 #include "sql/expr/registration.h"
 #include "sql/expr/utf8.h"
 
@@ -206,6 +206,29 @@ Result<ColumnPtr> regexp_instr(Args args, const Type& result, std::size_t rows, 
   });
 }
 
+/// The group (else the first) of every match; null where that took no part.
+Result<ColumnPtr> regexp_extract_all(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  CachedRegex cache;
+  const Type& element = result.children()[0];
+  return each_row(result, rows, [&](std::size_t row, std::string& out) {
+    if (args[0]->is_null(row) || args[1]->is_null(row) || (args.size() > 2 && args[2]->is_null(row))) return false;
+    const std::int32_t group = args.size() > 2 ? args[2]->value<std::int32_t>(row) : 1;
+    const RE2* re = cache.get(args[1]->text(row));
+    if (re == nullptr || group < 0 || group > re->NumberOfCapturingGroups()) return false;
+    const Text s = args[0]->text(row);
+    std::vector<re2::StringPiece> groups(static_cast<std::size_t>(group) + 1);
+    nested::Items items;
+    each_match(*re, s, [&](std::size_t start, std::size_t) {
+      re->Match(piece(s), start, s.size(), RE2::UNANCHORED, groups.data(), group + 1);
+      const re2::StringPiece& found = groups.back();
+      items.push_back(found.data() == nullptr ? nested::Item{} : nested::Item{false, Text(found.data(), found.size())});
+      return true;
+    });
+    nested::write_array(element, items, out);
+    return true;
+  });
+}
+
 /// SQL's SIMILAR TO pattern as a regular expression: % and _ as in LIKE, the operators | * + ? {} () [] kept.
 std::string similar_to_regex(Text pattern) {
   std::string out;
@@ -243,6 +266,9 @@ void register_pattern(Registrar& r) {
   r.add({.name = "REGEXP_EXTRACT", .kernel = regexp_extract, .signature = "REGEXP_EXTRACT(STRING, regex [, group]) -> STRING",
          .help = "The part (or the group of it) that fits the regular expression; null when none does."},
         takes({s, s, i}, s, {.optional = 1, .always_nullable = true}));
+  r.add({.name = "REGEXP_EXTRACT_ALL", .kernel = regexp_extract_all, .signature = "REGEXP_EXTRACT_ALL(STRING, regex [, group]) -> ARRAY<STRING>",
+         .help = "The group, else the first one, of every part that fits; 0 is the whole part."},
+        takes({s, s, i}, Type::array(s), {.optional = 1, .always_nullable = true}));
   r.add({.name = "REGEXP_SUBSTR", .kernel = regexp_extract, .signature = "REGEXP_SUBSTR(STRING, regex) -> STRING", .help = "The first part that fits; null when none does."},
         takes({s, s}, s, nullable));
   r.add({.name = "REGEXP_REPLACE", .kernel = regexp_replace, .signature = "REGEXP_REPLACE(STRING, regex, STRING) -> STRING", .help = "Every part that fits replaced."},

@@ -53,13 +53,6 @@ char32_t lower_code(char32_t c) {
   return odd_pair(c) && c % 2 == 1 ? c + 1 : c;
 }
 
-void append_code(std::string& out, char32_t c) {
-  if (c < 0x80) out += static_cast<char>(c);
-  else if (c < 0x800) out += static_cast<char>(0xc0 | (c >> 6));
-  else out += static_cast<char>(0xe0 | (c >> 12)), out += static_cast<char>(0x80 | ((c >> 6) & 0x3f));
-  if (c >= 0x80) out += static_cast<char>(0x80 | (c & 0x3f));
-}
-
 template <char32_t (*kMap)(char32_t)>
 void append_mapped(std::string& out, Text s) {
   constexpr bool kUpper = kMap == &upper_code;
@@ -75,12 +68,12 @@ void append_mapped(std::string& out, Text s) {
       ++i;
       if (kUpper && code == 0xdf) out += "SS";
       else if (!kUpper && code == 0x130) out += "i\u0307";   // the dot is kept
-      else append_code(out, kMap(code));
+      else append_utf8(kMap(code), out);
     } else if (byte >= 0xe0 && byte < 0xf0 && follows(1) && follows(2)) {
       const char32_t code = (static_cast<char32_t>(byte & 0x0f) << 12) | (bits(1) << 6) | bits(2);
       i += 2;
       if (kUpper && code >= 0xfb00 && code <= 0xfb06) out += kLigatures[code - 0xfb00];
-      else append_code(out, kMap(code));
+      else append_utf8(kMap(code), out);
     } else {
       out += s[i];
     }

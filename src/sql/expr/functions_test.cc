@@ -51,6 +51,52 @@ class FunctionsTest : public ::testing::Test {
   FunctionRegistry registry_;
 };
 
+TEST_F(FunctionsTest, Printf) {
+  EXPECT_EQ(of("PRINTF", {text("%d %s %5.2f"), integer(1), text("a"), real(2.5)}), "1 a  2.50");
+  EXPECT_EQ(of("PRINTF", {text("%2$s %1$s %<s"), text("a"), text("b")}), "b a a");
+  EXPECT_EQ(of("PRINTF", {text("%,d|%+05d|%(d|% d"), integer(1234567), integer(42), integer(-5), integer(5)}), "1,234,567|+0042|(5)| 5");
+  EXPECT_EQ(of("PRINTF", {text("%x|%x|%#X|%o"), integer(-1), big(-1), integer(255), integer(8)}), "ffffffff|ffffffffffffffff|0XFF|10");
+  EXPECT_EQ(of("PRINTF", {text("%-6s|%.2s|%S|%%"), text("ab"), text("éab"), text("abc")}), "ab    |éa|ABC|%");
+  EXPECT_EQ(of("PRINTF", {text("%e %g %g"), real(1234.5), real(0.00012345), real(1e10)}), "1.234500e+03 0.000123450 1.00000e+10");
+  EXPECT_EQ(of("PRINTF", {text("%.3f %.0f %.1f %f"), real(2.0005), real(0.5), real(-99.95), real(1e-9)}), "2.001 1 -100.0 0.000000");
+  EXPECT_EQ(of("PRINTF", {text("%s %d %b %c"), null_text(), null_text(), null_text(), integer(0x1f600)}), "null null false 😀");
+  EXPECT_EQ(of("PRINTF", {text("%s %s"), date("2020-01-01"), time_of("2020-01-01 00:00:01.500")}), "18262 2020-01-01T00:00:01.500");
+  for (const char* wrong : {"%d", "%q", "%", "%.2d", "%-s", "%s %s", "%++d", "%05s"}) EXPECT_EQ(of("PRINTF", {text(wrong), text("x")}), "NULL") << wrong;
+  EXPECT_EQ(of("PRINTF", {text("%tY"), integer(1)}), "UNSUPPORTED");
+}
+
+TEST_F(FunctionsTest, Charsets) {
+  const auto bytes = [](std::string v) { return Value{.type = Type::bytes().not_null(), .data = std::move(v)}; };
+  EXPECT_EQ(of("DECODE", {bytes("a\xc3\xa9"), text("UTF-8")}), "aé");
+  EXPECT_EQ(of("DECODE", {bytes("a\xe9"), text("utf-8")}), "a\ufffd");
+  EXPECT_EQ(of("DECODE", {bytes("a\xe9"), text("ISO-8859-1")}), "aé");
+  EXPECT_EQ(of("DECODE", {bytes("a\xe9"), text("US-ASCII")}), "a\ufffd");
+  EXPECT_EQ(of("DECODE", {bytes(std::string("\xff\xfe\x61\x00", 4)), text("UTF-16")}), "a");
+  EXPECT_EQ(of("DECODE", {bytes(std::string("\xd8\x3d\xde\x00\xd8\x00\x00", 7)), text("UTF-16")}), "😀\ufffd\ufffd");
+  EXPECT_EQ(of("DECODE", {bytes("a"), text("nope")}), "ARITHMETIC");
+  for (const char* charset : {"UTF-8", "UTF-16", "UTF-16BE", "UTF-16LE"}) {
+    const auto encoded = *bind("ENCODE", {literal(text("aé😀")), literal(text(charset))});
+    Batch one;
+    one.rows = 1;
+    EXPECT_EQ(of("DECODE", {bytes(std::string((*evaluate(*encoded, one, {}))->text(0))), text(charset)}), "aé😀") << charset;
+  }
+}
+
+TEST_F(FunctionsTest, OneOfSeveralAndTypes) {
+  EXPECT_EQ(of("ELT", {integer(2), text("a"), text("bcd")}), "bcd");
+  EXPECT_EQ(of("ELT", {integer(0), text("a")}), "NULL");
+  EXPECT_EQ(of("ELT", {integer(2), text("a")}), "NULL");
+  EXPECT_EQ(of("TYPEOF", {integer(1)}), "INT NOT NULL");
+  EXPECT_EQ(of("TYPEOF", {null_text()}), "STRING");
+  EXPECT_EQ(of("TYPEOF", {null_text(), {.type = Type::boolean().not_null(), .data = true}}), "VARCHAR(2147483647)");
+  EXPECT_EQ(of("REGEXP_EXTRACT_ALL", {text("100-200, 300-400"), text("(\\d+)-(\\d+)")}), "[100, 300]");
+  EXPECT_EQ(of("REGEXP_EXTRACT_ALL", {text("100-200, 300-400"), text("(\\d+)-(\\d+)"), integer(0)}), "[100-200, 300-400]");
+  EXPECT_EQ(of("REGEXP_EXTRACT_ALL", {text("ab"), text("a|(b)")}), "[NULL, b]");
+  EXPECT_EQ(of("REGEXP_EXTRACT_ALL", {text("ab"), text(""), integer(0)}), "[, , ]");
+  EXPECT_EQ(of("REGEXP_EXTRACT_ALL", {text("ab"), text("b")}), "NULL");
+  EXPECT_EQ(of("REGEXP_EXTRACT_ALL", {text("ab"), text("(a)"), integer(-1)}), "NULL");
+}
+
 TEST_F(FunctionsTest, Text) {
   EXPECT_EQ(of("UPPER", {text("straße é жук")}), "STRASSE É ЖУК");
   EXPECT_EQ(of("UPPER", {text("žňęÿµ ώς ђѕ ﬁn ế ｚ")}), "ŽŇĘŸΜ ΏΣ ЂЅ FIN Ế Ｚ");

@@ -66,6 +66,8 @@ void register_math(Registrar& r);
 void register_string(Registrar& r);
 void register_pattern(Registrar& r);
 void register_digest(Registrar& r);
+void register_charset(Registrar& r);
+void register_format(Registrar& r);
 void register_temporal(Registrar& r);
 void register_clock(Registrar& r);
 void register_nested(Registrar& r);

@@ -87,6 +87,8 @@ FunctionRegistry::FunctionRegistry() : impl_(std::make_unique<Impl>()) {
   register_string(r);
   register_pattern(r);
   register_digest(r);
+  register_charset(r);
+  register_format(r);
   register_temporal(r);
   register_clock(r);
   register_nested(r);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 
 #include "sql/plan/select_columns.h"
 #include "sql/syntax/printer.h"
@@ -28,7 +29,10 @@ LogicalPtr one_row_of_nothing() { return make_values({.rows = {{}}}, {}); }
 
 ExprBinder SelectBinder::binder(bool aggregates, bool over) {
   ExprBinder::CallHook hook;
-  if (aggregates || over) hook = [this, over](const syntax::FunctionCall& call, const Span& span) { return special_call(call, span, over); };
+  hook = [this, special = aggregates || over, over](const syntax::FunctionCall& call, const Span& span) -> std::optional<Result<ExprPtr>> {
+    if (call.upper_name() == "CURRENT_DATABASE" && call.arguments.empty()) return Result<ExprPtr>(coerced(text_literal(queries_.ctx_.catalog.current_database()), Type::string().not_null()));
+    return special ? special_call(call, span, over) : std::nullopt;
+  };
   ExprBinder b(queries_.ctx_.functions, scope_, std::move(hook));
   b.set_queries([this, aggregates](const syntax::Expr& query) -> Result<ExprPtr> {
     const std::size_t before = scope_.node->columns.size();
@@ -76,6 +80,12 @@ Result<SelectBinder::AggregateSlot> SelectBinder::bind_aggregate(const syntax::F
     return fail_at(span, ErrorCode::kInvalidQuery, "COUNT needs an argument", "write COUNT(*)");
   SUPYO_ASSIGN(const expr::ResolvedAggregate resolved, at(queries_.ctx_.functions.resolve_aggregate(name, types, call.distinct, retracting), span));
   for (std::size_t i = 0; i < slot.args.size(); ++i) slot.args[i] = coerced(slot.args[i], resolved.arg_types[i]);
+  if (name == "PERCENTILE") {
+    slot.args[1] = expr::fold_constants(slot.args[1]);
+    const auto* one = slot.args[1]->kind == expr::Expr::Kind::kLiteral ? std::get_if<double>(&slot.args[1]->literal.data) : nullptr;
+    if (!expr::columns_read(*slot.args[1]).empty() || (one != nullptr && !(*one >= 0 && *one <= 1)))
+      return fail_at(call.arguments[1].value->span, ErrorCode::kInvalidQuery, "the percentage of PERCENTILE is a constant from 0 to 1, or an array of such", "write the median as PERCENTILE(x, 0.5)");
+  }
   if (call.filter) {
     SUPYO_ASSIGN(slot.filter, inner.bind_predicate(*call.filter, "FILTER"));
   }
@@ -412,11 +422,54 @@ Status SelectBinder::from() {
 
 constexpr std::array<std::string_view, 4> kJoinHints = {"BROADCAST", "SHUFFLE_HASH", "SHUFFLE_MERGE", "NEST_LOOP"};
 
+namespace {
+
+/// LOOKUP says how a table is asked again, or by several at a time: here the answer is there at once, and is the same whenever it comes. What is said is checked.
+Status check_lookup_hint(const syntax::Hint& hint) {
+  static constexpr std::array<std::string_view, 9> kKeys = {"table", "async", "output-mode", "capacity", "timeout", "retry-predicate", "retry-strategy", "fixed-delay", "max-attempts"};
+  const auto wrong = [](const syntax::OptionEntry& o, std::string_view wanted) {
+    return fail_at(o.value_span, ErrorCode::kBadOptionValue, fmt::format("LOOKUP: '{}' = '{}' is not possible", o.key, o.value), fmt::format("it is {}", wanted));
+  };
+  const auto value = [&](std::string_view key) {
+    const auto it = std::ranges::find(hint.options, key, &syntax::OptionEntry::key);
+    return it == hint.options.end() ? std::string_view() : std::string_view(it->value);
+  };
+  for (const syntax::OptionEntry& o : hint.options) {
+    if (std::ranges::find(kKeys, o.key) == kKeys.end())
+      return fail_at(o.key_span, ErrorCode::kUnknownOption, fmt::format("LOOKUP has no option '{}'", o.key), fmt::format("it has: {}", fmt::join(kKeys, ", ")));
+    if (o.key == "async" && o.value != "true" && o.value != "false") return wrong(o, "true or false");
+    if (o.key == "output-mode" && o.value != "ordered" && o.value != "allow_unordered") return wrong(o, "ordered or allow_unordered");
+    if (o.key == "retry-predicate" && o.value != "lookup_miss") return wrong(o, "lookup_miss");
+    if (o.key == "retry-strategy" && o.value != "fixed_delay") return wrong(o, "fixed_delay");
+    if (o.key == "timeout" || o.key == "fixed-delay") {
+      SUPYO_ASSIGN(const DurationUs duration, at(parse_duration(o.value), o.value_span));
+      if (duration <= 0) return wrong(o, "a time above zero, such as 10 s");
+    }
+    if (o.key == "capacity" || o.key == "max-attempts") {
+      int n = 0;
+      const auto end = std::from_chars(o.value.data(), o.value.data() + o.value.size(), n);
+      if (end.ec != std::errc() || end.ptr != o.value.data() + o.value.size() || n <= 0) return wrong(o, "a whole number above zero");
+    }
+  }
+  if (value("table").empty()) return fail_at(hint.span, ErrorCode::kInvalidQuery, "LOOKUP names no table", "write /*+ LOOKUP('table' = 'products', 'async' = 'true') */");
+  const bool any_retry = !value("retry-predicate").empty() || !value("retry-strategy").empty() || !value("fixed-delay").empty() || !value("max-attempts").empty();
+  const bool all_retry = !value("retry-predicate").empty() && !value("retry-strategy").empty() && !value("fixed-delay").empty() && !value("max-attempts").empty();
+  if (any_retry != all_retry)
+    return fail_at(hint.span, ErrorCode::kInvalidQuery, "LOOKUP: a retry is said in part only", "give all of 'retry-predicate', 'retry-strategy', 'fixed-delay' and 'max-attempts', or none");
+  return ok();
+}
+
+}  // namespace
+
 Result<std::vector<QueryBinder::Ttl>> SelectBinder::ttls() const {
   std::vector<QueryBinder::Ttl> out;
   for (const syntax::Hint& hint : select_.hints) {
     // How to join is said to a batch planner; Flink's streaming one does not look at it either.
     if (std::ranges::find(kJoinHints, hint.name) != kJoinHints.end()) continue;
+    if (hint.name == "LOOKUP") {
+      SUPYO_TRY(check_lookup_hint(hint));
+      continue;
+    }
     if (hint.name != "STATE_TTL") return unsupported(hint.span, fmt::format("the hint {}", hint.name), "remove it: the result is the same");
     if (hint.options.empty())
       return fail_at(hint.span, ErrorCode::kInvalidQuery, "STATE_TTL names no table", "write /*+ STATE_TTL('orders' = '1d', 'users' = '0s') */");

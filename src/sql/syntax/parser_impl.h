@@ -121,6 +121,7 @@ class Parser {
   QueryBody query_body(int min_precedence);
   QueryBody query_primary();
   Select select();
+  Select explicit_table();
   SelectItem select_item();
   void group_by(Select& select);
   GroupItem group_item();

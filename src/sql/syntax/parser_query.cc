@@ -20,7 +20,8 @@ bool Parser::starts_query(std::size_t ahead) const {
     ++ahead;
     ++open;
   }
-  if (!is_word("SELECT", ahead) && !is_word("WITH", ahead) && !is_word("VALUES", ahead)) return false;
+  const bool table = is_word("TABLE", ahead) && !is_symbol("(", ahead + 1);
+  if (!table && !is_word("SELECT", ahead) && !is_word("WITH", ahead) && !is_word("VALUES", ahead)) return false;
   std::size_t depth = open;
   for (std::size_t i = ahead; open > 0 && !is_kind(TokenKind::kEnd, i); ++i) {
     if (is_symbol("(", i)) ++depth;
@@ -127,8 +128,32 @@ QueryBody Parser::query_primary() {
     Values body = values();
     return {span_from(start), std::move(body)};
   }
+  if (is_word("TABLE") && !is_symbol("(", 1)) {
+    Select body = explicit_table();
+    return {span_from(start), std::move(body)};
+  }
   fail_expected("a query (SELECT, VALUES or WITH)");
   return {};
+}
+
+
+/// TABLE t is SELECT * FROM t.
+Select Parser::explicit_table() {
+  Select result;
+  const std::size_t start = here();
+  take();
+  SelectItem all;
+  all.expr = make(start, Star{});
+  all.span = span_from(start);
+  result.items.push_back(std::move(all));
+  TableRef from;
+  const std::size_t named = here();
+  TableByName table;
+  table.name = name("a table name");
+  from.node = std::move(table);
+  from.span = span_from(named);
+  result.from.push_back(TableRefPtr(std::move(from)));
+  return result;
 }
 
 Select Parser::select() {

@@ -162,6 +162,7 @@ TEST(Errors, NameThePlaceAndTheRemedy) {
       {"CREATE TABLE t (a INT PRIMARY KEY NOT ENFORCED, PRIMARY KEY (a) NOT ENFORCED)", 1, 49, "second", ""},
       {"CREATE TABLE IF EXISTS t (a INT)", 1, 17, "NOT EXISTS", ""},
       {"INSERT t SELECT 1", 1, 8, "INTO", ""},
+      {"TABLE", 1, 6, "a table name", ""},
       {"INSERT INTO t", 1, 14, "SELECT, VALUES or WITH", ""},
       {"SET execution.runtime-mode = batch", 1, 5, "setting as a string", "SET '"},
       {"SHOW TABELS", 1, 6, "TABLES", "TABLES"},

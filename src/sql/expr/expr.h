@@ -31,7 +31,7 @@ struct Expr;
 struct Function {
   std::string name;            ///< upper case; operators as "+", "=", "AND", "LIKE"
   Kernel kernel = nullptr;
-  bool deterministic = true;   ///< false for NOW(), UUID(): refused where a retraction must repeat it
+  bool deterministic = true;   ///< false for NOW(), UUID(): never folded. A row that takes back computes it anew, as in Flink
   std::string signature;       ///< for SHOW FUNCTIONS and the reference: "SUBSTRING(STRING, INT [, INT]) -> STRING"
   std::string help;            ///< one line
   bool reads_context = false;  ///< depends on the session (time zone, clock): never folded at planning

@@ -304,7 +304,7 @@ TEST_F(FunctionsTest, ReferenceIsCurrent) {
 const std::vector<Type>& sample_types() {
   static const std::vector<Type> types = {Type::boolean(),     Type::tiny_int(),   Type::integer(), Type::big_int(),      Type::float_(),       Type::double_(),
                                           Type::decimal(9, 2), Type::string(),     Type::date(),    Type::timestamp(3),   Type::timestamp_ltz(3), Type::time(0),
-                                          Type::interval_day(), Type::interval_month(), Type::small_int()};
+                                          Type::interval_day(), Type::interval_month(), Type::small_int(), Type::bytes()};
   return types;
 }
 
@@ -360,9 +360,10 @@ ColumnPtr random_column(const Type& type, std::size_t rows, std::mt19937& random
   if (type.is_nested()) return random_nested(type, rows, random);
   static const std::vector<std::string> texts = {"", "a", "HOUR", "hello world", "2024-02-29 13:45:56", "yyyy-MM-dd", "héllo%", "-12.5", "true", "a,b,c", "MONTH"};
   ColumnBuilder b(type, rows);
-  // A constant unit or pattern in some columns, so that functions that want one also succeed.
+  // A constant unit, character set or pattern in some columns, so that functions that want one also succeed.
   const bool constant = random() % 2 == 0;
-  const std::string chosen = random() % 2 == 0 ? "MONTH" : texts[random() % texts.size()];
+  static const std::vector<std::string> wanted = {"MONTH", "MONTH", "UTF-16", "yyyy-MM-dd"};
+  const std::string chosen = random() % 4 < 3 ? wanted[random() % wanted.size()] : texts[random() % texts.size()];
   const bool with_nulls = random() % 3 != 0;
   const bool extremes = !constant && random() % 2 == 0;
   for (std::size_t i = 0; i < rows; ++i) {
@@ -374,6 +375,7 @@ ColumnPtr random_column(const Type& type, std::size_t rows, std::mt19937& random
       case TypeId::kFloat: b.append(static_cast<float>(small) / 4); break;
       case TypeId::kDouble: b.append(static_cast<double>(small) / 4); break;
       case TypeId::kDecimal: b.append(static_cast<Int128>(small) * 37); break;
+      case TypeId::kBytes:
       case TypeId::kString: b.append_text(constant ? chosen : texts[random() % texts.size()]); break;
       case TypeId::kTimestamp:
       case TypeId::kTimestampLtz: b.append(small * 97 * kHour + static_cast<std::int64_t>(random() % 1000) * kMillisecond); break;
@@ -392,7 +394,7 @@ TEST_F(FunctionsTest, EveryKernelEqualsItsRowsOneByOne) {
   for (const Function* f : registry_.functions()) {
     if (f->name == "FIELD") continue;   // the binder makes it, for a field that is there
     int found = 0;
-    for (int attempt = 0; attempt < 6000 && found < 30; ++attempt) {
+    for (int attempt = 0; attempt < 6000 && found < 45; ++attempt) {
       std::vector<Type> types;
       const auto bias = random() % 5;  // to texts: none, a text first, mostly texts; mostly arrays and the like; all of one type
       for (auto n = random() % 4; n > 0; --n) {

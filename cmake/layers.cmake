@@ -35,6 +35,6 @@ supyo_layer(lab/scenario ${CORE} ${DATA} engine/job ${CONNECT} judge/slo lab/wor
 supyo_layer(lab/report ${CORE} judge/slo lab/scenario)
 supyo_layer(serve/broker ${CORE} data/types data/log)
 supyo_layer(serve/watch ${CORE} data/types data/log ${CONNECT} judge/slo judge/diagnosis)
-supyo_layer(serve/http ${CORE} ${DATA} engine/runtime engine/job judge/slo lab/scenario lab/report serve/watch)
+supyo_layer(serve/http ${CORE} ${DATA} engine/runtime engine/job judge/slo judge/diagnosis lab/scenario lab/report serve/watch)
 supyo_layer(cli ${CORE} ${DATA} sql/syntax sql/catalog sql/expr sql/plan engine/dataflow engine/operators engine/runtime engine/job ${CONNECT}
             judge/slo judge/diagnosis lab/workload lab/fault lab/stack lab/scenario lab/report serve/broker serve/watch serve/http)

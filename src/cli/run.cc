@@ -89,6 +89,8 @@ class Run {
     });
     if (!job) return report(job.error(), script->text, script->name);
     if (job->sinks.empty()) return kFine;  // only DDL, SHOW and EXPLAIN: done
+    if (options_.serve)
+      if (const auto physical = (*engine)->plan(*job)) watch_brokers(*physical);
     if (judge_) warn_infeasible(judge_->declared(), **engine, *job, costs());
     auto runner = (*engine)->start(*job);
     if (!runner) return report(runner.error(), script->text, script->name);
@@ -139,7 +141,25 @@ class Run {
   }
 
   http::JobPage page(const runtime::JobRunner& runner) {
-    return {.clock = replays() ? static_cast<const env::Clock&>(clock_) : context_.env.clock, .runner = runner, .judge = judge_.get(), .newest = newest_.get()};
+    return {.clock = replays() ? static_cast<const env::Clock&>(clock_) : context_.env.clock, .runner = runner, .judge = judge_.get(), .newest = newest_.get(), .brokers = brokers_.get()};
+  }
+
+  /// The brokers that the job reads from are watched, as the groups that it reads as, for what will be lost: the dashboard shows it.
+  void watch_brokers(const plan::PhysicalPlan& physical) {
+    watch::LiveOptions live;
+    for (const plan::NodeIndex i : physical.scans()) {
+      const auto* scan = physical.nodes[i].as<plan::Scan>();
+      if (scan == nullptr || scan->table.connector() != "kafka") continue;
+      const auto& o = scan->table.options;
+      const auto servers = o.find("properties.bootstrap.servers"), group = o.find("properties.group.id");
+      if (servers == o.end() || group == o.end() || servers->second.starts_with("embedded:")) continue;
+      if (!live.filter.groups.empty() && servers->second != live.servers) continue;   // one cluster
+      live.servers = servers->second;
+      live.filter.groups.push_back(group->second);
+    }
+    if (live.filter.groups.empty()) return;
+    live.every_us = 2 * kSecond;
+    brokers_ = watch::Live::start(context_.env, std::move(live));
   }
 
   int to_the_end(runtime::JobRunner& runner) {
@@ -186,6 +206,7 @@ class Run {
   std::string objectives_text_;
   std::unique_ptr<slo::Judge> judge_;
   std::unique_ptr<job::NewestRows> newest_;
+  std::unique_ptr<watch::Live> brokers_;
 };
 
 }  // namespace

@@ -1,10 +1,24 @@
 import { duration, whole } from './format.js';
 
-/// When unread records will be deleted: only where someone forecasts it (doc.loss).
-export function LossClock({ t, doc }) {
-  if (!doc.loss?.length) return null;
-  const first = doc.loss.toSorted((a, b) => (a.central_s ?? Infinity) - (b.central_s ?? Infinity));
-  return <section class="card" aria-labelledby="h-loss"><h2 id="h-loss">{t('loss')} <small>{t('lossHint')}</small></h2>
-    <div class="scroll" tabindex="0" role="group" aria-labelledby="h-loss"><table><tbody>{first.map(l => <tr key={`${l.topic}/${l.partition}`}><th scope="row">{l.topic} {l.partition}</th><td class="clock">{duration(l.central_s)}</td><td>{duration(l.lower_s)} – {duration(l.upper_s)}</td><td class="l">{l.cause}</td><td>{l.lost > 0 ? whole(l.lost) : ''}</td></tr>)}</tbody></table></div>
+const order = { exposed: 'INCIDENT', coming: 'RISK', unknown: 'UNKNOWN', none: 'OK' };
+
+function Clock({ t, p }) {
+  const when = p.state === 'exposed' ? t('lossExposed', whole(p.exposed)) : p.state === 'coming' ? t('lossIn', duration(p.central_s ?? p.lower_s)) : p.state === 'none' ? t('lossNone') : t('stateUNKNOWN');
+  return <tr>
+    <th scope="row">{p.topic} / {p.partition}<small class="about">{p.group}</small></th>
+    <td class="l"><span class={`word ${order[p.state]}`}>{when}</span>{p.state === 'unknown' && t.lang === 'en' ? <small class="about">{p.why}</small> : null}</td>
+    <td>{p.lower_s === null ? '–' : `${duration(p.lower_s)} – ${p.upper_s === null ? '∞' : duration(p.upper_s)}`}</td><td>{duration(p.stopped_s)}</td><td class="l">{p.cause === 'none' ? '' : p.cause}</td><td class={p.lost > 0 ? 'bad' : ''}>{whole(p.lost)}</td>
+  </tr>;
+}
+
+/// When unread records will be deleted: there where the job reads from brokers.
+export function LossClock({ t, doc, at }) {
+  const loss = doc.loss;
+  if (!loss) return null;
+  return <section class="card" id="loss" aria-labelledby="h-loss">
+    <h2 id="h-loss">{t('loss')} <small>{t('lossHint')}{at !== null ? `; ${t('nowOnly')}` : ''}</small></h2>
+    {!loss.reachable || loss.partitions.length === 0 ? <p><b class="word UNKNOWN">? {t('stateUNKNOWN')}</b> {loss.source}: {loss.problem || t('lossNoOffsets')}</p> : <div class="scroll" tabindex="0" role="group" aria-labelledby="h-loss"><table>
+      <thead><tr><th scope="col" class="l">{t('partition')}</th><th scope="col" class="l">{t('lossNext')}</th><th scope="col">{t('lossBounds')}</th><th scope="col">{t('lossStopped')}</th><th scope="col" class="l">{t('cause')}</th><th scope="col">{t('lossSoFar')}</th></tr></thead>
+      <tbody>{loss.partitions.slice(0, 5).map(p => <Clock key={`${p.group}/${p.topic}/${p.partition}`} t={t} p={p} />)}</tbody></table></div>}
   </section>;
 }

@@ -48,7 +48,7 @@ export function lookAt(doc, at, range) {
 
 /// The stages before anything was wrong, within the range.
 function usualBefore(series, index, state, since) {
-  const end = state === 'OK' || !since ? index - Math.round(60 / series.step_s) : series.t.findIndex(t => t > since - 120);
+  const end = state === 'OK' || !since ? index - Math.round(60 / series.step_s) : series.t.findIndex(t => t > since - 60);
   return end > 0 ? sumWaterfalls(series.waterfalls.slice(0, end)) : null;
 }
 

@@ -97,6 +97,16 @@ test('lag and objectives stand side by side, and blindness is counted', async ()
   await page.close();
 });
 
+test('the loss clock tells the partition that loses first, and UNKNOWN where nobody answers', async () => {
+  const { page } = await open(fixture('incident'));
+  assert.match(await text(page, '#loss tbody tr'), /orders \/ 3.*in 45 min.*40 min – 51 min.*31 min.*retention\.ms/s);
+  assert.match(await text(page, '#diagnosis'), /partition 3 has 71 %.*spread the key/is);
+  await page.close();
+  const { page: blind } = await open(fixture('unknown'));
+  assert.match(await text(blind, '#loss'), /UNKNOWN.*127\.0\.0\.1:9092: nobody answers/s);
+  await blind.close();
+});
+
 test('time travel by keyboard: back to when all was well, and Escape to now', async () => {
   const { page, asked } = await open(fixture('incident'));
   await page.focus('input[type=range]');

@@ -58,7 +58,7 @@ test('a job from its first second to an incident and to its record', async () =>
   // Back to when all was well.
   await page.click('.events li:has-text("OK → INCIDENT") button');
   await page.focus('input[type=range]');
-  for (let i = 0; i < 10; ++i) await page.keyboard.press('ArrowLeft');
+  for (let i = 0; i < 4; ++i) await page.keyboard.press('ArrowLeft');
   await page.waitForSelector('#decision.OK', wait);
 
   job.child.kill('SIGINT');

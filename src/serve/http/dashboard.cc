@@ -13,6 +13,8 @@
 namespace supyo::http {
 namespace {
 
+constexpr std::size_t kClocksMax = 20;
+
 double seconds(DurationUs us) { return static_cast<double>(us) / kSecond; }
 std::string time_json(TimeUs t) { return t == kTimeMin || t == kTimeMax ? "null" : fmt::format("{:.3f}", seconds(t)); }
 
@@ -168,14 +170,46 @@ std::string results_json(const runtime::JobRunner& runner, job::NewestRows& newe
   });
 }
 
+std::string loss_json(const watch::Report& report) {
+  struct Clock {
+    const watch::GroupReport* group = nullptr;
+    const watch::GroupReport::PartitionReport* partition = nullptr;
+  };
+  std::vector<Clock> clocks;
+  std::vector<diagnosis::Finding> findings = report.cluster;
+  for (const watch::GroupReport& g : report.groups) {
+    for (const auto& p : g.partitions) clocks.push_back({&g, &p});
+    findings.insert(findings.end(), g.findings.begin(), g.findings.end());
+  }
+  // The job itself reads, and is no member: like Flink it takes its partitions and commits for the group.
+  std::erase_if(findings, [](const diagnosis::Finding& f) { return f.cause == diagnosis::Cause::kNoConsumers; });
+  diagnosis::rank(findings);
+  // What is lost already, then the soonest.
+  const auto urgency = [](const Clock& c) { return c.partition->forecast.state == diagnosis::LossState::kExposed ? kTimeMin : c.partition->forecast.moving ? c.partition->forecast.moving->low : kTimeMax; };
+  std::ranges::stable_sort(clocks, {}, urgency);
+  if (clocks.size() > kClocksMax) clocks.resize(kClocksMax);
+  const auto in = [&](std::optional<TimeUs> t) { return t ? json_number(seconds(*t - report.at_us)) : "null"; };
+  const auto clock = [&](const Clock& c) {
+    const diagnosis::LossForecast& f = c.partition->forecast;
+    return fmt::format("{{\"group\":{},\"topic\":{},\"partition\":{},\"state\":\"{}\",\"cause\":\"{}\",\"lower_s\":{},\"central_s\":{},\"upper_s\":{},\"stopped_s\":{},\"exposed\":{},\"lost\":{},\"why\":{}}}", json_text(c.group->name),
+                       json_text(c.partition->topic), c.partition->partition, diagnosis::loss_state_name(f.state), diagnosis::loss_cause_name(f.cause), f.moving ? in(f.moving->low) : "null",
+                       f.moving ? in(f.moving->mid) : "null", f.moving ? in(f.moving->high) : "null", f.stopped ? in(f.stopped->low) : "null", f.exposed, c.partition->lost, json_text(f.why));
+  };
+  const auto finding = [](const diagnosis::Finding& f) {
+    return fmt::format("{{\"rule\":\"{}\",\"severity\":\"{}\",\"subject\":{},\"evidence\":{},\"next_step\":{}}}", diagnosis::cause_name(f.cause), diagnosis::severity_name(f.severity), json_text(f.subject),
+                       json_text(f.what), json_text(f.next));
+  };
+  return fmt::format("{{\"source\":{},\"reachable\":{},\"problem\":{},\"partitions\":{},\"findings\":{}}}", json_text(report.source), report.reachable, json_text(report.problem), list(clocks, clock), list(findings, finding));
+}
+
 Result<std::string> dashboard_json(const JobPage& page, const TimeWindow& window, bool live) {
   std::string series = "null";
   if (page.judge != nullptr && page.judge->sampled_us() > 0) {
     SUPYO_ASSIGN(series, series_json(*page.judge, window));
   }
-  return fmt::format("{{\"live\":{},\"now_s\":{},\"job\":{},\"graph\":{},\"epochs\":{},\"results\":{},\"slo\":{},\"series\":{}}}", live, time_json(page.clock.now_us()), runtime::to_json(page.runner.stats()),
+  return fmt::format("{{\"live\":{},\"now_s\":{},\"job\":{},\"graph\":{},\"epochs\":{},\"results\":{},\"slo\":{},\"series\":{},\"loss\":{}}}", live, time_json(page.clock.now_us()), runtime::to_json(page.runner.stats()),
                      graph_json(page.runner), epochs_json(page.runner), page.newest != nullptr ? results_json(page.runner, *page.newest) : "null",
-                     page.judge != nullptr ? slo_json(*page.judge) : "null", series);
+                     page.judge != nullptr ? slo_json(*page.judge) : "null", series, page.brokers != nullptr ? loss_json(*page.brokers->report()) : "null");
 }
 
 std::string_view dashboard_html() { return embedded::k_web_dist_dashboard_html; }

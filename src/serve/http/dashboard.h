@@ -7,6 +7,7 @@
 #include "engine/job/newest_rows.h"
 #include "engine/runtime/job_runner.h"
 #include "judge/slo/judge.h"
+#include "serve/watch/live.h"
 
 namespace supyo::http {
 
@@ -16,6 +17,7 @@ struct JobPage {
   const runtime::JobRunner& runner;
   const slo::Judge* judge = nullptr;       ///< null: the job is not judged
   job::NewestRows* newest = nullptr;       ///< null: no results are shown
+  const watch::Live* brokers = nullptr;    ///< watches the groups that the job reads as; null: no loss is forecast
 };
 
 /// A part of what the judge recorded. `from_s`, `to_s`: Unix seconds; up to 0 seconds before the newest sample. `step_s` 0: what gives at most kSteps steps.
@@ -33,6 +35,8 @@ Result<std::string> series_json(const slo::Judge& judge, const TimeWindow& windo
 std::string graph_json(const runtime::JobRunner& runner);
 std::string epochs_json(const runtime::JobRunner& runner);
 std::string results_json(const runtime::JobRunner& runner, job::NewestRows& newest);
+/// When unread records of the job's groups will be deleted, the soonest first, and what else is wrong with the groups.
+std::string loss_json(const watch::Report& report);
 /// All of them in one: what the page asks for each second.
 Result<std::string> dashboard_json(const JobPage& page, const TimeWindow& window, bool live);
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "core/env/real/real_env.h"
@@ -83,7 +84,34 @@ TEST_F(DashboardTest, EachPartHasItsPage) {
 TEST_F(DashboardTest, WithoutAJudgeTheJobIsStillShown) {
   const auto json = dashboard_json({.clock = real_.env().clock, .runner = *runner_}, {}, true);
   ASSERT_TRUE(json);
-  EXPECT_THAT(*json, AllOf(HasSubstr("\"results\":null,\"slo\":null,\"series\":null"), HasSubstr("\"graph\":{")));
+  EXPECT_THAT(*json, AllOf(HasSubstr("\"results\":null,\"slo\":null,\"series\":null,\"loss\":null}"), HasSubstr("\"graph\":{")));
+}
+
+TEST_F(DashboardTest, LossesStandByUrgency) {
+  watch::Report report{.source = "127.0.0.1:9092", .reachable = true, .at_us = 100 * kSecond};
+  watch::GroupReport group;
+  group.name = "<g>";
+  const auto partition = [&](std::int32_t n, diagnosis::LossState state, std::optional<diagnosis::LossEstimate> moving) {
+    watch::GroupReport::PartitionReport p{.topic = "t", .partition = n};
+    p.forecast.state = state;
+    p.forecast.cause = diagnosis::LossCause::kTimeExpiry;
+    p.forecast.moving = moving;
+    group.partitions.push_back(p);
+  };
+  partition(0, diagnosis::LossState::kNone, {});
+  partition(1, diagnosis::LossState::kComing, diagnosis::LossEstimate{.low = 400 * kSecond, .mid = 500 * kSecond});
+  partition(2, diagnosis::LossState::kComing, diagnosis::LossEstimate{.low = 160 * kSecond, .mid = 190 * kSecond, .high = 220 * kSecond});
+  partition(3, diagnosis::LossState::kExposed, {});
+  group.findings.push_back({.cause = diagnosis::Cause::kNoConsumers, .severity = diagnosis::Severity::kIncident, .subject = "group", .what = "nobody reads", .next = ""});
+  group.findings.push_back({.cause = diagnosis::Cause::kRetentionCannotWork, .severity = diagnosis::Severity::kTicket, .subject = "t", .what = "too short", .next = "longer"});
+  report.groups = {group};
+  const std::string json = loss_json(report);
+  std::vector<std::size_t> order;
+  for (const char* p : {"\"partition\":3", "\"partition\":2", "\"partition\":1", "\"partition\":0"}) order.push_back(json.find(p));
+  EXPECT_TRUE(std::ranges::is_sorted(order)) << json;
+  EXPECT_THAT(json, AllOf(HasSubstr("\"group\":\"\\u003cg>\""), HasSubstr("\"cause\":\"retention.ms\",\"lower_s\":60,\"central_s\":90,\"upper_s\":120"), HasSubstr("\"lower_s\":300,\"central_s\":400,\"upper_s\":null")));
+  EXPECT_THAT(json, AllOf(HasSubstr("\"evidence\":\"too short\",\"next_step\":\"longer\""), Not(HasSubstr("nobody reads"))));   // the job reads, as no member
+  EXPECT_THAT(loss_json(watch::Report{.source = "s", .problem = "nobody answers"}), HasSubstr("\"reachable\":false,\"problem\":\"nobody answers\",\"partitions\":[]"));
 }
 
 TEST_F(DashboardTest, BadRangesAreRefused) {

@@ -38,10 +38,10 @@ class Answers {
 
 constexpr std::string_view kPolicy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 constexpr std::string_view kPages = "/  the dashboard\n/healthz  is it there\n/metrics  Prometheus\n/v1/job  the job's counters\n/v1/slo  objectives, decision, causes\n"
-                                    "/v1/series?from=-900&to=0&step=5  what the judge recorded\n/v1/graph  /v1/epochs  /v1/results\n/v1/dashboard?from=..&to=..&step=..  all of it\n";
+                                    "/v1/series?from=-900&to=0&step=5  what the judge recorded\n/v1/graph  /v1/epochs  /v1/results  /v1/loss\n/v1/dashboard?from=..&to=..&step=..  all of it\n";
 
 Response answer(const JobPage& page, Answers& answers, const Request& request) {
-  const auto& [clock, runner, judge, newest] = page;
+  const auto& [clock, runner, judge, newest, brokers] = page;
   if (request.path == "/") return {200, "text/html; charset=utf-8", std::string(dashboard_html()), std::string(kPolicy)};
   if (request.path == "/v1" || request.path == "/v1/") return {200, "text/plain; charset=utf-8", std::string(kPages)};
   if (request.path == "/healthz") {
@@ -53,6 +53,7 @@ Response answer(const JobPage& page, Answers& answers, const Request& request) {
   if (request.path == "/v1/graph") return answers.json(request, [&] { return Result<std::string>(graph_json(page.runner)); });
   if (request.path == "/v1/epochs") return answers.json(request, [&] { return Result<std::string>(epochs_json(page.runner)); });
   if (request.path == "/v1/results" && newest != nullptr) return answers.json(request, [&] { return Result<std::string>(results_json(page.runner, *page.newest)); });
+  if (request.path == "/v1/loss" && brokers != nullptr) return answers.json(request, [&] { return Result<std::string>(loss_json(*page.brokers->report())); });
   const bool range = request.path == "/v1/dashboard" || request.path == "/v1/series";
   if (judge == nullptr && (request.path == "/v1/slo" || request.path == "/v1/series")) return problem(404, "this job is not judged: start it with --slo FILE");
   if (request.path == "/v1/slo") return answers.json(request, [&] { return Result<std::string>(slo_json(*page.judge)); });

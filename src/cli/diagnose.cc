@@ -14,6 +14,7 @@ namespace supyo::cli {
 namespace {
 
 constexpr DurationUs kPause = 20 * kMillisecond;
+constexpr DurationUs kNobody = 10 * kSecond;   // it does not look on when nobody answered for so long
 constexpr int kRoundsOfMarks = 12;   // timestamps around what is unread, as exactly as a watch has them after so many looks
 
 struct DiagnoseCommand {
@@ -31,7 +32,7 @@ Result<int> run_diagnose(const Context& context, const DiagnoseCommand& command)
   bool told = false;
   while (!stop_requested()) {
     const DurationUs passed = context.env.clock.monotonic_us() - begin;
-    if (live->looks() > 0 && (passed >= for_us || (passed >= options.timeout_us && !live->report()->reachable))) break;
+    if (live->looks() > 0 && (passed >= for_us || (passed >= kNobody && !live->report()->reachable))) break;
     if (context.error_is_terminal) {
       write_error(fmt::format("\rlooking for {}: {} left  ", human_duration(for_us), human_duration(std::max<DurationUs>(0, for_us - passed) / kSecond * kSecond)));
       told = true;

@@ -18,7 +18,7 @@ import flink_cluster  # noqa: E402
 SUPYO = sys.argv[1]
 # REGEXP_REPLACE over a long text costs enough to hold back a source of as many records as it likes.
 SQL = """
-CREATE TABLE clicks (id BIGINT, ts AS PROCTIME(), at TIMESTAMP_LTZ(3), WATERMARK FOR at AS at - INTERVAL '1' SECOND) WITH ('connector' = 'datagen', 'rows-per-second' = '2000000', 'fields.at.max-past' = '1s');
+CREATE TABLE clicks (id BIGINT, ts AS PROCTIME(), event_time TIMESTAMP_LTZ(3), WATERMARK FOR event_time AS event_time - INTERVAL '1' SECOND) WITH ('connector' = 'datagen', 'rows-per-second' = '100000', 'fields.event_time.max-past' = '1s');
 CREATE TABLE counts (id BIGINT, t STRING) WITH ('connector' = 'blackhole');
 INSERT INTO counts SELECT id, REGEXP_REPLACE(REPEAT(CAST(id AS STRING), 200), '([0-9])([0-9])+', '$2$1') FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts) AS n FROM clicks) WHERE n = 1;
 """
@@ -38,17 +38,19 @@ def main():
             with flink_cluster.Cluster(work) as flink:
                 settings = ["execution.checkpointing.interval=2 s", "pipeline.name=orders", "pipeline.operator-chaining.enabled=false", "state.backend.type=hashmap"]
 
+                ended = []
+
                 def run():
                     try:
                         flink.run(SQL, settings, timeout=300)
-                    except (RuntimeError, subprocess.TimeoutExpired):
-                        pass   # it is cancelled below
+                    except (RuntimeError, subprocess.TimeoutExpired) as error:
+                        ended.append(str(error))   # in the end it is cancelled
 
                 threading.Thread(target=run, daemon=True).start()
                 limit = time.monotonic() + 180
                 while not any(j["state"] == "RUNNING" and get(flink.rest, f"/jobs/{j['jid']}/checkpoints")["counts"]["completed"] > 0 for j in get(flink.rest, "/jobs/overview")["jobs"]):
-                    if time.monotonic() > limit:
-                        sys.exit("the job makes no checkpoint")
+                    if time.monotonic() > limit or ended:
+                        sys.exit(f"the job makes no checkpoint: {ended}")
                     time.sleep(0.5)
                 seen = subprocess.run([SUPYO, "diagnose", "--bootstrap", address, "--flink", f"http://127.0.0.1:{flink.rest}", "--for", "20s", "--every", "2s", "--json"], capture_output=True, text=True, timeout=120, check=False)
                 report = json.loads(seen.stdout)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
 #include <limits>
@@ -51,6 +52,29 @@ bool is_id(const std::string& id) {
   return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, [](unsigned char c) { return std::isalnum(c) != 0; });
 }
 
+constexpr std::array kMetrics{"busyTimeMsPerSecond", "backPressuredTimeMsPerSecond", "idleTimeMsPerSecond", "numRecordsInPerSecond", "numRecordsOutPerSecond", "currentInputWatermark", "currentOutputWatermark"};
+
+/// The task's metric of that name, else an operator's in it ("Source__clicks[1].numRecordsOutPerSecond"); empty: there is none.
+std::string metric_named(const json& names, const std::string& name) {
+  std::string of_operator;
+  for (const json& m : names.is_array() ? names : json::array()) {
+    const std::string id = text(m, "id");
+    if (id == name) return id;
+    if (id.ends_with("." + name) && !id.starts_with("Shuffle.")) of_operator = id;
+  }
+  return of_operator;
+}
+
+std::string url_encoded(const std::string& s) {
+  std::string out;
+  for (const char c : s) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || c == '.' || c == '_' || c == '-') out += c;
+    else out += fmt::format("%{:02X}", byte);
+  }
+  return out;
+}
+
 bool names_sink(const std::string& name) { return name.find("Sink") != std::string::npos || name.find("Writer") != std::string::npos || name.find("Committer") != std::string::npos || name.find("sink") != std::string::npos; }
 
 }  // namespace
@@ -90,11 +114,22 @@ Status FlinkCollector::vertices(FlinkJob& job, Past& past, TimeUs now) {
     FlinkJob::Vertex vertex{.name = text(v, "name"), .parallelism = static_cast<int>(number(find(v, {"parallelism"})).value_or(0))};
     vertex.source = vertex.name.starts_with("Source");
     vertex.sink = names_sink(vertex.name);
-    SUPYO_ASSIGN(const std::string metrics_body, get_(fmt::format("/jobs/{}/vertices/{}/subtasks/metrics?get=busyTimeMsPerSecond,backPressuredTimeMsPerSecond,idleTimeMsPerSecond,numRecordsInPerSecond,numRecordsOutPerSecond,currentInputWatermark,currentOutputWatermark", job.id, id)));
+    // A question for metrics of which this vertex lacks one is answered with none at all: first, which there are.
+    const std::string path = fmt::format("/jobs/{}/vertices/{}/subtasks/metrics", job.id, id);
+    SUPYO_ASSIGN(const std::string names_body, get_(path));
+    SUPYO_ASSIGN(const json names, parse(names_body, "subtasks/metrics"));
+    std::map<std::string, std::string> wanted;   // name there -> name here
+    for (const char* name : kMetrics)
+      if (const std::string there = metric_named(names, name); !there.empty()) wanted[there] = name;
+    std::string get;
+    for (const auto& [there, here] : wanted) get += (get.empty() ? "?get=" : ",") + url_encoded(there);
+    SUPYO_ASSIGN(const std::string metrics_body, get_(path + get));
     SUPYO_ASSIGN(const json metrics, parse(metrics_body, "subtasks/metrics"));
     std::optional<double> watermark;
     for (const json& m : metrics.is_array() ? metrics : json::array()) {
-      const std::string name = text(m, "id");
+      const auto known = wanted.find(text(m, "id"));
+      if (known == wanted.end()) continue;
+      const std::string& name = known->second;
       const double most = number(find(m, {"max"})).value_or(0), sum = number(find(m, {"sum"})).value_or(0);
       const auto share = std::clamp(most / 1000, 0.0, 1.0);
       if (name == "busyTimeMsPerSecond") vertex.busy = share;

@@ -33,7 +33,7 @@ struct FlinkJob {
   bool running() const { return state == "RUNNING"; }
 };
 
-/// Looks at a Flink cluster again and again. Read only; for a job of n vertices 4 + n requests a look, for at most `kJobsMost` jobs. One thread.
+/// Looks at a Flink cluster again and again. Read only; for a job of n vertices 4 + 2 n requests a look, for at most `kJobsMost` jobs. One thread.
 class FlinkCollector {
  public:
   static constexpr std::size_t kJobsMost = 20, kVerticesMost = 50;

@@ -19,6 +19,7 @@ constexpr const char* kGroup = "supyo-administration";
 constexpr std::int64_t kLatest = -1, kEarliest = -2, kNewest = -3;   // timestamps that are not, as the protocol has them (and the client's specifications of offsets)
 constexpr int kPollMs = 100;                                           // how long it may go unnoticed that the caller gave up
 constexpr int kMetadataMs = 900;                                       // a request that cannot be given up is short, and made again
+constexpr int kUnreachableMs = 3'600;                                  // after so long nobody is there
 
 using Event = std::unique_ptr<rd_kafka_event_t, decltype(&rd_kafka_event_destroy)>;
 using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, decltype(&rd_kafka_AdminOptions_destroy)>;
@@ -40,7 +41,7 @@ class ClientSurvey final : public KafkaSurvey {
   Result<KafkaAdmin::Cluster> describe() override {
     const rd_kafka_metadata_t* answer = nullptr;
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
-    for (int left = timeout_ms_; left > 0 && !given_up_() && (error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT); left -= kMetadataMs)
+    for (int left = std::min(timeout_ms_, kUnreachableMs); left > 0 && !given_up_() && (error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT); left -= kMetadataMs)
       error = rd_kafka_metadata(client_.get(), 1, nullptr, &answer, std::min(left, kMetadataMs));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return unavailable("describing the cluster", rd_kafka_err2str(error), listener_);
     const Owned<const rd_kafka_metadata_t> owner(answer);

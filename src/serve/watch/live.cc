@@ -8,7 +8,8 @@ namespace supyo::watch {
 namespace {
 
 constexpr DurationUs kPause = 20 * kMillisecond;       // how long an end may go unnoticed
-constexpr DurationUs kRestOfTook = 4;                  // rests so many times as long as it asked
+constexpr DurationUs kRestOfTook = 4;                  // rests so many times as long as it asked,
+constexpr DurationUs kRestMost = 10 * kSecond;         // and no longer than so
 constexpr std::size_t kQuestionsALook = 2000;
 constexpr DurationUs kFlinkTimeout = 900 * kMillisecond;
 constexpr std::uint64_t kLogChunk = 1U << 20, kLogAtFirst = 16U << 20;   // of a log, its last part is read
@@ -96,7 +97,7 @@ void Live::work() {
       view_ = std::move(view);
     }
     looks_.fetch_add(1);
-    const TimeUs next = std::max(begin + options_.every_us, end + kRestOfTook * (end - begin));
+    const TimeUs next = std::max(begin + options_.every_us, end + std::min(kRestMost, kRestOfTook * (end - begin)));
     while (!ended_ && env_.clock.monotonic_us() < next) env_.threads->idle(std::min(kPause, next - env_.clock.monotonic_us()));
   }
 }

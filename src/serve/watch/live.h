@@ -25,7 +25,7 @@ struct LiveOptions {
 };
 
 /// Looks at a cluster again and again in a thread of its own. An error makes a report that is not reachable and says why; the next look comes all the same. So that it stays gentle, no
-/// more than a fifth of the time is spent asking, whatever the interval. Ends with its destructor, which waits for the look under way.
+/// more than a fifth of the time is spent asking, whatever the interval (looks that take longer than 2.5 s are followed by 10 s of rest). Ends with its destructor, which waits for the look under way.
 class Live {
  public:
   static std::unique_ptr<Live> start(const env::Env& env, LiveOptions options);

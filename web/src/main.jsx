@@ -84,7 +84,9 @@ function Head({ t, doc, theme, setTheme, setLang, failedSince, at, toNow }) {
   </header>;
 }
 
-const sections = ['objectives', 'latency', 'diagnosis', 'lagBeside', 'graph', 'epochs', 'results'];
+/// The page's parts, and whether this job has them.
+const sections = (doc, judged) => [['loss', doc.loss], ['objectives', doc.slo], ['latency', judged], ['diagnosis', doc.slo], ['lagBeside', judged], ['graph', true], ['epochs', true], ['results', true]]
+  .filter(([, there]) => there).map(([name]) => name);
 
 function App() {
   const [lang, setLang] = useState(() => stored('language', (navigator.language || 'en').startsWith('ko') ? 'ko' : 'en'));
@@ -116,7 +118,7 @@ function App() {
     <Head {...{ t, doc, theme, setTheme, setLang, failedSince, at, toNow }} />
     <main>
       <Banner {...p} />
-      <nav aria-label={t('jump')}>{sections.map(s => <a key={s} href={`#${s}`}>{t(s)}</a>)}</nav>
+      <nav aria-label={t('jump')}>{sections(doc, judged).map(s => <a key={s} href={`#${s}`}>{t(s)}</a>)}</nav>
       {judged && <TimeTravel {...p} range={range} setRange={setRange} />}
       <LossClock {...p} />
       {doc.slo && <Objectives {...p}>{judged && <Budget {...p} />}</Objectives>}

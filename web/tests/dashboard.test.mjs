@@ -48,6 +48,7 @@ for (const scheme of ['light', 'dark']) {
         const { page, errors, foreign } = await open(fixture(kind), { width, scheme, lang });
         assert.deepEqual(await violations(page), [], `${kind} ${lang}`);
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth) <= 0, kind);
+        assert.deepEqual(await page.$$eval('nav a', links => links.map(a => a.hash).filter(h => !document.querySelector(h))), [], `${kind}: links that lead nowhere`);
         assert.deepEqual([errors, foreign], [[], []]);
         if (shots) await page.screenshot({ path: join(shots, `dashboard-${kind}-${lang}-${scheme}-${width}.png`), fullPage: true });
         await page.close();

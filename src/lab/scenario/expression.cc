@@ -9,7 +9,7 @@
 
 namespace supyo::scenario {
 
-enum class Op : std::uint8_t { kConstant, kName, kAdd, kSub, kMul, kDiv, kNegate, kLess, kLessEqual, kGreater, kGreaterEqual, kEqual, kNotEqual, kAnd, kOr, kNot, kMax, kMin, kAbs };
+enum class Op : std::uint8_t { kConstant, kName, kAdd, kSub, kMul, kDiv, kNegate, kLess, kLessEqual, kGreater, kGreaterEqual, kEqual, kNotEqual, kAnd, kOr, kNot, kMax, kMin, kAbs, kExp, kLn };
 
 struct Expression::Node {
   Op op = Op::kConstant;
@@ -152,7 +152,7 @@ class Parser {
     const std::string name(text_.substr(at_, end - at_));
     at_ = end;
     if (name == "inf") return constant(std::numeric_limits<double>::infinity(), {}, true, c);
-    for (const auto& [f, op] : {std::pair{"max", Op::kMax}, {"min", Op::kMin}, {"abs", Op::kAbs}}) {
+    for (const auto& [f, op] : {std::pair{"max", Op::kMax}, {"min", Op::kMin}, {"abs", Op::kAbs}, {"exp", Op::kExp}, {"ln", Op::kLn}}) {
       if (name == f) return call(op, name, c);
     }
     auto n = std::make_shared<Expression::Node>();
@@ -169,7 +169,7 @@ class Parser {
       args.push_back(std::move(a));
     } while (symbol(","));
     if (!symbol(")")) return at_column(column(), "')' is missing");
-    if (op == Op::kAbs && args.size() != 1) return at_column(c, "abs takes one argument");
+    if ((op == Op::kAbs || op == Op::kExp || op == Op::kLn) && args.size() != 1) return at_column(c, fmt::format("{} takes one argument", name));
     return make(op, c, std::move(args));
   }
   NodePtr constant(double v, Unit unit, bool any_unit, int c) {
@@ -246,6 +246,10 @@ class Evaluator {
       case Op::kNot: return Value{Quantity::of(v[0].q.value == 0)};
       case Op::kNegate: return Value{{-v[0].q.value, v[0].q.unit, false}, v[0].any_unit};
       case Op::kAbs: return Value{{std::abs(v[0].q.value), v[0].q.unit, false}, v[0].any_unit};
+      case Op::kExp:
+      case Op::kLn:
+        if (!v[0].any_unit && !(v[0].q.unit == kNumber)) return at_column(n.column, fmt::format("'{}' is not a plain number", unit_name(v[0].q.unit)), "divide by something of the same unit");
+        return Value{{n.op == Op::kExp ? std::exp(v[0].q.value) : std::log(v[0].q.value), kNumber, false}};
       case Op::kMul: return Value{{v[0].q.value * v[1].q.value, {v[0].q.unit.seconds + v[1].q.unit.seconds, v[0].q.unit.records + v[1].q.unit.records, v[0].q.unit.bytes + v[1].q.unit.bytes}, false}};
       case Op::kDiv: return Value{{v[0].q.value / v[1].q.value, {v[0].q.unit.seconds - v[1].q.unit.seconds, v[0].q.unit.records - v[1].q.unit.records, v[0].q.unit.bytes - v[1].q.unit.bytes}, false}};
       default: return same_unit(n, v);

@@ -36,7 +36,7 @@ struct Quantity {
 };
 
 /// The language of verdicts and predictions in scenario files:
-///   numbers `2`, `0.95`, `10%`; durations `60s`, `3m`; rates `500rps`; sizes `64KiB`, `1GiB`; `inf`; names of measures; + - * /; < <= > >= == !=; and, or, not; max(a, b, ..), min(..), abs(x)
+///   numbers `2`, `0.95`, `10%`; durations `60s`, `3m`; rates `500rps`; sizes `64KiB`, `1GiB`; `inf`; names of measures; + - * /; < <= > >= == !=; and, or, not; max(a, b, ..), min(..), abs(x), and exp(x), ln(x) of plain numbers
 /// Units are checked: adding or comparing seconds with records is an error (with the column), and so is a name that nothing measured.
 /// `inf` and a bare 0 take any unit. Comparing with a quantity that is not a number (NaN) is false, whichever way.
 class Expression {

@@ -40,6 +40,8 @@ TEST(Expression, ComputesThePrediction) {
   EXPECT_NEAR(q->value, 5.87, 1e-9);
   EXPECT_EQ(q->unit, kSeconds);
   EXPECT_NEAR(Expression::parse("10% * -(2 - 4) * 3 + 1")->evaluate(find)->value, 1.6, 1e-12);
+  EXPECT_NEAR(Expression::parse("1 - exp(0 - interval / commit_delay)")->evaluate(find)->value, 1 - std::exp(-1.5), 1e-12);
+  EXPECT_NEAR(Expression::parse("exp(ln(2)) * interval")->evaluate(find)->value, 6, 1e-12);
   EXPECT_EQ(e->names(), (std::vector<std::string>{"interval", "epoch_duration", "commit_delay"}));
 }
 
@@ -54,13 +56,13 @@ TEST(Expression, MistakesSayWhere) {
     const char* part;
   };
   for (const Case& c : {Case{"t_slo <", 8, "missing"}, {"t_slo < 5 5", 11, "not expected"}, {"(t_slo", 7, "')'"}, {"5 parsecs", 3, "not expected"}, {"5q", 2, "not a unit"},
-                        {"t_slo @ 2", 7, "not expected"}, {"", 1, "missing"}, {"max 3", 5, "parentheses"}, {"abs(1, 2)", 1, "one argument"}, {std::string(500, '('), 101, "deeply"}}) {
+                        {"t_slo @ 2", 7, "not expected"}, {"", 1, "missing"}, {"max 3", 5, "parentheses"}, {"abs(1, 2)", 1, "one argument"}, {"exp()", 5, "not expected"}, {"ln(1, 2)", 1, "one argument"}, {std::string(500, '('), 101, "deeply"}}) {
     const auto e = Expression::parse(c.text);
     ASSERT_FALSE(e) << c.text;
     EXPECT_EQ(e.error().position->column, c.column) << e.error().to_string();
     EXPECT_NE(e.error().message.find(c.part), std::string::npos) << e.error().to_string();
   }
-  for (const Case& c : {Case{"lag + t_slo", 5, "do not go together"}, {"nothing > 1", 1, "nothing measured"}, {"tps * lag < lag", 11, "do not go together"}, {"1 and 2", 3, "truth"}, {"(1 < 2) + 1", 9, "truth"}}) {
+  for (const Case& c : {Case{"lag + t_slo", 5, "do not go together"}, {"exp(lag) > 1", 1, "plain number"}, {"nothing > 1", 1, "nothing measured"}, {"tps * lag < lag", 11, "do not go together"}, {"1 and 2", 3, "truth"}, {"(1 < 2) + 1", 9, "truth"}}) {
     const auto q = Expression::parse(c.text)->evaluate(find);
     ASSERT_FALSE(q) << c.text;
     if (c.part == std::string_view("truth")) continue;

@@ -15,6 +15,7 @@
 #include "lab/scenario/replica/real_frontier.h"
 #include "lab/scenario/replica/real_trial.h"
 #include "lab/scenario/replica/replica_lab.h"
+#include "lab/scenario/stream/stream_lab.h"
 #include "lab/scenario/topic/topic_lab.h"
 #include "lab/scenario/trial/commit_lab.h"
 #include "lab/scenario/trial/publish_lab.h"
@@ -42,13 +43,18 @@ std::string scenario_path(const LabOptions& options) {
 }
 
 /// A lab of any kind.
-using Lab = std::variant<scenario::Scenario, scenario::TopicScenario, scenario::ReplicaScenario, scenario::FrontierScenario, scenario::CommitScenario, scenario::PublishScenario>;
+using Lab = std::variant<scenario::Scenario, scenario::TopicScenario, scenario::ReplicaScenario, scenario::FrontierScenario, scenario::CommitScenario, scenario::PublishScenario,
+                         scenario::StreamScenario>;
 
 Result<Lab> load_either(const Context& context, const std::string& path, bool real) {
   const std::string kind = scenario::scenario_kind(context.env.files, path);
   if (kind == "topic") {
     SUPYO_ASSIGN(auto topic, scenario::load_topic_scenario(context.env.files, path, real));
     return Lab(std::move(topic));
+  }
+  if (kind == "stream") {
+    SUPYO_ASSIGN(auto stream, scenario::load_stream_scenario(context.env.files, path));
+    return Lab(std::move(stream));
   }
   if (kind == "frontier") {
     SUPYO_ASSIGN(auto frontier, scenario::load_frontier_scenario(context.env.files, path));
@@ -159,6 +165,19 @@ std::string setup_text(const scenario::PublishScenario& lab) {
   return text;
 }
 
+std::string setup_text(const scenario::StreamScenario& lab) {
+  std::string text = fmt::format("pipeline    {}\n", lab.pipeline);
+  for (const scenario::StreamInput& i : lab.inputs) text += fmt::format("input       {}: {} at {}, {} partitions, seed {}\n", i.topic, i.domain, i.rate, i.partitions, lab.seed);
+  for (const scenario::StreamResult& r : lab.results) text += fmt::format("result      {}: {}\n", r.topic, r.id.empty() ? "windows of " + r.size : "each " + r.id + " once");
+  for (const auto& [arm, spec] : lab.arms) {
+    text += fmt::format("arm         {}:{}", arm, spec.inject ? "" : " no fault");
+    for (const auto& values : {spec.knobs, spec.variables})
+      for (const auto& [name, value] : values) text += fmt::format(" {}={}", name, value);
+    text += "\n";
+  }
+  return text;
+}
+
 std::string fault_text(const scenario::Injection& i) { return fmt::format(", delay at {} of {}", i.point, i.delay); }
 std::string fault_text(const scenario::TopicFault& f) {
   using Kind = scenario::TopicFault::Kind;
@@ -171,6 +190,15 @@ template <class AnyLab>
 std::string phases_text(const AnyLab& lab) {
   std::string text;
   for (const auto& phase : lab.phases) text += fmt::format("  {:<18} {}{}\n", phase.name, format_duration(phase.length_us), phase.inject ? fault_text(*phase.inject) : "");
+  return text;
+}
+std::string phases_text(const scenario::StreamScenario& lab) {
+  std::string text;
+  for (const auto& phase : lab.phases) {
+    text += fmt::format("  {:<18} {}", phase.name, format_duration(phase.length_us));
+    for (const scenario::StreamFault& f : phase.faults) text += fmt::format(", {}{}", scenario::stream_fault_name(f.kind), f.topic.empty() ? f.point.empty() ? "" : " " + f.point : " of " + f.topic);
+    text += "\n";
+  }
   return text;
 }
 std::string phases_text(const scenario::ReplicaScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} {}: {}\n  {:<18} {}\n", "baseline", lab.phases.at("baseline"), "fault", lab.phases.at("fault"), lab.fault, "recovery", lab.phases.at("recovery")); }
@@ -279,6 +307,12 @@ class LabRun {
     SUPYO_TRY(own_stack_only(lab.lab));
     SUPYO_ASSIGN(const auto brokers, stack_brokers(context_, "kafka3"));
     return scenario::run_real_frontier_scenario(context_.env, *brokers, lab, run);
+  }
+
+  Result<scenario::LabResult> run(scenario::StreamScenario& lab) {
+    if (options_.on == "real") return fail(ErrorCode::kUnsupported, fmt::format("{} has no run on a real cluster yet", lab.lab), "--on embedded runs it on Supyo's own engine and log");
+    if (options_.seed) lab.seed = *options_.seed;
+    return scenario::run_stream_scenario(context_.env, lab, run_options());
   }
 
   /// What the file sets for real brokers; --set comes after it.

@@ -96,6 +96,9 @@ def main():
             assert (status, result["verdict"]) == (0, verdict), (lab + variant, status, result["verdict"], result["why"])
             if lab in ("acked-loss", "ack-frontier"):   # a model says so, on the page too
                 assert "not measured Kafka" in result["model"] and "not measured Kafka" in open(f"{out}/report.html", encoding="utf-8").read()
+    for lab in ("watermark-stall",):   # their planted variants: stream_test.cc
+        status, result, _ = run(lab, "--set", "rate=50rps")
+        assert (status, result["verdict"]) == (0, "CONFIRMED"), result["why"]
     status, result, _ = run("lag-blind-sink", "--clock", "real")
     assert (status, result["verdict"]) == (0, "CONFIRMED"), result["why"]
 

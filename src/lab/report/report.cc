@@ -9,6 +9,7 @@
 #include "lab/report/svg.h"
 #include "lab/report/trials.h"
 #include "lab/scenario/evaluate.h"
+#include "lab/scenario/reckoning.h"
 
 namespace supyo::report {
 namespace {
@@ -60,6 +61,7 @@ class Page {
     if (declared()) {
       if (r_.kind == "topic") who_lost();
       if (r_.kind == "replica") who_leads();
+      if (r_.kind == "stream") readers_and_lag();
       if (r_.kind == "frontier") frontier();
       if (r_.kind == "trials") out_ += trials_section(r_);
       if (!r_.plots.empty()) declared_charts();
@@ -158,6 +160,38 @@ class Page {
     }
     s.groups = {{"What the group lost", truth}, {"What Burrow's rules said of it", monitor}};
     out_ += "<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">Who lost records, and who said so</h2>\n<figure>\n<figcaption><p>The shaded stretch is the fault.</p></figcaption>\n";
+    both([&](int width, std::string_view suffix) { return draw_strip(s, axis_, width, suffix); });
+    out_ += "</figure>\n</section>\n";
+  }
+
+  /// Labs about a job: what readers had, and what lag alarms said meanwhile, in the arms where one of them says something.
+  void readers_and_lag() {
+    Strip s{"strip", "What readers had, and what lag said", fmt::format("For each arm, whether readers had what they were promised, and what the lag alarms said, over {}.", value_text(axis_.end_s, "s")), {}};
+    std::vector<StripRow> readers, lag;
+    for (const Arm* a : scenario::arms_of(r_)) {
+      const auto *broken = column(*a, "slo_broken"), *raw = column(*a, "lag_alarm"), *burrow = column(*a, "burrow");
+      if (broken == nullptr || raw == nullptr || burrow == nullptr) continue;
+      const auto some = [](const std::vector<double>& v) { return std::ranges::any_of(v, [](double x) { return x > 0; }); };
+      if (a != &r_.fault && a != &r_.control && !some(*broken) && !some(*raw)) continue;
+      const std::string name = a == &r_.fault ? "with the fault" : a == &r_.control ? "without" : a->name;
+      readers.push_back({name, segments(a->t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
+                           return (*broken)[i] == 1 ? std::pair<std::string, std::string>{"bad", "broken"} : std::pair<std::string, std::string>{"ok", "kept"};
+                         })});
+      lag.push_back({name + ", raw", segments(a->t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
+                       return (*raw)[i] == 1 ? std::pair<std::string, std::string>{"bad", "alarm"} : std::pair<std::string, std::string>{"quiet", "silent"};
+                     })});
+      lag.push_back({name + ", Burrow", segments(a->t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
+                       if (std::isnan((*burrow)[i])) return {"unknown", "no word"};
+                       switch (static_cast<int>((*burrow)[i])) {
+                         case 0: return {"quiet", "OK"};
+                         case 1: return {"risk", "WARNING"};
+                         case 2: return {"bad", "STOP"};
+                         default: return {"bad", "STALL"};
+                       }
+                     })});
+    }
+    s.groups = {{"What readers were promised", readers}, {"What lag alarms said", lag}};
+    out_ += "<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">What readers had, and what lag said</h2>\n<figure>\n<figcaption><p>The shaded stretch is the fault. Further arms are shown where a promise broke or the raw rule called.</p></figcaption>\n";
     both([&](int width, std::string_view suffix) { return draw_strip(s, axis_, width, suffix); });
     out_ += "</figure>\n</section>\n";
   }
@@ -465,6 +499,7 @@ class Page {
     std::map<std::string, std::string> counts;
     std::vector<std::string> names{"sent", "acked", "failed", "unknown", "applied", "distinct", "late", "dead", "epochs", "epochs_failed", "unfinished"};
     if (r_.kind == "replica") names.insert(names.end(), {"trials", "lost", "duplicates", "truncated"});
+    if (r_.kind == "stream") names.insert(names.end(), {"lost", "repeated", "restarts", "kills", "side", "silenced", "delayed", "window_input", "window_final", "windows", "windows_wrong", "window_updates"});
     if (r_.kind == "topic") {
       for (const auto& [name, value] : r_.fault.counts) if (!name.starts_with("t_first")) names.push_back(name);
     }

@@ -104,7 +104,7 @@ struct LabResult {
   std::vector<PhaseSpan> phases;
   std::vector<ObjectiveInfo> objectives;
   Arm fault, control;
-  std::string kind = "pipeline";               ///< or "topic", "replica", "frontier", "trials": which page shows it
+  std::string kind = "pipeline";               ///< or "topic", "stream", "replica", "frontier", "trials": which page shows it
   std::string model;                           ///< not empty: nothing of it was measured on a real system, and what it is instead
   std::vector<Arm> arms;                       ///< all but pipeline: further arms
   std::vector<Plot> plots;                     ///< all but pipeline

@@ -1,0 +1,468 @@
+#include "lab/scenario/stream/stream_arm.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "core/base/fault_point.h"
+#include "engine/job/engine.h"
+#include "judge/slo/judge.h"
+#include "judge/slo/lag_rules.h"
+#include "lab/scenario/stream/stream_input.h"
+#include "lab/scenario/stream/stream_results.h"
+
+namespace supyo::scenario {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr DurationUs kDrainMost = 20 * kMinute;
+
+/// The judge sees one job over all its lives: what it knows is not set back to the last epoch when the job comes again.
+class OverAllLives final : public VisibilityObserver {
+ public:
+  explicit OverAllLives(slo::Judge& judge) : judge_(judge) {}
+  void started(const PipelineShape& shape, TimeUs now) override { judge_.started(shape, now); }
+  void taken(const Taken& t) override { judge_.taken(t); }
+  void dropped_late(Epoch e, std::uint64_t rows, TimeUs now) override { judge_.dropped_late(e, rows, now); }
+  void sink_rows(Epoch e, std::string_view sink, std::span<const TimeUs> event, std::span<const TimeUs> produce, TimeUs now) override { judge_.sink_rows(e, sink, event, produce, now); }
+  void epoch_cut(Epoch e, TimeUs watermark, TimeUs now) override { judge_.epoch_cut(e, watermark, now); }
+  void epoch_final(Epoch e, TimeUs now) override {
+    if (e <= final_) return;
+    final_ = e;
+    judge_.epoch_final(e, now);
+  }
+  void epoch_visible(Epoch e, TimeUs now) override {
+    if (e <= visible_) return;
+    visible_ = e;
+    judge_.epoch_visible(e, now);
+  }
+  void epoch_failed(Epoch e, TimeUs now) override { judge_.epoch_failed(e, now); }
+  void lags(std::uint32_t split, std::uint64_t committed, std::uint64_t fetched, bool quiet, TimeUs now) override { judge_.lags(split, committed, fetched, quiet, now); }
+  std::string save() override { return {}; }
+  void restore(std::string_view) override {}
+
+ private:
+  slo::Judge& judge_;
+  Epoch final_, visible_;
+};
+
+class StreamArm {
+ public:
+  StreamArm(const env::Env& env, env::VirtualClock& clock, const StreamScenario& s, const slo::Objectives& objectives, const std::string& sql, std::string name, const RunOptions& options)
+      : env_(env), clock_(clock), s_(s), sql_(sql), options_(options), judge_(objectives, {}), observer_(judge_), draws_(hash_seed(s.seed)) {
+    arm_.name = std::move(name);
+    directory_ = env::join_path(options.directory, arm_.name);
+  }
+
+  Result<StreamArmResult> run() {
+    SUPYO_TRY(begin());
+    SUPYO_TRY(play());
+    SUPYO_TRY(drain());
+    return collect();
+  }
+
+ private:
+  static std::uint64_t hash_seed(std::uint64_t seed) { return seed * 2654435761U + 17; }
+  std::string log_directory() const { return env::join_path(directory_, "log"); }
+  std::string state_directory() const { return env::join_path(directory_, "state"); }
+  double seconds(TimeUs t) const { return static_cast<double>(t - start_us_) / 1e6; }
+  void note(std::string what) { arm_.timeline.emplace_back(seconds(clock_.now_us()), std::move(what)); }
+
+  // ---- the job -------------------------------------------------------------------------------------------------------------------
+
+  Status start_job() {
+    job::EngineOptions o;
+    o.base_directory = directory_;
+    o.state_dir = state_directory();
+    o.settings = settings_;
+    o.observer = &observer_;
+    o.faults = &faults_;
+    o.costs = {options_.journal_sync_us, options_.sink_commit_us};
+    o.seed = s_.seed;
+    SUPYO_ASSIGN(engine_, job::Engine::create(env_, std::move(o)));
+    SUPYO_ASSIGN(const plan::Job job, engine_->load(sql_, variables_));
+    SUPYO_ASSIGN(runner_, engine_->start(job));
+    return ok();
+  }
+
+  /// As SIGKILL does: nothing is finished, what is in the files stays.
+  void kill_job() {
+    const runtime::JobStats stats = runner_->stats();
+    epochs_before_ += stats.epochs.completed;
+    failed_before_ += stats.epochs.failed;
+    restarts_before_ += stats.restarts;
+    runner_.reset();
+    engine_.reset();
+  }
+
+  std::uint64_t epochs() const { return epochs_before_ + (runner_ ? runner_->stats().epochs.completed : 0); }
+  std::uint64_t epochs_failed() const { return failed_before_ + (runner_ ? runner_->stats().epochs.failed : 0); }
+  std::uint64_t restarts() const { return restarts_before_ + (runner_ ? runner_->stats().restarts : 0); }
+
+  // ---- the run -------------------------------------------------------------------------------------------------------------------
+
+  Status begin() {
+    start_us_ = clock_.now_us();
+    variables_ = s_.sql_variables();
+    variables_["DATA"] = directory_;
+    for (const auto& [key, value] : s_.settings) settings_[key] = value.starts_with("$") ? s_.knobs.find(value.substr(1))->second.text : value;
+    SUPYO_TRY(env_.files.create_directories(log_directory()));
+    for (const StreamInput& i : s_.inputs) {
+      SUPYO_ASSIGN(auto feed, StreamFeed::open(env_, log_directory(), s_, i, start_us_));
+      feeds_.push_back(std::move(feed));
+    }
+    SUPYO_ASSIGN(StreamTruth truth, StreamTruth::open(env_.files, log_directory(), state_directory(), s_));
+    truth_ = std::make_unique<StreamTruth>(std::move(truth));
+    end_us_ = start_us_;
+    for (const StreamPhase& p : s_.phases) phase_ends_.push_back(end_us_ += p.length_us);
+    for (const StreamFault& f : s_.phases[std::min(s_.fault_phase(), s_.phases.size() - 1)].faults)
+      if (f.kind == StreamFault::Kind::kPoint) {
+        SUPYO_ASSIGN(const DurationUs delay, s_.duration(f.delay));
+        points_.push_back({f.point, delay, f.fails});
+      }
+    if (!points_.empty()) {
+      const TimeUs from = phase_ends_[s_.fault_phase() - 1], to = phase_ends_[s_.fault_phase()];
+      faults_.arm([this, from, to](std::string_view point, TimeUs now) {
+        for (const Point& p : points_) {
+          if (p.name != point || now < from || now >= to) continue;
+          ++hits_;
+          return FaultDecision{p.delay_us, p.fails};
+        }
+        return FaultDecision{};
+      });
+    }
+    next_sample_us_ = start_us_ + kSecond;
+    add_columns();
+    SUPYO_TRY(enter(0));
+    return start_job();
+  }
+
+  Status enter(std::size_t phase) {
+    phase_ = phase;
+    const StreamPhase& p = s_.phases[phase];
+    note("phase " + p.name);
+    for (auto& f : feeds_) SUPYO_TRY(f->enter(s_, p.faults, phase_ends_[phase]));
+    for (const StreamFault& f : p.faults) {
+      if (f.kind != StreamFault::Kind::kKill) continue;
+      SUPYO_ASSIGN(const std::uint64_t times, s_.count(f.times));
+      SUPYO_ASSIGN(detect_us_, s_.duration(f.detect));
+      plan_kills(times, phase == 0 ? start_us_ : phase_ends_[phase - 1], phase_ends_[phase]);
+    }
+    return ok();
+  }
+
+  /// Evenly over the phase, at moments of their intervals that are drawn: one from each of `times` equal parts of the second half of a part's time.
+  void plan_kills(std::uint64_t times, TimeUs from, TimeUs to) {
+    const DurationUs room = (to - from) / static_cast<DurationUs>(std::max<std::uint64_t>(1, times));
+    for (std::uint64_t i = 0; i < times; ++i)
+      kills_.push_back(from + static_cast<DurationUs>(i) * room + room / 2 + static_cast<DurationUs>(draws_.below(static_cast<std::uint64_t>(std::max<DurationUs>(1, room / 4)))));
+  }
+
+  Status play() {
+    while (clock_.now_us() < end_us_) {
+      const TimeUs now = clock_.now_us();
+      if (now >= next_sample_us_) SUPYO_TRY(sample(now));   // first: a sample at a phase's end belongs to that phase
+      while (phase_ + 1 < s_.phases.size() && now >= phase_ends_[phase_]) SUPYO_TRY(enter(phase_ + 1));
+      if (now >= next_feed_us_) SUPYO_TRY(feed(now, end_us_));
+      SUPYO_TRY(step(std::min({next_feed_us_, next_sample_us_, end_us_})));
+    }
+    return sample(clock_.now_us());
+  }
+
+  Status feed(TimeUs now, TimeUs end) {
+    for (auto& f : feeds_) SUPYO_TRY(f->feed(now, end, *truth_));
+    next_feed_us_ = (now / s_.linger_us + 1) * s_.linger_us;
+    return truth_->poll(now);
+  }
+
+  /// One round of the job, or of its absence; then the clock goes on.
+  Status step(TimeUs next) {
+    const TimeUs now = clock_.now_us();
+    if (!kills_.empty() && now >= kills_.front()) SUPYO_TRY(kill(now));
+    if (!runner_ && now >= comes_back_us_) {
+      SUPYO_TRY(start_job());
+      note("the job is started again");
+    }
+    TimeUs until = next;
+    if (!kills_.empty()) until = std::min(until, kills_.front());
+    if (!runner_) {
+      clock_.advance_to(std::min(until, comes_back_us_));
+      return ok();
+    }
+    SUPYO_ASSIGN(const dataflow::Poll poll, runner_->step());
+    if (poll.progress == dataflow::Progress::kDone) {
+      done_ = true;
+      return draining_ ? ok() : Status(fail(ErrorCode::kJobFailed, fmt::format("the {} arm's job ended before the lab did", arm_.name), "its input has no end: look at the pipeline's source options"));
+    }
+    if (poll.progress == dataflow::Progress::kMore) return ok();
+    // A job that waits for a moment already past must not stop the clock.
+    if (poll.progress == dataflow::Progress::kWaitingUntil) until = std::min(until, std::max(poll.until_us, now + kMillisecond));
+    clock_.advance_to(until);
+    return ok();
+  }
+
+  Status kill(TimeUs now) {
+    kills_.erase(kills_.begin());
+    if (!runner_) return ok();
+    SUPYO_TRY(finish_trial(now));
+    SUPYO_TRY(truth_->poll(now));
+    Trial t{arm_.name, "kill", seconds(now), {}};
+    repeated_at_kill_ = repeated();
+    rows_at_kill_ = truth_->rows();
+    kill_job();
+    comes_back_us_ = now + detect_us_;
+    t.values["after_start"] = seconds(now);
+    trials_.push_back(std::move(t));
+    open_trial_ = true;
+    note("the job is killed");
+    return ok();
+  }
+
+  /// What the kill before cost, once the next one comes or the run ends.
+  Status finish_trial(TimeUs now) {
+    if (!open_trial_) return ok();
+    open_trial_ = false;
+    SUPYO_TRY(truth_->poll(now));
+    trials_.back().values["repeated"] = static_cast<double>(repeated() - repeated_at_kill_);
+    return ok();
+  }
+
+  std::uint64_t repeated() const {
+    std::uint64_t n = 0;
+    for (const auto& r : truth_->results()) if (r.ids) n += r.ids->repeated();
+    return n;
+  }
+
+  Status drain() {
+    while (!runner_) SUPYO_TRY(step(comes_back_us_));
+    // What is still held back by a fault comes first.
+    const TimeUs limit = clock_.now_us() + kDrainMost;
+    const auto held = [&] { return std::ranges::any_of(feeds_, [](const auto& f) { return !f->drained(); }); };
+    while (held() && clock_.now_us() < limit) {
+      if (clock_.now_us() >= next_feed_us_) SUPYO_TRY(feed(clock_.now_us(), end_us_));
+      SUPYO_TRY(step(next_feed_us_));
+    }
+    draining_ = true;
+    runner_->drain();
+    while (!done_ && clock_.now_us() < limit) SUPYO_TRY(step(clock_.now_us() + kSecond));
+    arm_.drained = done_;
+    SUPYO_TRY(finish_trial(clock_.now_us()));
+    SUPYO_TRY(truth_->poll(clock_.now_us()));
+    return truth_->read_late();
+  }
+
+  // ---- what is recorded ----------------------------------------------------------------------------------------------------------
+
+  void add_columns() {
+    const auto add = [&](std::string name, const char* unit) { arm_.columns.push_back({std::move(name), unit, {}}); };
+    for (const char* name : {"offered", "acked", "rows"}) add(name, "records");
+    add("watermark_lag", "s");
+    for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) add(fmt::format("watermark_{}", p), "s");
+    for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) add(fmt::format("end_{}", p), "records");
+    add("fired", "");
+    add("updates", "");
+    add("repeated", "records");
+    add("freshness", "s");
+    for (const char* name : {"late"}) add(name, "records");
+    for (const char* name : {"epochs", "epochs_failed", "restarts"}) add(name, "");
+    add("running", "state");
+  }
+
+  Status sample(TimeUs now) {
+    judge_.advance(now);
+    SUPYO_TRY(truth_->poll(now));
+    for (; next_sample_us_ <= now && next_sample_us_ <= end_us_; next_sample_us_ += kSecond) record(next_sample_us_);
+    const auto second = (now - start_us_) / kSecond;
+    if (second % 60 == 0) for (auto& f : feeds_) SUPYO_TRY(f->retain());
+    if (options_.progress) options_.progress(arm_.name, static_cast<double>(now - start_us_) / static_cast<double>(end_us_ - start_us_));
+    if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+    return ok();
+  }
+
+  void record(TimeUs t) {
+    arm_.t_s.push_back(std::round(seconds(t)));
+    std::size_t c = 0;
+    const auto put = [&](double v) { arm_.columns[c++].values.push_back(v); };
+    const auto n = [](std::uint64_t v) { return static_cast<double>(v); };
+    const auto ago = [&](TimeUs event) { return event == kTimeMin || event == kTimeMax ? kNaN : static_cast<double>(t - event) / 1e6; };
+    std::uint64_t sent = 0, acked = 0;
+    for (const auto& f : feeds_) sent += f->counts().sent, acked += f->counts().acked;
+    put(n(sent));
+    put(n(acked));
+    put(n(truth_->rows()));
+    put(runner_ ? ago(runner_->stats().watermark_us) : kNaN);
+    for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) put(ago(feeds_[0]->newest_event(p)));
+    for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) put(static_cast<double>(feeds_[0]->end(p)));
+    std::uint64_t fired = 0, updates = 0;
+    for (const auto& r : truth_->results())
+      if (r.windows) fired += r.windows->fired(), updates += r.windows->updates();
+    put(n(fired));
+    put(n(updates));
+    put(n(repeated()));
+    put(ago(truth_->newest_us()));
+    put(n(judge_.totals().dropped_late));
+    put(n(epochs()));
+    put(n(epochs_failed()));
+    put(n(restarts()));
+    put(runner_ ? 1 : 0);
+  }
+
+  /// The judge's columns at our samples.
+  void add_judged() {
+    const slo::Series series = judge_.series();
+    const std::vector<TimeUs>& times = series.times();
+    std::vector<std::string> names{"lag_committed", "lag_fetched", "lag_time", "burrow", "epoch_duration", "commit_age", "unfinished"};
+    for (const slo::Objective& o : judge_.declared().items) names.push_back("breached:" + o.name);
+    for (const std::string& name : names) {
+      const slo::Column* from = series.find(name);
+      if (from == nullptr) continue;
+      slo::Column to{name, from->unit, std::vector<double>(arm_.t_s.size(), kNaN)};
+      std::size_t k = 0;
+      for (std::size_t i = 0; i < arm_.t_s.size(); ++i) {
+        while (k < times.size() && std::round(seconds(times[k])) < arm_.t_s[i]) ++k;
+        if (k < times.size() && std::round(seconds(times[k])) == arm_.t_s[i]) to.values[i] = from->values[k];
+      }
+      arm_.columns.push_back(std::move(to));
+    }
+  }
+
+  /// What readers were promised, and what the lag alarm would have said.
+  Status add_alarms() {
+    const std::size_t samples = arm_.t_s.size();
+    std::vector<double> broken(samples, 0);
+    const bool timed = !s_.promise.within.empty();
+    const auto ids = std::ranges::find_if(truth_->results(), [](const auto& r) { return r.ids != nullptr; });
+    if (ids != truth_->results().end()) {
+      SUPYO_ASSIGN(const DurationUs within, timed ? s_.duration(s_.promise.within) : Result<DurationUs>(kMinute));
+      SUPYO_ASSIGN(const DurationUs window, timed ? s_.duration(s_.promise.window) : Result<DurationUs>(kMinute));
+      SUPYO_ASSIGN(const double share, timed ? s_.value(s_.promise.share, kNumber) : Result<double>(0.0));
+      ReaderSeries r = reader_series(*ids->ids, start_us_, samples, within, window);
+      for (std::size_t i = 0; i < samples && timed; ++i) broken[i] = r.bad_share[i] > 1 - share ? 1 : 0;
+      arm_.columns.push_back({"e2e_p50", "s", std::move(r.p50_s)});
+      arm_.columns.push_back({"e2e_p95", "s", std::move(r.p95_s)});
+      arm_.columns.push_back({"e2e_p99", "s", std::move(r.p99_s)});
+      arm_.columns.push_back({"bad_share", "share", std::move(r.bad_share)});
+    }
+    if (!s_.promise.fresh.empty()) {
+      SUPYO_ASSIGN(const double fresh, s_.value(s_.promise.fresh, kSeconds));
+      const slo::Column* f = arm_.column("freshness");
+      for (std::size_t i = 0; i < samples; ++i)
+        if (f->values[i] > fresh) broken[i] = 1;
+    }
+    arm_.columns.push_back({"slo_broken", "state", std::move(broken)});
+    const slo::Column* lag = arm_.column("lag_committed");
+    if (lag == nullptr) return ok();
+    SUPYO_ASSIGN(const double factor, s_.value(s_.lag_factor, kNumber));
+    SUPYO_ASSIGN(const DurationUs hold, s_.duration(s_.lag_hold));
+    double baseline = 0;
+    std::vector<TimeUs> times;
+    for (std::size_t i = 0; i < samples; ++i) {
+      times.push_back(start_us_ + static_cast<TimeUs>(arm_.t_s[i]) * kSecond);
+      if (times.back() <= phase_ends_[0] && lag->values[i] > baseline) baseline = lag->values[i];
+    }
+    const std::vector<bool> alarm = slo::evaluate_raw({factor * baseline, hold}, times, lag->values);
+    arm_.counts["baseline_lag_max"] = baseline;
+    arm_.columns.push_back({"lag_alarm", "state", std::vector<double>(alarm.begin(), alarm.end())});
+    return ok();
+  }
+
+  void count_windows(const WindowTruth& w) {
+    auto& c = arm_.counts;
+    double input = 0, final_sum = 0, main = 0, wrong = 0, wrong_with_side = 0, fired = 0, delay = 0, delay_max = 0, updated_windows = 0;
+    for (const auto& [key, window] : w.windows()) {
+      input += static_cast<double>(window.truth);
+      final_sum += static_cast<double>(window.value);
+      wrong += window.value != window.truth ? 1 : 0;
+      wrong_with_side += window.value + window.aside != window.truth ? 1 : 0;
+      updated_windows += window.firings > 1 ? 1 : 0;
+      if (window.firings == 0) continue;
+      ++fired;
+      const double d = static_cast<double>(window.first_us - key.first - w.size_us()) / 1e6;
+      if (window.first_us > end_us_) continue;   // the drain's firings say nothing of the delay
+      delay += d;
+      ++main;
+      delay_max = std::max(delay_max, d);
+    }
+    c["window_input"] += input;
+    c["window_final"] += final_sum;
+    c["windows"] += fired;
+    c["windows_wrong"] += wrong;
+    c["windows_wrong_with_side"] += wrong_with_side;
+    c["windows_updated"] += updated_windows;
+    c["window_updates"] += static_cast<double>(w.updates());
+    c["result_delay_mean"] = main > 0 ? delay / main : kNaN;
+    c["result_delay_max"] = delay_max;
+  }
+
+  Result<StreamArmResult> collect() {
+    add_judged();
+    SUPYO_TRY(add_alarms());
+    auto& c = arm_.counts;
+    const auto n = [](std::uint64_t v) { return static_cast<double>(v); };
+    for (const char* name : {"sent", "acked", "failed", "unknown", "silenced", "delayed"}) c[name] = 0;
+    for (const auto& f : feeds_) {
+      const StreamFeed::Counts& k = f->counts();
+      for (const auto& [name, v] : {std::pair{"sent", k.sent}, {"acked", k.acked}, {"failed", k.failed}, {"unknown", k.unknown}, {"silenced", k.silenced}, {"delayed", k.delayed}}) c[name] += n(v);
+    }
+    for (const auto& r : truth_->results()) {
+      if (r.windows) count_windows(*r.windows);
+      if (!r.ids) continue;
+      c["ids"] += n(r.ids->distinct());
+      c["applied"] += n(r.ids->applied());
+      c["lost"] += n(r.ids->lost());
+      c["repeated"] += n(r.ids->repeated());
+    }
+    const slo::Judge::Totals t = judge_.totals();
+    for (const auto& [name, v] : {std::pair{"taken", t.taken}, {"late", t.dropped_late}, {"behind", t.behind}, {"dead", t.dead}, {"side", truth_->late_rows()}, {"rows", truth_->rows()}, {"point_hits", hits_}}) c[name] = n(v);
+    c["epochs"] = n(epochs());
+    c["epochs_failed"] = n(epochs_failed());
+    c["restarts"] = n(restarts());
+    c["kills"] = n(trials_.size());
+    return StreamArmResult{std::move(arm_), std::move(trials_)};
+  }
+
+  struct Point {
+    std::string name;
+    DurationUs delay_us;
+    bool fails;
+  };
+
+  const env::Env& env_;
+  env::VirtualClock& clock_;
+  const StreamScenario& s_;
+  const std::string& sql_;
+  const RunOptions& options_;
+  slo::Judge judge_;
+  OverAllLives observer_;
+  workload::Draws draws_;
+  Arm arm_;
+  std::vector<Trial> trials_;
+  std::string directory_;
+  std::map<std::string, std::string> variables_, settings_;
+  FaultPoints faults_;
+  std::vector<Point> points_;
+  std::uint64_t hits_ = 0;
+  std::vector<std::unique_ptr<StreamFeed>> feeds_;
+  std::unique_ptr<StreamTruth> truth_;
+  std::unique_ptr<job::Engine> engine_;
+  std::unique_ptr<runtime::JobRunner> runner_;   // before the engine goes
+  std::uint64_t epochs_before_ = 0, failed_before_ = 0, restarts_before_ = 0;   // of lives that are over
+  std::vector<TimeUs> phase_ends_, kills_;
+  std::size_t phase_ = 0;
+  TimeUs start_us_ = 0, end_us_ = 0, next_feed_us_ = 0, next_sample_us_ = 0, comes_back_us_ = 0;
+  DurationUs detect_us_ = 0;
+  bool done_ = false, draining_ = false, open_trial_ = false;
+  std::uint64_t repeated_at_kill_ = 0, rows_at_kill_ = 0;
+};
+
+}  // namespace
+
+Result<StreamArmResult> run_stream_arm(const env::Env& env, env::VirtualClock& clock, const StreamScenario& scenario, const slo::Objectives& objectives, const std::string& sql, const std::string& name,
+                                       const RunOptions& options) {
+  return StreamArm(env, clock, scenario, objectives, sql, name, options).run();
+}
+
+}  // namespace supyo::scenario

@@ -1,0 +1,113 @@
+#include "lab/scenario/stream/stream_input.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/base/hash.h"
+
+namespace supyo::scenario {
+
+Result<std::unique_ptr<StreamFeed>> StreamFeed::open(const env::Env& env, const std::string& log_directory, const StreamScenario& s, const StreamInput& input, TimeUs start_us) {
+  // Topics of one lab are not copies of each other.
+  const std::uint64_t seed = s.seed + static_cast<std::uint64_t>(&input - s.inputs.data()) * 1000;
+  std::unique_ptr<StreamFeed> feed(new StreamFeed(input, hash_u64(seed)));
+  workload::GeneratorOptions w;
+  w.seed = seed;
+  SUPYO_ASSIGN(w.tps, s.value(input.rate, kRate));
+  SUPYO_ASSIGN(w.disorder_us, s.duration(input.disorder));
+  SUPYO_ASSIGN(w.duplicates, s.value(input.duplicates, kNumber));
+  SUPYO_ASSIGN(w.late, s.value(input.late, kNumber));
+  SUPYO_ASSIGN(const std::uint64_t keys, s.count(input.keys));
+  w.keys = static_cast<std::uint32_t>(keys);
+  w.start_us = start_us;
+  SUPYO_ASSIGN(feed->generator_, workload::make_generator(input.domain, w));
+  SUPYO_ASSIGN(const log::Topic topic, log::create_topic(env, log_directory, input.topic, {.partitions = input.partitions, .segment_bytes = 16 << 20, .retention_ms = 30 * 60 * 1000}));
+  for (std::int32_t p = 0; p < input.partitions; ++p) {
+    SUPYO_ASSIGN(auto writer, log::PartitionWriter::open(env, topic, PartitionId(p)));
+    feed->writers_.push_back(std::move(writer));
+  }
+  feed->newest_.assign(feed->writers_.size(), kTimeMin);
+  feed->batch_.resize(feed->writers_.size());
+  feed->more_ = feed->generator_->next(feed->next_);
+  return feed;
+}
+
+Status StreamFeed::enter(const StreamScenario& s, const std::vector<StreamFault>& faults, TimeUs until_us) {
+  rules_.clear();
+  until_us_ = until_us;
+  for (const StreamFault& f : faults) {
+    if (f.topic != input_.topic) continue;
+    Rule r{f.kind, f.partition.value_or(-1), 1, -1};
+    SUPYO_ASSIGN(r.share, s.value(f.share, kNumber));
+    if (!f.delay.empty()) { SUPYO_ASSIGN(r.delay_us, s.duration(f.delay)); }
+    rules_.push_back(r);
+  }
+  return ok();
+}
+
+std::int32_t StreamFeed::partition_of(const workload::GeneratedRecord& record) const {
+  const auto n = static_cast<std::uint64_t>(writers_.size());
+  if (input_.partition_by.empty()) return static_cast<std::int32_t>(hash_bytes(record.key) % n);
+  const auto json = nlohmann::json::parse(record.value, nullptr, false);
+  return static_cast<std::int32_t>(hash_bytes(json.is_object() && json.contains(input_.partition_by) ? json[input_.partition_by].dump() : std::string()) % n);
+}
+
+void StreamFeed::take(const workload::GeneratedRecord& record, TimeUs now) {
+  const std::int32_t p = partition_of(record);
+  for (const Rule& r : rules_) {
+    if (r.partition >= 0 && r.partition != p) continue;
+    if (r.kind == StreamFault::Kind::kSilence) {
+      ++counts_.silenced;
+      return;
+    }
+    if (r.kind != StreamFault::Kind::kDelay || !(r.share >= 1 || draws_.chance(r.share))) continue;
+    ++counts_.delayed;
+    held_.push({r.delay_us < 0 ? until_us_ : now + r.delay_us, order_++, p, record});
+    return;
+  }
+  batch_[static_cast<std::size_t>(p)].push_back(record);
+}
+
+Status StreamFeed::feed(TimeUs now, TimeUs end_us, StreamTruth& truth) {
+  while (more_ && next_.due_us <= now && next_.due_us < end_us) {
+    take(next_, now);
+    more_ = generator_->next(next_);
+  }
+  while (!held_.empty() && held_.top().due_us <= now) {
+    batch_[static_cast<std::size_t>(held_.top().partition)].push_back(held_.top().record);
+    held_.pop();
+  }
+  return flush(now, truth);
+}
+
+Status StreamFeed::flush(TimeUs now, StreamTruth& truth) {
+  for (std::size_t p = 0; p < batch_.size(); ++p) {
+    if (batch_[p].empty()) continue;
+    records_.clear();
+    for (const workload::GeneratedRecord& r : batch_[p]) records_.add(now, std::string_view(r.key), std::string_view(r.value));
+    const std::size_t n = batch_[p].size();
+    counts_.sent += n;
+    if (!writers_[p]->append(records_)) {
+      counts_.failed += n;
+    } else if (!writers_[p]->flush()) {
+      counts_.unknown += n;   // in the log or not
+    } else {
+      counts_.acked += n;
+      for (const workload::GeneratedRecord& r : batch_[p]) {
+        truth.sent(input_.topic, r, now);
+        newest_[p] = std::max(newest_[p], r.event_us);
+      }
+    }
+    batch_[p].clear();
+  }
+  return ok();
+}
+
+Status StreamFeed::retain() {
+  for (auto& w : writers_) SUPYO_TRY(w->retain());
+  return ok();
+}
+
+}  // namespace supyo::scenario

@@ -1,0 +1,78 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/env/env.h"
+#include "data/log/partition_writer.h"
+#include "lab/scenario/stream/stream_results.h"
+#include "lab/scenario/stream/stream_scenario.h"
+#include "lab/workload/generator.h"
+#include "lab/workload/sender.h"
+#include "lab/workload/window_truth.h"
+
+namespace supyo::scenario {
+
+/// A topic's producer: gives records to the log when their time has come, unless a fault silences or delays them. One thread.
+class StreamFeed {
+ public:
+  struct Counts {
+    std::uint64_t sent = 0, acked = 0, failed = 0, unknown = 0;
+    std::uint64_t silenced = 0, delayed = 0;   ///< silenced ones were never sent
+  };
+  static Result<std::unique_ptr<StreamFeed>> open(const env::Env& env, const std::string& log_directory, const StreamScenario& scenario, const StreamInput& input, TimeUs start_us);
+
+  /// The faults of the phase that holds from now to `until_us`.
+  Status enter(const StreamScenario& scenario, const std::vector<StreamFault>& faults, TimeUs until_us);
+  /// What is due now and belongs before `end_us`. Each record that the log took is told to `truth`.
+  Status feed(TimeUs now, TimeUs end_us, StreamTruth& truth);
+  /// Nothing is held back any more.
+  bool drained() const { return held_.empty(); }
+  const Counts& counts() const { return counts_; }
+  const StreamInput& input() const { return input_; }
+  /// Newest event time sent to a partition; kTimeMin before the first.
+  TimeUs newest_event(std::int32_t partition) const { return newest_[static_cast<std::size_t>(partition)]; }
+  std::int64_t end(std::int32_t partition) const { return writers_[static_cast<std::size_t>(partition)]->next_offset().value; }
+  Status retain();
+
+ private:
+  struct Rule {
+    StreamFault::Kind kind;
+    std::int32_t partition;        // -1: all
+    double share;
+    DurationUs delay_us;           // -1: until the phase ends
+  };
+  struct Held {
+    TimeUs due_us;
+    std::uint64_t order;
+    std::int32_t partition;
+    workload::GeneratedRecord record;
+  };
+  struct Later {
+    bool operator()(const Held& a, const Held& b) const { return a.due_us != b.due_us ? a.due_us > b.due_us : a.order > b.order; }
+  };
+  StreamFeed(const StreamInput& input, std::uint64_t seed) : input_(input), draws_(seed) {}
+  void take(const workload::GeneratedRecord& record, TimeUs now);
+  std::int32_t partition_of(const workload::GeneratedRecord& record) const;
+  Status flush(TimeUs now, StreamTruth& truth);
+
+  StreamInput input_;
+  workload::Draws draws_;
+  std::unique_ptr<workload::Generator> generator_;
+  std::vector<std::unique_ptr<log::PartitionWriter>> writers_;
+  std::vector<TimeUs> newest_;
+  std::vector<Rule> rules_;
+  TimeUs until_us_ = 0;
+  workload::GeneratedRecord next_;
+  bool more_ = false;
+  std::uint64_t order_ = 0;
+  std::priority_queue<Held, std::vector<Held>, Later> held_;
+  std::vector<std::vector<workload::GeneratedRecord>> batch_;   // by partition
+  log::RecordBatch records_;
+  Counts counts_;
+};
+
+}  // namespace supyo::scenario

@@ -1,0 +1,94 @@
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/env/env.h"
+#include "lab/scenario/declaration.h"
+
+/// Labs about a job (`kind: stream`): Supyo's own engine runs a pipeline from topics of the embedded log to topics of it, in virtual time, while partitions fall silent, records
+/// come late, the checkpoint store fails or the job is killed. What its readers get is read back and held against what was sent.
+///
+/// A lab is added by files alone: scenarios/NAME.yaml, NAME-refuted.yaml, NAME-invalid.yaml, the pipeline's SQL in scenarios/pipelines/ (every `variables:` entry and every knob is
+/// ${NAME} in it, a knob of time also ${NAME_s}, in seconds), their names in stream_test.cc and a section of docs/labs.md. What formulas may name is listed in stream_lab.h; a measure that is
+/// missing goes there (evaluate) or into the arm's counts (stream_arm.cc); a fault that is missing is a StreamFault::Kind, read here and carried out in stream_input.cc (what happens to
+/// records) or stream_arm.cc (what happens to the job); an oracle of another kind of result stands beside WindowTruth in stream_results.h.
+namespace supyo::scenario {
+
+/// A topic and the producer that fills it. Texts are expressions over the knobs.
+struct StreamInput {
+  std::string topic, domain = "order";
+  std::string rate, disorder, duplicates, late;   ///< records a second; seconds; shares
+  std::string keys;
+  std::int32_t partitions = 1;
+  std::string partition_by;               ///< a field of the record; empty: its key
+};
+
+/// What is read back from a topic that the job writes.
+struct StreamResult {
+  std::string topic;
+  std::string input;                      ///< the topic that it is made of
+  std::string id;                         ///< column with the id of the change: each is to be there once; empty: not of this kind
+  std::string window, value;              ///< columns with a window's start and with how many records are in it
+  std::string size;                       ///< how long a window is; expression
+  std::string key;                        ///< a column beside the window, which the input's records have too; may be empty
+  bool uncommitted = false;               ///< the reader does not wait for commits (read_uncommitted)
+};
+
+struct StreamFault {
+  enum class Kind : std::uint8_t {
+    kSilence,       ///< `partition` of `topic` gets nothing
+    kDelay,         ///< `share` of the records of `topic` (of `partition`, if given) comes `delay` later; without a delay, when the phase ends
+    kPoint,         ///< a named place in the code: waits for `delay`, then fails if `fails`
+    kKill,          ///< the job dies `times`, and is started again `detect` later
+  } kind = Kind::kSilence;
+  std::string topic;
+  std::optional<std::int32_t> partition;
+  std::string share = "1", delay;
+  std::string point;
+  bool fails = false;
+  std::string times, detect;
+};
+
+struct StreamPhase {
+  std::string name;
+  DurationUs length_us = 0;
+  std::vector<StreamFault> faults;
+};
+
+/// What readers were promised: what the lab measures by reading, whatever the job says of itself. Either or both.
+struct StreamPromise {
+  std::string within, share, window;      ///< `share` of the records of the last `window` visible `within` a time of their event
+  std::string fresh;                      ///< what is visible is never older
+};
+
+struct StreamScenario : Declaration {
+  std::string pipeline, objectives;       ///< paths as written; objectives may be empty
+  std::map<std::string, std::string> variables, settings;   ///< a setting "$knob" is that knob's text
+  DurationUs linger_us = 50 * kMillisecond;
+  std::vector<StreamInput> inputs;
+  std::vector<StreamResult> results;
+  std::vector<StreamPhase> phases;
+  StreamPromise promise;
+  std::string lag_factor = "2", lag_hold = "60s";   ///< the raw alarm: committed lag above so many times the first phase's maximum, for so long
+  struct ArmSpec {
+    std::map<std::string, std::string> knobs, variables;
+    bool inject = true;                   ///< off: no fault (control never has one)
+  };
+  std::map<std::string, ArmSpec> arms;    ///< beside "fault"
+
+  std::size_t fault_phase() const;
+  /// As the arm has it: its knobs and variables, and without the faults where it has none. Errors: kBadConfigFile, kUnknownOption.
+  Result<StreamScenario> arm(const std::string& name) const;
+  /// What fills ${NAME} in the pipeline.
+  std::map<std::string, std::string> sql_variables() const;
+};
+
+Result<StreamScenario> parse_stream_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr);
+Result<StreamScenario> load_stream_scenario(env::Files& files, const std::string& path);
+std::string_view stream_fault_name(StreamFault::Kind kind);
+
+}  // namespace supyo::scenario

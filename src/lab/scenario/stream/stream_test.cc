@@ -1,0 +1,155 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "core/env/real/real_env.h"
+#include "lab/scenario/stream/stream_lab.h"
+#include "lab/scenario/stream/stream_results.h"
+
+namespace supyo::scenario {
+namespace {
+
+using testing::HasSubstr;
+
+std::string repository_file(const std::string& path) {
+  std::ifstream in(std::string(SUPYO_SOURCE_DIR) + "/" + path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class StreamLab : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = std::filesystem::temp_directory_path() / fmt::format("supyo-stream-{}-{}", ::getpid(), testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::remove_all(directory_);
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  StreamScenario load(const std::string& name) {
+    auto s = load_stream_scenario(real_.env().files, fmt::format("{}/scenarios/{}.yaml", SUPYO_SOURCE_DIR, name));
+    EXPECT_TRUE(s) << s.error().to_string();
+    return *s;
+  }
+  LabResult run(const StreamScenario& s) {
+    RunOptions options;
+    options.root = SUPYO_SOURCE_DIR;
+    options.directory = directory_.string();
+    auto r = run_stream_scenario(real_.env(), s, options);
+    EXPECT_TRUE(r) << r.error().to_string();
+    return *r;
+  }
+  /// The verdict that the file announces, and the same again from what its result.json holds.
+  LabResult verdict_of(const StreamScenario& s) {
+    const LabResult r = run(s);
+    EXPECT_EQ(verdict_name(r.verdict), verdict_name(s.expect)) << s.lab << ": " << r.why;
+    const auto again = result_from_json(to_json(r));
+    EXPECT_TRUE(again) << again.error().to_string();
+    if (again) {
+      LabResult judged = *again;
+      EXPECT_TRUE(evaluate_stream(s, judged));
+      EXPECT_EQ(judged.verdict, r.verdict) << judged.why;
+    }
+    return r;
+  }
+  static double value(const LabResult& r, std::string_view measure) { return r.measure(measure) == nullptr ? std::nan("") : r.measure(measure)->value; }
+
+  env::RealEnv real_;
+  std::filesystem::path directory_;
+};
+
+/// The file with the fewest records that its formula still holds for.
+StreamScenario at_rate(StreamScenario s, const char* rate) {
+  EXPECT_TRUE(set_knob(s, fmt::format("rate={}", rate)));
+  s.linger_us = kSecond;
+  return s;
+}
+
+TEST_F(StreamLab, WatermarkStall) {
+  const LabResult r = verdict_of(at_rate(load("watermark-stall"), "50rps"));
+  EXPECT_EQ(value(r, "fired_in_fault"), 0);
+  // The side output has exactly what the windows lack.
+  EXPECT_EQ(value(r, "window_final") + value(r, "side"), value(r, "window_input"));
+  EXPECT_EQ(value(r, "windows_wrong_with_side"), 0);
+  EXPECT_EQ(r.arms.size(), 9U);
+}
+
+TEST_F(StreamLab, WatermarkStallPlanted) {
+  verdict_of(at_rate(load("watermark-stall-refuted"), "50rps"));
+  const LabResult invalid = verdict_of(at_rate(load("watermark-stall-invalid"), "50rps"));
+  EXPECT_THAT(invalid.why, HasSubstr("fault_seen_by_probe"));
+}
+
+TEST_F(StreamLab, TheSameSeedGivesTheSameNumbers) {
+  StreamScenario s = at_rate(load("watermark-stall"), "20rps");
+  std::erase_if(s.arms, [](const auto& arm) { return arm.first != "control"; });
+  s.verdict = Expression::parse("fired_in_fault == 0").value();
+  s.plots.clear();
+  EXPECT_EQ(to_json(run(s)), to_json(run(s)));
+}
+
+workload::GeneratedRecord record(std::uint64_t id, double event_s) {
+  workload::GeneratedRecord r;
+  r.id = id;
+  r.event_us = static_cast<TimeUs>(event_s * 1e6);
+  r.value = "{}";
+  return r;
+}
+
+TEST(StreamTruthOfIds, CountsLostAndRepeated) {
+  IdTruth t;
+  for (const std::uint64_t id : {1U, 2U, 3U, 3U}) t.sent(record(id, 1), kSecond);
+  t.seen(1, 2 * kSecond);
+  t.seen(3, 2 * kSecond);
+  t.seen(3, 3 * kSecond);
+  EXPECT_EQ(t.distinct(), 3U);
+  EXPECT_EQ(t.lost(), 1U);
+  EXPECT_EQ(t.repeated(), 1U);
+}
+
+TEST(StreamTruthOfIds, WhatIsNotVisibleBreaksThePromiseByItsAge) {
+  IdTruth t;
+  for (std::uint64_t id = 1; id <= 100; ++id) t.sent(record(id, 1), kSecond);
+  for (std::uint64_t id = 1; id <= 90; ++id) t.seen(id, 2 * kSecond);   // in time; ten are never seen
+  const ReaderSeries r = reader_series(t, 0, 20, 5 * kSecond, 60 * kSecond);
+  EXPECT_EQ(r.bad_share[3], 0);                       // they are not old yet
+  EXPECT_DOUBLE_EQ(r.bad_share[9], 0.1);
+  EXPECT_NEAR(r.p50_s[2], 1, 0.02);
+  EXPECT_NEAR(r.p99_s[9], 9, 0.6);                    // at their age
+}
+
+TEST(StreamTruthOfWindows, HoldsWhatWasSentAgainstWhatIsThere) {
+  WindowTruth w(10 * kSecond, "");
+  for (const double t : {1.0, 9.999, 10.0}) w.sent(record(1, t));
+  w.seen(0, "", 1, 12 * kSecond);
+  w.seen(0, "", 2, 15 * kSecond);
+  EXPECT_EQ(w.windows().at({0, ""}).truth, 2);
+  EXPECT_EQ(w.windows().at({0, ""}).value, 2);
+  EXPECT_EQ(w.windows().at({10 * kSecond, ""}).value, 0);
+  EXPECT_EQ(w.fired(), 1U);
+  EXPECT_EQ(w.updates(), 1U);
+}
+
+TEST(StreamScenarioFile, SaysWhatIsWrongAndWhere) {
+  const std::string base = repository_file("scenarios/watermark-stall.yaml");
+  const auto wrong = [&](const std::string& text) {
+    const auto s = parse_stream_scenario(text, "x.yaml", &base);
+    EXPECT_FALSE(s) << text;
+    return s ? std::string() : s.error().to_string();
+  };
+  EXPECT_THAT(wrong("inputs: [{topic: orders, domain: order, rate: 3s}]"), HasSubstr("it must be in records/s"));
+  EXPECT_THAT(wrong("results: [{topic: a, input: nothing, id: x}]"), HasSubstr("there is no input 'nothing'"));
+  EXPECT_THAT(wrong("results: [{topic: a, input: orders}]"), HasSubstr("either 'id' or 'window'"));
+  EXPECT_THAT(wrong("phases: [{name: a, for: 5s}, {name: b, for: 5s, inject: {topic: orders, partition: 4, silence: true}}]"), HasSubstr("a number from 0 to 3"));
+  EXPECT_THAT(wrong("phases: [{name: a, for: 5s}, {name: b, for: 5s, inject: {topic: orders}}]"), HasSubstr("what happens to the topic is missing"));
+  EXPECT_THAT(wrong("phases: [{name: a, for: 5s}]"), HasSubstr("injects the fault"));
+  EXPECT_THAT(wrong("arms: {control: {speed: 4}}"), HasSubstr("has no knob 'speed'"));
+  EXPECT_THAT(wrong("promise: {within: 5s}"), HasSubstr("needs a result with ids"));
+  EXPECT_THAT(wrong("settings: {x: $nothing}"), HasSubstr("there is no knob 'nothing'"));
+  EXPECT_THAT(wrong("oops: 1"), HasSubstr("unknown field 'oops'"));
+}
+
+}  // namespace
+}  // namespace supyo::scenario

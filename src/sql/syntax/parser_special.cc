@@ -77,7 +77,8 @@ ExprPtr Parser::interval_literal() {
     expect_symbol(")");
   };
   digits(true);
-  if (accept("TO")) {
+  // A SECOND or MONTH has nothing finer: this TO belongs to what is around, as in FLOOR(t - INTERVAL '1' SECOND TO MINUTE).
+  if (value.from != TimeUnit::kSecond && value.from != TimeUnit::kMonth && accept("TO")) {
     value.to = finer_unit(value.from);
     if (value.to == TimeUnit::kSecond) digits(false);
   }

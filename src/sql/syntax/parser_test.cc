@@ -146,7 +146,7 @@ TEST(Errors, NameThePlaceAndTheRemedy) {
       {"SELECT X'0g'", 1, 8, "hexadecimal", ""},
       {"SELECT INTERVAL 5 MINUTE", 1, 17, "a string", "INTERVAL '5' MINUTE"},
       {"SELECT INTERVAL '5' MINTUE", 1, 21, "time unit", "MINUTE"},
-      {"SELECT INTERVAL '5' SECOND TO DAY", 1, 31, "larger unit", ""},
+      {"SELECT INTERVAL '5' MINUTE TO DAY", 1, 31, "larger unit", ""},
       {"SELECT CAST(a AS BIGNT)", 1, 18, "data type", "BIGINT"},
       {"SELECT CAST(a AS TIMESTAMP WITH TIME ZONE)", 1, 28, "WITH TIME ZONE", "TIMESTAMP_LTZ"},
       {"SELECT CASE WHEN a THEN 1", 1, 26, "WHEN, ELSE or END", ""},

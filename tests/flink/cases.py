@@ -32,7 +32,9 @@ class Case:
 
     @property
     def only_supyo(self):
-        return bool(ONLY_SUPYO.search(self.sql))
+        """Also what is of a log without a broker, which Flink does not have."""
+        logs = [m[1] for s in self.setup if "'embedded:" in s and (m := re.match(r"\s*CREATE TABLE (\w+)", s, re.I))]
+        return bool(ONLY_SUPYO.search(self.sql)) or "'embedded:" in self.sql or any(re.search(rf"\b{name}\b", self.sql) for name in logs)
 
 
 def split(text):

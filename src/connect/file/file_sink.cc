@@ -106,7 +106,8 @@ class FileWriter final : public dataflow::SinkWriter {
       for (std::size_t row = 0; row < batch->rows; ++row) SUPYO_TRY(write_row(*batch, row, {}, epoch));
       return ok();
     }
-    const Batch data = project(*batch, config_.layout.data);
+    Batch data = project(*batch, config_.layout.data);
+    data.kinds = batch->kinds;
     for (std::size_t row = 0; row < batch->rows; ++row) SUPYO_TRY(write_row(data, row, config_.layout.folder(*batch, row), epoch));
     return ok();
   }
@@ -174,7 +175,7 @@ class FileWriter final : public dataflow::SinkWriter {
 
   Status start_file(const std::string& folder, Epoch epoch) {
     if (files_.size() >= kOpenFilesMax) SUPYO_TRY(complete(std::ranges::min_element(files_, {}, [](const auto& f) { return f.second.used; })));
-    const std::string extension = config_.format.name == "raw" ? "txt" : config_.format.name;
+    const std::string extension = config_.format.name == "raw" ? "txt" : formats::is_changelog(config_.format.name) ? "json" : config_.format.name;
     const std::string base = fmt::format("{}{}{}.{}", prefix_, epoch.value, counter_ == 0 || last_epoch_ != epoch.value ? "" : fmt::format("-{}", counter_), extension);
     counter_ = last_epoch_ == epoch.value ? counter_ + 1 : 1;
     last_epoch_ = epoch.value;

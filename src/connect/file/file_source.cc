@@ -82,7 +82,7 @@ class FileReader final : public dataflow::SourceReader {
       SUPYO_ASSIGN(const Poll p, fill(out));
       if (next_record_ == records_.size()) return p;
     }
-    SUPYO_TRY(emit(std::min({budget, records_.size() - next_record_, Batch::kMaxRows}), out));
+    SUPYO_TRY(emit(std::min({budget, records_.size() - next_record_, Batch::kMaxRows / formats::rows_of_record(config_.format)}), out));
     return Poll::more();
   }
 

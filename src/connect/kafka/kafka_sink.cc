@@ -37,7 +37,8 @@ class RecordEncoder {
   /// Calls `put(key, value, timestamp_ms, headers)` with optional views for each row that makes a record; headers as on the wire.
   template <class Put>
   Status each(const Batch& batch, TimeUs now, Put put) {
-    const Batch values = project(batch, config_->value_positions);
+    Batch values = project(batch, config_->value_positions);
+    values.kinds = batch.kinds;
     const Batch keys = project(batch, config_->key_positions);
     for (std::size_t row = 0; row < batch.rows; ++row) {
       const RowKind kind = batch.kind(row);

@@ -99,7 +99,8 @@ Status RecordDecoder::decode(const Partition& from, std::span<const rd_kafka_mes
   for (std::size_t i = 0; i < records.size();) {
     const bool tombstones = records[i]->payload == nullptr;
     run_.clear();
-    for (; i < records.size() && (records[i]->payload == nullptr) == tombstones; ++i) {
+    for (; i < records.size() && (records[i]->payload == nullptr) == tombstones && run_.size() < Batch::kMaxRows / formats::rows_of_record(config_.format); ++i) {
+      if (tombstones && formats::is_changelog(config_.format.name)) continue;   // what stands behind a deleted row, for compaction
       if (config_.upsert && records[i]->key == nullptr) SUPYO_TRY(dead(from, *records[i], "the record has no key", now_us, out));
       else if (tombstones && !config_.upsert) SUPYO_TRY(dead(from, *records[i], "the record has no value (a tombstone)", now_us, out));
       else run_.push_back(records[i]);
@@ -125,6 +126,7 @@ Status RecordDecoder::decode_values(const Partition& from, TimeUs now_us, datafl
   if (config_.metadata.empty() && !with_key && !config_.upsert) return emit(std::move(value.batch), value.good, from, now_us, out);
   auto whole = std::make_shared<Batch>();
   whole->rows = value.batch->rows;
+  whole->kinds = value.batch->kinds;
   whole->columns.resize(config_.width);
   for (std::size_t c = 0; c < value.batch->columns.size(); ++c) whole->columns[config_.value_positions[c]] = value.batch->columns[c];
   if (with_key)

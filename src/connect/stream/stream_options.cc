@@ -134,7 +134,7 @@ formats::FormatOptions value_format(const catalog::Options& options) {
   return options.contains("format") ? formats::format_of(options) : format_of_part(options, "value", {});
 }
 formats::FormatOptions key_format(const catalog::Options& options, const formats::FormatOptions& value) {
-  return format_of_part(options, "key", value.name == formats::kColumnar ? formats::FormatOptions{.name = "json", .options = {}} : value);
+  return format_of_part(options, "key", value.name == formats::kColumnar || formats::is_changelog(value.name) ? formats::FormatOptions{.name = "json", .options = {}} : value);
 }
 
 /// Whether the table is of rows in columns, which only the embedded log has.
@@ -143,6 +143,21 @@ Result<bool> is_columnar(const formats::FormatOptions& format, const Schema& val
   if (!format.options.empty()) return fail(ErrorCode::kUnknownOption, fmt::format("format 'columnar' has no option 'columnar.{}'", format.options.front().first), "it has none");
   SUPYO_TRY(formats::check_columnar(values));
   return true;
+}
+
+/// What the value's format calls a METADATA column that it has; empty: none of its.
+std::string value_metadata(const catalog::ColumnDefinition& c, const formats::FormatOptions& format) {
+  if (c.kind != catalog::ColumnDefinition::Kind::kMetadata) return {};
+  const std::string& key = c.metadata_key.empty() ? c.name : c.metadata_key;
+  const bool there = key.starts_with("value.") && formats::format_metadata(format.name).contains(key.substr(6));
+  return there ? key.substr(6) : std::string();
+}
+
+/// A changelog's records are told from each other by what they say, not by their keys.
+Status check_changelog(const StreamSourceConfig& c, bool except_key) {
+  if (!formats::is_changelog(c.format.name)) return ok();
+  if (except_key) return fail(ErrorCode::kUnsupported, fmt::format("table '{}': 'value.fields-include' = 'EXCEPT_KEY' with format '{}'", c.table, c.format.name), "leave it out: the records hold all columns");
+  return ok();
 }
 
 /// The key's columns; with 'value.fields-include' = 'EXCEPT_KEY' the value does not hold them.
@@ -212,6 +227,7 @@ catalog::ConnectorDescriptor stream_descriptor() {
       {.key = "scan.bounded.specific-offsets", .help = "for scan.bounded.mode = specific-offsets"},
       {.key = "value.format", .help = "same as 'format'; its options begin with 'value.', then"},
       {.key = "value.json.*", .help = "the value's format's own options, with 'value.format'"},
+      {.key = "value.debezium-json.*", .help = "the value's format's own options, with 'value.format'"},
       {.key = "value.csv.*", .help = "the value's format's own options, with 'value.format'"},
       {.key = "scan.topic-partition-discovery.interval", .kind = K::kDuration, .help = "broker: how often new partitions and topics are looked for (5 min unless given; 0 = at the start only). Found ones are read from their start: the job goes back to its last epoch to take them in"},
       {.key = "value.fields-include", .kind = K::kEnum, .default_value = "ALL", .allowed = {"ALL", "EXCEPT_KEY"}, .help = "whether the record's value holds the key's columns, too"},
@@ -231,6 +247,7 @@ catalog::ConnectorDescriptor stream_descriptor() {
   d.accepts = ChangelogMode::kAppend;
   d.guarantee = DeliveryGuarantee::kExactlyOnce;
   d.metadata = {{"timestamp", Type::timestamp_ltz(3).not_null()}, {"partition", Type::integer().not_null()}, {"offset", Type::big_int().not_null()}, {"topic", Type::string().not_null()}, {"timestamp-type", Type::string().not_null()}, {"leader-epoch", Type::integer()}, {"headers", headers_type().not_null()}};
+  for (const auto& [key, type] : formats::format_metadata("debezium-json")) d.metadata.emplace("value." + key, type);
   for (const ClientProperty& p : client_property_list()) d.options.push_back({.key = fmt::format("properties.{}", p.name), .help = std::string(p.help)});
   d.help = "topics of Kafka brokers or of an embedded log";
   return d;
@@ -270,6 +287,7 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
     value_index[column.name] = c.value_schema.size();
     c.value_schema.add(column.name, column.type, column.nested);
   }
+  SUPYO_TRY(check_changelog(c, key.except));
   SUPYO_ASSIGN(c.columnar, is_columnar(c.format, c.value_schema, embedded));
   c.width = request.columns.size();
   for (std::size_t position = 0; position < request.columns.size(); ++position) {
@@ -281,6 +299,11 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
     if (const auto in_key = key_index.find(field.name); in_key != key_index.end()) {
       c.key_columns.push_back(in_key->second);
       c.key_positions.push_back(position);
+    } else if (const std::string in_value = value_metadata(definition(table, field.name), c.format); !in_value.empty()) {
+      c.format.metadata.emplace(c.value_schema.size(), in_value);
+      c.value_columns.push_back(c.value_schema.size());
+      c.value_positions.push_back(position);
+      c.value_schema.add(field.name, field.type);
     } else if (!value_index.contains(field.name)) {
       SUPYO_ASSIGN(const StreamMetadata what, metadata_kind(definition(table, field.name)));
       if (what == StreamMetadata::kHeaders && c.columnar) return fail(ErrorCode::kUnsupported, fmt::format("column '{}': rows in columns have no headers", field.name), "use a format of records, such as json");

@@ -89,7 +89,8 @@ class StreamWriter final : public dataflow::SinkWriter {
   }
 
   Status write(const BatchPtr& batch, Epoch epoch) override {
-    const Batch values = project(*batch, config_.value_positions);
+    Batch values = project(*batch, config_.value_positions);
+    values.kinds = batch->kinds;
     const Batch keys = project(*batch, config_.key_positions);
     const TimeUs now = env_.clock.now_us();
     const std::size_t sticky = key_ ? 0 : next_partition_++ % partitions_.size();   // without a key, batches go round

@@ -100,7 +100,7 @@ class StreamReader final : public dataflow::SourceReader {
       const std::size_t i = (turn_ + tried) % splits_.size();
       if (splits_[i].done()) continue;
       all_done = false;
-      const std::size_t room = std::min(budget, Batch::kMaxRows);
+      const std::size_t room = std::min(budget, Batch::kMaxRows / formats::rows_of_record(config_.format));
       SUPYO_ASSIGN(const bool read, config_.columnar ? read_columns(i, room, out) : keyed_ ? read_keyed(i, room, out) : read_split(i, room, out));
       if (!read && !splits_[i].done()) continue;
       turn_ = i + 1;
@@ -267,6 +267,7 @@ class StreamReader final : public dataflow::SourceReader {
                        .raw = f.value_is_null(r) ? std::string() : std::string(f.value(r).substr(0, 65536)), .produce_us = f.timestamps()[r]});
     };
     if (!config_.upsert && !records_.front().value) {
+      if (formats::is_changelog(config_.format.name)) return ok();   // what stands behind a deleted row, for compaction
       for (std::size_t k = 0; k < records_.size(); ++k) SUPYO_TRY(dead({.index = k, .field = {}, .reason = "the record has no value (a tombstone)"}));
       return ok();
     }
@@ -336,6 +337,7 @@ class StreamReader final : public dataflow::SourceReader {
     if (!config_.metadata.empty()) {
       auto whole = std::make_shared<Batch>();
       whole->rows = decoded->rows;
+      whole->kinds = decoded->kinds;
       whole->columns.resize(config_.width);
       for (std::size_t c = 0; c < decoded->columns.size(); ++c) whole->columns[config_.value_positions[c]] = decoded->columns[c];
       for (const MetadataColumn& m : config_.metadata) whole->columns[m.position] = metadata_column(m, s, produce, *runs);

@@ -21,6 +21,16 @@ struct JsonOptions {
 std::unique_ptr<Decoder> make_json_decoder(const JsonOptions& options, const Schema& schema, std::span<const std::size_t> columns);
 std::unique_ptr<Encoder> make_json_encoder(const JsonOptions& options, const Schema& schema);
 
+struct DebeziumOptions {
+  JsonOptions json;
+  bool schema_include = false;
+  std::map<std::size_t, std::string> metadata;   ///< columns of the schema that are the envelope's, by what it is called
+};
+std::unique_ptr<Decoder> make_debezium_decoder(const DebeziumOptions& options, const Schema& schema, std::span<const std::size_t> columns);
+std::unique_ptr<Encoder> make_debezium_encoder(const JsonOptions& options, const Schema& schema);
+/// Of a record's envelope: "schema" and "source.database" STRING, "ingestion-timestamp" and "source.timestamp" TIMESTAMP_LTZ(3), "source.properties" MAP<STRING, STRING> ..
+std::span<const std::string_view> debezium_metadata();
+
 struct CsvOptions {
   char delimiter = ',';
   char quote = '"';               ///< 0 = no quoting

@@ -6,6 +6,8 @@
 namespace supyo::formats {
 namespace {
 
+constexpr std::string_view kDebezium = "debezium-json";
+
 const std::vector<FormatOptionSpec>& json_specs() {
   static const std::vector<FormatOptionSpec> specs = {
       {"timestamp-format.standard", "SQL", {"SQL", "ISO-8601"}, "SQL: 2013-01-01 05:15:00; ISO-8601: 2013-01-01T05:15:00"},
@@ -14,6 +16,16 @@ const std::vector<FormatOptionSpec>& json_specs() {
       {"encode.ignore-null-fields", "false", {"true", "false"}, "leave null columns out when writing"},
       {"encode.decimal-as-plain-number", "true", {"true"}, "decimals are written as plain numbers"},
   };
+  return specs;
+}
+
+const std::vector<FormatOptionSpec>& debezium_specs() {
+  static const std::vector<FormatOptionSpec> specs = [] {
+    std::vector<FormatOptionSpec> all = {{"schema-include", "false", {"true", "false"}, "the records hold their schema, too: {\"schema\": .., \"payload\": ..}"}};
+    for (const FormatOptionSpec& s : json_specs())
+      if (s.key != "fail-on-missing-field") all.push_back(s);
+    return all;
+  }();
   return specs;
 }
 
@@ -35,6 +47,7 @@ const std::vector<FormatOptionSpec>* specs_of(std::string_view name) {
   static const std::vector<FormatOptionSpec> none;
   if (name == "json") return &json_specs();
   if (name == "csv") return &csv_specs();
+  if (name == kDebezium) return &debezium_specs();
   if (name == "raw" || name == kColumnar) return &none;
   return nullptr;
 }
@@ -42,7 +55,7 @@ const std::vector<FormatOptionSpec>* specs_of(std::string_view name) {
 Status check(const FormatOptions& options) {
   const auto* specs = specs_of(options.name);
   if (options.name == kColumnar) return fail(ErrorCode::kUnsupported, "format 'columnar' is for topics of the embedded log only", "use 'properties.bootstrap.servers' = 'embedded:DIR', or json, csv or raw");
-  if (specs == nullptr) return fail(ErrorCode::kUnknownOption, fmt::format("there is no format '{}'", options.name), "use json, csv or raw");
+  if (specs == nullptr) return fail(ErrorCode::kUnknownOption, fmt::format("there is no format '{}'", options.name), "use json, csv, debezium-json or raw");
   for (const auto& [key, value] : options.options) {
     const auto it = std::find_if(specs->begin(), specs->end(), [&](const FormatOptionSpec& s) { return s.key == key; });
     if (it == specs->end()) {
@@ -71,7 +84,7 @@ bool flag(const FormatOptions& o, std::string_view key) { return get(o, key) == 
 JsonOptions json_options(const FormatOptions& o) {
   JsonOptions j;
   j.timestamps = get(o, "timestamp-format.standard") == "SQL" ? TimestampStyle::kSql : TimestampStyle::kIso8601;
-  j.fail_on_missing_field = flag(o, "fail-on-missing-field");
+  j.fail_on_missing_field = o.name == "json" && flag(o, "fail-on-missing-field");
   j.ignore_parse_errors = flag(o, "ignore-parse-errors");
   j.ignore_null_fields = flag(o, "encode.ignore-null-fields");
   return j;
@@ -113,9 +126,9 @@ bool json_has(const Type& type) {
 }
 
 Status check_types(const FormatOptions& o, const Schema& schema) {
-  if (o.name == "json") {
+  if (o.name == "json" || o.name == kDebezium) {
     for (const Field& f : schema.fields())
-      if (!json_has(f.type)) return fail(ErrorCode::kUnsupported, fmt::format("format 'json' cannot hold column '{}' of type {}", f.name, f.type.to_string()), f.type.is_nested() ? "keys of MAPs and elements of MULTISETs must be STRING there" : "");
+      if (!json_has(f.type)) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot hold column '{}' of type {}", o.name, f.name, f.type.to_string()), f.type.is_nested() ? "keys of MAPs and elements of MULTISETs must be STRING there" : "");
     return ok();
   }
   for (const Field& f : schema.fields()) {
@@ -143,6 +156,7 @@ Result<std::unique_ptr<Decoder>> make_decoder(const FormatOptions& options, cons
   SUPYO_TRY(check(options));
   SUPYO_TRY(check_types(options, schema));
   if (options.name == "json") return make_json_decoder(json_options(options), schema, columns);
+  if (options.name == kDebezium) return make_debezium_decoder({.json = json_options(options), .schema_include = flag(options, "schema-include"), .metadata = options.metadata}, schema, columns);
   if (options.name == "csv") {
     SUPYO_ASSIGN(const CsvOptions csv, csv_options(options));
     return make_csv_decoder(csv, schema, columns);
@@ -155,6 +169,10 @@ Result<std::unique_ptr<Encoder>> make_encoder(const FormatOptions& options, cons
   SUPYO_TRY(check(options));
   SUPYO_TRY(check_types(options, schema));
   if (options.name == "json") return make_json_encoder(json_options(options), schema);
+  if (options.name == kDebezium) {
+    if (flag(options, "schema-include")) return fail(ErrorCode::kUnsupported, "'debezium-json.schema-include' = 'true' is for reading", "leave it out: records are written without their schema");
+    return make_debezium_encoder(json_options(options), schema);
+  }
   if (options.name == "csv") {
     SUPYO_ASSIGN(const CsvOptions csv, csv_options(options));
     return make_csv_encoder(csv, schema);
@@ -173,7 +191,17 @@ std::size_t split_records(const FormatOptions& options, std::string_view block, 
   return split_csv(lines, block, final, out);
 }
 
-std::vector<std::string> format_names() { return {"columnar", "csv", "json", "raw"}; }
+std::vector<std::string> format_names() { return {"columnar", "csv", std::string(kDebezium), "json", "raw"}; }
+
+bool is_changelog(std::string_view format) { return format == kDebezium; }
+
+std::map<std::string, Type> format_metadata(std::string_view format) {
+  std::map<std::string, Type> out;
+  if (format != kDebezium) return out;
+  for (const std::string_view key : debezium_metadata())
+    out.emplace(key, key.ends_with("timestamp") ? Type::timestamp_ltz(3) : key == "source.properties" ? Type::map(Type::string(), Type::string()) : Type::string());
+  return out;
+}
 
 std::vector<FormatOptionSpec> format_options(std::string_view format) {
   const auto* specs = specs_of(format);

@@ -38,7 +38,7 @@ class Decoder {
 class Encoder {
  public:
   virtual ~Encoder() = default;
-  /// Appends the record of row `row` to `out` (no record separator). Changelog kinds are the caller's business.
+  /// Appends the record of row `row` to `out` (no record separator). Kinds are the caller's business where the format is no changelog.
   virtual void encode(const Batch& batch, std::size_t row, std::string& out) = 0;
   /// What must stand before the first record of a file (CSV header when asked for); usually empty.
   virtual std::string header() const { return {}; }
@@ -48,7 +48,15 @@ class Encoder {
 struct FormatOptions {
   std::string name;
   std::vector<std::pair<std::string, std::string>> options;
+  std::map<std::size_t, std::string> metadata = {};   ///< columns of the schema that are not in the record's row, by what the format calls them ("source.timestamp")
 };
+
+/// Whether a format's records say what is done to a row (debezium-json): its rows have kinds, and a record may be several rows.
+bool is_changelog(std::string_view format);
+/// At most so many rows come of a record.
+inline std::size_t rows_of_record(const FormatOptions& o) { return is_changelog(o.name) ? 2 : 1; }
+/// The metadata that a format has, with the types.
+std::map<std::string, Type> format_metadata(std::string_view format);
 
 /// The format part of a table's WITH options: 'format' = 'json', 'json.fail-on-missing-field' = 'true' -> {"json", {{"fail-on-missing-field", "true"}}}.
 FormatOptions format_of(const std::map<std::string, std::string>& table_options);

@@ -84,6 +84,58 @@ TEST(Json, ABadRecordLeavesNoTraceAndNamesTheField) {
   EXPECT_EQ(d.bad[4].reason, "number out of range");
 }
 
+std::string kinds_text(const Batch& b) {
+  std::string s;
+  for (std::size_t i = 0; i < b.rows; ++i) s += fmt::format("{}{}({})", i == 0 ? "" : " ", row_kind_text(b.kind(i)), row_text(b, i));
+  return s;
+}
+
+TEST(Debezium, ARecordIsOneRowOrTheTwoOfAnUpdate) {
+  const FormatOptions options{.name = "debezium-json", .options = {}};
+  const std::vector<std::string> lines = {R"({"before":null,"after":{"id":1,"n":2},"op":"c"})", R"({"op" : "u" , "after" : {"n":3,"id":1} , "before" : {"id":1,"n":2} , "x" : [{"op":"d"}]})", "", R"({"before":{"id":1,"n":3},"op":"d"})",
+                                          R"({"before":{"id":1},"after":{"id":1,"n":"?"},"op":"u"})", R"({"after":{"id":9,"n":4},"op":"r"})"};
+  const auto d = decode(options, lines, {1, 0});
+  EXPECT_EQ(kinds_text(*d.batch), "+I(2|1) -U(2|1) +U(3|1) -D(3|1) +I(4|9)");
+  EXPECT_EQ(d.good, (std::vector<std::uint32_t>{0, 1, 1, 3, 5}));
+  ASSERT_EQ(d.bad.size(), 1U);   // whole: nothing of the row as it was
+  EXPECT_EQ(d.bad[0].index, 4U);
+  EXPECT_EQ(d.bad[0].field, "n");
+}
+
+TEST(Debezium, EveryTruncationOfARecordIsRefused) {
+  const std::string whole = R"({"schema":{"a":1},"payload":{"before":{"id":1,"n":2},"after":{"id":1,"n":3},"source":{"ts_ms":5,"db":"x"},"op":"u","ts_ms":7}})";
+  const FormatOptions options{.name = "debezium-json", .options = {{"schema-include", "true"}}};
+  EXPECT_EQ(decode(options, {whole}, {0, 1}).good.size(), 2U);
+  for (std::size_t n = 1; n < whole.size(); ++n) {
+    const auto d = decode(options, {whole.substr(0, n), whole}, {0, 1});
+    EXPECT_EQ(d.bad.size(), 1U) << n;
+    EXPECT_EQ(d.good, (std::vector<std::uint32_t>{1, 1})) << n;
+  }
+}
+
+TEST(Debezium, MetadataAndZeroColumns) {
+  Schema s({{"id", Type::big_int()}, {"at", Type::timestamp_ltz(3)}, {"t", Type::string()}, {"all", Type::map(Type::string(), Type::string())}, {"s", Type::string()}});
+  const FormatOptions options{.name = "debezium-json", .options = {{"schema-include", "true"}}, .metadata = {{1, "source.timestamp"}, {2, "source.table"}, {3, "source.properties"}, {4, "schema"}}};
+  const std::string record = R"({"payload":{"after":{"id":1},"source":{"table":"a\"b","ts_ms":1500,"snapshot":null},"op":"c"},"schema":{"x": 1} })";
+  const auto d = decode(options, {record}, {4, 2, 0, 1, 3}, s);
+  EXPECT_EQ(kinds_text(*d.batch), R"(+I({"x": 1}|a"b|1|1970-01-01 00:00:01.500|{snapshot=NULL, table=a"b, ts_ms=1500}))");
+  EXPECT_EQ(decode(options, {record, record}, {}, s).good.size(), 2U);
+}
+
+TEST(Debezium, WhatIsWrittenIsRead) {
+  const Schema s({{"id", Type::big_int()}, {"n", Type::integer()}});
+  const FormatOptions options{.name = "debezium-json", .options = {}};
+  const auto first = decode(options, {R"({"before":{"id":1,"n":2},"after":{"id":1,"n":null},"op":"u"})"}, {0, 1}, s);
+  const auto encoder = make_encoder(options, s);
+  ASSERT_TRUE(encoder);
+  std::vector<std::string> lines(2);
+  for (std::size_t i = 0; i < 2; ++i) (*encoder)->encode(*first.batch, i, lines[i]);
+  EXPECT_EQ(lines[0], R"({"before":{"id":1,"n":2},"after":null,"op":"d"})");
+  EXPECT_EQ(lines[1], R"({"before":null,"after":{"id":1,"n":null},"op":"c"})");
+  EXPECT_EQ(kinds_text(*decode(options, lines, {0, 1}, s).batch), "-D(1|2) +I(1|NULL)");
+  EXPECT_FALSE(make_encoder({.name = "debezium-json", .options = {{"schema-include", "true"}}}, s));
+}
+
 TEST(Json, EveryTruncationOfARecordIsRefused) {
   for (std::size_t n = 0; n < kGood.size(); ++n) EXPECT_EQ(decode({"json", {}}, {kGood.substr(0, n)}, {0}).batch, nullptr) << n;
 }

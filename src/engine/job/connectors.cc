@@ -55,6 +55,8 @@ const catalog::ConnectorRegistry& connector_registry() {
     catalog::ConnectorRegistry r;
     for (const auto& [name, c] : connectors()) r.add(c.descriptor);
     for (const std::string& format : formats::format_names()) r.add_format(format, format_option_specs(format));
+    for (const std::string& format : formats::format_names())
+      if (formats::is_changelog(format)) r.add_changelog_format(format);
     return r;
   }();
   return all;

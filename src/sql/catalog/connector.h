@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,9 +54,16 @@ class ConnectorRegistry {
   /// A format and its options under their full keys ("json.ignore-parse-errors").
   void add_format(std::string name, std::vector<OptionSpec> options) { formats_.insert_or_assign(std::move(name), std::move(options)); }
   const std::map<std::string, std::vector<OptionSpec>>& formats() const { return formats_; }
+  /// Formats whose records say what is done to a row: a table of one is a changelog, as a source and as a sink, whatever its connector says.
+  void add_changelog_format(std::string name) { changelog_formats_.insert(std::move(name)); }
+  bool is_changelog(const Options& table) const {
+    const auto it = table.contains("format") ? table.find("format") : table.find("value.format");
+    return it != table.end() && changelog_formats_.contains(it->second);
+  }
 
  private:
   std::map<std::string, std::vector<OptionSpec>> formats_;
+  std::set<std::string> changelog_formats_;
   std::map<std::string, ConnectorDescriptor> by_name_;
 };
 

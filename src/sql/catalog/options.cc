@@ -139,6 +139,8 @@ std::optional<OptionProblem> find_format(const Options& options, const Connector
     return OptionProblem{it->first, true, Error{ErrorCode::kBadOptionValue, fmt::format("format '{}' is not known", it->second),
                                                 nearest.empty() ? known : fmt::format("did you mean '{}'? {}", nearest, known)}};
   }
+  if (connector.produces == ChangelogMode::kUpsert && registry.is_changelog(options))
+    return OptionProblem{it->first, true, Error{ErrorCode::kUnsupported, fmt::format("format '{}' in '{}' is not supported", it->second, connector.name), "use the connector 'kafka': the records say themselves what is deleted"}};
   *out = &format->second;
   return std::nullopt;
 }

@@ -60,6 +60,7 @@ std::string connector_reference(const ConnectorRegistry& registry) {
   append_options(common_table_options(), out);
   for (const auto& [name, options] : registry.formats()) {
     out += fmt::format("## Format `{}`\n\n", name);
+    if (registry.is_changelog({{"format", name}})) out += "Each record says what is done to a row: a table of it gives and takes inserts, updates and deletes, whatever its connector. Of a `PRIMARY KEY` that it declares there is one row each at a time.\n\n";
     if (options.empty()) out += "No options.\n\n";
     append_options(options, out);
   }

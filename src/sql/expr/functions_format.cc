@@ -211,9 +211,8 @@ bool append_whole(const Directive& d, const Column& c, std::size_t row, std::str
   return true;
 }
 
-/// A text cut to the precision and padded; `capital` in capitals.
-bool append_text(const Directive& d, Text text, std::string& out) {
-  if (!d.only("-") || !pads_rightly(d)) return false;
+/// A text cut to the precision and padded, in capitals where the conversion is one.
+bool append_cut(const Directive& d, Text text, std::string& out) {
   if (d.precision >= 0) text = text.substr(0, utf8_offset(text, static_cast<std::size_t>(d.precision)));
   std::string capital;
   if (d.conversion < 'a') {
@@ -223,6 +222,8 @@ bool append_text(const Directive& d, Text text, std::string& out) {
   append_padded(d, text, out);
   return true;
 }
+
+bool append_text(const Directive& d, Text text, std::string& out) { return d.only("-") && pads_rightly(d) && append_cut(d, text, out); }
 
 /// `texts` are the columns as texts.
 struct Operands {
@@ -239,10 +240,10 @@ Result<bool> append_operand(const Directive& d, const Operands& operands, std::s
     case 'b': case 'B': return append_text(d, null || (id == TypeId::kBoolean && c.value<std::uint8_t>(row) == 0) ? "false" : "true", out);
     case 's': case 'S': return append_text(d, null ? Text("null") : operands.texts[arg]->text(row), out);
     case 'd': case 'x': case 'X': case 'o':
-      if (null) return append_padded(d, d.conversion == 'X' ? "NULL" : "null", out), true;
+      if (null) return append_cut(d, "null", out);
       return whole && append_whole(d, c, row, out);
     case 'e': case 'E': case 'f': case 'g': case 'G':
-      if (null) return append_padded(d, d.conversion < 'a' ? "NULL" : "null", out), true;
+      if (null) return append_cut(d, "null", out);
       if (!c.type().is_floating()) return false;
       return append_real(d, id == TypeId::kFloat ? std::stod(fmt::format("{}", c.value<float>(row))) : c.value<double>(row), out);
     case 'c': case 'C': {

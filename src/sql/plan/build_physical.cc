@@ -54,7 +54,7 @@ class Builder {
     if (upsert && all.table.primary_key.empty())
       return fail(ErrorCode::kInvalidQuery, fmt::format("table `{}`: connector '{}' needs a primary key to read by", all.table.path.name, all.table.connector()), "PRIMARY KEY (..) NOT ENFORCED");
     PhysicalNode node;
-    Scan op{.table = all.table, .columns = all.columns, .computed_row_time = all.computed_row_time, .row_time = all.row_time, .not_null = {}, .upsert = upsert};
+    Scan op{.table = all.table, .columns = all.columns, .computed_row_time = all.computed_row_time, .row_time = all.row_time, .not_null = {}, .upsert = upsert, .changelog = scans_.is_changelog(all)};
     const Schema schema = all.table.schema();
     for (const std::size_t c : all.columns) {
       node.output.add(schema[c].name, schema[c].type);
@@ -564,7 +564,7 @@ class Builder {
       for (const std::string& k : s.table->primary_key)
         if (const auto i = s.schema.find(k)) op.primary_key.push_back(*i);
       op.guarantee = guarantee_of(*s.table, *c);
-      wish.accepts = c->accepts;
+      wish.accepts = connectors_.is_changelog(s.table->options) ? ChangelogMode::kRetract : c->accepts;
       wish.connector = c->name;
     }
     if (needs_materialize(options_.materialize, plan_.nodes[input], op.primary_key, wish.accepts)) {

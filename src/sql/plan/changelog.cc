@@ -60,7 +60,7 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
     in.update_before |= nodes[i].changes.update_before;
     in.remove |= nodes[i].changes.remove;
   }
-  if (const auto* s = node.as<Scan>()) return {.update = s->upsert, .update_before = false, .remove = s->upsert};
+  if (const auto* s = node.as<Scan>()) return {.update = s->upsert || s->changelog, .update_before = s->changelog, .remove = s->upsert || s->changelog};
   if (const auto* n = node.as<ChangelogNormalize>()) return {.update = true, .update_before = n->emit_update_before, .remove = true};
   if (node.as<UpsertMaterialize>()) return {.update = true, .update_before = false, .remove = true};
   if (const auto* w = node.as<WindowAggregate>(); w != nullptr && w->emit) return {.update = true, .update_before = true, .remove = !in.append_only()};
@@ -86,12 +86,26 @@ Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& no
   return in;
 }
 
+/// Of a changelog the primary key tells the rows apart, when all of it is read.
+static std::optional<std::vector<std::size_t>> primary_key_of(const Scan& s) {
+  if (!s.changelog || s.table.primary_key.empty()) return std::nullopt;
+  const Schema schema = s.table.schema();
+  std::vector<std::size_t> key;
+  for (const std::string& name : s.table.primary_key) {
+    const auto it = std::ranges::find(s.columns, *schema.find(name));
+    if (it == s.columns.end()) return std::nullopt;
+    key.push_back(static_cast<std::size_t>(it - s.columns.begin()));
+  }
+  return key;
+}
+
 std::optional<std::vector<std::size_t>> upsert_key_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes) {
   const auto first = [](std::size_t n) {
     std::vector<std::size_t> out(n);
     for (std::size_t i = 0; i < n; ++i) out[i] = i;
     return out;
   };
+  if (const auto* s = node.as<Scan>()) return primary_key_of(*s);
   if (const auto* g = node.as<GroupAggregate>()) return first(g->keys.size());
   if (const auto* n = node.as<ChangelogNormalize>()) return n->keys;
   if (const auto* m = node.as<UpsertMaterialize>()) return m->keys;

@@ -43,6 +43,7 @@ struct Meaning {
     std::string text = fmt::format("scan {} {}", table_text(s.table), node.output.to_string());
     for (const bool b : s.not_null) text += b ? '!' : '?';
     if (s.upsert) text += "upsert";
+    if (s.changelog) text += "changelog";
     if (s.computed_row_time) text += meaning_of(*s.computed_row_time);
     if (s.row_time) text += fmt::format("watermark {} {}", s.row_time->column, s.row_time->bound_us);
     return text;

@@ -67,6 +67,7 @@ struct Scan {
   /// Per output column: a null makes the record dead (kNullInNotNull). Declared NOT NULL and read by the query, or the row time.
   std::vector<bool> not_null;
   bool upsert = false;                  ///< the connector's rows replace each other by the primary key; a ChangelogNormalize follows
+  bool changelog = false;               ///< the records say what is done to a row
 };
 
 /// Makes a changelog that any operator takes out of rows that replace each other by key. Output: the input's columns.

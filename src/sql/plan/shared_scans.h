@@ -23,6 +23,8 @@ class SharedScans {
   const Shared& of(const LogicalScan& scan) const;
   /// Whether the table's rows replace each other by its primary key.
   bool is_upsert(const LogicalScan& scan) const;
+  /// Whether its records say what is done to a row.
+  bool is_changelog(const LogicalScan& scan) const { return connectors_.is_changelog(scan.table.options); }
   /// Where each of `of` is in `in`.
   static std::vector<std::size_t> places(const std::vector<std::size_t>& of, const std::vector<std::size_t>& in);
 

@@ -134,6 +134,7 @@ int run_command_line(int argc, char** argv) {
   add_slo(app, context, result);
   add_lab(app, context, result);
   add_lab_worker(app, context, result);
+  add_lab_member(app, context, result);
   add_stack(app, context, result);
   add_bench(app, context, result);
   add_completion(app, result);

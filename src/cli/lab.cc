@@ -9,6 +9,7 @@
 #include "cli/signals.h"
 #include "core/base/duration.h"
 #include "lab/report/report.h"
+#include "lab/scenario/group/group_lab.h"
 #include "lab/scenario/bench.h"
 #include "lab/scenario/runner.h"
 #include "lab/scenario/replica/frontier_lab.h"
@@ -44,7 +45,7 @@ std::string scenario_path(const LabOptions& options) {
 
 /// A lab of any kind.
 using Lab = std::variant<scenario::Scenario, scenario::TopicScenario, scenario::ReplicaScenario, scenario::FrontierScenario, scenario::CommitScenario, scenario::PublishScenario,
-                         scenario::StreamScenario>;
+                         scenario::StreamScenario, scenario::GroupScenario>;
 
 Result<Lab> load_either(const Context& context, const std::string& path, bool real) {
   const std::string kind = scenario::scenario_kind(context.env.files, path);
@@ -71,6 +72,10 @@ Result<Lab> load_either(const Context& context, const std::string& path, bool re
   if (kind == "publish") {
     SUPYO_ASSIGN(auto publish, scenario::load_publish_scenario(context.env.files, path));
     return Lab(std::move(publish));
+  }
+  if (kind == "group") {
+    SUPYO_ASSIGN(auto group, scenario::load_group_scenario(context.env.files, path));
+    return Lab(std::move(group));
   }
   SUPYO_ASSIGN(auto pipeline, scenario::load_scenario(context.env.files, path));
   return Lab(std::move(pipeline));
@@ -178,6 +183,14 @@ std::string setup_text(const scenario::StreamScenario& lab) {
   return text;
 }
 
+std::string setup_text(const scenario::GroupScenario& lab) {
+  std::string text = fmt::format("producer    {} of {}, seed {}\ngroup       {} members, {} partitions, batches of {}, {} a record; max.poll.interval {}, session {}\n", lab.rate, lab.record_size, lab.seed, lab.members, lab.partitions, lab.batch, lab.handler,
+                                 lab.poll, lab.session);
+  for (const scenario::GroupArm& a : lab.arms)
+    text += fmt::format("arm         {}: {}{}\n", a.name, !a.slow.empty() ? fmt::format("a record takes {}, {} times", a.slow, a.times) : !a.stop.empty() ? fmt::format("a member stands for {}", a.stop) : "no fault", a.is_static ? "; static members" : "");
+  return text;
+}
+
 std::string fault_text(const scenario::Injection& i) { return fmt::format(", delay at {} of {}", i.point, i.delay); }
 std::string fault_text(const scenario::TopicFault& f) {
   using Kind = scenario::TopicFault::Kind;
@@ -209,6 +222,7 @@ std::string phases_text(const scenario::CommitScenario& lab) {
                      lab.clean ? "SIGTERM" : "SIGKILL", lab.after, "to the end");
 }
 std::string phases_text(const scenario::PublishScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} as its arm says\n  {:<18} {}, and until every record is reported\n", "undisturbed", lab.before, "fault", "after", lab.after); }
+std::string phases_text(const scenario::GroupScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} as its arm says\n  {:<18} until the group has committed to the end of its topic\n", "undisturbed", lab.before, "fault", "after"); }
 
 int show(Context& context, const LabOptions& options) {
   const auto lab = load(context, options);
@@ -342,6 +356,7 @@ class LabRun {
   }
   Result<scenario::LabResult> run(scenario::CommitScenario& lab) { return run_trials(lab, scenario::run_commit_scenario); }
   Result<scenario::LabResult> run(scenario::PublishScenario& lab) { return run_trials(lab, scenario::run_publish_scenario); }
+  Result<scenario::LabResult> run(scenario::GroupScenario& lab) { return run_trials(lab, scenario::run_group_scenario); }
 
   std::string output_directory() const { return options_.out.empty() ? env::join_path("lab-results", env::base_name(options_.name)) : options_.out; }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "lab/report/svg.h"
@@ -96,16 +95,27 @@ std::string table_of_ends(const LabResult& r) {
   return out + "</tbody>\n</table>\n";
 }
 
-std::string table_of_arms(const LabResult& r) {
-  static constexpr std::array<std::pair<const char*, const char*>, 9> kRows{{{"sent", "Sent"}, {"acked", "Acknowledged"}, {"failed", "Failed"}, {"refused", "of these refused by the client's queue"}, {"unknown", "Unknown"},
-                                                                             {"kept", "of these in the topic"}, {"missing", "Acknowledged and not in the topic"}, {"repeated", "Repeated in the topic"}, {"inversions", "Out of order"}}};
+using Rows = std::vector<std::pair<const char*, const char*>>;
+
+/// Of a lab about a producer, or about members of a group; of others none.
+Rows rows_of_arms(const LabResult& r) {
+  if (r.fault.counts.contains("expired"))
+    return {{"sent", "Sent"}, {"acked", "Acknowledged"}, {"failed", "Failed"}, {"refused", "of these refused by the client's queue"}, {"unknown", "Unknown"},
+            {"kept", "of these in the topic"}, {"missing", "Acknowledged and not in the topic"}, {"repeated", "Repeated in the topic"}, {"inversions", "Out of order"}};
+  if (r.fault.counts.contains("evictions"))
+    return {{"sent", "Sent"}, {"acked", "Acknowledged"}, {"lost", "Acknowledged and never handled"}, {"repeated", "Handled again"}, {"uncommitted", "Handled and not committed"}, {"refused", "Commits refused"}, {"evictions", "Members that left"},
+            {"late", "that say they were late to poll"}, {"pingpong", "at one offset, at most"}, {"pingpong_clients", "of so many clients"}};
+  return {};
+}
+
+std::string table_of_arms(const LabResult& r, const Rows& rows) {
   std::vector<const Arm*> arms{&r.fault};
   for (const Arm& a : r.arms) arms.push_back(&a);
   arms.push_back(&r.control);
   std::vector<std::string> heads;
   for (const Arm* a : arms) heads.push_back(a->name);
   std::string out = "<table class=\"stack\">\n<caption>Records, by arm; what each arm does is among the settings below</caption>\n" + head_row("Records", heads);
-  for (const auto& [name, label] : kRows) {
+  for (const auto& [name, label] : rows) {
     out += fmt::format("<tr><th scope=\"row\">{}</th>", label);
     for (const Arm* a : arms) {
       const auto it = a->counts.find(name);
@@ -119,7 +129,8 @@ std::string table_of_arms(const LabResult& r) {
 }  // namespace
 
 std::string trials_section(const LabResult& r) {
-  const std::string tables = (r.trials.empty() ? "" : table_of_ends(r)) + (r.fault.counts.contains("expired") ? table_of_arms(r) : "");
+  const Rows rows = rows_of_arms(r);
+  const std::string tables = (r.trials.empty() ? "" : table_of_ends(r)) + (rows.empty() ? "" : table_of_arms(r, rows));
   return tables.empty() ? "" : fmt::format("<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">What it came to</h2>\n{}</section>\n", tables);
 }
 

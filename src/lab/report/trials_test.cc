@@ -68,5 +68,14 @@ TEST(Trials, ArmsOfAProducerAreColumns) {
   EXPECT_THAT(section, HasSubstr("<tr><th scope=\"row\">Sent</th><td class=\"n\" data-h=\"fault\">5,000</td><td class=\"n\" data-h=\"control\">4,000</td></tr>"));
 }
 
+TEST(Trials, ArmsOfAGroupAreColumnsToo) {
+  scenario::LabResult r = trials();
+  r.trials.clear();
+  r.fault.counts = {{"evictions", 4}, {"uncommitted", 61}};
+  const std::string section = trials_section(r);
+  EXPECT_THAT(section, HasSubstr("<th scope=\"row\">Members that left</th><td class=\"n\" data-h=\"fault\">4</td><td class=\"n\" data-h=\"control\">not measured</td>"));
+  EXPECT_THAT(section, Not(HasSubstr("Out of order")));
+}
+
 }  // namespace
 }  // namespace supyo::report

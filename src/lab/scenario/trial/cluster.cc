@@ -20,10 +20,10 @@ void describe_cluster(const RunOptions& options, LabResult& result) {
   for (const auto& [key, value] : own_broker_settings()) result.config["broker " + key] = value;
 }
 
-Status make_topic(const std::string& servers, const std::string& topic) {
+Status make_topic(const std::string& servers, const std::string& topic, int partitions) {
   constexpr int kClusterDefault = -1;
   SUPYO_ASSIGN(const auto admin, connect::KafkaAdmin::open(servers));
-  return admin->create_topic(topic, 1, kClusterDefault, {});
+  return admin->create_topic(topic, partitions, kClusterDefault, {});
 }
 
 void remove_topic(const std::string& servers, const std::string& topic) {

@@ -14,8 +14,8 @@ inline std::map<std::string, std::string> own_broker_settings() { return {{"grou
 /// Versions and mode of a result: of options.cluster, or of a broker of the lab's own.
 void describe_cluster(const RunOptions& options, LabResult& result);
 
-/// A topic of one partition, with the cluster's own replication; every broker knows it when this returns. Errors: KafkaAdmin's.
-Status make_topic(const std::string& servers, const std::string& topic);
+/// A topic with the cluster's own replication; every broker knows it when this returns. Errors: KafkaAdmin's.
+Status make_topic(const std::string& servers, const std::string& topic, int partitions = 1);
 
 /// Leaves nothing of a lab on a cluster that goes on; what cannot be removed stays.
 void remove_topic(const std::string& servers, const std::string& topic);

@@ -112,8 +112,8 @@ class Worker {
 
 }  // namespace
 
-std::string numbered_value(std::uint64_t id, std::size_t size) {
-  std::string text = fmt::format("{} ", id);
+std::string numbered_value(std::uint64_t id, std::size_t size, std::string_view word) {
+  std::string text = word.empty() ? fmt::format("{} ", id) : fmt::format("{} {} ", id, word);
   if (text.size() < size) text.append(size - text.size(), 'x');
   return text;
 }

@@ -26,8 +26,8 @@ struct CommitWorker {
 /// Runs until `stopped` says so; then what was taken is handled and committed. Errors: those of GroupConsumer, TransactionProducer and the journal.
 Status run_commit_worker(const env::Env& env, const CommitWorker& worker, const std::function<bool()>& stopped);
 
-/// A record's value: its id, and as much more as makes it `size` bytes.
-std::string numbered_value(std::uint64_t id, std::size_t size);
+/// A record's value: its id, a word for its handler, and as much more as makes it `size` bytes.
+std::string numbered_value(std::uint64_t id, std::size_t size, std::string_view word = {});
 /// The id of a value, and of "ID LIFE" both. kMalformedRecord.
 Result<std::uint64_t> id_of_value(std::string_view value, std::uint64_t* life = nullptr);
 

@@ -1,6 +1,7 @@
 #include "lab/scenario/trial/numbered_producer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lab/scenario/trial/commit_worker.h"
 
@@ -14,7 +15,7 @@ Status NumberedProducer::turn(TimeUs now, bool rest) {
   const auto due = static_cast<std::uint64_t>(static_cast<double>(now - *begin_us_) * options_.rate / kSecond);
   while (counts_.offered < due) {
     const std::uint64_t id = counts_.offered;
-    SUPYO_ASSIGN(const bool taken, producer_.send(id, std::nullopt, numbered_value(id, options_.record_size), env_.clock.now_us()));
+    SUPYO_ASSIGN(const bool taken, producer_.send(id, std::nullopt, numbered_value(id, options_.record_size, std::exchange(word_, {})), env_.clock.now_us()));
     fates_.push_back(taken ? Fate::kPending : Fate::kRefused);
     sent_us_.push_back(now);
     ++counts_.offered;

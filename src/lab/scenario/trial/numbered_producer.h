@@ -31,6 +31,8 @@ class NumberedProducer {
 
   /// Sends what is due at `now` (monotonic; counted from the first call) unless it is told to rest, and takes the reports that have come.
   Status turn(TimeUs now, bool rest = false);
+  /// The next record's value has this word after its number.
+  void mark_next(std::string word) { word_ = std::move(word); }
   const Counts& counts() const { return counts_; }
   const std::vector<Fate>& fates() const { return fates_; }       ///< by id
   std::size_t in_flight() const { return producer_.in_flight(); }
@@ -46,6 +48,7 @@ class NumberedProducer {
   Options options_;
   std::optional<TimeUs> begin_us_;
   TimeUs next_us_ = 0;
+  std::string word_;
   std::vector<Fate> fates_;
   std::vector<TimeUs> sent_us_;
   Counts counts_;

@@ -364,7 +364,9 @@ class LabRun {
     scenario::RunOptions run;
     run.real_clock = options_.clock == "real";
     run.root = options_.root;
+    // Absolute: tables name their files by full paths.
     run.directory = env::join_path(output_directory(), "data");
+    if (!run.directory.starts_with('/')) run.directory = env::join_path(context_.working_directory, run.directory);
     run.keep = options_.keep;
     run.repeat = fmt::format("supyo lab run {}{}", options_.name, options_.clock == "virtual" ? "" : " --clock " + options_.clock);
     if (options_.on == "real") run.repeat += " --on real";

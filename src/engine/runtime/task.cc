@@ -30,6 +30,12 @@ bool Output::flush() {
   return all;
 }
 
+void Task::restore_watermark(TimeUs us) {
+  watermark_us_ = us;
+  untold_ = true;
+  counters_.watermark_us.set(us);
+}
+
 std::size_t Task::add_channel(std::size_t input) {
   channels_.push_back({.input = input});
   return channels_.size() - 1;
@@ -85,12 +91,16 @@ Status Task::combine() {
     return broadcast(Idle{});
   }
   const bool returned = std::exchange(idle_, false);
-  if (lowest > watermark_us_ && !(lowest == kTimeMax && some_idle)) return advance(lowest);
-  return returned ? broadcast(Watermark{output_watermark(watermark_us_)}) : ok();
+  if (lowest == kTimeMax && some_idle) lowest = watermark_us_;
+  if (lowest > watermark_us_) return advance(lowest);
+  // What was reached before the restart was acted upon, but those downstream do not know it of this channel yet.
+  const bool untold = lowest == watermark_us_ && std::exchange(untold_, false);
+  return returned || untold ? broadcast(Watermark{output_watermark(watermark_us_)}) : ok();
 }
 
 Status Task::advance(TimeUs us) {
   watermark_us_ = us;
+  untold_ = false;
   counters_.watermark_us.set(us);
   shard_.note(node_.id, static_cast<std::uint64_t>(us));
   SUPYO_TRY(on_watermark(us));

@@ -70,7 +70,7 @@ class Task {
   /// Before the first event: an input channel that feeds `input`. Returns its number.
   std::size_t add_channel(std::size_t input);
   /// The watermark of the epoch that the job goes on from.
-  void restore_watermark(TimeUs us) { watermark_us_ = us; counters_.watermark_us.set(us); }
+  void restore_watermark(TimeUs us);
   /// An event from input channel `channel`, which must not be waiting for the others' barriers. By value: queues hand theirs over.
   Status receive(std::size_t channel, const dataflow::Event& event);
   /// True while `channel` has seen the barrier and another has not: nothing may be taken from it.
@@ -118,6 +118,8 @@ class Task {
     bool ended = false;
   };
   Status combine();
+
+  bool untold_ = false;   // of a restored watermark: nobody downstream has heard of it
   Status take_barrier(ChannelState& c, Epoch e);
 
   std::vector<ChannelState> channels_;

@@ -249,6 +249,41 @@ TEST(Time, WatermarkDoesNotGoBackAcrossAKill) {
   EXPECT_EQ(job.edges.back(), (std::pair<TimeUs, TimeUs>{60, 50}));  // the split's own, as before the kill
 }
 
+TEST(Time, AnInputThatHadEndedBeforeAKillHoldsNothingBackAfterIt) {
+  // first -> between -+-> last -> table. The first input is at its end in the epoch that the job goes on from.
+  //        second ----+
+  Script first(true), second(true);
+  first.add("a", rows_at({100, 200}));
+  second.add("b", rows_at({100, 300, 500, 900})).limit = 2;
+  FakeTable table;
+  env::SimEnv sim(1);
+  const auto create = [&] {
+    Topology t;
+    const auto a = t.source(std::make_shared<ScriptedSource>(first, 5), watermark_of(0));
+    const auto between = t.op("between", testkit::factory_of<testkit::SortByTime>());
+    const auto b = t.source(std::make_shared<ScriptedSource>(second, 7), watermark_of(0));
+    const auto last = t.op("last", testkit::factory_of<testkit::SortByTime>());
+    const auto sink = t.sink(std::make_shared<FakeSink>(table, "out"));
+    t.hash(a, between).hash(between, last).hash(b, last).forward(last, sink);
+    JobConfig c;
+    c.state_dir = "state";
+    c.checkpoint_interval_us = 10 * kMillisecond;
+    c.control = false;
+    auto runner = JobRunner::create(sim.env(), t.take(), c);
+    EXPECT_TRUE(runner) << runner.error().to_string();
+    return std::move(*runner);
+  };
+  auto runner = create();
+  ProbedJob::steps(sim, *runner, 100);
+  ASSERT_LT(table.rows().size(), 6U);
+  sim.files().kill_process();
+  runner.reset();
+  second.parts()[0].limit = 4;
+  runner = create();
+  ASSERT_TRUE(runner->run_stepped([&](TimeUs t) { sim.clock().advance_to(t); }));
+  EXPECT_EQ(table.rows().size(), 6U);
+}
+
 TEST(Time, EndOfBoundedInputTakesTheWatermarkToItsEnd) {
   ProbedJob job(true, watermark_of(0));
   job.script.add("a", rows_at({100}));

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -149,10 +150,26 @@ TEST(Domains, AlarmsAreTheWindowsOfABurst) {
   EXPECT_EQ(found, expected);
   EXPECT_GE(found.size(), 4U);
   EXPECT_LT(found.size(), windows.size());
+  const auto bursts = request_bursts(7, untidy(7).start_us, records.back().record.event_us + kSecond);
   std::size_t in_burst = 0;
-  for (const Sent& s : records) in_burst += g.burst(s.record.event_us) ? 1 : 0;
+  for (const Sent& s : records) in_burst += std::ranges::any_of(bursts, [&](const RequestBurst& b) { return s.record.event_us >= b.from_us && s.record.event_us < b.end_us; }) ? 1 : 0;
   EXPECT_GT(in_burst, records.size() / 12);   // two minutes of fifteen at least
   EXPECT_LT(in_burst, records.size() / 3);
+}
+
+TEST(Domains, BurstsBeginEvenlySpread) {
+  const TimeUs start = untidy(1).start_us;
+  for (const std::uint64_t seed : {1U, 2U, 77U}) {
+    const auto bursts = request_bursts(seed, start, start + 12 * kHour);
+    ASSERT_EQ(bursts.size(), 48U);
+    double wait = 0;   // until the next whole ten minutes, as a batch has it
+    for (std::size_t k = 0; k < bursts.size(); ++k) {
+      EXPECT_EQ((bursts[k].from_us - start) / (15 * kMinute), (bursts[k].end_us - start) / (15 * kMinute)) << "within its quarter of an hour";
+      EXPECT_GE(bursts[k].end_us - bursts[k].from_us, 2 * kMinute);
+      wait += static_cast<double>(10 * kMinute - (bursts[k].from_us - start) % (10 * kMinute)) / 1e6 / 48;
+    }
+    EXPECT_NEAR(wait, 300, 9) << "3 %";
+  }
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "engine/job/engine.h"
 #include "judge/slo/judge.h"
 #include "judge/slo/lag_rules.h"
+#include "lab/scenario/stream/stream_batch.h"
 #include "lab/scenario/stream/stream_input.h"
 #include "lab/scenario/stream/stream_results.h"
 
@@ -18,7 +19,7 @@ namespace supyo::scenario {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr DurationUs kDrainMost = 20 * kMinute;
+constexpr DurationUs kHeldMost = 6 * kHour, kDrainMost = 20 * kMinute;
 
 /// The judge sees one job over all its lives: what it knows is not set back to the last epoch when the job comes again.
 class OverAllLives final : public VisibilityObserver {
@@ -61,6 +62,7 @@ class StreamArm {
     SUPYO_TRY(begin());
     SUPYO_TRY(play());
     SUPYO_TRY(drain());
+    if (s_.replay) SUPYO_TRY(replay());
     return collect();
   }
 
@@ -107,7 +109,7 @@ class StreamArm {
   Status begin() {
     start_us_ = clock_.now_us();
     variables_ = s_.sql_variables();
-    variables_["DATA"] = directory_;
+    variables_["DATA"] = variables_["OUT"] = directory_;
     for (const auto& [key, value] : s_.settings) settings_[key] = value.starts_with("$") ? s_.knobs.find(value.substr(1))->second.text : value;
     SUPYO_TRY(env_.files.create_directories(log_directory()));
     for (const StreamInput& i : s_.inputs) {
@@ -118,7 +120,7 @@ class StreamArm {
     truth_ = std::make_unique<StreamTruth>(std::move(truth));
     end_us_ = start_us_;
     for (const StreamPhase& p : s_.phases) phase_ends_.push_back(end_us_ += p.length_us);
-    for (const StreamFault& f : s_.phases[std::min(s_.fault_phase(), s_.phases.size() - 1)].faults)
+    for (const StreamFault& f : s_.phases[s_.fault_phase()].faults)
       if (f.kind == StreamFault::Kind::kPoint) {
         SUPYO_ASSIGN(const DurationUs delay, s_.duration(f.delay));
         points_.push_back({f.point, delay, f.fails});
@@ -134,6 +136,11 @@ class StreamArm {
         return FaultDecision{};
       });
     }
+    for (const StreamBatch& b : s_.batches) {
+      SUPYO_ASSIGN(std::string sql, env_.files.read_all(env::join_path(options_.root, b.pipeline)));
+      SUPYO_ASSIGN(StreamBatchRuns runs, StreamBatchRuns::make(s_, b, std::move(sql), start_us_));
+      batches_.push_back(std::move(runs));
+    }
     next_sample_us_ = start_us_ + kSecond;
     add_columns();
     SUPYO_TRY(enter(0));
@@ -144,7 +151,7 @@ class StreamArm {
     phase_ = phase;
     const StreamPhase& p = s_.phases[phase];
     note("phase " + p.name);
-    for (auto& f : feeds_) SUPYO_TRY(f->enter(s_, p.faults, phase_ends_[phase]));
+    for (auto& f : feeds_) SUPYO_TRY(f->enter(s_, p.faults, phase == 0 ? start_us_ : phase_ends_[phase - 1], phase_ends_[phase]));
     for (const StreamFault& f : p.faults) {
       if (f.kind != StreamFault::Kind::kKill) continue;
       SUPYO_ASSIGN(const std::uint64_t times, s_.count(f.times));
@@ -167,7 +174,12 @@ class StreamArm {
       if (now >= next_sample_us_) SUPYO_TRY(sample(now));   // first: a sample at a phase's end belongs to that phase
       while (phase_ + 1 < s_.phases.size() && now >= phase_ends_[phase_]) SUPYO_TRY(enter(phase_ + 1));
       if (now >= next_feed_us_) SUPYO_TRY(feed(now, end_us_));
-      SUPYO_TRY(step(std::min({next_feed_us_, next_sample_us_, end_us_})));
+      TimeUs due = std::min({next_feed_us_, next_sample_us_, end_us_});
+      for (StreamBatchRuns& b : batches_) {
+        if (now >= b.due_us()) SUPYO_TRY(b.advance(job_setup(), acked_of(b.batch().input)));
+        due = std::min(due, b.due_us());
+      }
+      SUPYO_TRY(step(due));
     }
     return sample(clock_.now_us());
   }
@@ -239,12 +251,12 @@ class StreamArm {
   Status drain() {
     while (!runner_) SUPYO_TRY(step(comes_back_us_));
     // What is still held back by a fault comes first.
-    const TimeUs limit = clock_.now_us() + kDrainMost;
     const auto held = [&] { return std::ranges::any_of(feeds_, [](const auto& f) { return !f->drained(); }); };
-    while (held() && clock_.now_us() < limit) {
+    for (const TimeUs limit = clock_.now_us() + kHeldMost; held() && clock_.now_us() < limit;) {
       if (clock_.now_us() >= next_feed_us_) SUPYO_TRY(feed(clock_.now_us(), end_us_));
       SUPYO_TRY(step(next_feed_us_));
     }
+    const TimeUs limit = clock_.now_us() + kDrainMost;
     draining_ = true;
     runner_->drain();
     while (!done_ && clock_.now_us() < limit) SUPYO_TRY(step(clock_.now_us() + kSecond));
@@ -252,6 +264,36 @@ class StreamArm {
     SUPYO_TRY(finish_trial(clock_.now_us()));
     SUPYO_TRY(truth_->poll(clock_.now_us()));
     return truth_->read_late();
+  }
+
+  StreamJobSetup job_setup() const { return {env_, clock_, directory_, variables_, settings_, {options_.journal_sync_us, options_.sink_commit_us}, s_.seed}; }
+
+  std::uint64_t acked_of(const std::string& topic) const {
+    const auto feed = std::ranges::find_if(feeds_, [&](const auto& f) { return f->input().topic == topic; });
+    return (*feed)->counts().acked;
+  }
+
+  /// How much of what readers got comes again when the job is run again over the same input.
+  Status replay() {
+    std::vector<std::string> topics;
+    const auto made_by_the_job = [&](const StreamTruth::Reading& r) { return r.oracle && std::ranges::find(s_.batches, r.spec->topic, &StreamBatch::topic) == s_.batches.end(); };
+    for (const auto& r : truth_->results())
+      if (made_by_the_job(r)) topics.push_back(r.spec->topic);
+    runner_.reset();
+    engine_.reset();
+    SUPYO_ASSIGN(const auto again, replay_stream_job(job_setup(), sql_, topics));
+    for (const auto& r : truth_->results()) {
+      if (!made_by_the_job(r)) continue;
+      const auto& rows = again.at(r.spec->topic);
+      std::vector<std::string> both;
+      std::ranges::set_intersection(r.rows, rows, std::back_inserter(both));
+      const auto all = r.rows.size() + rows.size() - both.size();
+      std::string end = "_" + r.spec->topic;
+      std::ranges::replace(end, '-', '_');
+      arm_.counts["replay_equal" + end] = all == 0 ? kNaN : static_cast<double>(both.size()) / static_cast<double>(all);
+      arm_.counts["replay_rows" + end] = static_cast<double>(rows.size());
+    }
+    return ok();
   }
 
   // ---- what is recorded ----------------------------------------------------------------------------------------------------------
@@ -269,6 +311,7 @@ class StreamArm {
     for (const char* name : {"late"}) add(name, "records");
     for (const char* name : {"epochs", "epochs_failed", "restarts"}) add(name, "");
     add("running", "state");
+    add("state_bytes", "B");
   }
 
   Status sample(TimeUs now) {
@@ -308,6 +351,10 @@ class StreamArm {
     put(n(epochs_failed()));
     put(n(restarts()));
     put(runner_ ? 1 : 0);
+    std::uint64_t state = 0;
+    if (runner_)
+      for (const auto& shard : runner_->stats().shards) state += shard.state_bytes;
+    put(n(state));
   }
 
   /// The judge's columns at our samples.
@@ -402,10 +449,10 @@ class StreamArm {
     SUPYO_TRY(add_alarms());
     auto& c = arm_.counts;
     const auto n = [](std::uint64_t v) { return static_cast<double>(v); };
-    for (const char* name : {"sent", "acked", "failed", "unknown", "silenced", "delayed"}) c[name] = 0;
+    for (const char* name : {"sent", "acked", "failed", "unknown", "silenced", "delayed", "copied"}) c[name] = 0;
     for (const auto& f : feeds_) {
       const StreamFeed::Counts& k = f->counts();
-      for (const auto& [name, v] : {std::pair{"sent", k.sent}, {"acked", k.acked}, {"failed", k.failed}, {"unknown", k.unknown}, {"silenced", k.silenced}, {"delayed", k.delayed}}) c[name] += n(v);
+      for (const auto& [name, v] : {std::pair{"sent", k.sent}, {"acked", k.acked}, {"failed", k.failed}, {"unknown", k.unknown}, {"silenced", k.silenced}, {"delayed", k.delayed}, {"copied", k.copied}}) c[name] += n(v);
     }
     for (const auto& r : truth_->results()) {
       if (r.windows) count_windows(*r.windows);
@@ -415,12 +462,16 @@ class StreamArm {
       c["lost"] += n(r.ids->lost());
       c["repeated"] += n(r.ids->repeated());
     }
+    const StreamSpan span{start_us_, phase_ends_[s_.fault_phase() - 1], phase_ends_[s_.fault_phase()]};
+    for (const auto& r : truth_->results())
+      if (r.oracle) r.oracle->reckon(span, arm_, trials_);
+    for (const StreamBatchRuns& b : batches_) b.reckon(start_us_, span.fault_us, arm_, trials_);
     const slo::Judge::Totals t = judge_.totals();
     for (const auto& [name, v] : {std::pair{"taken", t.taken}, {"late", t.dropped_late}, {"behind", t.behind}, {"dead", t.dead}, {"side", truth_->late_rows()}, {"rows", truth_->rows()}, {"point_hits", hits_}}) c[name] = n(v);
     c["epochs"] = n(epochs());
     c["epochs_failed"] = n(epochs_failed());
     c["restarts"] = n(restarts());
-    c["kills"] = n(trials_.size());
+    c["kills"] = static_cast<double>(std::ranges::count(trials_, "kill", &Trial::group));
     return StreamArmResult{std::move(arm_), std::move(trials_)};
   }
 
@@ -447,6 +498,7 @@ class StreamArm {
   std::uint64_t hits_ = 0;
   std::vector<std::unique_ptr<StreamFeed>> feeds_;
   std::unique_ptr<StreamTruth> truth_;
+  std::vector<StreamBatchRuns> batches_;
   std::unique_ptr<job::Engine> engine_;
   std::unique_ptr<runtime::JobRunner> runner_;   // before the engine goes
   std::uint64_t epochs_before_ = 0, failed_before_ = 0, restarts_before_ = 0;   // of lives that are over

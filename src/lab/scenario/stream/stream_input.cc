@@ -11,7 +11,7 @@ namespace supyo::scenario {
 
 Result<std::unique_ptr<StreamFeed>> StreamFeed::open(const env::Env& env, const std::string& log_directory, const StreamScenario& s, const StreamInput& input, TimeUs start_us) {
   // Topics of one lab are not copies of each other.
-  const std::uint64_t seed = s.seed + static_cast<std::uint64_t>(&input - s.inputs.data()) * 1000;
+  const std::uint64_t seed = s.input_seed(input);
   std::unique_ptr<StreamFeed> feed(new StreamFeed(input, hash_u64(seed)));
   workload::GeneratorOptions w;
   w.seed = seed;
@@ -22,8 +22,9 @@ Result<std::unique_ptr<StreamFeed>> StreamFeed::open(const env::Env& env, const 
   SUPYO_ASSIGN(const std::uint64_t keys, s.count(input.keys));
   w.keys = static_cast<std::uint32_t>(keys);
   w.start_us = start_us;
+  feed->rate_ = w.tps;
   SUPYO_ASSIGN(feed->generator_, workload::make_generator(input.domain, w));
-  SUPYO_ASSIGN(const log::Topic topic, log::create_topic(env, log_directory, input.topic, {.partitions = input.partitions, .segment_bytes = 16 << 20, .retention_ms = 30 * 60 * 1000}));
+  SUPYO_ASSIGN(const log::Topic topic, log::create_topic(env, log_directory, input.topic, {.partitions = input.partitions, .segment_bytes = 16 << 20, .retention_ms = s.replay ? -1 : 30 * 60 * 1000}));
   for (std::int32_t p = 0; p < input.partitions; ++p) {
     SUPYO_ASSIGN(auto writer, log::PartitionWriter::open(env, topic, PartitionId(p)));
     feed->writers_.push_back(std::move(writer));
@@ -34,16 +35,21 @@ Result<std::unique_ptr<StreamFeed>> StreamFeed::open(const env::Env& env, const 
   return feed;
 }
 
-Status StreamFeed::enter(const StreamScenario& s, const std::vector<StreamFault>& faults, TimeUs until_us) {
+Status StreamFeed::enter(const StreamScenario& s, const std::vector<StreamFault>& faults, TimeUs now, TimeUs until_us) {
   rules_.clear();
+  SUPYO_ASSIGN(double rate, s.value(input_.rate, kRate));
   until_us_ = until_us;
   for (const StreamFault& f : faults) {
     if (f.topic != input_.topic) continue;
     Rule r{f.kind, f.partition.value_or(-1), 1, -1};
     SUPYO_ASSIGN(r.share, s.value(f.share, kNumber));
     if (!f.delay.empty()) { SUPYO_ASSIGN(r.delay_us, s.duration(f.delay)); }
+    if (!f.span.empty()) { SUPYO_ASSIGN(r.span_us, s.duration(f.span)); }
+    r.spread = f.spread;
+    if (!f.rate.empty()) { SUPYO_ASSIGN(rate, s.value(f.rate, kRate)); }
     rules_.push_back(r);
   }
+  if (rate != rate_) generator_->set_rate(rate_ = rate, now);
   return ok();
 }
 
@@ -62,12 +68,23 @@ void StreamFeed::take(const workload::GeneratedRecord& record, TimeUs now) {
       ++counts_.silenced;
       return;
     }
+    if (r.kind == StreamFault::Kind::kRepeat) repeat(r, record, p, now);
     if (r.kind != StreamFault::Kind::kDelay || !(r.share >= 1 || draws_.chance(r.share))) continue;
     ++counts_.delayed;
     held_.push({r.delay_us < 0 ? until_us_ : now + r.delay_us, order_++, p, record});
     return;
   }
   batch_[static_cast<std::size_t>(p)].push_back(record);
+}
+
+/// Whether the producer goes back to here, and when, is drawn for each span of time, or for each record.
+void StreamFeed::repeat(const Rule& rule, const workload::GeneratedRecord& record, std::int32_t partition, TimeUs now) {
+  workload::Draws span(seed_ ^ hash_u64(rule.span_us > 0 ? static_cast<std::uint64_t>(now / rule.span_us) : record.id));
+  if (!(rule.share >= 1 || span.chance(rule.share))) return;
+  const double u = (static_cast<double>(span.random() >> 11) + 0.5) * 0x1.0p-53, age = static_cast<double>(rule.delay_us);
+  const double drawn = rule.spread == StreamFault::Spread::kConstant ? age : rule.spread == StreamFault::Spread::kUniform ? 2 * age * u : -age * std::log(u);
+  held_.push({now + static_cast<DurationUs>(drawn), order_++, partition, record});
+  ++counts_.copied;
 }
 
 Status StreamFeed::feed(TimeUs now, TimeUs end_us, StreamTruth& truth) {

@@ -22,11 +22,12 @@ class StreamFeed {
   struct Counts {
     std::uint64_t sent = 0, acked = 0, failed = 0, unknown = 0;
     std::uint64_t silenced = 0, delayed = 0;   ///< silenced ones were never sent
+    std::uint64_t copied = 0;                  ///< sent again
   };
   static Result<std::unique_ptr<StreamFeed>> open(const env::Env& env, const std::string& log_directory, const StreamScenario& scenario, const StreamInput& input, TimeUs start_us);
 
-  /// The faults of the phase that holds from now to `until_us`.
-  Status enter(const StreamScenario& scenario, const std::vector<StreamFault>& faults, TimeUs until_us);
+  /// The faults of the phase that holds from `now` to `until_us`.
+  Status enter(const StreamScenario& scenario, const std::vector<StreamFault>& faults, TimeUs now, TimeUs until_us);
   /// What is due now and belongs before `end_us`. Each record that the log took is told to `truth`.
   Status feed(TimeUs now, TimeUs end_us, StreamTruth& truth);
   /// Nothing is held back any more.
@@ -44,6 +45,8 @@ class StreamFeed {
     std::int32_t partition;        // -1: all
     double share;
     DurationUs delay_us;           // -1: until the phase ends
+    StreamFault::Spread spread = StreamFault::Spread::kConstant;
+    DurationUs span_us = kSecond;
   };
   struct Held {
     TimeUs due_us;
@@ -54,18 +57,22 @@ class StreamFeed {
   struct Later {
     bool operator()(const Held& a, const Held& b) const { return a.due_us != b.due_us ? a.due_us > b.due_us : a.order > b.order; }
   };
-  StreamFeed(const StreamInput& input, std::uint64_t seed) : input_(input), draws_(seed) {}
+  StreamFeed(const StreamInput& input, std::uint64_t seed) : input_(input), seed_(seed), draws_(seed) {}
   void take(const workload::GeneratedRecord& record, TimeUs now);
+  void repeat(const Rule& rule, const workload::GeneratedRecord& record, std::int32_t partition, TimeUs now);
   std::int32_t partition_of(const workload::GeneratedRecord& record) const;
   Status flush(TimeUs now, StreamTruth& truth);
 
   StreamInput input_;
+  std::uint64_t seed_;
   workload::Draws draws_;
   std::unique_ptr<workload::Generator> generator_;
   std::vector<std::unique_ptr<log::PartitionWriter>> writers_;
   std::vector<TimeUs> newest_;
   std::vector<Rule> rules_;
   TimeUs until_us_ = 0;
+  double rate_ = 0;
+
   workload::GeneratedRecord next_;
   bool more_ = false;
   std::uint64_t order_ = 0;

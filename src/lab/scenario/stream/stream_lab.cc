@@ -29,6 +29,10 @@ std::string fault_text(const StreamScenario& s, const StreamFault& f) {
       return fmt::format("{:g} % of {}{} comes {}", s.value(f.share, kNumber).value_or(0) * 100, f.topic, f.partition ? fmt::format(", partition {},", *f.partition) : "",
                          f.delay.empty() ? "all at once when the phase ends" : format_duration(s.duration(f.delay).value_or(0)) + " later");
     case StreamFault::Kind::kPoint: return fmt::format("{}: {}{}", f.point, format_duration(s.duration(f.delay).value_or(0)), f.fails ? ", then it fails" : "");
+    case StreamFault::Kind::kRepeat:
+      return fmt::format("{:g} % of {} is sent again, spans of {}, at an age of {} ({})", s.value(f.share, kNumber).value_or(0) * 100, f.topic, f.span, f.delay,
+                         f.spread == StreamFault::Spread::kConstant ? "always" : f.spread == StreamFault::Spread::kUniform ? "the mean, evenly from 0 to twice that" : "the mean, exponential");
+    case StreamFault::Kind::kRate: return fmt::format("{} comes at {:g} records/s", f.topic, s.value(f.rate, kRate).value_or(0));
     case StreamFault::Kind::kKill: return fmt::format("the job is killed {:g} times and started again {} later", s.value(f.times, kNumber).value_or(0), format_duration(s.duration(f.detect).value_or(0)));
   }
   return "?";
@@ -91,7 +95,11 @@ class Evaluation {
 
   static std::string unit_of(std::string_view count) {
     for (const char* plain : {"windows", "window_updates", "epochs", "restarts", "kills", "point_hits"}) if (count.starts_with(plain)) return "";
-    return count.starts_with("result_delay") ? "s" : "records";
+    static constexpr std::pair<const char*, const char*> kUnits[] = {{"result_delay", "s"}, {"delay_", "s"}, {"wait_", "s"}, {"run_", "s"}, {"oldest_", "s"}, {"youngest_", "s"}, {"runs_", ""}, {"bursts_", ""}, {"missed_", ""},
+        {"alarms_", ""}, {"false_alarms_", ""}, {"wrong_share", "share"}, {"leak_share", "share"}, {"duplicate_rate", "share"}, {"raw_duplicate_rate", "share"}, {"bloom_loss", "share"}, {"bloom_duplicate_rate", "share"},
+        {"bloom_bytes", "B"}, {"replay_equal", "share"}, {"replay_rows", ""}};
+    for (const auto& [begin, unit] : kUnits) if (count.starts_with(begin)) return unit;
+    return "records";
   }
 
   /// Largest of a column between two times; NaN when nothing is known.
@@ -121,6 +129,7 @@ class Evaluation {
     put("fired_in_fault", grown("fired", from + kSettle), "");
     put("epochs_in_fault", grown("epochs", from), "");
     put("epochs_failed_in_fault", grown("epochs_failed", from), "");
+    put("state_bytes_max", most(a, "state_bytes", from, to), "B");
     put("restarts_in_fault", grown("restarts", from), "");
     put("repeated_in_fault", grown("repeated", from), "records");
     const auto count = [&](const char* name) { const auto it = a.counts.find(name); return it == a.counts.end() ? kNaN : it->second; };
@@ -205,6 +214,10 @@ class Evaluation {
       case Guard::kControlClean: {
         const auto at = [&](const char* name) { const auto it = r_.control.counts.find(name); return it == r_.control.counts.end() ? 0 : it->second; };
         if (at("lost") != 0 || at("repeated") != 0) return {false, fmt::format("without the fault {:.0f} records were lost and {:.0f} repeated", at("lost"), at("repeated"))};
+        // By the oracles: copies that passed, rows that are not there, alarms about nothing.
+        for (const auto& [name, v] : r_.control.counts)
+          for (const char* kind : {"missing_", "leaked_", "false_alarms_"})
+            if (name.starts_with(kind) && v != 0) return {false, fmt::format("without the fault {} is {:.0f}", name, v)};
         const double broken = most(r_.control, "slo_broken", fault_.from_s / 2, r_.phases.back().to_s);
         return {!(broken > 0), broken > 0 ? "without the fault readers did not get what they were promised" : "without the fault nothing was lost or repeated, and readers got what they were promised"};
       }
@@ -230,6 +243,16 @@ class Evaluation {
       case StreamFault::Kind::kDelay: {
         const double delayed = a.counts.at("delayed"), normal = r_.control.counts.at("delayed");
         return {delayed > normal && normal == 0, fmt::format("{:.0f} records came later than they were due, {:.0f} in the control arm", delayed, normal)};
+      }
+      case StreamFault::Kind::kRepeat: {
+        // By the log: it has more records than changes were made.
+        const auto grown = [&](const Arm& arm) { return value_at(arm, "acked", fault_.to_s) - value_at(arm, "acked", fault_.from_s); };
+        return {a.counts.at("copied") > 0 && grown(a) > grown(r_.control), fmt::format("the log grew by {:.0f} records in the fault, by {:.0f} in the control arm", grown(a), grown(r_.control))};
+      }
+      case StreamFault::Kind::kRate: {
+        const double rate = (value_at(a, "acked", fault_.to_s) - value_at(a, "acked", fault_.from_s)) / (fault_.to_s - fault_.from_s), wanted = s_.value(f.rate, kRate).value_or(0);
+        const double before = (value_at(a, "acked", fault_.from_s) - value_at(a, "acked", 1)) / (fault_.from_s - 1);
+        return {std::abs(rate / wanted - 1) < 0.05 && std::abs(rate / before - 1) > 0.05, fmt::format("{:.1f} records/s came before the fault, {:.1f} in it, {:.1f} ordered", before, rate, wanted)};
       }
       case StreamFault::Kind::kPoint: {
         // From outside: how long the committed position stood still, beside the time before the fault.

@@ -106,13 +106,15 @@ Result<StreamTruth> StreamTruth::open(env::Files& files, const std::string& log_
   StreamTruth t;
   t.files_ = &files;
   t.state_directory_ = state_directory;
+  t.keep_rows_ = s.replay;
   for (const StreamResult& r : s.results) {
     Reading reading{&r, StreamTopicReader(files, log_directory, r.topic, r.uncommitted), nullptr, nullptr};
-    if (r.id.empty()) {
+    SUPYO_ASSIGN(reading.oracle, make_stream_oracle(s, r));
+    if (!reading.oracle && r.id.empty()) {
       SUPYO_ASSIGN(const DurationUs size, s.duration(r.size));
       if (size < kMillisecond) return fail(ErrorCode::kBadConfigFile, "a window is longer than that");
       reading.windows = std::make_unique<WindowTruth>(size, r.key);
-    } else {
+    } else if (!reading.oracle) {
       reading.ids = std::make_unique<IdTruth>();
     }
     t.results_.push_back(std::move(reading));
@@ -122,7 +124,8 @@ Result<StreamTruth> StreamTruth::open(env::Files& files, const std::string& log_
 
 void StreamTruth::sent(const std::string& topic, const workload::GeneratedRecord& record, TimeUs now) {
   for (Reading& r : results_) {
-    if (r.spec->input != topic) continue;
+    if (r.oracle) r.oracle->sent(topic, record, now);
+    if (r.oracle || r.spec->input != topic) continue;
     if (r.ids) r.ids->sent(record, now);
     else r.windows->sent(record);
   }
@@ -131,6 +134,11 @@ void StreamTruth::sent(const std::string& topic, const workload::GeneratedRecord
 void StreamTruth::take(Reading& r, std::string_view value, TimeUs now) {
   const auto json = nlohmann::json::parse(value, nullptr, false);
   if (!json.is_object()) return;
+  if (r.oracle) {
+    r.oracle->seen(json, value, now);
+    if (keep_rows_) r.rows.emplace(value);
+    return;
+  }
   if (r.ids) {
     if (const auto id = json.find(r.spec->id); id != json.end() && id->is_number_unsigned()) r.ids->seen(id->get<std::uint64_t>(), now);
     return;
@@ -168,7 +176,8 @@ Status StreamTruth::read_late() {
 
 TimeUs StreamTruth::newest_us() const {
   TimeUs t = kTimeMin;
-  for (const Reading& r : results_) t = std::max(t, r.ids ? r.ids->newest_event_us() : r.windows->newest_end_us());
+  for (const Reading& r : results_)
+    if (!r.oracle) t = std::max(t, r.ids ? r.ids->newest_event_us() : r.windows->newest_end_us());
   return t;
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "core/env/env.h"
 #include "data/log/partition_reader.h"
 #include "judge/slo/series.h"
+#include "lab/scenario/stream/stream_oracle.h"
 #include "lab/scenario/stream/stream_scenario.h"
 #include "lab/workload/generator.h"
 
@@ -100,6 +102,8 @@ class StreamTruth {
     StreamTopicReader reader;
     std::unique_ptr<IdTruth> ids;
     std::unique_ptr<WindowTruth> windows;
+    std::unique_ptr<StreamOracle> oracle = nullptr;   ///< instead of the others
+    std::multiset<std::string> rows = {};             ///< of an oracle's result, when the job is to be run again
   };
   const std::vector<Reading>& results() const { return results_; }
   std::uint64_t rows() const { return rows_; }            ///< read from all results
@@ -111,6 +115,7 @@ class StreamTruth {
   void take(Reading& r, std::string_view value, TimeUs now);
   env::Files* files_ = nullptr;
   std::string state_directory_;
+  bool keep_rows_ = false;
   std::vector<Reading> results_;
   std::uint64_t rows_ = 0, late_rows_ = 0;
 };

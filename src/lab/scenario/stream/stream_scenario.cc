@@ -19,7 +19,7 @@ class StreamScenarioReader : private YamlReader {
  private:
   Result<StreamScenario> scenario(const YAML::Node& root) {
     SUPYO_TRY(allow(root, "a stream scenario", {"lab", "kind", "title", "extends", "expect", "hypothesis", "pipeline", "objectives", "variables", "settings", "seed", "linger", "inputs", "results", "promise",
-                                                "lag_alarm", "knobs", "phases", "arms", "derive", "guards", "predict", "verdict", "tiles", "plots"}));
+                                                "lag_alarm", "batches", "replay", "knobs", "phases", "arms", "derive", "guards", "predict", "verdict", "tiles", "plots"}));
     StreamScenario s;
     SUPYO_TRY(head(root, s));
     SUPYO_TRY(seed(root, s.seed));
@@ -33,6 +33,8 @@ class StreamScenarioReader : private YamlReader {
       if (value.starts_with("$") && !s.knobs.contains(value.substr(1))) return complain(root["settings"], fmt::format("setting '{}': there is no knob '{}'", name, value.substr(1)));
     SUPYO_TRY(inputs(root, s));
     SUPYO_TRY(results(root, s));
+    SUPYO_TRY(batches(root, s));
+    if (const YAML::Node n = root["replay"]) s.replay = n.Scalar() == "true";
     SUPYO_TRY(promise(root, s));
     SUPYO_TRY(phases(root, s));
     SUPYO_TRY(arms(root, s));
@@ -86,14 +88,18 @@ class StreamScenarioReader : private YamlReader {
     if (!list || !list.IsSequence() || list.size() == 0) return complain(root, "'results' is missing", "results: [{topic: counts, input: orders, window: window_start, size: 1m, value: n}]");
     std::set<std::string> topics;
     for (const YAML::Node& n : list) {
-      SUPYO_TRY(allow(n, "a result", {"topic", "input", "id", "window", "value", "size", "key", "isolation"}));
+      SUPYO_TRY(allow(n, "a result", {"topic", "input", "id", "window", "value", "size", "key", "isolation", "copies", "versions", "alarms"}));
       StreamResult r;
       SUPYO_ASSIGN(r.topic, YamlReader::text(n, "topic"));
       if (!topics.insert(r.topic).second) return complain(n, fmt::format("there are two results '{}'", r.topic));
       SUPYO_ASSIGN(r.input, YamlReader::text(n, "input"));
       if (input_named(s, r.input) == nullptr) return complain(n["input"], fmt::format("there is no input '{}'", r.input));
       if (n["id"]) r.id = n["id"].Scalar();
-      if (n["window"]) {
+      SUPYO_TRY(oracle(n, s, r));
+      if (r.oracle == "alarms") {
+        SUPYO_ASSIGN(r.window, YamlReader::text(n, "window"));
+        SUPYO_TRY(quantity(n, "size", kSeconds, s.knobs, r.size));
+      } else if (n["window"]) {
         r.window = n["window"].Scalar();
         SUPYO_ASSIGN(r.value, YamlReader::text(n, "value"));
         SUPYO_TRY(quantity(n, "size", kSeconds, s.knobs, r.size));
@@ -105,6 +111,49 @@ class StreamScenarioReader : private YamlReader {
         r.uncommitted = i.Scalar() == "read_uncommitted";
       }
       s.results.push_back(std::move(r));
+    }
+    return ok();
+  }
+
+  Status oracle(const YAML::Node& n, const StreamScenario& s, StreamResult& r) const {
+    if (const YAML::Node c = n["copies"]) {
+      r.oracle = "copies";
+      SUPYO_TRY(allow(c, "copies", {"horizon", "cleanup", "bloom_bits", "bloom_hashes"}));
+      SUPYO_TRY(quantity(c, "horizon", kSeconds, s.knobs, r.horizon));
+      SUPYO_TRY(quantity(c, "cleanup", kSeconds, s.knobs, r.cleanup, "0s"));
+      SUPYO_TRY(quantity(c, "bloom_bits", kNumber, s.knobs, r.bloom_bits, "0"));
+      SUPYO_TRY(quantity(c, "bloom_hashes", kNumber, s.knobs, r.bloom_hashes, "4"));
+    }
+    if (const YAML::Node v = n["versions"]) {
+      r.oracle = "versions";
+      SUPYO_TRY(allow(v, "versions", {"table", "key", "version", "settle"}));
+      SUPYO_ASSIGN(r.table, YamlReader::text(v, "table"));
+      if (input_named(s, r.table) == nullptr) return complain(v["table"], fmt::format("there is no input '{}'", r.table));
+      SUPYO_ASSIGN(r.key, YamlReader::text(v, "key"));
+      SUPYO_ASSIGN(r.version, YamlReader::text(v, "version"));
+      SUPYO_TRY(quantity(v, "settle", kSeconds, s.knobs, r.settle, "0s"));
+    }
+    if (n["alarms"] && n["alarms"].Scalar() == "true") {
+      r.oracle = "alarms";
+      if (input_named(s, r.input)->domain != "request") return complain(n["input"], "alarms are about bursts of the domain 'request'");
+    }
+    if ((r.oracle == "copies" || r.oracle == "versions") && r.id.empty()) return complain(n, fmt::format("'{}' needs an 'id'", r.oracle));
+    return ok();
+  }
+
+  Status batches(const YAML::Node& root, StreamScenario& s) const {
+    for (const YAML::Node& n : root["batches"]) {
+      SUPYO_TRY(allow(n, "a batch", {"topic", "input", "pipeline", "every", "start", "rate"}));
+      StreamBatch b;
+      SUPYO_ASSIGN(b.topic, YamlReader::text(n, "topic"));
+      if (std::ranges::find(s.results, b.topic, &StreamResult::topic) == s.results.end()) return complain(n["topic"], fmt::format("there is no result '{}'", b.topic));
+      SUPYO_ASSIGN(b.input, YamlReader::text(n, "input"));
+      if (input_named(s, b.input) == nullptr) return complain(n["input"], fmt::format("there is no input '{}'", b.input));
+      SUPYO_ASSIGN(b.pipeline, YamlReader::text(n, "pipeline"));
+      SUPYO_TRY(quantity(n, "every", kSeconds, s.knobs, b.every));
+      SUPYO_TRY(quantity(n, "start", kSeconds, s.knobs, b.start, "0s"));
+      SUPYO_TRY(quantity(n, "rate", kRate, s.knobs, b.rate));
+      s.batches.push_back(std::move(b));
     }
     return ok();
   }
@@ -145,6 +194,7 @@ class StreamScenarioReader : private YamlReader {
           SUPYO_TRY(inject(i, s, p));
         }
         ++faults;
+        s.fault_at = s.phases.size();
       }
       s.phases.push_back(std::move(p));
     }
@@ -153,7 +203,7 @@ class StreamScenarioReader : private YamlReader {
   }
 
   Status inject(const YAML::Node& n, const StreamScenario& s, StreamPhase& p) const {
-    SUPYO_TRY(allow(n, "inject", {"topic", "partition", "silence", "share", "delay", "hold", "point", "fail", "kill", "detect"}));
+    SUPYO_TRY(allow(n, "inject", {"topic", "partition", "silence", "share", "delay", "hold", "point", "fail", "kill", "detect", "repeat", "age", "spread", "span", "rate"}));
     StreamFault f;
     if (n["point"]) {
       f.kind = StreamFault::Kind::kPoint;
@@ -171,15 +221,32 @@ class StreamScenarioReader : private YamlReader {
       if (n["partition"]) { SUPYO_ASSIGN(f.partition, whole(n["partition"], 0, input->partitions - 1)); }
       if (n["silence"]) {
         if (!f.partition) return complain(n, "silence is of one partition", "{topic: orders, partition: 2, silence: true}");
+      } else if (n["repeat"]) {
+        SUPYO_TRY(repeat(n, s, f));
+      } else if (n["rate"]) {
+        f.kind = StreamFault::Kind::kRate;
+        SUPYO_TRY(quantity(n, "rate", kRate, s.knobs, f.rate));
       } else if (n["delay"] || n["hold"]) {
         f.kind = StreamFault::Kind::kDelay;
         SUPYO_TRY(quantity(n, "share", kNumber, s.knobs, f.share, "1"));
         SUPYO_TRY(quantity(n, "delay", kSeconds, s.knobs, f.delay, ""));
       } else {
-        return complain(n, "what happens to the topic is missing", "silence, delay or hold");
+        return complain(n, "what happens to the topic is missing", "silence, delay, hold, repeat or rate");
       }
     }
     p.faults.push_back(std::move(f));
+    return ok();
+  }
+
+  Status repeat(const YAML::Node& n, const StreamScenario& s, StreamFault& f) const {
+    f.kind = StreamFault::Kind::kRepeat;
+    SUPYO_TRY(quantity(n, "repeat", kNumber, s.knobs, f.share));
+    SUPYO_TRY(quantity(n, "age", kSeconds, s.knobs, f.delay));
+    SUPYO_TRY(quantity(n, "span", kSeconds, s.knobs, f.span, "1s"));
+    const YAML::Node spread = n["spread"];
+    if (!spread || spread.Scalar() == "constant") return ok();
+    if (spread.Scalar() != "uniform" && spread.Scalar() != "exponential") return complain(spread, fmt::format("there is no spread '{}'", spread.Scalar()), "constant, uniform or exponential");
+    f.spread = spread.Scalar() == "uniform" ? StreamFault::Spread::kUniform : StreamFault::Spread::kExponential;
     return ok();
   }
 
@@ -212,13 +279,10 @@ std::string_view stream_fault_name(StreamFault::Kind kind) {
     case StreamFault::Kind::kDelay: return "delay";
     case StreamFault::Kind::kPoint: return "fault point";
     case StreamFault::Kind::kKill: return "kill";
+    case StreamFault::Kind::kRepeat: return "repeat";
+    case StreamFault::Kind::kRate: return "rate";
   }
   return "?";
-}
-
-std::size_t StreamScenario::fault_phase() const {
-  const auto it = std::ranges::find_if(phases, [](const StreamPhase& p) { return !p.faults.empty(); });
-  return static_cast<std::size_t>(it - phases.begin());
 }
 
 Result<StreamScenario> StreamScenario::arm(const std::string& name) const {

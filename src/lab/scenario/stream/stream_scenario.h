@@ -36,6 +36,9 @@ struct StreamResult {
   std::string size;                       ///< how long a window is; expression
   std::string key;                        ///< a column beside the window, which the input's records have too; may be empty
   bool uncommitted = false;               ///< the reader does not wait for commits (read_uncommitted)
+  std::string oracle;                     ///< "copies", "versions", "alarms" (stream_oracle.h); empty: ids, or windows
+  std::string horizon, cleanup, bloom_bits, bloom_hashes;   ///< copies: how long an id is known, and how much longer at most; of a filter beside it (0 bits: none)
+  std::string table, version, settle;     ///< versions: the input that `key` is looked up in, the column with the time of the version; what of the fault's begin is left out
 };
 
 struct StreamFault {
@@ -44,6 +47,8 @@ struct StreamFault {
     kDelay,         ///< `share` of the records of `topic` (of `partition`, if given) comes `delay` later; without a delay, when the phase ends
     kPoint,         ///< a named place in the code: waits for `delay`, then fails if `fails`
     kKill,          ///< the job dies `times`, and is started again `detect` later
+    kRepeat,        ///< the producer of `topic` goes back: `share` of what it sends, `span` at a time, is sent again after an age
+    kRate,          ///< the producer of `topic` makes `rate`
   } kind = Kind::kSilence;
   std::string topic;
   std::optional<std::int32_t> partition;
@@ -51,6 +56,17 @@ struct StreamFault {
   std::string point;
   bool fails = false;
   std::string times, detect;
+  enum class Spread : std::uint8_t { kConstant, kUniform, kExponential } spread = Spread::kConstant;
+  std::string span;                       ///< kRepeat, 0: a record at a time; `delay` is the age, half the greatest one (uniform), or its mean (exponential)
+  std::string rate;
+};
+
+/// A job that is run again and again over what came since the run before, and takes its time: results are there when it ends.
+struct StreamBatch {
+  std::string topic;                      ///< a result, ${BATCH} in the pipeline
+  std::string input;                      ///< the topic that it reads from ${from_ms} to ${to_ms}
+  std::string pipeline;
+  std::string every, start, rate;         ///< how often, how long until it reads, and records a second that it takes
 };
 
 struct StreamPhase {
@@ -72,15 +88,20 @@ struct StreamScenario : Declaration {
   std::vector<StreamInput> inputs;
   std::vector<StreamResult> results;
   std::vector<StreamPhase> phases;
+  std::size_t fault_at = 0;               ///< the phase with the faults; also in an arm that has none
   StreamPromise promise;
   std::string lag_factor = "2", lag_hold = "60s";   ///< the raw alarm: committed lag above so many times the first phase's maximum, for so long
   struct ArmSpec {
     std::map<std::string, std::string> knobs, variables;
     bool inject = true;                   ///< off: no fault (control never has one)
   };
+  std::vector<StreamBatch> batches;
+  bool replay = false;                    ///< in the end the job is run again from the start of its input, with results in ${OUT}
   std::map<std::string, ArmSpec> arms;    ///< beside "fault"
 
-  std::size_t fault_phase() const;
+  std::size_t fault_phase() const { return fault_at; }
+  /// Topics of one lab are not copies of each other.
+  std::uint64_t input_seed(const StreamInput& input) const { return seed + static_cast<std::uint64_t>(&input - inputs.data()) * 1000; }
   /// As the arm has it: its knobs and variables, and without the faults where it has none. Errors: kBadConfigFile, kUnknownOption.
   Result<StreamScenario> arm(const std::string& name) const;
   /// What fills ${NAME} in the pipeline.

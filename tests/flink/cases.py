@@ -33,8 +33,12 @@ class Case:
     @property
     def only_supyo(self):
         """Also what is of a log without a broker, which Flink does not have."""
-        logs = [m[1] for s in self.setup if "'embedded:" in s and (m := re.match(r"\s*CREATE TABLE (\w+)", s, re.I))]
-        return bool(ONLY_SUPYO.search(self.sql)) or "'embedded:" in self.sql or any(re.search(rf"\b{name}\b", self.sql) for name in logs)
+        logs = ["'embedded:"]   # and what is made of them
+        for s in self.setup:
+            made = re.match(r"\s*CREATE (?:TEMPORARY )?(?:TABLE|VIEW) (\w+)", s, re.I)
+            if made and re.search("|".join(logs), s):
+                logs.append(rf"\b{made[1]}\b")
+        return bool(ONLY_SUPYO.search(self.sql) or re.search("|".join(logs), self.sql))
 
 
 def split(text):
@@ -84,7 +88,7 @@ def parse(path, root):
         sql = "\n".join(body[:body.index("----")] if "----" in body else body)
         made = lambda text, where, why, error=False: Case(name, where, text, list(setup), dict(inputs), error, why.split(" ")[0], quoted, why.endswith(" sometimes"))  # noqa: E731
         if keyword == "file":
-            inputs[rest] = "\n".join(body) + "\n"
+            inputs[rest] = "".join(line + "\n" for line in body)
         elif keyword in ("setup", "job"):
             setup += split(sql)
         elif keyword == "query":

@@ -44,6 +44,7 @@ def key(case):
 
 
 def write_inputs(directory, inputs):
+    os.makedirs(directory, exist_ok=True)
     for name, text in inputs.items():
         os.makedirs(os.path.dirname(f"{directory}/{name}"), exist_ok=True)
         with open(f"{directory}/{name}", "w", encoding="utf-8") as f:
@@ -72,7 +73,7 @@ def flink_steps(file, file_cases):
         pair = re.fullmatch(r"\s*SET\s+'([^']*)'\s*=\s*'([^']*)'\s*", statement, re.I)
         if not pair:
             return steps.append({"sql": absolute(statement)})
-        if not pair[1].startswith(("supyo.", "restart-strategy")):
+        if not pair[1].startswith(("supyo.", "restart-strategy", "execution.runtime-mode")):
             steps.append({"set": pair[1], "value": {"+09:00": "GMT+09:00"}.get(pair[2], pair[2])})
 
     def absolute(statement):   # ..and what Flink's parser cannot take for a name

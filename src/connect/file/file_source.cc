@@ -304,6 +304,7 @@ catalog::ConnectorDescriptor file_descriptor() {
       {.key = "sink.rolling-policy.file-size", .kind = K::kBytes, .default_value = "128MB", .help = "start a new file at this size"},
       {.key = "sink.rolling-policy.rollover-interval", .kind = K::kDuration, .default_value = "10 s", .help = "start a new file when the open one is this old; rows are readable then"},
       {.key = "sink.rolling-policy.check-interval", .kind = K::kDuration, .default_value = "1 min", .help = "accepted; the age is looked at with every checkpoint"},
+      {.key = "sink.parallelism", .kind = K::kInteger, .help = "accepted; the job's parallelism counts"},
       {.key = "partition.default-name", .default_value = "__HIVE_DEFAULT_PARTITION__", .help = "folder of a NULL or empty partition value"},
       {.key = "sink.partition-commit.policy.kind", .kind = K::kEnum, .allowed = {"success-file"}, .help = "success-file: a partition that is complete gets an empty file that says so"},
       {.key = "sink.partition-commit.success-file.name", .default_value = "_SUCCESS", .help = "its name"},

@@ -47,6 +47,7 @@ constexpr SettingSpec kNoEffect[] = {
     {SettingKind::kBool, "table.optimizer.union-all-as-breakpoint-enabled", "true", {}, {}, {}, {}, kPlanner},
     {SettingKind::kBool, "table.optimizer.dynamic-filtering.enabled", "true", {}, {}, {}, {}, kPlanner},
     {SettingKind::kBool, "table.optimizer.runtime-filter.enabled", "false", {}, {}, {}, {}, kPlanner},
+    {SettingKind::kChoice, "table.exec.source.cdc-events-duplicate", "false", {}, {}, "false", {}, "Each record of a changelog is taken as one change."},
     {SettingKind::kChoice, "table.optimizer.non-deterministic-update.strategy", "ignore", {}, {}, "ignore", {}, "What is random or of the clock is computed anew for each row of a changelog, the one that takes back too."},
 };
 

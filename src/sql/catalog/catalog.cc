@@ -21,6 +21,13 @@ std::vector<std::string> keys_of(const Map& map) {
   return names;
 }
 
+constexpr std::string_view kInMemory = "generic_in_memory";
+
+void change(Options& options, const Options& set, std::span<const std::string> reset) {
+  for (const auto& [key, value] : set) options.insert_or_assign(key, value);
+  for (const std::string& key : reset) options.erase(key);
+}
+
 bool is_view(const Catalog::Object& o) { return std::holds_alternative<ViewDefinition>(o); }
 
 }  // namespace
@@ -46,7 +53,7 @@ Result<Catalog::Entry*> Catalog::entry(const std::string& name) {
 Status Catalog::use_catalog(const std::string& name) {
   SUPYO_ASSIGN(const Entry* e, std::as_const(*this).entry(name));
   std::string database(kDefaultDatabase);
-  if (e->external) {
+  if (name != kDefaultCatalog) {
     const auto it = e->options.find("default-database");
     database = it == e->options.end() ? "default" : it->second;
   }
@@ -75,9 +82,19 @@ Status Catalog::create_catalog(const std::string& name, const Options& options, 
     return fail(ErrorCode::kAlreadyExists, fmt::format("catalog `{}` exists already", name), "choose another name, or CREATE CATALOG IF NOT EXISTS");
   }
   const auto type = options.find("type");
-  const auto known = keys_of(factories_);
+  auto known = keys_of(factories_);
+  known.emplace_back(kInMemory);
   const std::string types = fmt::format("known types: {}", fmt::join(known, ", "));
   if (type == options.end()) return fail(ErrorCode::kMissingOption, "CREATE CATALOG needs the option 'type'", types);
+  if (type->second == kInMemory) {
+    for (const auto& [key, value] : options)
+      if (key != "type" && key != "default-database") return fail(ErrorCode::kUnknownOption, fmt::format("a catalog in memory has no option '{}'", key), "it has: type, default-database");
+    const auto database = options.find("default-database");
+    Entry made{.options = options, .databases = {}, .external = nullptr};
+    made.databases[database == options.end() ? "default" : database->second];
+    catalogs_.emplace(name, std::move(made));
+    return ok();
+  }
   const auto factory = factories_.find(type->second);
   if (factory == factories_.end())
     return fail(ErrorCode::kBadOptionValue, fmt::format("catalog type '{}' is not known", type->second), did_you_mean(type->second, known, types));
@@ -106,11 +123,34 @@ Result<CatalogInfo> Catalog::catalog_info(const std::string& name) const {
   return CatalogInfo{name, e->options};
 }
 
-Status Catalog::create_database(std::span<const std::string> parts, bool if_not_exists) {
+bool Catalog::is_external(const std::string& catalog) const {
+  const auto it = catalogs_.find(catalog);
+  return it != catalogs_.end() && it->second.external != nullptr;
+}
+
+Status Catalog::alter_catalog(const std::string& name, const Options& set, std::span<const std::string> reset) {
+  SUPYO_ASSIGN(Entry* e, entry(name));
+  if (e->external || name == kDefaultCatalog) return fail(ErrorCode::kUnsupported, fmt::format("the options of catalog `{}` cannot be changed", name), "DROP CATALOG and create it again");
+  if (set.contains("type") || std::ranges::find(reset, "type") != reset.end()) return fail(ErrorCode::kBadOptionValue, "a catalog's type cannot be changed", "create another catalog");
+  change(e->options, set, reset);
+  return ok();
+}
+
+Status Catalog::alter_database(std::span<const std::string> parts, const Options& set, std::span<const std::string> reset) {
+  SUPYO_ASSIGN(const ObjectPath path, database_path(parts));
+  SUPYO_TRY(check_database(path.catalog, path.database));
+  SUPYO_ASSIGN(Entry* e, entry(path.catalog));
+  if (e->external) return fail(ErrorCode::kUnsupported, fmt::format("catalog `{}` keeps no options of databases", path.catalog), "options belong to its tables");
+  change(e->databases[path.database].options, set, reset);
+  return ok();
+}
+
+Status Catalog::create_database(std::span<const std::string> parts, bool if_not_exists, const Options& options) {
   SUPYO_ASSIGN(const ObjectPath path, database_path(parts));
   SUPYO_ASSIGN(Entry* e, entry(path.catalog));
+  if (e->external && !options.empty()) return fail(ErrorCode::kUnsupported, fmt::format("catalog `{}` keeps no options of databases", path.catalog), "leave WITH out");
   if (e->external) return e->external->create_database(path.database, if_not_exists);
-  if (!e->databases.try_emplace(path.database).second && !if_not_exists)
+  if (!e->databases.try_emplace(path.database, Database{.options = options, .objects = {}}).second && !if_not_exists)
     return fail(ErrorCode::kAlreadyExists, fmt::format("database `{}`.`{}` exists already", path.catalog, path.database),
                 "choose another name, or CREATE DATABASE IF NOT EXISTS");
   return ok();
@@ -269,15 +309,19 @@ Status Catalog::set_table_options(const ObjectPath& path, const Options& set, st
   SUPYO_ASSIGN(Object object, find(path));
   auto* table = std::get_if<TableDefinition>(&object);
   if (table == nullptr) return fail(ErrorCode::kInvalidQuery, fmt::format("`{}` is a view and has no options", path.name), "ALTER the table below it");
-  for (const auto& [key, value] : set) table->options.insert_or_assign(key, value);
-  for (const std::string& key : reset) table->options.erase(key);
+  change(table->options, set, reset);
+  return replace(std::move(object));
+}
+
+Status Catalog::replace(Object object) {
+  const ObjectPath path = std::visit([](const auto& o) { return o.path; }, object);
   if (const auto it = temporary_.find(path); it != temporary_.end()) {
     it->second = std::move(object);
     return ok();
   }
   SUPYO_ASSIGN(Entry* e, entry(path.catalog));
   if (e->external)
-    return fail(ErrorCode::kUnsupported, fmt::format("catalog `{}` cannot change table options", path.catalog), "use a hint: /*+ OPTIONS('key'='value') */");
+    return fail(ErrorCode::kUnsupported, fmt::format("catalog `{}` cannot change tables", path.catalog), "make a new table and INSERT INTO it; other options can be given by a hint: /*+ OPTIONS('key'='value') */");
   e->databases[path.database].objects[path.name] = std::move(object);
   return ok();
 }

@@ -58,7 +58,14 @@ class Catalog {
   std::vector<std::string> catalogs() const;
   Result<CatalogInfo> catalog_info(const std::string& name) const;
 
-  Status create_database(std::span<const std::string> parts, bool if_not_exists);
+  /// Whether the catalog's tables live outside: they answer to it.
+  bool is_external(const std::string& catalog) const;
+  /// Of a catalog in memory. Errors: kUnsupported.
+  Status alter_catalog(const std::string& name, const Options& set, std::span<const std::string> reset);
+
+  /// Options are kept, and mean nothing here. Errors: kUnsupported where an external catalog gets some.
+  Status create_database(std::span<const std::string> parts, bool if_not_exists, const Options& options = {});
+  Status alter_database(std::span<const std::string> parts, const Options& set, std::span<const std::string> reset);
   /// RESTRICT refuses a database that still has tables.
   Status drop_database(std::span<const std::string> parts, bool if_exists, bool cascade);
   Result<std::vector<std::string>> databases(const std::string& catalog) const;
@@ -75,6 +82,8 @@ class Catalog {
   Status drop_table(const ObjectPath& path, bool if_exists, bool temporary);
   Status drop_view(const ObjectPath& path, bool if_exists, bool temporary);
   Status rename_table(const ObjectPath& from, const std::string& to);
+  /// Puts a new definition in the place of the table or view of that path. Errors: kUnsupported in an external catalog.
+  Status replace(Object object);
   Status set_table_options(const ObjectPath& path, const Options& set, std::span<const std::string> reset);
 
   /// Sorted names, views included, as SHOW TABLES lists them.
@@ -83,12 +92,13 @@ class Catalog {
 
  private:
   struct Database {
+    Options options;
     std::map<std::string, Object> objects;
   };
   struct Entry {
     Options options;
-    std::map<std::string, Database> databases;       // built-in catalog only
-    std::unique_ptr<ExternalCatalog> external;       // null for the built-in one
+    std::map<std::string, Database> databases;       // of a catalog in memory
+    std::unique_ptr<ExternalCatalog> external;       // null for those in memory
   };
   Result<const Entry*> entry(const std::string& name) const;
   Result<Entry*> entry(const std::string& name);

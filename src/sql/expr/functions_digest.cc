@@ -1,7 +1,9 @@
 #include <openssl/evp.h>
 #include <simdjson.h>
 
+#include <algorithm>
 #include <array>
+#include <optional>
 
 #include "sql/expr/kernel.h"
 #include "sql/expr/registration.h"
@@ -138,6 +140,109 @@ Result<ColumnPtr> binary_of_number(Args args, const Type& result, std::size_t ro
                                 [](std::string& out, std::int64_t v) { fmt::format_to(std::back_inserter(out), "{:b}", static_cast<std::uint64_t>(v)); });
 }
 
+/// A URL taken apart as Java's java.net.URL does it.
+struct Url {
+  Text protocol, authority, host, path, file;
+  std::optional<Text> query, ref, user;
+};
+
+/// In lower case; empty when there is no such one.
+Text protocol_of(Text s) {
+  static constexpr std::array<Text, 6> kKnown = {"http", "https", "ftp", "file", "jar", "mailto"};
+  std::string lower(s);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  const auto* known = std::ranges::find(kKnown, lower);
+  return known == kKnown.end() ? Text() : *known;
+}
+
+/// Host and port of what stands before the path; false when it is none.
+bool take_authority(Url& u) {
+  u.host = u.authority;
+  if (const std::size_t at = u.authority.find('@'); at != Text::npos) {
+    if (at != u.authority.rfind('@')) { u.host = {}; return true; }
+    u.user = u.authority.substr(0, at);
+    u.host = u.authority.substr(at + 1);
+  }
+  const std::size_t bracket = u.host.starts_with('[') ? u.host.find(']') : 0;
+  if (bracket == Text::npos) return false;
+  const std::size_t colon = u.host.find(':', bracket);
+  if (bracket > 0 && bracket + 1 != std::min(colon, u.host.size())) return false;
+  if (colon == Text::npos) return true;
+  const Text port = u.host.substr(colon + 1);
+  u.host = u.host.substr(0, colon);
+  return port.size() < 10 && std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::optional<Url> parse_url(Text s) {
+  while (!s.empty() && static_cast<unsigned char>(s.front()) <= ' ') s.remove_prefix(1);
+  while (!s.empty() && static_cast<unsigned char>(s.back()) <= ' ') s.remove_suffix(1);
+  Url u;
+  const std::size_t colon = s.find(':');
+  if (colon == Text::npos) return std::nullopt;
+  u.protocol = protocol_of(s.substr(0, colon));
+  if (u.protocol.empty()) return std::nullopt;
+  s.remove_prefix(colon + 1);
+  if (const std::size_t hash = s.find('#'); hash != Text::npos) {
+    u.ref = s.substr(hash + 1);
+    s = s.substr(0, hash);
+  }
+  Text before = s;
+  if (const std::size_t question = s.find('?'); question != Text::npos) {
+    u.query = s.substr(question + 1);
+    before = s.substr(0, question);
+  }
+  std::size_t begin = 0;
+  if (before.starts_with("//") && !before.starts_with("////")) {
+    begin = std::min(before.find('/', 2), before.size());
+    u.authority = before.substr(2, begin - 2);
+    if (!take_authority(u)) return std::nullopt;
+  }
+  u.path = before.substr(begin);
+  u.file = s.substr(begin);
+  return u;
+}
+
+/// The value of a key of a query: of its first occurrence.
+std::optional<Text> in_query(Text query, Text key) {
+  for (std::size_t from = 0; from <= query.size();) {
+    const std::size_t end = std::min(query.find('&', from), query.size());
+    const Text pair = query.substr(from, end - from);
+    if (pair.size() > key.size() && pair.starts_with(key) && pair[key.size()] == '=') return pair.substr(key.size() + 1);
+    from = end + 1;
+  }
+  return std::nullopt;
+}
+
+std::optional<Text> url_part(Text url, Text part) {
+  const auto u = parse_url(url);
+  if (!u) return std::nullopt;
+  if (part == "HOST") return u->host;
+  if (part == "PATH") return u->path;
+  if (part == "QUERY") return u->query;
+  if (part == "REF") return u->ref;
+  if (part == "PROTOCOL") return u->protocol;
+  if (part == "FILE") return u->file;
+  if (part == "AUTHORITY") return u->authority;
+  if (part == "USERINFO") return u->user;
+  return std::nullopt;
+}
+
+Result<ColumnPtr> parse_url_part(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  if (args.size() == 2) {
+    return map_text<Text, Text>(args, result, rows, [](std::string& out, Text url, Text part) {
+      const auto found = url_part(url, part);
+      if (found) out += *found;
+      return found.has_value();
+    });
+  }
+  return map_text<Text, Text, Text>(args, result, rows, [](std::string& out, Text url, Text part, Text key) {
+    const auto query = part == "QUERY" ? url_part(url, part) : std::nullopt;
+    const auto found = query ? in_query(*query, key) : std::nullopt;
+    if (found) out += *found;
+    return found.has_value();
+  });
+}
+
 }  // namespace
 
 void register_digest(Registrar& r) {
@@ -162,6 +267,9 @@ void register_digest(Registrar& r) {
   r.add({.name = "UNHEX", .kernel = unhex, .signature = "UNHEX(STRING) -> BYTES", .help = "The bytes of a hexadecimal text; null when it is none."},
         takes({s}, Type::bytes(), {.always_nullable = true}));
   r.add({.name = "URL_ENCODE", .kernel = url_encode, .signature = "URL_ENCODE(STRING) -> STRING", .help = "As application/x-www-form-urlencoded, in UTF-8."}, takes({s}, s));
+  r.add({.name = "PARSE_URL", .kernel = parse_url_part, .signature = "PARSE_URL(STRING, part [, key]) -> STRING",
+         .help = "HOST, PATH, QUERY, REF, PROTOCOL, AUTHORITY, FILE or USERINFO of a URL; of QUERY the value of a key. Null when there is none."},
+        takes({s, s, s}, s, {.optional = 1, .always_nullable = true}));
   r.add({.name = "URL_DECODE", .kernel = url_decode, .signature = "URL_DECODE(STRING) -> STRING", .help = "The text of such a one; null when it is none."}, takes({s}, s, {.always_nullable = true}));
   r.add({.name = "BIN", .kernel = binary_of_number, .signature = "BIN(BIGINT) -> STRING", .help = "The number in binary."}, takes({Type::big_int()}, s));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "sql/expr/aggregate_factory.h"
 #include "sql/expr/registration.h"
@@ -54,6 +55,7 @@ std::size_t casts_needed(std::span<const Type> given, const std::vector<Type>& w
 struct FunctionRegistry::Impl {
   Registrar registrar;
   std::multimap<std::string, const Overload*, std::less<>> by_name;
+  std::set<std::string, std::less<>> aliases;
 
   std::string nearest(std::string_view name) const {
     std::string best;
@@ -71,6 +73,15 @@ struct FunctionRegistry::Impl {
   }
 
   std::unexpected<Error> unknown(std::string_view name) const {
+    // What Flink has and Supyo has not.
+    constexpr std::pair<std::string_view, std::string_view> kRefused[] = {
+        {"PARSE_JSON", "keep the JSON as text, and read it with JSON_VALUE and JSON_QUERY"},
+        {"TRY_PARSE_JSON", "keep the JSON as text, and read it with JSON_VALUE and JSON_QUERY"},
+        {"UUID", "what is random is another value after a failure; make an id of the row's own columns: MD5(CONCAT_WS('|', a, b))"},
+        {"RAND", "what is random is another value after a failure; take a number out of the row's own columns: MOD(ASCII(MD5(k)), 10)"},
+        {"RAND_INTEGER", "what is random is another value after a failure; take a number out of the row's own columns: MOD(ASCII(MD5(k)), 10)"}};
+    for (const auto& [refused, hint] : kRefused)
+      if (upper(name) == refused) return fail(ErrorCode::kUnsupported, fmt::format("the function {} is not supported", name), std::string(hint));
     const std::string near = nearest(name);
     return fail(ErrorCode::kUnknownFunction, fmt::format("no function {}", name),
                 near.empty() ? "SHOW FUNCTIONS lists what there is" : fmt::format("did you mean {}?", near));
@@ -145,6 +156,13 @@ bool FunctionRegistry::add_alias(std::string_view name, std::string_view functio
   for (auto it = from; it != to; ++it) overloads.push_back(it->second);
   SUPYO_CHECK(!overloads.empty());
   for (const Overload* o : overloads) impl_->by_name.emplace(alias, o);
+  impl_->aliases.insert(alias);
+  return true;
+}
+
+bool FunctionRegistry::remove_alias(std::string_view name) {
+  if (impl_->aliases.erase(upper(name)) == 0) return false;
+  impl_->by_name.erase(upper(name));
   return true;
 }
 

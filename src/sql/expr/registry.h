@@ -70,6 +70,8 @@ class FunctionRegistry {
   Result<ResolvedAggregate> resolve_aggregate(std::string_view name, std::span<const Type> args, bool distinct, bool retracting) const;
   /// A further name of a function, for a session. False when the name is taken.
   bool add_alias(std::string_view name, std::string_view function);
+  /// False when it is none of those.
+  bool remove_alias(std::string_view name);
   /// Sorted; for SHOW FUNCTIONS and docs/reference/functions.md.
   std::vector<const Function*> functions() const;
   std::vector<std::string> names() const;

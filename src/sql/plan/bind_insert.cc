@@ -43,7 +43,7 @@ Result<TableDefinition> target_of(BindContext& ctx, const syntax::Insert& insert
 Status check_sink(BindContext& ctx, const TableDefinition& table, const Span& span) {
   const auto& registry = ctx.catalog.connectors();
   const catalog::ConnectorDescriptor* connector = registry.find(table.connector());
-  const bool own = table.temporary || table.path.catalog == catalog::kDefaultCatalog;
+  const bool own = table.temporary || !ctx.catalog.is_external(table.path.catalog);
   if (own || connector == nullptr) {
     if (auto problem = catalog::find_option_problem(table.options, registry, true))
       return std::unexpected(placed(problem->error.with_context(fmt::format("table `{}`", table.path.name)), span));
@@ -111,6 +111,23 @@ Result<LogicalPtr> make_table_sink(BindContext& ctx, LogicalPtr query, TableDefi
     if (!sink.schema[i].type.nullable && query->columns[i].type.nullable) sink.check_not_null.push_back(i);
   sink.table = std::move(table);
   return make_sink(std::move(query), std::move(sink));
+}
+
+Result<LogicalPtr> by_name(BindContext&, LogicalPtr query, const TableDefinition& table, const Span& span) {
+  const Schema schema = table.persisted_schema();
+  std::vector<ExprPtr> exprs;
+  std::vector<std::string> names;
+  for (const Field& to : schema.fields()) {
+    const auto from = std::ranges::find(query->columns, to.name, &ColumnInfo::name);
+    ExprPtr e = from == query->columns.end() ? expr::literal({.type = Type::null(), .data = {}}) : column_of(*query, static_cast<std::size_t>(from - query->columns.begin()));
+    if (from == query->columns.end() && !to.type.nullable)
+      return fail_at(span, ErrorCode::kTypeMismatch, fmt::format("column `{}` is NOT NULL and gets no value", to.name), "declare it without NOT NULL, or give it a value in the query");
+    if (e->type.id != TypeId::kNull && !e->type.same_kind(to.type) && !expr::can_coerce(e->type, to.type))
+      return fail_at(span, ErrorCode::kTypeMismatch, fmt::format("the query gives `{}` {}, the table wants {}", to.name, e->type.to_string(), to.type.to_string()), "CAST it in the query");
+    exprs.push_back(coerced(std::move(e), to.type));
+    names.push_back(to.name);
+  }
+  return make_project(std::move(query), std::move(exprs), std::move(names));
 }
 
 Result<LogicalPtr> bind_insert(BindContext& ctx, const syntax::Insert& insert) {

@@ -50,14 +50,8 @@ class TableBinder {
       const auto old = std::ranges::find(kOld, std::string_view(key), &std::pair<std::string_view, std::string_view>::first);
       table_.options.insert_or_assign(old == std::end(kOld) ? key : std::string(old->second), value);
     }
-    if (query_schema != nullptr && !create_.columns.empty())
-      return unsupported(create_.columns.front().span, "a column list in CREATE TABLE AS", "leave it out: the query gives the columns; or CREATE TABLE first and INSERT INTO it");
-    if (query_schema != nullptr)
-      for (const Field& f : query_schema->fields()) {
-        table_.columns.push_back({.name = f.name, .type = f.type, .expression_sql = {}, .metadata_key = {}, .comment = {}});
-        add_fields(f.name, f.type);
-      }
     SUPYO_TRY(columns());
+    if (query_schema != nullptr) SUPYO_TRY(query_columns(*query_schema));
     if (table_.columns.empty())
       return fail_at(create_.name.span, ErrorCode::kInvalidQuery, fmt::format("table `{}` has no columns", create_.name.last()), "list them: CREATE TABLE t (id BIGINT, ..) WITH (..)");
     SUPYO_TRY(primary_key());
@@ -69,6 +63,30 @@ class TableBinder {
   }
 
  private:
+  /// Behind those that are declared, which keep their places and types where the query has them, too.
+  Status query_columns(const Schema& query) {
+    std::vector<Field> fields = query.fields();
+    if (!create_.as_columns.empty()) {
+      fields.clear();
+      for (const syntax::Identifier& name : create_.as_columns) {
+        const auto i = query.find(name.text);
+        if (!i) return fail_at(name.span, ErrorCode::kUnknownColumn, fmt::format("the query has no column `{}`", name.text), "a list of names says the order of the query's columns");
+        fields.push_back(query[*i]);
+      }
+      if (fields.size() != query.size()) return fail_at(create_.name.span, ErrorCode::kInvalidQuery, fmt::format("{} names for the {} columns of the query", fields.size(), query.size()), "name each of them once, or leave the list out");
+    }
+    for (const Field& f : fields) {
+      const auto declared = std::ranges::find(table_.columns, f.name, &ColumnDefinition::name);
+      if (declared != table_.columns.end() && (declared->kind == ColumnDefinition::Kind::kComputed || declared->is_virtual))
+        return fail_at(create_.name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` is computed or VIRTUAL, and a column of the query", f.name), "rename one of them");
+      if (declared != table_.columns.end() && create_.as_columns.empty()) continue;
+      if (declared != table_.columns.end()) return fail_at(create_.name.span, ErrorCode::kAlreadyExists, fmt::format("column `{}` is named twice", f.name), "name each column once");
+      table_.columns.push_back({.name = f.name, .type = f.type, .expression_sql = {}, .metadata_key = {}, .comment = {}});
+      add_fields(f.name, f.type);
+    }
+    return ok();
+  }
+
   Status like(const syntax::LikeClause& clause) {
     QueryBinder names(ctx_);
     SUPYO_ASSIGN(const catalog::ObjectPath path, names.resolve(clause.table));
@@ -109,7 +127,7 @@ class TableBinder {
       }
       if (c.type) {
         SUPYO_ASSIGN(column.type, bind_type(*c.type));
-        const bool own = table_.temporary || table_.path.catalog == catalog::kDefaultCatalog;
+        const bool own = table_.temporary || !ctx_.catalog.is_external(table_.path.catalog);
         if (column.type.is_nested() && !own) return unsupported(c.type->span, fmt::format("the type {} in the catalog `{}`", column.type.to_string(), table_.path.catalog), "use columns of plain types there");
       }
       const Type type = column.type;
@@ -207,7 +225,7 @@ class TableBinder {
 
   Status check_options() {
     // Tables of external catalogs answer to that catalog.
-    if (!table_.temporary && table_.path.catalog != catalog::kDefaultCatalog) return ok();
+    if (!table_.temporary && ctx_.catalog.is_external(table_.path.catalog)) return ok();
     auto problem = catalog::find_option_problem(table_.options, ctx_.catalog.connectors(), false);
     if (!problem) return ok();
     for (const syntax::OptionEntry& o : create_.options)

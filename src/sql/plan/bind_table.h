@@ -12,6 +12,10 @@ Result<catalog::TableDefinition> bind_create_table(BindContext& context, const s
 
 /// INSERT: the query with its columns in the table's order and types, under a sink.
 Result<LogicalPtr> bind_insert(BindContext& context, const syntax::Insert& insert);
+/// Rows of a query as those of a table, by the columns' names; what the query does not have is NULL (CREATE TABLE AS).
+Result<LogicalPtr> by_name(BindContext& context, LogicalPtr query, const catalog::TableDefinition& table, const syntax::Span& span);
+/// The definition that ALTER TABLE makes of one.
+Result<catalog::TableDefinition> bind_alter_table(BindContext& context, const catalog::TableDefinition& table, const syntax::Alter& alter);
 /// The sink of an INSERT whose query and target are bound already (CREATE TABLE AS).
 Result<LogicalPtr> make_table_sink(BindContext& context, LogicalPtr query, catalog::TableDefinition table, const syntax::Span& span);
 

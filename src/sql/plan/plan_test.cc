@@ -503,6 +503,19 @@ TEST_F(PlanTest, CatalogStatements) {
   EXPECT_THAT(session_.listing("DESCRIBE t"), HasSubstr("a | INT"));
   ASSERT_TRUE(session_.run("DROP TABLE IF EXISTS nothing; DROP TABLE t; USE default_database; DROP DATABASE other"));
   EXPECT_EQ(session_.listing("SHOW DATABASES"), "default_database\n");
+  EXPECT_EQ(session_.listing("SHOW MODULES"), "core\n");
+  EXPECT_EQ(session_.listing("SHOW FULL MODULES"), "core | true\n");
+  EXPECT_EQ(session_.listing("SHOW JARS"), "");
+  ASSERT_TRUE(session_.run("CREATE CATALOG mem WITH ('type' = 'generic_in_memory', 'default-database' = 'main'); CREATE DATABASE mem.d2 WITH ('k' = 'v'); ALTER DATABASE mem.d2 SET ('k' = 'w')"));
+  ASSERT_TRUE(session_.run("USE CATALOG mem; CREATE TABLE made (a INT, b AS a + 1) WITH ('connector' = 'stored')"));
+  EXPECT_EQ(session_.listing("SHOW CURRENT DATABASE"), "main\n");
+  EXPECT_EQ(session_.listing("SHOW DATABASES"), "d2\nmain\n");
+  EXPECT_THAT(session_.listing("DESCRIBE CATALOG EXTENDED mem"), HasSubstr("option:default-database | main"));
+  ASSERT_TRUE(session_.run("ALTER TABLE made ADD (c STRING FIRST, PRIMARY KEY (a) NOT ENFORCED); ALTER TABLE made MODIFY b AS a + 2 AFTER c; ALTER TABLE made RENAME c TO d"));
+  EXPECT_THAT(session_.listing("SHOW CREATE TABLE made"), HasSubstr("  `d` STRING,\n  `b` AS a + 2,\n  `a` INT NOT NULL,\n  PRIMARY KEY (`a`) NOT ENFORCED\n"));
+  EXPECT_FALSE(session_.run("ALTER TABLE made RENAME a TO e"));   // b is computed of it
+  EXPECT_FALSE(session_.run("ALTER TABLE made DROP a"));
+  EXPECT_THAT(session_.listing("DESCRIBE made"), HasSubstr("a | INT"));
 }
 
 TEST_F(PlanTest, DescribeAndShowCreate) {

@@ -29,6 +29,9 @@ struct Planner::Impl {
   Result<Outcome> run(const syntax::CreateTable& c, const syntax::Span& span) {
     QueryBinder names(ctx);
     SUPYO_ASSIGN(const catalog::ObjectPath path, names.resolve(c.name));
+    using Replace = syntax::CreateTable::Replace;
+    if (!c.as_columns.empty() && !c.as_query) return fail_at(c.as_columns.front().span, ErrorCode::kSyntax, "columns without types", "write a type behind each name");
+    if (c.replace == Replace::kReplace && !ctx.catalog.exists(path)) SUPYO_TRY(at(ctx.catalog.find(path), c.name.span));
     if (c.if_not_exists && ctx.catalog.exists(path)) {
       if (c.as_query) return unsupported(span, "CREATE TABLE IF NOT EXISTS .. AS of a table that exists", "INSERT INTO it");
       return Done{fmt::format("table `{}` exists already", path.name)};
@@ -40,6 +43,10 @@ struct Planner::Impl {
       schema = schema_of(*query);
     }
     SUPYO_ASSIGN(catalog::TableDefinition table, bind_create_table(ctx, c, path, schema ? &*schema : nullptr));
+    if (query) {
+      SUPYO_ASSIGN(query, by_name(ctx, std::move(query), table, c.name.span));
+    }
+    if (c.replace != Replace::kNo) SUPYO_TRY(at(ctx.catalog.drop_table(path, true, false), c.name.span));
     SUPYO_TRY(at(ctx.catalog.create_table(std::move(table), c.if_not_exists), c.name.span));
     if (!query) return Done{fmt::format("table `{}` created", path.name)};
     SUPYO_ASSIGN(catalog::Catalog::Object made, at(ctx.catalog.find(path), c.name.span));
@@ -48,6 +55,13 @@ struct Planner::Impl {
   }
 
   Result<Outcome> run(const syntax::CreateView& c, const syntax::Span&) {
+    SUPYO_ASSIGN(catalog::ViewDefinition view, view_of(c));
+    const std::string name = view.path.name;
+    SUPYO_ASSIGN(const bool created, at(ctx.catalog.create_view(std::move(view), c.if_not_exists), c.name.span));
+    return Done{fmt::format("view `{}` {}", name, created ? "created" : "exists already")};
+  }
+
+  Result<catalog::ViewDefinition> view_of(const syntax::CreateView& c) {
     QueryBinder queries(ctx);
     SUPYO_ASSIGN(const catalog::ObjectPath path, queries.resolve(c.name));
     SUPYO_ASSIGN(const LogicalPtr query, queries.bind(*c.query));
@@ -59,10 +73,8 @@ struct Planner::Impl {
       if (schema.find(name)) return fail_at(c.name.span, ErrorCode::kAmbiguousColumn, fmt::format("the view has two columns `{}`", name), "rename one of them with AS");
       schema.add(name, query->columns[i].type);
     }
-    catalog::ViewDefinition view{.path = path, .query_sql = syntax::print(*c.query), .schema = std::move(schema), .comment = c.comment, .temporary = c.temporary,
-                                 .made_in_catalog = ctx.catalog.current_catalog(), .made_in_database = ctx.catalog.current_database()};
-    SUPYO_ASSIGN(const bool created, at(ctx.catalog.create_view(std::move(view), c.if_not_exists), c.name.span));
-    return Done{fmt::format("view `{}` {}", path.name, created ? "created" : "exists already")};
+    return catalog::ViewDefinition{.path = path, .query_sql = syntax::print(*c.query), .schema = std::move(schema), .comment = c.comment, .temporary = c.temporary,
+                                   .made_in_catalog = ctx.catalog.current_catalog(), .made_in_database = ctx.catalog.current_database()};
   }
 
   /// Classes of others cannot run here. What some of them do is built in.
@@ -84,9 +96,8 @@ struct Planner::Impl {
   }
 
   Result<Outcome> run(const syntax::CreateDatabase& c, const syntax::Span&) {
-    if (!c.options.empty())
-      return fail_at(c.options.front().key_span, ErrorCode::kUnsupported, "options of a database are not supported", "leave WITH out; options belong to tables and catalogs");
-    SUPYO_TRY(at(ctx.catalog.create_database(parts_of(c.name), c.if_not_exists), c.name.span));
+    SUPYO_ASSIGN(const catalog::Options options, bind_options(c.options));
+    SUPYO_TRY(at(ctx.catalog.create_database(parts_of(c.name), c.if_not_exists, options), c.name.span));
     return Done{fmt::format("database `{}` created", c.name.last())};
   }
 
@@ -102,7 +113,11 @@ struct Planner::Impl {
   }
   Result<Outcome> run(const syntax::Drop& d, const syntax::Span&) {
     using Kind = syntax::Drop::Kind;
-    if (d.kind == Kind::kCatalog) {
+    if (d.kind == Kind::kFunction) {
+      if (d.name.parts.size() > 1) return unsupported(d.name.span, "a function with a qualified name", "write the name alone");
+      if (!functions.remove_alias(d.name.last()) && !d.if_exists)
+        return fail_at(d.name.span, ErrorCode::kUnknownFunction, fmt::format("there is no function {} that was created", d.name.last()), "built-in functions stay; IF EXISTS takes it that there is none");
+    } else if (d.kind == Kind::kCatalog) {
       SUPYO_TRY(at(ctx.catalog.drop_catalog(d.name.last(), d.if_exists), d.name.span));
     } else if (d.kind == Kind::kDatabase) {
       SUPYO_TRY(at(ctx.catalog.drop_database(parts_of(d.name), d.if_exists, d.cascade), d.name.span));
@@ -115,7 +130,7 @@ struct Planner::Impl {
     return Done{fmt::format("`{}` dropped", d.name.last())};
   }
   Result<Outcome> run(const syntax::Alter& a, const syntax::Span& span) {
-    if (a.kind == syntax::Alter::Kind::kDatabase) return unsupported(span, "ALTER DATABASE", "options belong to tables and catalogs");
+    if (a.kind == syntax::Alter::Kind::kDatabase || a.kind == syntax::Alter::Kind::kCatalog) return alter_place(a, span);
     QueryBinder names(ctx);
     SUPYO_ASSIGN(const catalog::ObjectPath path, names.resolve(a.name));
     if (a.if_exists && !ctx.catalog.exists(path)) return Done{fmt::format("`{}` does not exist", path.name)};
@@ -126,15 +141,44 @@ struct Planner::Impl {
       SUPYO_TRY(at(ctx.catalog.rename_table(path, to.name), a.name.span));
       return Done{fmt::format("`{}` renamed to `{}`", path.name, to.name)};
     }
+    const Done done{fmt::format("`{}` altered", path.name)};
+    if (std::holds_alternative<syntax::Alter::SetOptions>(a.action) || std::holds_alternative<syntax::Alter::ResetOptions>(a.action)) {
+      SUPYO_ASSIGN(const OptionChange change, option_change(a));
+      SUPYO_TRY(at(ctx.catalog.set_table_options(path, change.set, change.reset), a.name.span));
+      return done;
+    }
+    SUPYO_ASSIGN(catalog::Catalog::Object object, at(ctx.catalog.find(path), a.name.span));
+    if (std::holds_alternative<catalog::ViewDefinition>(object) != (a.kind == syntax::Alter::Kind::kView))
+      return fail_at(a.name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` is a {}", path.name, a.kind == syntax::Alter::Kind::kView ? "table" : "view"), "ALTER it as what it is");
+    if (const auto* as = std::get_if<syntax::Alter::NewQuery>(&a.action)) {
+      const auto& old = std::get<catalog::ViewDefinition>(object);
+      syntax::CreateView view{.temporary = old.temporary, .if_not_exists = false, .name = a.name, .columns = {}, .comment = old.comment, .query = as->query};
+      SUPYO_ASSIGN(object, view_of(view));
+    } else {
+      SUPYO_ASSIGN(object, bind_alter_table(ctx, std::get<catalog::TableDefinition>(object), a));
+    }
+    SUPYO_TRY(at(ctx.catalog.replace(std::move(object)), a.name.span));
+    return done;
+  }
+  struct OptionChange {
     catalog::Options set;
     std::vector<std::string> reset;
+  };
+  static Result<OptionChange> option_change(const syntax::Alter& a) {
+    OptionChange change;
     if (const auto* s = std::get_if<syntax::Alter::SetOptions>(&a.action)) {
-      SUPYO_ASSIGN(set, bind_options(s->options));
+      SUPYO_ASSIGN(change.set, bind_options(s->options));
     } else {
-      reset = std::get<syntax::Alter::ResetOptions>(a.action).keys;
+      change.reset = std::get<syntax::Alter::ResetOptions>(a.action).keys;
     }
-    SUPYO_TRY(at(ctx.catalog.set_table_options(path, set, reset), a.name.span));
-    return Done{fmt::format("`{}` altered", path.name)};
+    return change;
+  }
+  Result<Outcome> alter_place(const syntax::Alter& a, const syntax::Span& span) {
+    if (std::holds_alternative<syntax::Alter::Rename>(a.action)) return unsupported(span, "renaming a catalog or database", "create another one");
+    SUPYO_ASSIGN(const OptionChange change, option_change(a));
+    const bool database = a.kind == syntax::Alter::Kind::kDatabase;
+    SUPYO_TRY(at(database ? ctx.catalog.alter_database(parts_of(a.name), change.set, change.reset) : ctx.catalog.alter_catalog(a.name.last(), change.set, change.reset), a.name.span));
+    return Done{fmt::format("`{}` altered", a.name.last())};
   }
 
   // ---- SHOW, DESCRIBE, SET

@@ -67,6 +67,8 @@ Result<std::pair<std::string, std::vector<std::string>>> names_of(BindContext& c
   std::pair<std::string, std::vector<std::string>> out;
   switch (s.kind) {
     case Kind::kCatalogs: return std::pair{std::string("catalog name"), ctx.catalog.catalogs()};
+    case Kind::kModules: return std::pair{std::string("module name"), std::vector{std::string("core")}};
+    case Kind::kJars: return std::pair{std::string("jars"), std::vector<std::string>()};
     case Kind::kFunctions: return std::pair{std::string("function name"), ctx.functions.names()};
     case Kind::kCurrentCatalog: return std::pair{std::string("current catalog name"), std::vector{ctx.catalog.current_catalog()}};
     case Kind::kCurrentDatabase: return std::pair{std::string("current database name"), std::vector{ctx.catalog.current_database()}};
@@ -114,6 +116,7 @@ bool like_matches(std::string_view pattern, std::string_view text) {
 Result<Listing> show(BindContext& ctx, const syntax::Show& s, const Span& span) {
   using Kind = syntax::Show::Kind;
   if (s.kind == Kind::kCreateTable || s.kind == Kind::kCreateView || s.kind == Kind::kCreateCatalog) return show_create(ctx, s, span);
+  if (s.kind == Kind::kFullModules) return text_listing({"module name", "used"}, {{"core", "true"}});
   if (s.kind == Kind::kColumns) {
     SUPYO_ASSIGN(const catalog::Catalog::Object object, object_of(ctx, *s.name));
     return describe(object);
@@ -126,6 +129,14 @@ Result<Listing> show(BindContext& ctx, const syntax::Show& s, const Span& span) 
 }
 
 Result<Listing> describe_object(BindContext& ctx, const syntax::Describe& d) {
+  if (d.catalog) {
+    SUPYO_ASSIGN(const catalog::CatalogInfo info, at(ctx.catalog.catalog_info(d.name.last()), d.name.span));
+    const auto type = info.options.find("type");
+    std::vector<std::vector<std::string>> rows = {{"name", info.name}, {"type", type == info.options.end() ? "generic_in_memory" : type->second}, {"comment", ""}};
+    for (const auto& [key, value] : info.options)
+      if (d.extended && key != "type") rows.push_back({"option:" + key, value});
+    return text_listing({"info name", "info value"}, rows);
+  }
   SUPYO_ASSIGN(const catalog::Catalog::Object object, object_of(ctx, d.name));
   return describe(object);
 }

@@ -42,6 +42,8 @@ struct LikeOption {
 };
 struct LikeClause { Name table; std::vector<LikeOption> options; bool operator==(const LikeClause&) const = default; };
 struct CreateTable {
+  enum class Replace { kNo, kCreateOrReplace, kReplace };   ///< CREATE OR REPLACE TABLE, REPLACE TABLE: with AS only
+  Replace replace = Replace::kNo;
   bool temporary = false;
   bool if_not_exists = false;
   Name name;
@@ -52,6 +54,7 @@ struct CreateTable {
   std::vector<Identifier> partitioned_by;
   std::vector<OptionEntry> options;
   std::optional<LikeClause> like;
+  std::vector<Identifier> as_columns;  ///< CREATE TABLE t (b, a) AS SELECT: the query's columns in that order
   QueryPtr as_query;  ///< CREATE TABLE .. AS SELECT; may be empty
   bool operator==(const CreateTable&) const = default;
 };
@@ -93,24 +96,44 @@ struct CreateDatabase {
 struct UseCatalog { Identifier name; bool operator==(const UseCatalog&) const = default; };
 struct UseDatabase { Name name; bool operator==(const UseDatabase&) const = default; };
 struct Drop {
-  enum class Kind { kTable, kView, kDatabase, kCatalog };
+  enum class Kind { kTable, kView, kDatabase, kCatalog, kFunction };
   Kind kind = Kind::kTable;
   bool temporary = false;
+  bool system = false;   ///< DROP TEMPORARY SYSTEM FUNCTION
   bool if_exists = false;
   Name name;
   bool cascade = false;  ///< DROP DATABASE .. CASCADE
   bool operator==(const Drop&) const = default;
 };
-/// ALTER TABLE|VIEW|DATABASE name SET (..) | RESET (..) | RENAME TO ..
+/// ALTER TABLE|VIEW|DATABASE|CATALOG name SET (..) | RESET (..) | RENAME TO ..; of a table ADD, MODIFY, DROP, RENAME of what it is made of; of a view AS query.
 struct Alter {
-  enum class Kind { kTable, kView, kDatabase };
+  enum class Kind { kTable, kView, kDatabase, kCatalog };
   struct SetOptions { std::vector<OptionEntry> options; bool operator==(const SetOptions&) const = default; };
   struct ResetOptions { std::vector<std::string> keys; bool operator==(const ResetOptions&) const = default; };
   struct Rename { Name to; bool operator==(const Rename&) const = default; };
+  struct PlacedColumn {
+    ColumnDefinition column;
+    bool first = false;
+    std::optional<Identifier> after;
+    bool operator==(const PlacedColumn&) const = default;
+  };
+  /// ADD and MODIFY: columns, a watermark, a primary key.
+  struct Define {
+    bool modify = false;
+    std::vector<PlacedColumn> columns;
+    std::vector<WatermarkDefinition> watermarks;
+    std::optional<PrimaryKeyDefinition> primary_key;
+    bool operator==(const Define&) const = default;
+  };
+  struct DropColumns { std::vector<Identifier> columns; bool operator==(const DropColumns&) const = default; };
+  struct DropPrimaryKey { bool operator==(const DropPrimaryKey&) const = default; };
+  struct DropWatermark { bool operator==(const DropWatermark&) const = default; };
+  struct RenameColumn { Identifier from, to; bool operator==(const RenameColumn&) const = default; };
+  struct NewQuery { QueryPtr query; bool operator==(const NewQuery&) const = default; };
   Kind kind = Kind::kTable;
   bool if_exists = false;
   Name name;
-  std::variant<SetOptions, ResetOptions, Rename> action;
+  std::variant<SetOptions, ResetOptions, Rename, Define, DropColumns, DropPrimaryKey, DropWatermark, RenameColumn, NewQuery> action;
   bool operator==(const Alter&) const = default;
 };
 
@@ -118,7 +141,7 @@ struct Alter {
 struct Show {
   enum class Kind {
     kTables, kViews, kFunctions, kCatalogs, kDatabases, kJobs, kCurrentCatalog, kCurrentDatabase, kCreateTable,
-    kCreateView, kCreateCatalog, kColumns
+    kCreateView, kCreateCatalog, kColumns, kModules, kFullModules, kJars
   };
   Kind kind = Kind::kTables;
   std::optional<Name> name;           ///< of SHOW CREATE .. and SHOW COLUMNS FROM; the database of SHOW TABLES FROM
@@ -126,7 +149,7 @@ struct Show {
   bool not_like = false;
   bool operator==(const Show&) const = default;
 };
-struct Describe { Name name; bool extended = false; bool operator==(const Describe&) const = default; };
+struct Describe { Name name; bool catalog = false; bool extended = false; bool operator==(const Describe&) const = default; };
 struct Statement;
 /// EXPLAIN [PLAN FOR] statement, or EXPLAIN detail, detail statement.
 struct Explain {

@@ -7,9 +7,15 @@ namespace supyo::syntax {
 
 Statement::Node Parser::create() {
   take();
-  if (is_word("OR") && is_word("REPLACE", 1)) fail_unsupported("CREATE OR REPLACE", "DROP .. IF EXISTS first, then CREATE");
+  const bool replace = is_word("OR") && is_word("REPLACE", 1) && accept("OR REPLACE");
+  if (replace && !is_word("TABLE")) fail_unsupported(fmt::format("CREATE OR REPLACE {}", peek().text), "DROP .. IF EXISTS first, then CREATE; CREATE OR REPLACE TABLE .. AS SELECT is there");
   const bool temporary = accept("TEMPORARY");
-  if (accept("TABLE")) return create_table(temporary);
+  if (accept("TABLE")) {
+    CreateTable table = create_table(temporary);
+    if (replace) table.replace = CreateTable::Replace::kCreateOrReplace;
+    if (replace && !table.as_query) fail_unsupported("CREATE OR REPLACE TABLE without AS SELECT", "DROP TABLE IF EXISTS first, then CREATE");
+    return table;
+  }
   if (accept("VIEW")) return create_view(temporary);
   if (is_word("FUNCTION") || (temporary && is_word("SYSTEM") && is_word("FUNCTION", 1))) return create_function(temporary);
   if (is_word("MODEL")) fail_unsupported("CREATE MODEL", "the built-in functions are listed by SHOW FUNCTIONS");
@@ -46,7 +52,7 @@ CreateTable Parser::create_table(bool temporary) {
   table.temporary = temporary;
   table.if_not_exists = if_not_exists();
   table.name = name("a table name");
-  if (accept_symbol("(")) {
+  if (!bare_columns(table) && accept_symbol("(")) {
     do {
       table_element(table);
     } while (accept_symbol(","));
@@ -59,6 +65,17 @@ CreateTable Parser::create_table(bool temporary) {
   if (accept("LIKE")) table.like = like_clause();
   if (accept("AS")) table.as_query = query();
   return table;
+}
+
+/// (b, a): the names alone, of CREATE TABLE AS.
+bool Parser::bare_columns(CreateTable& table) {
+  if (!is_symbol("(") || !(is_symbol(",", 2) || is_symbol(")", 2))) return false;
+  // What follows a list of names is AS, sooner or later: else a type is missing.
+  std::size_t ahead = 0;
+  while (!is_kind(TokenKind::kEnd, ahead) && !is_symbol(";", ahead) && !is_word("AS", ahead)) ++ahead;
+  if (!is_word("AS", ahead)) return false;
+  table.as_columns = identifier_list("a column name");
+  return true;
 }
 
 void Parser::table_element(CreateTable& table) {

@@ -149,6 +149,11 @@ class Parser {
   Statement::Node create();
   CreateTable create_table(bool temporary);
   void table_element(CreateTable& table);
+  bool bare_columns(CreateTable& table);
+  void alter_action(Alter& alter);
+  Alter::Define define_parts(bool modify);
+  void placed_part(Alter::Define& define, CreateTable& parts);
+  void drop_parts(Alter& alter);
   ColumnDefinition column_definition(CreateTable& table);
   void column_constraints(CreateTable& table, ColumnDefinition& column);
   void primary_key(CreateTable& table, std::optional<Identifier> constraint, std::optional<Identifier> column);

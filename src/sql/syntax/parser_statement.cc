@@ -17,6 +17,13 @@ Statement Parser::statement() {
 Statement::Node Parser::statement_node() {
   if (starts_query() || is_symbol("(")) return SelectStatement{query()};
   if (is_word("CREATE")) return create();
+  if (is_word("REPLACE") && is_word("TABLE", 1)) {
+    expect("REPLACE TABLE");
+    CreateTable table = create_table(false);
+    table.replace = CreateTable::Replace::kReplace;
+    if (!table.as_query) fail_expected("AS and a query");
+    return table;
+  }
   if (accept("INSERT")) return insert();
   if (is_word("EXECUTE") || (is_word("STATEMENT") && is_word("SET", 1))) {
     accept("EXECUTE");
@@ -156,8 +163,12 @@ Statement::Node Parser::drop() {
     result.kind = Drop::Kind::kDatabase;
   } else if (!result.temporary && accept("CATALOG")) {
     result.kind = Drop::Kind::kCatalog;
+  } else if (is_word("FUNCTION") || (result.temporary && is_word("SYSTEM"))) {
+    result.kind = Drop::Kind::kFunction;
+    result.system = accept("SYSTEM");
+    expect("FUNCTION");
   } else {
-    fail_expected("TABLE, VIEW, DATABASE or CATALOG");
+    fail_expected("TABLE, VIEW, DATABASE, CATALOG or FUNCTION");
   }
   if (is_word("IF")) {
     expect("IF EXISTS");
@@ -175,31 +186,19 @@ Statement::Node Parser::alter() {
     result.kind = Alter::Kind::kView;
   } else if (accept("DATABASE")) {
     result.kind = Alter::Kind::kDatabase;
+  } else if (accept("CATALOG")) {
+    result.kind = Alter::Kind::kCatalog;
+  } else if (is_word("FUNCTION") || is_word("MODEL")) {
+    fail_unsupported(fmt::format("ALTER {}", peek().text), "DROP it and CREATE it again");
   } else if (!accept("TABLE")) {
-    fail_expected("TABLE, VIEW or DATABASE");
+    fail_expected("TABLE, VIEW, DATABASE or CATALOG");
   }
   if (is_word("IF")) {
     expect("IF EXISTS");
     result.if_exists = true;
   }
   result.name = name("a name");
-  if (accept("SET")) {
-    result.action = Alter::SetOptions{option_list()};
-  } else if (accept("RESET")) {
-    Alter::ResetOptions reset;
-    expect_symbol("(");
-    do {
-      reset.keys.push_back(string_literal("an option key as a string"));
-    } while (accept_symbol(","));
-    expect_symbol(")");
-    result.action = std::move(reset);
-  } else if (accept("RENAME TO")) {
-    result.action = Alter::Rename{name("the new name")};
-  } else if (is_word("ADD") || is_word("MODIFY") || is_word("DROP") || is_word("RENAME") || is_word("AS")) {
-    fail_unsupported("changing columns with ALTER", "create the table or view again with the new definition");
-  } else {
-    fail_expected("SET, RESET or RENAME TO");
-  }
+  alter_action(result);
   return result;
 }
 
@@ -223,7 +222,10 @@ Statement::Node Parser::show() {
                                        {"CREATE TABLE", Kind::kCreateTable},
                                        {"CREATE VIEW", Kind::kCreateView},
                                        {"CREATE CATALOG", Kind::kCreateCatalog},
-                                       {"COLUMNS", Kind::kColumns}};
+                                       {"COLUMNS", Kind::kColumns},
+                                       {"MODULES", Kind::kModules},
+                                       {"FULL MODULES", Kind::kFullModules},
+                                       {"JARS", Kind::kJars}};
   take();
   Show result;
   bool known = false;
@@ -233,7 +235,7 @@ Statement::Node Parser::show() {
     known = true;
   }
   if (!known) {
-    for (const std::string_view word : {"MODULES", "FULL", "JARS", "PARTITIONS", "PROCEDURES", "MODELS"}) {
+    for (const std::string_view word : {"FULL", "PARTITIONS", "PROCEDURES", "MODELS"}) {
       if (is_word(word)) fail_unsupported(fmt::format("SHOW {}", word), "SHOW TABLES, VIEWS, FUNCTIONS, CATALOGS, DATABASES and JOBS are");
     }
     fail_expected("TABLES, VIEWS, FUNCTIONS, CATALOGS, DATABASES, JOBS, COLUMNS, CURRENT .. or CREATE ..");
@@ -259,11 +261,11 @@ void Parser::show_name(Show& show) {
 
 Statement::Node Parser::describe() {
   take();
-  for (const std::string_view word : {"JOB", "CATALOG", "DATABASE", "FUNCTION", "MODEL"}) {
-    if (is_word(word) && !is_kind(TokenKind::kEnd, 1) && !is_symbol(";", 1) && !is_symbol(".", 1))
-      fail_unsupported(fmt::format("DESCRIBE {}", word), "DESCRIBE takes a table or view; SHOW JOBS and SHOW CREATE CATALOG are there too");
-  }
+  const auto names_what = [&] { return !is_kind(TokenKind::kEnd, 1) && !is_symbol(";", 1) && !is_symbol(".", 1); };
+  for (const std::string_view word : {"JOB", "DATABASE", "FUNCTION", "MODEL"})
+    if (is_word(word) && names_what()) fail_unsupported(fmt::format("DESCRIBE {}", word), "DESCRIBE takes a table, a view or CATALOG and its name; SHOW JOBS is there too");
   Describe result;
+  result.catalog = is_word("CATALOG") && names_what() && accept("CATALOG");
   result.extended = accept("EXTENDED");
   result.name = name("a table name");
   return result;

@@ -114,6 +114,7 @@ TypeName Parser::simple_type() {
       if (equals_word(peek().text, word.word)) entry = &word;
     }
   }
+  if (entry == nullptr && is_word("VARIANT")) fail_unsupported("the type VARIANT", "declare STRING, and read the JSON in it with JSON_VALUE and JSON_QUERY");
   if (entry == nullptr) {
     std::vector<std::string_view> words;
     for (const TypeWord& word : kTypeWords) words.push_back(word.word);

@@ -136,6 +136,12 @@ void SqlText::column(const ColumnDefinition& column) {
   }
   comment(column.comment);
 }
+void SqlText::watermark(const WatermarkDefinition& definition) {
+  text("WATERMARK FOR ");
+  name(definition.column);
+  text(" AS ");
+  expr(*definition.expr);
+}
 void SqlText::primary_key(const PrimaryKeyDefinition& key) {
   if (key.constraint) {
     text("CONSTRAINT ");
@@ -161,8 +167,13 @@ void SqlText::like_clause(const LikeClause& like) {
   text(")");
 }
 void SqlText::node(const CreateTable& n) {
-  create(n.temporary, "TABLE", n.if_not_exists);
+  if (n.replace == CreateTable::Replace::kNo) create(n.temporary, "TABLE", n.if_not_exists);
+  else text(n.replace == CreateTable::Replace::kReplace ? "REPLACE TABLE " : "CREATE OR REPLACE TABLE ");
   name(n.name);
+  if (!n.as_columns.empty()) {
+    text(" ");
+    identifiers(n.as_columns);
+  }
   if (!n.columns.empty() || !n.watermarks.empty() || n.primary_key) {
     text(" (");
     std::string_view comma;
@@ -174,12 +185,9 @@ void SqlText::node(const CreateTable& n) {
       part();
       column(definition);
     }
-    for (const WatermarkDefinition& watermark : n.watermarks) {
+    for (const WatermarkDefinition& definition : n.watermarks) {
       part();
-      text("WATERMARK FOR ");
-      name(watermark.column);
-      text(" AS ");
-      expr(*watermark.expr);
+      watermark(definition);
     }
     if (n.primary_key) {
       part();
@@ -247,13 +255,13 @@ void SqlText::node(const UseDatabase& n) {
   name(n.name);
 }
 void SqlText::node(const Drop& n) {
-  static constexpr std::string_view kKinds[] = {"TABLE", "VIEW", "DATABASE", "CATALOG"};
-  out_ += fmt::format("DROP {}{} {}", n.temporary ? "TEMPORARY " : "", kKinds[static_cast<std::size_t>(n.kind)], n.if_exists ? "IF EXISTS " : "");
+  static constexpr std::string_view kKinds[] = {"TABLE", "VIEW", "DATABASE", "CATALOG", "FUNCTION"};
+  out_ += fmt::format("DROP {}{} {}", n.system ? "TEMPORARY SYSTEM " : n.temporary ? "TEMPORARY " : "", kKinds[static_cast<std::size_t>(n.kind)], n.if_exists ? "IF EXISTS " : "");
   name(n.name);
   if (n.cascade) text(" CASCADE");
 }
 void SqlText::node(const Alter& n) {
-  static constexpr std::string_view kKinds[] = {"TABLE", "VIEW", "DATABASE"};
+  static constexpr std::string_view kKinds[] = {"TABLE", "VIEW", "DATABASE", "CATALOG"};
   out_ += fmt::format("ALTER {} {}", kKinds[static_cast<std::size_t>(n.kind)], n.if_exists ? "IF EXISTS " : "");
   name(n.name);
   if (const auto* set = std::get_if<Alter::SetOptions>(&n.action)) {
@@ -263,17 +271,59 @@ void SqlText::node(const Alter& n) {
     text(" RESET (");
     list(reset->keys, [&](const std::string& key) { string(key); });
     text(")");
-  } else {
+  } else if (const auto* rename = std::get_if<Alter::Rename>(&n.action)) {
     text(" RENAME TO ");
-    name(std::get<Alter::Rename>(n.action).to);
+    name(rename->to);
+  } else if (const auto* of_view = std::get_if<Alter::NewQuery>(&n.action)) {
+    text(" AS ");
+    query(*of_view->query);
+  } else if (const auto* column = std::get_if<Alter::RenameColumn>(&n.action)) {
+    text(" RENAME ");
+    identifier(column->from);
+    text(" TO ");
+    identifier(column->to);
+  } else if (const auto* drop = std::get_if<Alter::DropColumns>(&n.action)) {
+    text(" DROP ");
+    identifiers(drop->columns);
+  } else if (std::holds_alternative<Alter::DropPrimaryKey>(n.action)) {
+    text(" DROP PRIMARY KEY");
+  } else if (std::holds_alternative<Alter::DropWatermark>(n.action)) {
+    text(" DROP WATERMARK");
+  } else {
+    define(std::get<Alter::Define>(n.action));
   }
+}
+void SqlText::define(const Alter::Define& d) {
+  text(d.modify ? " MODIFY (" : " ADD (");
+  std::string_view comma;
+  const auto part = [&] {
+    text(comma);
+    comma = ", ";
+  };
+  for (const Alter::PlacedColumn& placed : d.columns) {
+    part();
+    column(placed.column);
+    if (placed.first) text(" FIRST");
+    if (!placed.after) continue;
+    text(" AFTER ");
+    identifier(*placed.after);
+  }
+  for (const WatermarkDefinition& definition : d.watermarks) {
+    part();
+    watermark(definition);
+  }
+  if (d.primary_key) {
+    part();
+    primary_key(*d.primary_key);
+  }
+  text(")");
 }
 
 // ---- SHOW and the rest
 
 void SqlText::node(const Show& n) {
   static constexpr std::string_view kKinds[] = {"TABLES", "VIEWS", "FUNCTIONS", "CATALOGS", "DATABASES", "JOBS", "CURRENT CATALOG",
-                                                "CURRENT DATABASE", "CREATE TABLE", "CREATE VIEW", "CREATE CATALOG", "COLUMNS"};
+                                                "CURRENT DATABASE", "CREATE TABLE", "CREATE VIEW", "CREATE CATALOG", "COLUMNS", "MODULES", "FULL MODULES", "JARS"};
   out_ += fmt::format("SHOW {}", kKinds[static_cast<std::size_t>(n.kind)]);
   using Kind = Show::Kind;
   if (n.name) {
@@ -285,7 +335,8 @@ void SqlText::node(const Show& n) {
   string(*n.like);
 }
 void SqlText::node(const Describe& n) {
-  text(n.extended ? "DESCRIBE EXTENDED " : "DESCRIBE ");
+  text(n.catalog ? "DESCRIBE CATALOG " : "DESCRIBE ");
+  if (n.extended) text("EXTENDED ");
   name(n.name);
 }
 void SqlText::node(const Explain& n) {

@@ -101,6 +101,8 @@ class SqlText {
   void node(const StopJob&);
   void column(const ColumnDefinition& column);
   void primary_key(const PrimaryKeyDefinition& key);
+  void watermark(const WatermarkDefinition& definition);
+  void define(const Alter::Define& d);
   void like_clause(const LikeClause& like);
   void options(const std::vector<OptionEntry>& options);
   void option(const OptionEntry& entry);

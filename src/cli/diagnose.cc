@@ -57,10 +57,11 @@ void add_judged_options(CLI::App& sub, JudgedOptions& options, const std::string
   sub.add_option("--horizon", options.horizon, "tell of losses that come within so long")->capture_default_str();
   sub.add_option("--flink", options.flink, "REST address of a Flink cluster: checkpoints, backpressure, restarts and watermarks of its jobs; a job belongs to the group whose name is in its name");
   sub.add_option("--broker-log", options.broker_logs, "a broker's server.log or log-cleaner.log: tells why members left and what the cleaner gave up; may be given again and again")->allow_extra_args(false);
+  sub.add_option("--clients", options.client_logs, "a file in which members tell of their own work, a JSON object a line (docs/design/diagnosis.md): tells computing from waiting; may be given again and again")->allow_extra_args(false);
 }
 
 Result<watch::LiveOptions> live_options(const Context& context, const JudgedOptions& options) {
-  watch::LiveOptions live{.servers = options.servers, .filter = options.filter, .broker_logs = options.broker_logs};
+  watch::LiveOptions live{.servers = options.servers, .filter = options.filter, .broker_logs = options.broker_logs, .client_logs = options.client_logs};
   SUPYO_ASSIGN(live.every_us, parse_duration(options.every));
   SUPYO_ASSIGN(live.horizon_us, parse_duration(options.horizon));
   if (live.every_us < 100 * kMillisecond) return fail(ErrorCode::kBadOptionValue, fmt::format("--every {} is too often", options.every), "100ms at least");
@@ -70,6 +71,10 @@ Result<watch::LiveOptions> live_options(const Context& context, const JudgedOpti
   for (const std::string& path : options.broker_logs) {
     SUPYO_ASSIGN(const bool there, context.env.files.exists(path));
     if (!there) return fail(ErrorCode::kFileNotFound, fmt::format("--broker-log {}: there is no such file", path));
+  }
+  for (const std::string& path : options.client_logs) {
+    SUPYO_ASSIGN(const bool there, context.env.files.exists(path));
+    if (!there) return fail(ErrorCode::kFileNotFound, fmt::format("--clients {}: there is no such file", path));
   }
   return live;
 }

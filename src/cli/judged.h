@@ -12,7 +12,7 @@ namespace supyo::cli {
 struct JudgedOptions {
   std::string servers = "127.0.0.1:9092", every, horizon = "6h", flink;
   watch::Filter filter;
-  std::vector<std::string> broker_logs;
+  std::vector<std::string> broker_logs, client_logs;
 };
 void add_judged_options(CLI::App& sub, JudgedOptions& options, const std::string& every);
 /// kBadOptionValue; kFileNotFound for a broker's log that is not there.

@@ -9,6 +9,7 @@
 #include "cli/signals.h"
 #include "core/base/duration.h"
 #include "lab/report/report.h"
+#include "lab/scenario/group/fit_lab.h"
 #include "lab/scenario/group/group_lab.h"
 #include "lab/scenario/bench.h"
 #include "lab/scenario/runner.h"
@@ -45,7 +46,7 @@ std::string scenario_path(const LabOptions& options) {
 
 /// A lab of any kind.
 using Lab = std::variant<scenario::Scenario, scenario::TopicScenario, scenario::ReplicaScenario, scenario::FrontierScenario, scenario::CommitScenario, scenario::PublishScenario,
-                         scenario::StreamScenario, scenario::GroupScenario>;
+                         scenario::StreamScenario, scenario::GroupScenario, scenario::FitScenario>;
 
 Result<Lab> load_either(const Context& context, const std::string& path, bool real) {
   const std::string kind = scenario::scenario_kind(context.env.files, path);
@@ -76,6 +77,10 @@ Result<Lab> load_either(const Context& context, const std::string& path, bool re
   if (kind == "group") {
     SUPYO_ASSIGN(auto group, scenario::load_group_scenario(context.env.files, path));
     return Lab(std::move(group));
+  }
+  if (kind == "fit") {
+    SUPYO_ASSIGN(auto fit, scenario::load_fit_scenario(context.env.files, path));
+    return Lab(std::move(fit));
   }
   SUPYO_ASSIGN(auto pipeline, scenario::load_scenario(context.env.files, path));
   return Lab(std::move(pipeline));
@@ -191,6 +196,11 @@ std::string setup_text(const scenario::GroupScenario& lab) {
   return text;
 }
 
+std::string setup_text(const scenario::FitScenario& lab) {
+  return fmt::format("sweep       {} members over {} partitions, {} a record, {}\njoin        {} keys, table {}, stream {}\ncauses      {} runs, {} at a time, looked at for {}: {}\n", fmt::join(lab.members, ", "), lab.partitions, lab.handler, lab.window, lab.keys,
+                     lab.table, lab.stream, lab.runs, lab.at_once, lab.watch, fmt::join(lab.labels, ", "));
+}
+
 std::string fault_text(const scenario::Injection& i) { return fmt::format(", delay at {} of {}", i.point, i.delay); }
 std::string fault_text(const scenario::TopicFault& f) {
   using Kind = scenario::TopicFault::Kind;
@@ -223,6 +233,7 @@ std::string phases_text(const scenario::CommitScenario& lab) {
 }
 std::string phases_text(const scenario::PublishScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} as its arm says\n  {:<18} {}, and until every record is reported\n", "undisturbed", lab.before, "fault", "after", lab.after); }
 std::string phases_text(const scenario::GroupScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} as its arm says\n  {:<18} until the group has committed to the end of its topic\n", "undisturbed", lab.before, "fault", "after"); }
+std::string phases_text(const scenario::FitScenario& lab) { return fmt::format("  {:<18} {} of {} runs each\n  {:<18} {}\n  {:<18} two topics, one key after the other\n", "causes", lab.watch, lab.at_once, "sweep", lab.window, "join"); }
 
 int show(Context& context, const LabOptions& options) {
   const auto lab = load(context, options);
@@ -356,6 +367,7 @@ class LabRun {
   }
   Result<scenario::LabResult> run(scenario::CommitScenario& lab) { return run_trials(lab, scenario::run_commit_scenario); }
   Result<scenario::LabResult> run(scenario::PublishScenario& lab) { return run_trials(lab, scenario::run_publish_scenario); }
+  Result<scenario::LabResult> run(scenario::FitScenario& lab) { return run_trials(lab, scenario::run_fit_scenario); }
   Result<scenario::LabResult> run(scenario::GroupScenario& lab) { return run_trials(lab, scenario::run_group_scenario); }
 
   std::string output_directory() const { return options_.out.empty() ? env::join_path("lab-results", env::base_name(options_.name)) : options_.out; }

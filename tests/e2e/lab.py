@@ -102,7 +102,20 @@ def run_groups():
             run_of_lab.result()
 
 
+def run_fit():
+    """What of parallelism-fit does not depend on how quick the machine is: who has nothing to do, and what a join misses. Its 60 diagnoses take ten minutes of a quiet machine."""
+    done = supyo.run("lab", "run", "parallelism-fit", "--set", "runs=0", "--out", "build/e2e/lab-fit", check=False)
+    result = json.load(open("build/e2e/lab-fit/result.json"))
+    value = {name: measure["value"] for name, measure in result["measures"].items()}
+    print(f"parallelism-fit without diagnoses: {result['verdict']} (status {done.returncode})")
+    assert done.returncode == 3 and result["verdict"] == "REFUTED", "without a diagnosis none of them is right"
+    assert value["idle_wrong"] == 0 and value["join_misses"] > 0 and value["pinned_misses"] == 0, value
+    status, result, _ = run("parallelism-fit-invalid")
+    assert (status, result["verdict"]) == (0, "INVALID"), result["why"]
+
+
 def main():
+    run_fit()
     run_groups()
     run_live()
     run_refused()

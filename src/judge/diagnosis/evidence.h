@@ -24,7 +24,7 @@ struct PartitionEvidence {
 struct ClientStatistics {
   std::string client_id;
   double busy_share = 0;                          ///< of wall time in the handler
-  double cpu_share = 0;                           ///< of the handler's time, on a CPU; the rest it waits
+  double cpu_share = 0;                           ///< of the handler's time, on a CPU or waiting for one; the rest it waits for something else
   double records_per_s = 0;                       ///< read (not committed)
   std::int64_t poll_timeouts = 0;                 ///< left the group for max.poll.interval.ms, of the last while
 };

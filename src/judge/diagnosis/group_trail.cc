@@ -29,7 +29,7 @@ std::string client_family(const std::string& client_id) {
     family += part;
     begin = end + 1;
   }
-  return family.empty() ? client_id : family;
+  return family;
 }
 
 void GroupTrail::observe(const GroupLook& look) {

@@ -72,6 +72,7 @@ class GroupTrail {
 };
 
 /// "orders-app-7", "orders-app-12-consumer-3f0c..": the part that a fleet of instances shares ("orders-app").
+/// Empty when nothing of it is shared, as of "consumer-billing-2", Java's own, or a hash.
 std::string client_family(const std::string& client_id);
 
 }  // namespace supyo::diagnosis

@@ -130,7 +130,7 @@ std::string table_of_arms(const LabResult& r, const Rows& rows) {
 
 std::string trials_section(const LabResult& r) {
   const Rows rows = rows_of_arms(r);
-  const std::string tables = (r.trials.empty() ? "" : table_of_ends(r)) + (rows.empty() ? "" : table_of_arms(r, rows));
+  const std::string tables = (r.trials.empty() || !r.trials[0].values.contains("lost") ? "" : table_of_ends(r)) + (rows.empty() ? "" : table_of_arms(r, rows));
   return tables.empty() ? "" : fmt::format("<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">What it came to</h2>\n{}</section>\n", tables);
 }
 

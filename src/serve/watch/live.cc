@@ -17,7 +17,7 @@ constexpr std::uint64_t kLogChunk = 1U << 20, kLogAtFirst = 16U << 20;   // of a
 }  // namespace
 
 Live::Live(const env::Env& env, LiveOptions options)
-    : env_(env), options_(std::move(options)), collector_(env, options_.servers, options_.filter, options_.timeout_us, [this] { return ended_.load(); }), monitor_(options_.horizon_us), log_read_(options_.broker_logs.size()) {
+    : env_(env), options_(std::move(options)), collector_(env, options_.servers, options_.filter, options_.timeout_us, [this] { return ended_.load(); }), monitor_(options_.horizon_us), log_read_(options_.broker_logs.size() + options_.client_logs.size()) {
   report_ = std::make_shared<Report>(Report{.source = options_.servers, .problem = "not looked at yet"});
   view_ = std::make_shared<View>(View{.source = options_.servers, .problem = "not looked at yet"});
   if (options_.flink) flink_.emplace([this](const std::string& path) { return connect::http_get(env_, *options_.flink, path, kFlinkTimeout); });
@@ -62,8 +62,9 @@ Status Live::look() {
 
 /// What was appended since; a file that became shorter was rotated and is read from its beginning.
 void Live::follow_logs() {
-  for (std::size_t i = 0; i < options_.broker_logs.size(); ++i) {
-    const auto file = env_.files.open(options_.broker_logs[i], env::OpenMode::kRead);
+  const std::size_t brokers = options_.broker_logs.size();
+  for (std::size_t i = 0; i < log_read_.size(); ++i) {
+    const auto file = env_.files.open(i < brokers ? options_.broker_logs[i] : options_.client_logs[i - brokers], env::OpenMode::kRead);
     const auto size = file ? (*file)->size() : Result<std::uint64_t>(0);
     if (!file || !size) continue;
     std::uint64_t& at = log_read_[i];
@@ -73,7 +74,8 @@ void Live::follow_logs() {
     while (at < *size && !ended_) {
       const auto read = (*file)->read_at(at, chunk);
       if (!read || *read == 0) break;
-      monitor_.broker_log({chunk.data(), *read});
+      if (i < brokers) monitor_.broker_log({chunk.data(), *read});
+      else monitor_.client_log({chunk.data(), *read});
       at += *read;
     }
   }

@@ -21,6 +21,7 @@ struct LiveOptions {
   DurationUs horizon_us = 6 * kHour;         ///< losses further away are not reported
   std::optional<connect::HttpUrl> flink = {};
   std::vector<std::string> broker_logs = {}; ///< files that are followed
+  std::vector<std::string> client_logs = {}; ///< files that are followed: what members tell of their work
   int marks_a_look = 1;                      ///< rounds of questions for timestamps in a look: one when watching, several for a single report
 };
 
@@ -49,7 +50,7 @@ class Live {
   Monitor monitor_;
   std::optional<connect::FlinkCollector> flink_;
   std::string flink_problem_;
-  std::vector<std::uint64_t> log_read_;      ///< bytes, by file
+  std::vector<std::uint64_t> log_read_;      ///< bytes, by file: broker logs, then client logs
   mutable std::mutex mutex_;
   std::shared_ptr<const Report> report_;
   std::shared_ptr<const View> view_;

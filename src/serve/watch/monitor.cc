@@ -8,6 +8,7 @@ namespace {
 
 constexpr DurationUs kRateWindow = 2 * kMinute;    // of rates that people read
 constexpr DurationUs kRemembered = 30 * kMinute;   // of departures
+constexpr DurationUs kWorkWindow = 10 * kMinute;   // of what members tell of their work: the causes' window of rates
 constexpr double kGrowthSmoothing = 0.3;
 
 double rate_between(std::int64_t before, std::int64_t after, DurationUs time) { return time > 0 ? static_cast<double>(after - before) / static_cast<double>(time) * kSecond : 0; }
@@ -211,6 +212,7 @@ GroupReport Monitor::report_of(const std::string& name, const Group& group) cons
   if (!group.exists) evidence.found = false;
   if (group.described) r.members = static_cast<int>(group.members.last().members.size());
   evidence.leaves = log_.leaves(name, last_.at_us - kRemembered);
+  evidence.clients = clients_.statistics(name, std::max(first_at_, last_.at_us - kWorkWindow) - last_.clock_offset_us);   // by their own clock, taken for this machine's
   const auto job = std::ranges::find_if(jobs_, [&](const connect::FlinkJob& j) { return j.name == name || j.name.find(name) != std::string::npos; });
   if (job != jobs_.end()) evidence.engine = engine_of(*job);
   std::vector<diagnosis::LossForecast> forecasts;

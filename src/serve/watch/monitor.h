@@ -11,6 +11,7 @@
 #include "connect/flink/job_metrics.h"
 #include "judge/diagnosis/broker_log.h"
 #include "judge/diagnosis/causes.h"
+#include "judge/diagnosis/client_log.h"
 #include "judge/diagnosis/loss_ledger.h"
 #include "judge/diagnosis/time_marks.h"
 #include "judge/slo/lag_rules.h"
@@ -73,6 +74,8 @@ class Monitor {
   void answer(const std::vector<std::pair<Place, TimeUs>>& asked, const std::map<Place, std::int64_t>& offsets);
   /// Lines of broker logs, as they come.
   void broker_log(std::string_view text);
+  /// Lines that members write of their own work, as they come.
+  void client_log(std::string_view text) { clients_.read(text); }
   /// The jobs of a Flink cluster as seen now; each is matched with the group that its sources commit as (`group`, by name).
   void flink(std::vector<connect::FlinkJob> jobs) { jobs_ = std::move(jobs); }
 
@@ -125,6 +128,7 @@ class Monitor {
   std::map<std::pair<std::int32_t, std::string>, double> disk_growth_;
   std::map<std::int32_t, TimeUs> pass_at_;       ///< by leader: a deletion pass that was seen
   diagnosis::BrokerLog log_;
+  diagnosis::ClientLog clients_;
   std::vector<connect::FlinkJob> jobs_;
 };
 

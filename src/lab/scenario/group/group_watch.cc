@@ -1,6 +1,7 @@
 #include "lab/scenario/group/group_watch.h"
 
 #include <algorithm>
+#include <set>
 
 namespace supyo::scenario {
 namespace {
@@ -72,11 +73,13 @@ void GroupWatch::look() {
 
 void GroupWatch::look_at_offsets() {
   std::vector<std::string> names;
-  std::vector<connect::KafkaSurvey::Place> places;
+  std::set<connect::KafkaSurvey::Place> each;   // groups may read the same topic
   for (const auto& [name, topic] : options_.groups) {
     names.push_back(name);
-    for (std::int32_t p = 0; p < topic.second; ++p) places.emplace_back(topic.first, p);
+    for (std::int32_t p = 0; p < topic.second; ++p) each.emplace(topic.first, p);
   }
+  const std::vector<connect::KafkaSurvey::Place> places(each.begin(), each.end());
+  const TimeUs asked = env_.clock.monotonic_us();
   const auto committed = survey_->committed(names);
   const auto ends = survey_->ends(places);   // after the commits: what is caught up then, was
   if (!committed || !ends) return;
@@ -87,6 +90,7 @@ void GroupWatch::look_at_offsets() {
     Seen& seen = groups_[name].seen;
     seen.committed = seen.end = 0;
     seen.caught_up = true;
+    seen.offsets_us = asked;
     for (std::int32_t p = 0; p < topic.second; ++p) {
       const auto end = ends->find({topic.first, p});
       const auto at = offsets->second.find({topic.first, p});

@@ -30,6 +30,7 @@ class GroupWatch {
     std::map<std::string, std::size_t> members;         ///< client id -> partitions assigned to it
     std::int64_t committed = 0, end = 0;                ///< sums over the topic's partitions
     bool caught_up = false;                             ///< each of them is committed to its end
+    TimeUs offsets_us = 0;                              ///< when that was asked for (monotonic)
   };
   /// A client that was there in one look and not in the next, or the other way round: it happened between `after_us` and `by_us` (monotonic).
   struct Change {

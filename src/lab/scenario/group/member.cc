@@ -9,6 +9,7 @@
 
 #include "connect/kafka/group_consumer.h"
 #include "lab/scenario/group/member_journal.h"
+#include "lab/scenario/group/work_meter.h"
 #include "lab/scenario/trial/commit_worker.h"
 
 namespace supyo::scenario {
@@ -28,7 +29,8 @@ std::uint64_t late_by_ms(std::string_view text) {
 
 class Member {
  public:
-  Member(const env::Env& env, const GroupMember& options, const std::function<bool()>& stopped, MemberJournal journal) : env_(env), o_(options), stopped_(stopped), journal_(std::move(journal)) {}
+  Member(const env::Env& env, const GroupMember& options, const std::function<bool()>& stopped, std::optional<MemberJournal> journal, WorkMeter meter)
+      : env_(env), o_(options), stopped_(stopped), journal_(std::move(journal)), meter_(std::move(meter)) {}
 
   Status open() {
     const auto ms = [](DurationUs us) { return fmt::format("{}", us / kMillisecond); };
@@ -45,6 +47,7 @@ class Member {
       for (const Record& r : batch_) {
         if (stopped_()) break;
         SUPYO_TRY(handle(r));
+        SUPYO_TRY(meter_.tell());
       }
       SUPYO_TRY(commit());
     }
@@ -64,6 +67,7 @@ class Member {
     while (batch_.size() < o_.batch && !stopped_()) {
       SUPYO_ASSIGN(const auto got, consumer_->poll(kPoll));
       last_poll_us_ = env_.clock.monotonic_us();
+      SUPYO_TRY(meter_.tell());
       SUPYO_TRY(events());   // they came before the record, which may be of what was assigned in this very poll
       if (got) {
         const std::string_view value = got->value.value_or("");
@@ -80,13 +84,16 @@ class Member {
     using Kind = connect::GroupEvent::Kind;
     for (const connect::GroupEvent& e : consumer_->events()) {
       const TimeUs now = env_.clock.monotonic_us();
-      if (e.kind == Kind::kAssigned) SUPYO_TRY(journal_.assigned(now, e.partitions));
+      if (e.kind == Kind::kAssigned && journal_) SUPYO_TRY(journal_->assigned(now, e.partitions));
       if (e.kind == Kind::kRevoked || e.kind == Kind::kLost) {
-        SUPYO_TRY(journal_.revoked(now, e.partitions));
+        if (journal_) SUPYO_TRY(journal_->revoked(now, e.partitions));
         // What was taken of them and not begun is somebody else's.
+        for (const std::int32_t p : e.partitions) handled_.erase(p);
         std::erase_if(batch_, [&](const Record& r) { return std::ranges::find(e.partitions, r.partition) != e.partitions.end(); });
       }
-      if (e.kind == Kind::kError && e.text.starts_with(kLate)) SUPYO_TRY(journal_.late(now, late_by_ms(e.text)));
+      if (e.kind != Kind::kError || !e.text.starts_with(kLate)) continue;
+      meter_.late();
+      if (journal_) SUPYO_TRY(journal_->late(now, late_by_ms(e.text)));
     }
     return ok();
   }
@@ -94,15 +101,31 @@ class Member {
   Status handle(const Record& r) {
     DurationUs takes = o_.handler_us;
     if (r.slow && first_come()) {
-      SUPYO_TRY(journal_.slow(last_poll_us_, r.partition, r.offset));
+      if (journal_) SUPYO_TRY(journal_->slow(last_poll_us_, r.partition, r.offset));
       takes = o_.slow_us;
     }
-    const TimeUs until = env_.clock.monotonic_us() + takes;
-    for (TimeUs now = until - takes; now < until && !stopped_(); now = env_.clock.monotonic_us()) env_.threads->idle(std::min(kNotice, until - now));
+    meter_.begin();
+    if (o_.compute) compute(takes);
+    else wait(takes);
+    meter_.end();
     if (stopped_()) return ok();   // not handled
-    SUPYO_TRY(journal_.done(env_.clock.monotonic_us(), r.partition, r.offset, r.id));
+    if (journal_) SUPYO_TRY(journal_->done(env_.clock.monotonic_us(), r.partition, r.offset, r.id));
     handled_[r.partition] = r.offset + 1;
     return ok();
+  }
+
+  /// As for somebody else's answer.
+  void wait(DurationUs takes) {
+    const TimeUs until = env_.clock.monotonic_us() + takes;
+    for (TimeUs now = until - takes; now < until && !stopped_(); now = env_.clock.monotonic_us()) env_.threads->idle(std::min(kNotice, until - now));
+  }
+
+  /// So much CPU time, however long a CPU has to be waited for.
+  void compute(DurationUs takes) {
+    constexpr int kRounds = 20'000;
+    const DurationUs until = meter_.cpu_us(false) + takes;
+    while (meter_.cpu_us(false) < until && !stopped_())
+      for (int i = 0; i < kRounds; ++i) worked_ = (worked_ ^ (worked_ >> 29)) * 0x9e3779b97f4a7c15ULL + 1;
   }
 
   /// Whether this member is one of those that the record is slow for.
@@ -113,9 +136,12 @@ class Member {
   }
 
   Status commit() {
+    const TimeUs now = env_.clock.monotonic_us();
+    if (now < commit_at_us_) return ok();
+    commit_at_us_ = now + o_.commit_us;
     for (const auto& [partition, next] : handled_) {
       const Status done = consumer_->commit(partition, next, true);
-      SUPYO_TRY(done ? journal_.committed(partition, next) : journal_.refused(env_.clock.monotonic_us(), partition, next));
+      if (journal_) SUPYO_TRY(done ? journal_->committed(partition, next) : journal_->refused(env_.clock.monotonic_us(), partition, next));
     }
     handled_.clear();
     return ok();
@@ -124,18 +150,22 @@ class Member {
   env::Env env_;
   const GroupMember& o_;
   const std::function<bool()>& stopped_;
-  MemberJournal journal_;
+  std::optional<MemberJournal> journal_;
+  WorkMeter meter_;
   std::unique_ptr<connect::GroupConsumer> consumer_;
   std::vector<Record> batch_;
   std::map<std::int32_t, std::int64_t> handled_;   // of this batch: the next offset
-  TimeUs last_poll_us_ = 0;
+  TimeUs last_poll_us_ = 0, commit_at_us_ = 0;
+  volatile std::uint64_t worked_ = 1;   // so that nobody finds out that it is for nothing
 };
 
 }  // namespace
 
 Status run_group_member(const env::Env& env, const GroupMember& options, const std::function<bool()>& stopped) {
-  SUPYO_ASSIGN(auto journal, MemberJournal::create(env.files, options.journal));
-  Member member(env, options, stopped, std::move(journal));
+  std::optional<MemberJournal> journal;
+  if (!options.journal.empty()) { SUPYO_ASSIGN(journal, MemberJournal::create(env.files, options.journal)); }
+  SUPYO_ASSIGN(auto meter, WorkMeter::start(env, options.statistics, options.group, options.client_id));
+  Member member(env, options, stopped, std::move(journal), std::move(meter));
   SUPYO_TRY(member.open());
   return member.run();
 }

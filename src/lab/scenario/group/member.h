@@ -16,9 +16,12 @@ struct GroupMember {
   std::string servers, topic, group, client_id;
   std::string static_id;                       ///< group.instance.id; empty: none
   std::string assignor = "range";
-  std::string journal;                         ///< a new file
+  std::string journal;                         ///< a new file; empty: none
+  std::string statistics;                      ///< a new file: what judge/diagnosis/client_log.h reads, a line a second; empty: none
   std::uint64_t batch = 20;                    ///< records at most
+  DurationUs commit_us = 0;                    ///< between commits at least; 0: after each batch
   DurationUs handler_us = kMillisecond;        ///< of a record
+  bool compute = false;                        ///< its handler computes for so long, instead of waiting as for an outside call
   DurationUs slow_us = 0;                      ///< of a record with kSlowWord
   std::uint64_t slow_times = 0;                ///< for so many members that come to one: each makes `slow_mark`-N, and the one that finds all of them there is as quick as with any other
   std::string slow_mark;

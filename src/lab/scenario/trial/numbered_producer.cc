@@ -15,7 +15,8 @@ Status NumberedProducer::turn(TimeUs now, bool rest) {
   const auto due = static_cast<std::uint64_t>(static_cast<double>(now - *begin_us_) * options_.rate / kSecond);
   while (counts_.offered < due) {
     const std::uint64_t id = counts_.offered;
-    SUPYO_ASSIGN(const bool taken, producer_.send(id, std::nullopt, numbered_value(id, options_.record_size, std::exchange(word_, {})), env_.clock.now_us()));
+    const std::string key = options_.key ? options_.key(id) : std::string();
+    SUPYO_ASSIGN(const bool taken, producer_.send(id, options_.key ? std::optional<std::string_view>(key) : std::nullopt, numbered_value(id, options_.record_size, std::exchange(word_, {})), env_.clock.now_us()));
     fates_.push_back(taken ? Fate::kPending : Fate::kRefused);
     sent_us_.push_back(now);
     ++counts_.offered;

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@ class NumberedProducer {
     double rate = 1'000;            ///< records a second
     std::size_t record_size = 100;  ///< bytes of the value
     DurationUs linger_us = 0;       ///< what is due is sent this often
+    std::function<std::string(std::uint64_t id)> key = {};   ///< empty: records have none
   };
   /// What the producer was told of a record; kRefused: its own queue was full, it was never taken.
   enum class Fate : std::uint8_t { kPending, kAcknowledged, kFailed, kUnknown, kRefused };

@@ -14,8 +14,8 @@
 namespace supyo::config {
 namespace {
 
-constexpr std::array<const SettingSpec*, 37> kAll = {
-    &kCheckpointInterval, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kEmitAllowLateness, &kEmitLateFire, &kEmitLateFireDelay, &kEmitEarlyFire, &kEmitEarlyFireDelay, &kLocalTimeZone, &kStateTtl, &kAggPhase, &kMiniBatch, &kMiniBatchLatency, &kMiniBatchSize, &kSplitDistinct, &kSplitBuckets, &kUpsertMaterialize, &kNotNullEnforcer, &kStateBackend, &kRocksdbMemory, &kRocksdbDirectory, &kRestartStrategy,
+constexpr std::array<const SettingSpec*, 38> kAll = {
+    &kCheckpointInterval, &kTolerableFailures, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kEmitAllowLateness, &kEmitLateFire, &kEmitLateFireDelay, &kEmitEarlyFire, &kEmitEarlyFireDelay, &kLocalTimeZone, &kStateTtl, &kAggPhase, &kMiniBatch, &kMiniBatchLatency, &kMiniBatchSize, &kSplitDistinct, &kSplitBuckets, &kUpsertMaterialize, &kNotNullEnforcer, &kStateBackend, &kRocksdbMemory, &kRocksdbDirectory, &kRestartStrategy,
     &kRestartAttempts, &kRestartDelay, &kRestartInitialBackoff, &kRestartMaxBackoff, &kRestartMaxAttempts, &kOutputConsistency, &kBatchRows,
     &kExchangeBatches, &kEpochRows, &kJournalSegment, &kSnapshotAfter, &kLateRetention, &kDeadRetention,
 };
@@ -25,7 +25,7 @@ constexpr std::string_view kNoEffectPrefixes[] = {
     "sql-client.", "taskmanager.", "jobmanager.", "cluster.", "rest.", "web.", "heartbeat.", "metrics.", "state.backend", "env.", "akka.", "pekko.",
     "execution.checkpointing.mode", "execution.checkpointing.timeout", "execution.checkpointing.min-pause", "execution.checkpointing.dir",
     "execution.checkpointing.max-concurrent-checkpoints", "execution.checkpointing.unaligned", "execution.checkpointing.incremental",
-    "execution.checkpointing.tolerable-failed-checkpoints", "execution.checkpointing.externalized-checkpoint-retention", "execution.buffer-timeout",
+    "execution.checkpointing.externalized-checkpoint-retention", "execution.buffer-timeout",
     "execution.attached", "execution.target", "pipeline.max-parallelism", "pipeline.object-reuse", "pipeline.operator-chaining", "pipeline.jars",
     "pipeline.auto-watermark-interval", "table.optimizer.", "table.exec.resource.", "table.exec.async-lookup.",
     "table.plan.", "table.dml-sync", "table.generated-code.", "table.exec.spill-compression.", "table.exec.operator-fusion-codegen.",

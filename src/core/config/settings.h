@@ -16,6 +16,8 @@ namespace supyo::config {
 // Flink's settings, with Flink's names. Source: https://nightlies.apache.org/flink/flink-docs-stable/docs/deployment/config/
 inline constexpr Setting<DurationUs> kCheckpointInterval{{SettingKind::kDuration, "execution.checkpointing.interval", "100ms", "1ms", "1d", {}, "1ms|20ms|100ms|1s",
     "How often an epoch is closed and committed. The time until a result is visible is about this plus the sinks' commit time."}};
+inline constexpr Setting<std::int64_t> kTolerableFailures{{SettingKind::kInteger, "execution.checkpointing.tolerable-failed-checkpoints", "0", "0", "2147483647", {}, "0|1|3",
+    "How often in a row an epoch may fail to become durable (the disk of the state directory is full) and is tried again an interval later, before the job fails and restarts."}};
 inline constexpr Setting<std::int64_t> kParallelism{{SettingKind::kInteger, "parallelism.default", "1", "1", "256", {}, "1|2|3|4",
     "Number of shards (threads). State can be restored at another number."}};
 inline constexpr Setting<std::string_view> kPipelineName{{SettingKind::kText, "pipeline.name", "", {}, {}, {}, {},

@@ -133,6 +133,7 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   if (const auto name = s.get(config::kPipelineName); !name.empty()) c.name = std::string(name);
   c.parallelism = static_cast<std::uint32_t>(s.get(config::kParallelism));
   c.checkpoint_interval_us = s.get(config::kCheckpointInterval);
+  c.tolerable_failed_checkpoints = static_cast<std::uint32_t>(s.get(config::kTolerableFailures));
   c.epoch_rows = static_cast<std::uint64_t>(s.get(config::kEpochRows));
   c.batch_rows = static_cast<std::size_t>(s.get(config::kBatchRows));
   c.queue_batches = static_cast<std::size_t>(s.get(config::kExchangeBatches));

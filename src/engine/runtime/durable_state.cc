@@ -43,9 +43,9 @@ Status DurableState::reopen() {
   return ok();
 }
 
-Status DurableState::append(Epoch epoch, const EpochMeta& meta, std::vector<state::TableChanges> tables) {
+Status DurableState::append(const state::EpochRecord& record) {
   const std::uint64_t before = journal_->uncovered_bytes();
-  SUPYO_TRY(journal_->append({.epoch = epoch, .sections = encode(meta), .tables = std::move(tables)}));
+  SUPYO_TRY(journal_->append(record));
   SUPYO_TRY(journal_->sync());
   const std::uint64_t after = journal_->uncovered_bytes();
   last_bytes_ = after > before ? after - before : 0;

@@ -34,7 +34,7 @@ class DurableState {
   void end_restore() { journal_->end_restore(); }
 
   /// Makes the epoch final: when this returns, its record is durable. Errors: kDiskFull (before anything changed), kSyncFailed, kIo.
-  Status append(Epoch epoch, const EpochMeta& meta, std::vector<state::TableChanges> tables);
+  Status append(const state::EpochRecord& record);
   std::uint64_t last_bytes() const { return last_bytes_; }
 
   /// Goes on with a snapshot, or begins one that is due (`now`: even when it is not). True when there is more to do at once.

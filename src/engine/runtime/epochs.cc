@@ -91,6 +91,11 @@ Result<Poll> Epochs::poll_phase(const Wishes& wishes) {
         if (phase_ == Phase::kCutting) return p;
         break;
       }
+      case Phase::kStoring: {
+        SUPYO_ASSIGN(const Poll p, poll_storing());
+        if (phase_ == Phase::kStoring) return p;
+        break;
+      }
       case Phase::kSyncCost:
         if (env_.clock.now_us() < due_us_) return Poll::waiting_until(due_us_);
         make_final();
@@ -160,13 +165,16 @@ Result<Poll> Epochs::poll_cutting() {
     phase_ = Phase::kEnded;
     return Poll::done();
   }
-  SUPYO_TRY(write());
-  due_us_ = env_.clock.now_us() + config_.costs.journal_sync_us;
-  phase_ = Phase::kSyncCost;
+  gather();
+  store_failures_ = 0;
+  store_at_us_ = 0;
+  phase_ = Phase::kStoring;
   return Poll::more();
 }
 
-EpochMeta Epochs::gather(std::vector<state::TableChanges>& tables) {
+/// What the parts hold together, ready to be stored.
+void Epochs::gather() {
+  std::vector<state::TableChanges> tables;
   std::ranges::sort(parts_, {}, &EpochPart::shard);
   EpochMeta meta;
   meta.finished = finished_;
@@ -188,23 +196,47 @@ EpochMeta Epochs::gather(std::vector<state::TableChanges>& tables) {
     }
   }
   if (config_.observer != nullptr) meta.observer = config_.observer->save();
-  return meta;
-}
-
-Status Epochs::write() {
-  std::vector<state::TableChanges> tables;
-  meta_ = gather(tables);
   parts_.clear();
   trace_ = hash_combine(trace_, static_cast<std::uint64_t>(epoch_.value));
-  if (state_ == nullptr) return ok();
-  const Status written = state_->append(epoch_, meta_, std::move(tables));
-  if (written) {
-    stats_.last_bytes = state_->last_bytes();
-    return ok();
+  record_ = {.epoch = epoch_, .sections = encode(meta), .tables = std::move(tables)};
+  meta_ = std::move(meta);
+}
+
+Result<Poll> Epochs::poll_storing() {
+  const TimeUs now = env_.clock.now_us();
+  if (now < store_at_us_) return Poll::waiting_until(store_at_us_);
+  if (!stored_at_us_) {
+    const FaultDecision fault = config_.faults == nullptr ? FaultDecision{} : config_.faults->at("checkpoint.store", now);
+    stored_at_us_ = now + fault.delay_us;
+    refused_ = fault.fail;
   }
-  // A full disk left everything as it was, and a restart may find room. After anything else nobody knows what the disk holds.
-  fatal_ = written.error().code != ErrorCode::kDiskFull;
-  return fail(written.error().with_context("the epoch journal"));
+  if (now < *stored_at_us_) return Poll::waiting_until(*stored_at_us_);
+  stored_at_us_.reset();
+  const Status stored = refused_ ? Status(fail(ErrorCode::kOutsideUnavailable, "the store refused the epoch by a fault point")) : store();
+  if (!stored) return not_stored(stored.error().with_context("the epoch journal"));
+  record_ = {};
+  due_us_ = now + config_.costs.journal_sync_us;
+  phase_ = Phase::kSyncCost;
+  return Poll::more();
+}
+
+Status Epochs::store() {
+  if (state_ == nullptr) return ok();
+  SUPYO_TRY(state_->append(record_));
+  stats_.last_bytes = state_->last_bytes();
+  return ok();
+}
+
+/// A full disk left everything as it was: the same epoch may be tried again, or a restart may find room. After anything else nobody knows what the disk holds.
+Result<Poll> Epochs::not_stored(Error error) {
+  fatal_ = error.code != ErrorCode::kDiskFull && error.code != ErrorCode::kOutsideUnavailable;
+  if (fatal_ || ++store_failures_ > config_.tolerable_failed_checkpoints) return fail(std::move(error));
+  ++stats_.failed;
+  const TimeUs now = env_.clock.now_us();
+  if (config_.observer != nullptr) config_.observer->epoch_failed(epoch_, now);
+  store_at_us_ = std::max(now, next_trigger_us_);
+  next_trigger_us_ = store_at_us_ + std::max<DurationUs>(config_.checkpoint_interval_us, 1);
+  return Poll::waiting_until(store_at_us_);
 }
 
 void Epochs::make_final() {

@@ -10,6 +10,7 @@ namespace supyo::runtime {
 
 /// Drives the epochs of one execution: trigger, wait for all parts, one durable record, tell upstream, make visible. One epoch at a time:
 /// the next is not closed before this one is visible (I_eff = max(I, D + C)), so a slow commit slows the whole job, as it does in Flink.
+/// An epoch that the state directory did not take (a full disk) is given to it again an interval later, `tolerable_failed_checkpoints` times; the next failure ends the execution.
 /// Coordinator's thread; polled.
 class Epochs {
  public:
@@ -33,7 +34,7 @@ class Epochs {
   std::uint64_t trace() const { return trace_; }
 
  private:
-  enum class Phase : std::uint8_t { kOpen, kCutting, kSyncCost, kCommitCost, kCommitting, kEnded };
+  enum class Phase : std::uint8_t { kOpen, kCutting, kStoring, kSyncCost, kCommitCost, kCommitting, kEnded };
 
   Status read_mailbox();
   Result<bool> poll_snapshot(const Wishes& wishes);
@@ -44,10 +45,12 @@ class Epochs {
   std::uint64_t rows_in_epoch() const;
   void trigger(bool last, bool finished);
   Result<dataflow::Poll> poll_cutting();
-  Status write();
+  Result<dataflow::Poll> poll_storing();
+  Status store();
+  Result<dataflow::Poll> not_stored(Error error);
   void make_final();
   Result<dataflow::Poll> poll_committing();
-  EpochMeta gather(std::vector<state::TableChanges>& tables);
+  void gather();
   DurationUs since(TimeUs monotonic_us) const { return env_.clock.monotonic_us() - monotonic_us; }
 
   env::Env env_;
@@ -75,6 +78,11 @@ class Epochs {
   std::vector<CutReport> cuts_;
   std::vector<EpochPart> parts_;
   EpochMeta meta_;
+  state::EpochRecord record_;            // kStoring: what the store is to take
+  TimeUs store_at_us_ = 0;               // not before: after an attempt that failed
+  std::optional<TimeUs> stored_at_us_;   // when the attempt under way ends, with a fault point
+  bool refused_ = false;                 // how it ends
+  std::uint32_t store_failures_ = 0;     // in a row, of this epoch
   std::uint64_t trace_ = 0;
 };
 

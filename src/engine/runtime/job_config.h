@@ -35,6 +35,7 @@ struct JobConfig {
   std::string name = "job";               ///< for messages and status only; never part of the identity
   std::uint32_t parallelism = 1;          ///< shards, 1..256
   DurationUs checkpoint_interval_us = 100 * kMillisecond;
+  std::uint32_t tolerable_failed_checkpoints = 0;   ///< how often in a row the state directory may refuse an epoch (a full disk) and is asked again, before that is a failure of the job
   std::uint64_t epoch_rows = 0;           ///< also close an epoch once that many source rows are in it; 0 = by time only
   std::size_t batch_rows = 1024;          ///< what a source is asked for at a time, 1..4096
   std::size_t queue_batches = 16;         ///< capacity of one exchange queue

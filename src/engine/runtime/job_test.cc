@@ -256,6 +256,48 @@ TEST(Job, SourcePositionsAreAcknowledgedOnlyOnceFinal) {
   }
 }
 
+TEST(Job, AStoreThatRefusesIsAskedAgainAsOftenAsIsTolerated) {
+  // Six refusals in a row: floor(6 / (tolerable + 1)) restarts, and the same rows at the end.
+  for (const auto& [tolerable, restarts] : {std::pair{0U, 6U}, {1U, 3U}, {2U, 2U}, {5U, 1U}, {6U, 0U}}) {
+    TestJob job(31);
+    env::SimEnv sim(31);
+    job.trickle(sim);
+    int asked = 0;
+    FaultPoints faults;
+    faults.arm([&](std::string_view point, TimeUs) { return FaultDecision{point == "checkpoint.store" ? 2 * kMillisecond : 0, point == "checkpoint.store" && ++asked > 2 && asked <= 8}; });
+    JobConfig config = job.config(31);
+    config.faults = &faults;
+    config.tolerable_failed_checkpoints = tolerable;
+    config.restart = {.kind = RestartStrategy::Kind::kFixedDelay, .attempts = 10, .delay_us = kMillisecond};
+    const auto runner = job.create(sim, config).value();
+    while (job.step(sim, *runner).value()) {}
+    EXPECT_EQ(runner->stats().restarts, restarts) << tolerable;
+    EXPECT_EQ(runner->stats().epochs.failed, 6U) << tolerable;
+    EXPECT_EQ(sorted(job.table.rows()), job.expected()) << tolerable;
+  }
+}
+
+TEST(Job, AFullDiskIsToleratedUntilThereIsRoom) {
+  TestJob job(32);
+  env::SimEnv sim(32);
+  job.trickle(sim);
+  int full = 0;
+  sim.files().set_fault_hook([&](const env::FileOperation& f) -> std::optional<env::SimFault> {
+    // Once the journal has a few epochs; only what it writes, and nothing of how it was born.
+    if (f.path.find("journal") == std::string::npos || sim.clock().now_us() < env::SimEnv::kStart + 100 * kMillisecond || full >= 3) return std::nullopt;
+    ++full;
+    return env::SimFault::kDiskFull;
+  });
+  JobConfig config = job.config(32);
+  config.tolerable_failed_checkpoints = 3;
+  const auto runner = job.create(sim, config).value();
+  while (job.step(sim, *runner).value()) {}
+  EXPECT_EQ(full, 3);
+  EXPECT_EQ(runner->stats().restarts, 0U);
+  EXPECT_EQ(runner->stats().epochs.failed, 3U);
+  EXPECT_EQ(sorted(job.table.rows()), job.expected());
+}
+
 TEST(Job, TellsHowItsEpochsWent) {
   TestJob job(12);
   int asked = 0;

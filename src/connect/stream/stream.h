@@ -14,7 +14,7 @@ namespace supyo::connect {
 ///
 /// Source: one split a partition, in log order; reads committed records unless 'properties.isolation.level' = 'read_uncommitted'. A record that
 /// does not decode is a dead record; a damaged or overtaken log stops the job, it is never skipped silently.
-/// Sink: exactly once. Rows are staged in the topic's partitions with (job, epoch) and become visible to read_committed readers by the epoch's
+/// Sink: exactly once, unless 'sink.delivery-guarantee' says at-least-once (rows are in the log as they come, in no transaction). Rows are staged in the topic's partitions with (job, epoch) and become visible to read_committed readers by the epoch's
 /// commit. One job writes a topic at a time. The topic is created on first use.
 catalog::ConnectorDescriptor stream_descriptor();
 /// Whether a table of 'connector' = 'kafka' means the embedded log rather than a broker.

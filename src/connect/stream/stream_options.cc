@@ -238,7 +238,7 @@ catalog::ConnectorDescriptor stream_descriptor() {
       {.key = "key.csv.*", .help = "the key's format's own options"},
       {.key = "sink.partitions", .kind = K::kInteger, .default_value = "1", .help = "partitions of the topic when the sink creates it (Flink has no such option)"},
       {.key = "sink.retention", .kind = K::kDuration, .help = "of the topic when the sink creates it: older records are deleted; for ever unless given (Flink has no such option)"},
-      {.key = "sink.delivery-guarantee", .kind = K::kEnum, .default_value = "exactly-once", .allowed = {"exactly-once", "at-least-once", "none"}, .help = "broker: exactly-once is one transaction an epoch (Flink's default is at-least-once); none is as at-least-once. The embedded log always gives exactly-once"},
+      {.key = "sink.delivery-guarantee", .kind = K::kEnum, .default_value = "exactly-once", .allowed = {"exactly-once", "at-least-once", "none"}, .help = "broker: exactly-once is one transaction an epoch (Flink's default is at-least-once); none is as at-least-once. Embedded log: with at-least-once rows are readable as they come, and again after a failure, instead of once with their epoch"},
       {.key = "sink.transactional-id-prefix", .help = "broker: begins the transactional id, which ends with the job's id and the sink's; supyo unless given"},
       {.key = "sink.partitioner", .kind = K::kEnum, .default_value = "default", .allowed = {"default", "fixed", "round-robin"}, .help = "broker: default is by the key as Java's client does it, without a key as the client likes; fixed is one partition a shard"},
       {.key = "sink.parallelism", .kind = K::kInteger, .help = "accepted; the job's parallelism counts"},

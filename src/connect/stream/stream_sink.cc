@@ -82,7 +82,7 @@ class StreamWriter final : public dataflow::SinkWriter {
  public:
   StreamWriter(const StreamSinkConfig& config, const dataflow::SinkOpen& open, std::uint32_t shard, std::shared_ptr<SharedTopic> topic, std::unique_ptr<formats::Encoder> value,
                std::unique_ptr<formats::Encoder> key)
-      : config_(config), env_(open.env), alone_(open.shards == 1), topic_(std::move(topic)), value_(std::move(value)), key_(std::move(key)), next_partition_(shard) {
+      : config_(config), env_(open.env), alone_(open.shards == 1), at_once_(config.guarantee != DeliveryGuarantee::kExactlyOnce), topic_(std::move(topic)), value_(std::move(value)), key_(std::move(key)), next_partition_(shard) {
     partitions_.resize(topic_->partitions.size());
     if (config_.columnar)
       for (Partition& p : partitions_) p.columns.emplace(config_.value_schema);
@@ -118,10 +118,11 @@ class StreamWriter final : public dataflow::SinkWriter {
       to.filling.end_record(timestamp, key_ ? std::optional<std::string_view>(key_text_) : std::nullopt, !gone, headers);
       if (to.filling.bytes() >= kFrameTarget) SUPYO_TRY(frame_full(to, p, epoch));
     }
-    return ok();
+    return at_once_ ? append_at_once() : ok();
   }
 
   Status begin_prepare(Epoch e) override {
+    if (at_once_) return ok();   // it is in the log
     for (Partition& p : partitions_) {
       if (p.columns && !p.columns->empty()) p.full.emplace_back(p.columns->take());
       if (!p.filling.empty()) p.full.emplace_back(std::exchange(p.filling, {}));
@@ -156,6 +157,22 @@ class StreamWriter final : public dataflow::SinkWriter {
     return next_key_text_ == key_text_;
   }
 
+  /// At least once: what came is in no transaction and everybody's at once; a job that comes again after a failure writes it again.
+  Status append_at_once() {
+    const std::lock_guard lock(topic_->mutex);
+    for (std::size_t p = 0; p < partitions_.size(); ++p) {
+      Partition& from = partitions_[p];
+      if (from.columns && !from.columns->empty()) from.full.emplace_back(from.columns->take());
+      if (!from.filling.empty()) from.full.emplace_back(std::exchange(from.filling, {}));
+      if (from.full.empty()) continue;
+      log::PartitionWriter& to = *topic_->partitions[p];
+      for (const Frame& f : from.full) SUPYO_TRY(std::visit([&](const auto& frame) { return to.append(frame); }, f));
+      from.full.clear();
+      SUPYO_TRY(to.flush());
+    }
+    return ok();
+  }
+
   /// Puts what is left of epoch `e` into the log, and notes where it ends there.
   Status append_prepared(Epoch e) {
     const std::lock_guard lock(topic_->mutex);
@@ -176,7 +193,7 @@ class StreamWriter final : public dataflow::SinkWriter {
   }
 
   Status frame_full(Partition& p, std::size_t index, Epoch epoch) {
-    if (!alone_) {
+    if (!alone_ || at_once_) {
       if (p.columns) p.full.emplace_back(p.columns->take());
       else p.full.emplace_back(std::exchange(p.filling, {}));
       return ok();
@@ -193,6 +210,7 @@ class StreamWriter final : public dataflow::SinkWriter {
   const StreamSinkConfig& config_;
   env::Env env_;
   bool alone_;
+  bool at_once_;   // at least once
   std::shared_ptr<SharedTopic> topic_;
   std::unique_ptr<formats::Encoder> value_;
   std::unique_ptr<formats::Encoder> key_;
@@ -271,7 +289,7 @@ class StreamSink final : public dataflow::Sink {
  public:
   explicit StreamSink(StreamSinkConfig config) : config_(std::move(config)) {}
   std::string_view name() const override { return config_.table; }
-  DeliveryGuarantee guarantee() const override { return DeliveryGuarantee::kExactlyOnce; }
+  DeliveryGuarantee guarantee() const override { return config_.guarantee; }
 
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override {
     auto shared = std::make_shared<SharedTopic>();

@@ -207,6 +207,22 @@ TEST_P(StreamFormats, RowsThatComeBetweenTheCutAndItsPreparationBelongToTheNextE
   EXPECT_THAT(visible(), ElementsAre("1", "2"));
 }
 
+TEST_P(StreamFormats, AtLeastOnceIsThereAtOnceAndAgainAfterAFailure) {
+  const auto t = table({{"sink.delivery-guarantee", "at-least-once"}});
+  auto j = job(t, "job-a").value();
+  EXPECT_EQ(j.sink->guarantee(), DeliveryGuarantee::kAtLeastOnce);
+  ASSERT_TRUE(j.writers[0]->write(rows(t, 1, 2), Epoch(1)));
+  EXPECT_THAT(visible(), ElementsAre("1", "2"));   // before any epoch
+  EXPECT_TRUE(prepare(j, Epoch(1)).empty());
+  ASSERT_TRUE(j.committer->poll_commit(Epoch(1), {}));
+  ASSERT_TRUE(j.writers[0]->write(rows(t, 3, 1), Epoch(2)));
+  j = {};
+  j = job(t, "job-a", 1, Epoch(1)).value();
+  ASSERT_TRUE(j.committer->abandon_after(Epoch(1)));
+  ASSERT_TRUE(j.writers[0]->write(rows(t, 3, 2), Epoch(2)));
+  EXPECT_THAT(visible(), ElementsAre("1", "2", "3", "3", "4"));
+}
+
 TEST_P(StreamFormats, ACrashAnywhereInAnEpochKeepsItOnce) {
   // Epoch 1 is final in the journal in every round; what of epoch 2 was written must go, whatever the disk kept.
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {

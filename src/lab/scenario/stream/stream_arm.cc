@@ -6,8 +6,11 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 
+#include "core/base/duration.h"
 #include "core/base/fault_point.h"
+#include "data/log/groups.h"
 #include "engine/job/engine.h"
 #include "judge/slo/judge.h"
 #include "judge/slo/lag_rules.h"
@@ -156,16 +159,39 @@ class StreamArm {
       if (f.kind != StreamFault::Kind::kKill) continue;
       SUPYO_ASSIGN(const std::uint64_t times, s_.count(f.times));
       SUPYO_ASSIGN(detect_us_, s_.duration(f.detect));
-      plan_kills(times, phase == 0 ? start_us_ : phase_ends_[phase - 1], phase_ends_[phase]);
+      SUPYO_TRY(plan_kills(times, phase == 0 ? start_us_ : phase_ends_[phase - 1], phase_ends_[phase]));
     }
     return ok();
   }
 
-  /// Evenly over the phase, at moments of their intervals that are drawn: one from each of `times` equal parts of the second half of a part's time.
-  void plan_kills(std::uint64_t times, TimeUs from, TimeUs to) {
+  /// Evenly over the phase. Each waits for the next checkpoint and strikes at a moment of the interval that follows: drawn from one of `times` equal parts of it, each of which is hit once, so
+  /// that few kills show what many would.
+  Status plan_kills(std::uint64_t times, TimeUs from, TimeUs to) {
+    const auto interval = settings_.find("execution.checkpointing.interval");
+    SUPYO_ASSIGN(const DurationUs cycle, parse_duration(interval == settings_.end() ? "100ms" : interval->second));
     const DurationUs room = (to - from) / static_cast<DurationUs>(std::max<std::uint64_t>(1, times));
-    for (std::uint64_t i = 0; i < times; ++i)
-      kills_.push_back(from + static_cast<DurationUs>(i) * room + room / 2 + static_cast<DurationUs>(draws_.below(static_cast<std::uint64_t>(std::max<DurationUs>(1, room / 4)))));
+    std::vector<std::uint64_t> parts(times);
+    for (std::uint64_t i = 0; i < times; ++i) parts[i] = i;
+    for (std::uint64_t i = times; i > 1; --i) std::swap(parts[i - 1], parts[draws_.below(i)]);
+    for (std::uint64_t i = 0; i < times; ++i) {
+      const double part = (static_cast<double>(parts[i]) + static_cast<double>(draws_.below(1000)) / 1000) / static_cast<double>(times);
+      kills_.push_back({from + static_cast<DurationUs>(i) * room + room / 4, static_cast<DurationUs>(part * static_cast<double>(cycle))});
+    }
+    return ok();
+  }
+
+  /// When the next kill is, as far as that is known now; kTimeMax while it waits for a checkpoint.
+  TimeUs next_kill(TimeUs now) {
+    if (kills_.empty() || !runner_) return kTimeMax;
+    Kill& k = kills_.front();
+    if (now < k.from_us) return k.from_us;
+    if (k.at_us == 0) {
+      const std::uint64_t seen = epochs();
+      if (!k.epochs_seen) k.epochs_seen = seen;
+      if (seen == *k.epochs_seen) return kTimeMax;
+      k.at_us = now + k.phase_us;
+    }
+    return k.at_us;
   }
 
   Status play() {
@@ -193,13 +219,13 @@ class StreamArm {
   /// One round of the job, or of its absence; then the clock goes on.
   Status step(TimeUs next) {
     const TimeUs now = clock_.now_us();
-    if (!kills_.empty() && now >= kills_.front()) SUPYO_TRY(kill(now));
+    if (next_kill(now) <= now && kills_.front().at_us != 0) SUPYO_TRY(kill(now));
     if (!runner_ && now >= comes_back_us_) {
       SUPYO_TRY(start_job());
       note("the job is started again");
     }
     TimeUs until = next;
-    if (!kills_.empty()) until = std::min(until, kills_.front());
+    if (const TimeUs t = next_kill(now); t > now) until = std::min(until, t);
     if (!runner_) {
       clock_.advance_to(std::min(until, comes_back_us_));
       return ok();
@@ -217,17 +243,14 @@ class StreamArm {
   }
 
   Status kill(TimeUs now) {
+    const DurationUs phase = kills_.front().phase_us;
     kills_.erase(kills_.begin());
-    if (!runner_) return ok();
     SUPYO_TRY(finish_trial(now));
     SUPYO_TRY(truth_->poll(now));
-    Trial t{arm_.name, "kill", seconds(now), {}};
     repeated_at_kill_ = repeated();
-    rows_at_kill_ = truth_->rows();
     kill_job();
     comes_back_us_ = now + detect_us_;
-    t.values["after_start"] = seconds(now);
-    trials_.push_back(std::move(t));
+    trials_.push_back({arm_.name, "kill", seconds(now), {{"phase", static_cast<double>(phase) / 1e6}}});
     open_trial_ = true;
     note("the job is killed");
     return ok();
@@ -300,7 +323,7 @@ class StreamArm {
 
   void add_columns() {
     const auto add = [&](std::string name, const char* unit) { arm_.columns.push_back({std::move(name), unit, {}}); };
-    for (const char* name : {"offered", "acked", "rows"}) add(name, "records");
+    for (const char* name : {"offered", "acked", "committed", "rows"}) add(name, "records");
     add("watermark_lag", "s");
     for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) add(fmt::format("watermark_{}", p), "s");
     for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) add(fmt::format("end_{}", p), "records");
@@ -308,7 +331,7 @@ class StreamArm {
     add("updates", "");
     add("repeated", "records");
     add("freshness", "s");
-    for (const char* name : {"late"}) add(name, "records");
+    for (const char* name : {"late", "missing"}) add(name, "records");
     for (const char* name : {"epochs", "epochs_failed", "restarts"}) add(name, "");
     add("running", "state");
     add("state_bytes", "B");
@@ -335,18 +358,21 @@ class StreamArm {
     for (const auto& f : feeds_) sent += f->counts().sent, acked += f->counts().acked;
     put(n(sent));
     put(n(acked));
+    put(committed());
     put(n(truth_->rows()));
     put(runner_ ? ago(runner_->stats().watermark_us) : kNaN);
     for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) put(ago(feeds_[0]->newest_event(p)));
     for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) put(static_cast<double>(feeds_[0]->end(p)));
     std::uint64_t fired = 0, updates = 0;
+    std::int64_t missing = 0;
     for (const auto& r : truth_->results())
-      if (r.windows) fired += r.windows->fired(), updates += r.windows->updates();
+      if (r.windows) fired += r.windows->fired(), updates += r.windows->updates(), missing += r.windows->missing();
     put(n(fired));
     put(n(updates));
     put(n(repeated()));
     put(ago(truth_->newest_us()));
     put(n(judge_.totals().dropped_late));
+    put(static_cast<double>(missing));
     put(n(epochs()));
     put(n(epochs_failed()));
     put(n(restarts()));
@@ -355,6 +381,19 @@ class StreamArm {
     if (runner_)
       for (const auto& shard : runner_->stats().shards) state += shard.state_bytes;
     put(n(state));
+  }
+
+  /// What consumer groups have committed, all together: read from the log's own files, not asked of the job.
+  double committed() const {
+    double sum = 0;
+    const auto groups = log::list_groups(env_.files, log_directory());
+    if (!groups) return kNaN;
+    for (const std::string& g : *groups) {
+      const auto offsets = log::read_group(env_.files, log_directory(), g);
+      if (!offsets) return kNaN;
+      for (const auto& [key, offset] : *offsets) sum += static_cast<double>(offset.value);
+    }
+    return sum;
   }
 
   /// The judge's columns at our samples.
@@ -416,37 +455,56 @@ class StreamArm {
     return ok();
   }
 
+  /// How long after each kill the job had read everything again that was there: back at the fetched lag of the first phase.
+  void add_catch_up() {
+    const slo::Column *lag = arm_.column("lag_fetched"), *running = arm_.column("running");
+    if (lag == nullptr) return;
+    double usual = 0;
+    for (std::size_t i = 0; i < arm_.t_s.size() && start_us_ + static_cast<TimeUs>(arm_.t_s[i]) * kSecond <= phase_ends_[0]; ++i) usual = std::max(usual, lag->values[i]);
+    for (Trial& t : trials_)
+      for (std::size_t i = 0; i < arm_.t_s.size(); ++i) {
+        if (arm_.t_s[i] <= t.t_s + static_cast<double>(detect_us_) / 1e6 || running->values[i] == 0 || !(lag->values[i] <= usual)) continue;
+        t.values["back_after"] = arm_.t_s[i] - t.t_s;
+        break;
+      }
+  }
+
   void count_windows(const WindowTruth& w) {
     auto& c = arm_.counts;
-    double input = 0, final_sum = 0, main = 0, wrong = 0, wrong_with_side = 0, fired = 0, delay = 0, delay_max = 0, updated_windows = 0;
+    double input = 0, final_sum = 0, timely = 0, largest = 0, main = 0, wrong = 0, wrong_with_side = 0, fired = 0, delay = 0, delay_max = 0, updated_windows = 0;
     for (const auto& [key, window] : w.windows()) {
       input += static_cast<double>(window.truth);
       final_sum += static_cast<double>(window.value);
+      largest = std::max(largest, static_cast<double>(window.value));
       wrong += window.value != window.truth ? 1 : 0;
       wrong_with_side += window.value + window.aside != window.truth ? 1 : 0;
       updated_windows += window.firings > 1 ? 1 : 0;
       if (window.firings == 0) continue;
       ++fired;
+      main += static_cast<double>(window.first);
       const double d = static_cast<double>(window.first_us - key.first - w.size_us()) / 1e6;
       if (window.first_us > end_us_) continue;   // the drain's firings say nothing of the delay
       delay += d;
-      ++main;
+      ++timely;
       delay_max = std::max(delay_max, d);
     }
     c["window_input"] += input;
     c["window_final"] += final_sum;
+    c["window_largest"] = largest;
+    c["main_records"] += main;
     c["windows"] += fired;
     c["windows_wrong"] += wrong;
     c["windows_wrong_with_side"] += wrong_with_side;
     c["windows_updated"] += updated_windows;
     c["window_updates"] += static_cast<double>(w.updates());
-    c["result_delay_mean"] = main > 0 ? delay / main : kNaN;
+    c["result_delay_mean"] = timely > 0 ? delay / timely : kNaN;
     c["result_delay_max"] = delay_max;
   }
 
   Result<StreamArmResult> collect() {
     add_judged();
     SUPYO_TRY(add_alarms());
+    add_catch_up();
     auto& c = arm_.counts;
     const auto n = [](std::uint64_t v) { return static_cast<double>(v); };
     for (const char* name : {"sent", "acked", "failed", "unknown", "silenced", "delayed", "copied"}) c[name] = 0;
@@ -461,6 +519,8 @@ class StreamArm {
       c["applied"] += n(r.ids->applied());
       c["lost"] += n(r.ids->lost());
       c["repeated"] += n(r.ids->repeated());
+      c["lost_" + r.spec->topic] = n(r.ids->lost());
+      c["repeated_" + r.spec->topic] = n(r.ids->repeated());
     }
     const StreamSpan span{start_us_, phase_ends_[s_.fault_phase() - 1], phase_ends_[s_.fault_phase()]};
     for (const auto& r : truth_->results())
@@ -502,12 +562,19 @@ class StreamArm {
   std::unique_ptr<job::Engine> engine_;
   std::unique_ptr<runtime::JobRunner> runner_;   // before the engine goes
   std::uint64_t epochs_before_ = 0, failed_before_ = 0, restarts_before_ = 0;   // of lives that are over
-  std::vector<TimeUs> phase_ends_, kills_;
+  struct Kill {
+    TimeUs from_us = 0;                  // from then on it waits for a checkpoint
+    DurationUs phase_us = 0;             // after that checkpoint
+    std::optional<std::uint64_t> epochs_seen = {};
+    TimeUs at_us = 0;                    // 0: not known yet
+  };
+  std::vector<TimeUs> phase_ends_;
+  std::vector<Kill> kills_;
   std::size_t phase_ = 0;
   TimeUs start_us_ = 0, end_us_ = 0, next_feed_us_ = 0, next_sample_us_ = 0, comes_back_us_ = 0;
   DurationUs detect_us_ = 0;
   bool done_ = false, draining_ = false, open_trial_ = false;
-  std::uint64_t repeated_at_kill_ = 0, rows_at_kill_ = 0;
+  std::uint64_t repeated_at_kill_ = 0;
 };
 
 }  // namespace

@@ -94,7 +94,7 @@ class Evaluation {
   void add(std::string name, double value, std::string unit) { add_measure(r_, std::move(name), value, std::move(unit)); }
 
   static std::string unit_of(std::string_view count) {
-    for (const char* plain : {"windows", "window_updates", "epochs", "restarts", "kills", "point_hits"}) if (count.starts_with(plain)) return "";
+    for (const char* plain : {"windows", "window_updates", "window_largest", "epochs", "restarts", "kills", "point_hits"}) if (count.starts_with(plain)) return "";
     static constexpr std::pair<const char*, const char*> kUnits[] = {{"result_delay", "s"}, {"delay_", "s"}, {"wait_", "s"}, {"run_", "s"}, {"oldest_", "s"}, {"youngest_", "s"}, {"runs_", ""}, {"bursts_", ""}, {"missed_", ""},
         {"alarms_", ""}, {"false_alarms_", ""}, {"wrong_share", "share"}, {"leak_share", "share"}, {"duplicate_rate", "share"}, {"raw_duplicate_rate", "share"}, {"bloom_loss", "share"}, {"bloom_duplicate_rate", "share"},
         {"bloom_bytes", "B"}, {"replay_equal", "share"}, {"replay_rows", ""}};
@@ -141,7 +141,7 @@ class Evaluation {
 
   void stalls(const Arm& a, const std::string& prefix) {
     const slo::Column* fired = a.column("fired");
-    const slo::Column* lag = a.column("lag_committed");
+    const slo::Column* committed = a.column("committed");
     double since = fault_.from_s, longest = 0, resumed = kInf, moved = fault_.from_s, still = 0;
     for (std::size_t i = 1; i < a.t_s.size(); ++i) {
       if (a.t_s[i] <= fault_.from_s || a.t_s[i] > fault_.to_s) continue;
@@ -151,9 +151,7 @@ class Evaluation {
         resumed = std::min(resumed, a.t_s[i] - fault_.from_s);
         since = a.t_s[i];
       }
-      // The committed position itself: what was acknowledged by then less the lag.
-      const auto committed = [&](std::size_t k) { return lag == nullptr ? kNaN : value_at_index(a, "acked", k) - lag->values[k]; };
-      if (committed(i) > committed(i - 1) + 0.5) moved = a.t_s[i];
+      if (committed->values[i] > committed->values[i - 1]) moved = a.t_s[i];
       still = std::max(still, a.t_s[i] - moved);
     }
     longest = std::max(longest, fault_.to_s - since);
@@ -161,11 +159,6 @@ class Evaluation {
     add(prefix + "resumed_after", resumed, "s");
     add(prefix + "committed_still", still, "s");
   }
-  static double value_at_index(const Arm& a, std::string_view column, std::size_t i) {
-    const slo::Column* c = a.column(column);
-    return c == nullptr ? kNaN : c->values[i];
-  }
-
   /// Second by second of the fault: what readers had, beside what the lag alarms said.
   void alarms(const Arm& a, const std::string& prefix) {
     const slo::Column *broken = a.column("slo_broken"), *raw = a.column("lag_alarm"), *burrow = a.column("burrow");
@@ -188,7 +181,11 @@ class Evaluation {
     std::vector<double> repeated;
     for (const Trial& t : r_.trials)
       if (t.arm == a.name && t.values.contains("repeated")) repeated.push_back(t.values.at("repeated"));
-    if (repeated.empty()) return;
+    if (std::ranges::none_of(s_.phases[s_.fault_phase()].faults, [](const StreamFault& f) { return f.kind == StreamFault::Kind::kKill; })) return;
+    double back = 0;
+    for (const Trial& t : r_.trials)
+      if (const auto it = t.values.find("back_after"); t.arm == a.name) back = std::max(back, it == t.values.end() ? kInf : it->second);
+    add(prefix + "back_after_max", back, "s");
     const MeanInterval i = mean_interval(repeated);
     add(prefix + "repeated_mean", i.mean, "records");
     add(prefix + "repeated_low", i.low, "records");
@@ -255,9 +252,10 @@ class Evaluation {
         return {std::abs(rate / wanted - 1) < 0.05 && std::abs(rate / before - 1) > 0.05, fmt::format("{:.1f} records/s came before the fault, {:.1f} in it, {:.1f} ordered", before, rate, wanted)};
       }
       case StreamFault::Kind::kPoint: {
-        // From outside: how long the committed position stood still, beside the time before the fault.
-        const double hits = a.counts.at("point_hits"), before = most(a, "lag_committed", 0, fault_.from_s), during = most(a, "lag_committed", fault_.from_s, fault_.to_s);
-        return {hits > 0 && during > before, fmt::format("the point was passed {:.0f} times; committed lag at most {:.0f} before, {:.0f} in the fault", hits, before, during)};
+        // From outside: how much less was committed in the fault than in as long a time before it, as the log has it.
+        const double hits = a.counts.at("point_hits"), span = std::min(fault_.from_s, fault_.to_s - fault_.from_s) / 2;
+        const double before = value_at(a, "committed", fault_.from_s) - value_at(a, "committed", fault_.from_s - span), during = value_at(a, "committed", fault_.to_s) - value_at(a, "committed", fault_.to_s - span);
+        return {hits > 0 && during < before, fmt::format("the point was passed {:.0f} times; {:.0f} records committed in the {:.0f} s before the fault, {:.0f} in its last {:.0f} s", hits, before, span, during, span)};
       }
       case StreamFault::Kind::kKill: {
         const auto away = std::ranges::count(a.column("running")->values, 0.0);

@@ -85,15 +85,21 @@ std::uint64_t IdTruth::lost() const {
 void WindowTruth::sent(const workload::GeneratedRecord& record) {
   std::string key;
   if (!key_.empty()) key = text_of(nlohmann::json::parse(record.value, nullptr, false), key_);
-  ++windows_[{workload::window_start(record.event_us, size_us_), std::move(key)}].truth;
+  Window& w = windows_[{workload::window_start(record.event_us, size_us_), std::move(key)}];
+  ++w.truth;
+  missing_ += w.firings > 0 ? 1 : 0;
 }
 
 void WindowTruth::seen(TimeUs start_us, std::string key, std::int64_t value, TimeUs now) {
   Window& w = windows_[{start_us, std::move(key)}];
+  missing_ += w.firings > 0 ? w.value - value : w.truth - value;
   w.value = value;
-  w.last_us = now;
-  if (w.firings++ > 0) ++updates_;
-  else w.first_us = now;
+  if (w.firings++ > 0) {
+    ++updates_;
+  } else {
+    w.first_us = now;
+    w.first = value;
+  }
   if (starts_.try_emplace(start_us, now).second) ++fired_;
   newest_end_us_ = std::max(newest_end_us_, start_us + size_us_);
 }

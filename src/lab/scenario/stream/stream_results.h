@@ -67,15 +67,16 @@ class WindowTruth {
   void aside(TimeUs start_us, std::string key);
 
   struct Window {
-    std::int64_t truth = 0, value = 0, aside = 0;
+    std::int64_t truth = 0, value = 0, first = 0, aside = 0;   ///< first: what was given out first
     std::uint32_t firings = 0;
-    TimeUs first_us = 0, last_us = 0;
+    TimeUs first_us = 0;
   };
   const std::map<std::pair<TimeUs, std::string>, Window>& windows() const { return windows_; }
   const std::string& key() const { return key_; }
   DurationUs size_us() const { return size_us_; }
   std::uint64_t fired() const { return fired_; }          ///< windows (of all keys) that were given out at least once
   std::uint64_t updates() const { return updates_; }      ///< firings after the first
+  std::int64_t missing() const { return missing_; }       ///< records sent by now that are not in the counts that readers have
   TimeUs newest_end_us() const { return newest_end_us_; } ///< of what was given out; kTimeMin before the first
 
  private:
@@ -84,6 +85,7 @@ class WindowTruth {
   std::map<std::pair<TimeUs, std::string>, Window> windows_;
   std::map<TimeUs, TimeUs> starts_;                       // fired: start -> when first
   std::uint64_t fired_ = 0, updates_ = 0;
+  std::int64_t missing_ = 0;
   TimeUs newest_end_us_ = kTimeMin;
 };
 

@@ -63,7 +63,6 @@ class StreamLab : public testing::Test {
 /// The file with the fewest records that its formula still holds for.
 StreamScenario at_rate(StreamScenario s, const char* rate) {
   EXPECT_TRUE(set_knob(s, fmt::format("rate={}", rate)));
-  s.linger_us = kSecond;
   return s;
 }
 
@@ -80,6 +79,39 @@ TEST_F(StreamLab, WatermarkStallPlanted) {
   verdict_of(at_rate(load("watermark-stall-refuted"), "50rps"));
   const LabResult invalid = verdict_of(at_rate(load("watermark-stall-invalid"), "50rps"));
   EXPECT_THAT(invalid.why, HasSubstr("fault_seen_by_probe"));
+}
+
+TEST_F(StreamLab, CheckpointTimeout) {
+  const LabResult r = verdict_of(at_rate(load("checkpoint-timeout"), "50rps"));
+  EXPECT_GT(value(r, "false_alarm_s"), 60);
+  EXPECT_EQ(r.fault.counts.at("repeated_copies"), 0);
+}
+
+TEST_F(StreamLab, CheckpointTimeoutPlanted) {
+  verdict_of(at_rate(load("checkpoint-timeout-refuted"), "50rps"));
+  EXPECT_THAT(verdict_of(at_rate(load("checkpoint-timeout-invalid"), "50rps")).why, HasSubstr("fault_seen_by_probe"));
+}
+
+TEST_F(StreamLab, WorkerKill) {
+  const LabResult r = verdict_of(at_rate(load("worker-kill"), "50rps"));
+  EXPECT_EQ(std::ranges::count(r.trials, std::string("fault"), &Trial::arm), 40);
+  for (const Trial& t : r.trials) EXPECT_TRUE(t.values.contains("back_after")) << t.arm << " " << t.t_s;
+}
+
+TEST_F(StreamLab, WorkerKillPlanted) {
+  verdict_of(at_rate(load("worker-kill-refuted"), "50rps"));
+  EXPECT_THAT(verdict_of(at_rate(load("worker-kill-invalid"), "50rps")).why, HasSubstr("fault_seen_by_probe"));
+}
+
+TEST_F(StreamLab, LateWindow) {
+  const LabResult r = verdict_of(at_rate(load("late-window"), "50rps"));
+  for (const Arm* a : {&r.fault, &r.control, &r.arms[0], &r.arms[1]})
+    EXPECT_EQ(a->counts.at("window_input"), a->counts.at("window_final") + a->counts.at("side")) << a->name;
+}
+
+TEST_F(StreamLab, LateWindowPlanted) {
+  verdict_of(at_rate(load("late-window-refuted"), "50rps"));
+  EXPECT_THAT(verdict_of(at_rate(load("late-window-invalid"), "50rps")).why, HasSubstr("fault_seen_by_probe"));
 }
 
 TEST_F(StreamLab, TheSameSeedGivesTheSameNumbers) {
@@ -128,6 +160,9 @@ TEST(StreamTruthOfWindows, HoldsWhatWasSentAgainstWhatIsThere) {
   EXPECT_EQ(w.windows().at({0, ""}).truth, 2);
   EXPECT_EQ(w.windows().at({0, ""}).value, 2);
   EXPECT_EQ(w.windows().at({10 * kSecond, ""}).value, 0);
+  EXPECT_EQ(w.missing(), 0);
+  w.sent(record(2, 5));
+  EXPECT_EQ(w.missing(), 1);
   EXPECT_EQ(w.fired(), 1U);
   EXPECT_EQ(w.updates(), 1U);
 }

@@ -45,7 +45,7 @@ class Page {
     axis_.end_s = r.phases.back().to_s;
     if (const auto it = r.config.find("fault"); it != r.config.end()) fault_text_ = it->second;
     const std::string point = fault_text_.substr(0, fault_text_.find(','));
-    for (const auto& p : r.phases) axis_.bands.push_back({p.from_s, p.to_s, p.fault && !point.empty() ? fmt::format("{}: {}", p.name, point == "iceberg.commit.before" ? "the table commit is slow" : point) : p.name, p.fault});
+    for (const auto& p : r.phases) axis_.bands.push_back({p.from_s, p.to_s, p.fault && !point.empty() && r.kind != "stream" ? fmt::format("{}: {}", p.name, point == "iceberg.commit.before" ? "the table commit is slow" : point) : p.name, p.fault});
     if (std::isfinite(r.t_spike_s)) axis_.marks.push_back({r.t_spike_s, "latency spiked", "spike"});
     if (std::isfinite(r.t_breach_s)) axis_.marks.push_back({r.t_breach_s, "objective broke", "breach"});
     if (std::isfinite(r.t_lag_alarm_s)) axis_.marks.push_back({r.t_lag_alarm_s, "lag alarm", "alarm"});
@@ -61,7 +61,7 @@ class Page {
     if (declared()) {
       if (r_.kind == "topic") who_lost();
       if (r_.kind == "replica") who_leads();
-      if (r_.kind == "stream") readers_and_lag();
+      if (r_.kind == "stream" && (r_.config.contains("promise to readers") || r_.config.contains("promise of freshness"))) readers_and_lag();
       if (r_.kind == "frontier") frontier();
       if (r_.kind == "trials") out_ += trials_section(r_);
       if (!r_.plots.empty()) declared_charts();
@@ -173,7 +173,8 @@ class Page {
       if (broken == nullptr || raw == nullptr || burrow == nullptr) continue;
       const auto some = [](const std::vector<double>& v) { return std::ranges::any_of(v, [](double x) { return x > 0; }); };
       if (a != &r_.fault && a != &r_.control && !some(*broken) && !some(*raw)) continue;
-      const std::string name = a == &r_.fault ? "with the fault" : a == &r_.control ? "without" : a->name;
+      std::string name = a == &r_.fault ? "with the fault" : a == &r_.control ? "without" : a->name;
+      std::ranges::replace(name, '_', ' ');
       readers.push_back({name, segments(a->t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
                            return (*broken)[i] == 1 ? std::pair<std::string, std::string>{"bad", "broken"} : std::pair<std::string, std::string>{"ok", "kept"};
                          })});

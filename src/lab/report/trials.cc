@@ -58,7 +58,7 @@ std::string draw_points(const LabResult& r, const scenario::Plot& p, const std::
     out += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/><text class=\"tick\" x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\">{4}</text>\n", x(v), top, bottom, bottom + 16, count_text(v));
   for (const double v : axis_ticks(most_y, 5))
     out += fmt::format("<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/><text class=\"tick\" x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n", left, right, y(v), left - 6, y(v) + 4, count_text(v));
-  out += fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"end\">{} ({}) to the right, {} upwards</text>\n", right, height - 6, escape(p.x), escape(p.unit), escape(p.y));
+  out += fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"end\">{} to the right, {} ({}) upwards</text>\n", right, height - 6, escape(p.x), escape(p.y), escape(p.unit));
   for (const Trial& t : r.trials) {
     if (t.arm != "fault") continue;
     const auto group = static_cast<std::size_t>(std::ranges::find(groups, t.group) - groups.begin());

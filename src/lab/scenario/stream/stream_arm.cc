@@ -250,7 +250,7 @@ class StreamArm {
     repeated_at_kill_ = repeated();
     kill_job();
     comes_back_us_ = now + detect_us_;
-    trials_.push_back({arm_.name, "kill", seconds(now), {{"phase", static_cast<double>(phase) / 1e6}}});
+    trials_.push_back({arm_.name, "kill", seconds(now), {{"ms_after_commit", static_cast<double>(phase) / 1e3}}});
     open_trial_ = true;
     note("the job is killed");
     return ok();

@@ -96,7 +96,7 @@ void add_declared_parts(const LabResult& r, Json& j) {
     j["plots"].push_back({{"id", p.id}, {"title", p.title}, {"unit", p.unit}, {"note", p.note}, {"lines", std::move(lines)}});
     if (!p.x.empty()) j["plots"].back().update({{"x", p.x}, {"y", p.y}});
   }
-  if (r.kind != "trials") return;
+  if (r.kind != "trials" && r.trials.empty()) return;
   j["trials"] = Json::array();
   for (const Trial& t : r.trials) {
     Json values = Json::object();
@@ -115,7 +115,7 @@ void read_declared_parts(const Json& j, LabResult& r) {
     plot.y = p.value("y", "");
     r.plots.push_back(std::move(plot));
   }
-  if (r.kind != "trials") return;
+  if (r.kind != "trials" && !j.contains("trials")) return;
   for (const Json& t : j.at("trials")) {
     Trial trial{t.at("arm"), t.at("group"), read(t.at("t_s"), 0), {}};
     for (const auto& [name, value] : t.at("values").items()) trial.values[name] = read(value, kNaN);

@@ -103,7 +103,7 @@ def run_groups():
 
 
 def run_fit():
-    """What of parallelism-fit does not depend on how quick the machine is: who has nothing to do, and what a join misses. Its 60 diagnoses take ten minutes of a quiet machine."""
+    """What of parallelism-fit does not depend on how quick the machine is: who has nothing to do, and what a join misses. Its 60 diagnoses take 17 minutes."""
     done = supyo.run("lab", "run", "parallelism-fit", "--set", "runs=0", "--out", "build/e2e/lab-fit", check=False)
     result = json.load(open("build/e2e/lab-fit/result.json"))
     value = {name: measure["value"] for name, measure in result["measures"].items()}

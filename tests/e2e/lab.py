@@ -133,7 +133,7 @@ def main():
             assert (status, result["verdict"]) == (0, verdict), (lab + variant, status, result["verdict"], result["why"])
             if lab in ("acked-loss", "ack-frontier"):   # a model says so, on the page too
                 assert "not measured Kafka" in result["model"] and "not measured Kafka" in open(f"{out}/report.html", encoding="utf-8").read()
-    for lab, rate in (("watermark-stall", "50rps"), ("checkpoint-timeout", "50rps"), ("worker-kill", "50rps"), ("late-window", "50rps"), ("dedup-horizon", "20rps"), ("stale-join", "10rps")):   # their planted variants: stream_test.cc, stream_oracle_test.cc
+    for lab, rate in (("watermark-stall", "50rps"), ("checkpoint-timeout", "50rps"), ("worker-kill", "50rps"), ("late-window", "50rps"), ("dedup-horizon", "20rps"), ("stale-join", "10rps"), ("alarm-latency", "4rps")):   # their planted variants: stream_test.cc, stream_oracle_test.cc
         status, result, _ = run(lab, "--set", f"rate={rate}")
         assert (status, result["verdict"]) == (0, "CONFIRMED"), result["why"]
     status, result, _ = run("lag-blind-sink", "--clock", "real")

@@ -15,6 +15,7 @@ Result<LabResult> run_stream_scenario(const env::Env& env, const StreamScenario&
 /// readers got first in the fault, from `settle` = 10 s on), stall_max (longest time without a new window, in the fault), resumed_after (from the fault's start to the first of them;
 /// infinity: none), committed_still (longest time in the fault in which the committed position stood still), slo_bad_s, lag_alarm_s, burrow_bad_s, blind_s (broken, and neither
 /// the raw rule nor Burrow's said so), false_alarm_s (the raw rule alarmed, and readers had what they were promised), t_slo, t_lag, t_burrow (from the fault's start to the first such second; infinity: never),
+/// what the oracles count (stream_oracle.h), batches (stream_batch.h) and replays (replay_equal_TOPIC, replay_rows_TOPIC); state_bytes_max;
 /// late_rate (of what the job took), baseline_fetched_max, epochs_in_fault, epochs_failed_in_fault, restarts_in_fault; repeated_mean, repeated_low, repeated_high (a kill's repeats, with the 95 % interval), back_after_max (from a kill until
 /// the job had read everything again).
 Status evaluate_stream(const StreamScenario& scenario, LabResult& result);

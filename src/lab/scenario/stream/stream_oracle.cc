@@ -230,6 +230,7 @@ void AlarmOracle::reckon(const StreamSpan& span, Arm& arm, std::vector<Trial>& t
   std::uint64_t missed = 0, false_alarms = 0;
   std::vector<double> before, during;
   for (const workload::RequestBurst& b : bursts) {
+    if (b.from_us >= span.fault_end_us) continue;   // what is left of the run may be too short for it to be told of
     TimeUs told = kTimeMax;
     for (const Alarm& a : alarms_)
       if (a.from_us < b.end_us && a.from_us + size_us_ > b.from_us && a.visible_us >= b.from_us) told = std::min(told, a.visible_us);

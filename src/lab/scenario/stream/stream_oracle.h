@@ -55,6 +55,9 @@ class BloomFilter {
 };
 
 /// Copies of records, by their age: how many passed as new, and what a filter of bits would have made of the same input.
+/// Counts: copies, leaked, missing, young_copies and old_copies (younger than `horizon`, older than `horizon` and `cleanup`), leaked_young, leaked_old, oldest_held, youngest_leaked (seconds), raw_duplicate_rate
+/// (of what was sent), duplicate_rate (of what readers got), leak_share (of the copies); of the filter bloom_lost, bloom_leaked, bloom_loss (share of good records), bloom_duplicate_rate, bloom_bytes. Trials: age,
+/// leak_share and copies of each fortieth of the ages up to twice the horizon.
 class CopyOracle final : public StreamOracle {
  public:
   struct Options {
@@ -84,6 +87,8 @@ class CopyOracle final : public StreamOracle {
 };
 
 /// Records that are given a row of a table: which version of it was the one of the record's time, and which one the readers got, at first and in the end.
+/// Counts, of records of the fault: joined (whose row the table had by then), missing, wrong, replaced (given out again), wrong_share with wrong_share_low and wrong_share_high (95 % interval of the mean over the keys),
+/// wrong_share_at_last, wait_p50, wait_p95 (seconds from the record's event until it is visible first).
 class VersionOracle final : public StreamOracle {
  public:
   /// Records of the first `settle_us` of the fault are left out.
@@ -108,6 +113,8 @@ class VersionOracle final : public StreamOracle {
 };
 
 /// Alarms about bursts of errors: when each burst was told of, and what was told of that was none.
+/// Counts: bursts, missed, alarms, false_alarms, delay_mean, delay_low, delay_high (95 % interval of the mean), delay_max (seconds from a burst's begin until readers have the alarm; of bursts in the fault, and
+/// delay_mean_before and so on of those before). Trials: at and delay of each burst.
 class AlarmOracle final : public StreamOracle {
  public:
   /// `seed` is the generator's.

@@ -80,6 +80,18 @@ TEST_F(StreamApplicationLab, StaleJoinPlanted) {
   EXPECT_THAT(verdict_of("stale-join-invalid", {"rate=5rps"}).why, HasSubstr("fault_seen_by_probe"));
 }
 
+TEST_F(StreamApplicationLab, AlarmLatency) {
+  const LabResult r = verdict_of("alarm-latency", {});
+  EXPECT_EQ(value(r, "replay_equal_sliding"), 1);
+  EXPECT_GT(value(r, "replay_rows_sliding"), 100);
+  EXPECT_LT(value(r, "replay_rows_by_the_clock"), value(r, "alarms_by_the_clock") / 10);
+}
+
+TEST_F(StreamApplicationLab, AlarmLatencyPlanted) {
+  EXPECT_GT(value(verdict_of("alarm-latency-refuted", {}), "delay_max_tumbling"), 90);
+  EXPECT_THAT(verdict_of("alarm-latency-invalid", {}).why, HasSubstr("fault_seen_by_probe"));
+}
+
 // ---- oracles -----------------------------------------------------------------------------------------------------------------------
 
 workload::GeneratedRecord record(std::uint64_t id, double event_s, const std::string& value = "{}") {

@@ -7,7 +7,7 @@
 
 #include "core/env/env.h"
 #include "core/env/real/real_env.h"
-#include "engine/runtime/job_config.h"
+#include "engine/job/engine.h"
 #include "lab/scenario/result.h"
 #include "lab/scenario/stream/stream_scenario.h"
 

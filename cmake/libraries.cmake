@@ -31,6 +31,7 @@ supyo_embed(judge/slo deploy/grafana/dashboards/kafka.json deploy/grafana/dashbo
 supyo_embed(lab/stack deploy/kafka/pom.xml deploy/kafka/SHA256SUMS deploy/kafka/jmx.yml)
 supyo_embed(serve/http web/flows.html web/dist/dashboard.html)
 supyo_libraries(lab/scenario yaml-cpp nlohmann_json::nlohmann_json)
+set_property(GLOBAL PROPERTY SUPYO_TEST_PIECES_lab/scenario 4)   # whole labs: minutes, for all cores
 supyo_libraries(data/iceberg ZLIB::ZLIB)
 supyo_libraries(serve/watch ${SUPYO_NCURSES} ${SUPYO_TINFO})
 supyo_libraries(connect/flink nlohmann_json::nlohmann_json)

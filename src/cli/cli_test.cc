@@ -276,6 +276,12 @@ spec:
   EXPECT_THAT(ran.out, HasSubstr("\"name\":\"twice\",\"verdict\":\"MET\",\"deciding\":false,\"good\":6,\"bad\":0")) << ran.error;
 }
 
+TEST_F(InFolder, LabsAreRunByNameOrAllOfThem) {
+  EXPECT_THAT(run({"lab", "run"}).error, HasSubstr("which lab?"));
+  EXPECT_EQ(run({"lab", "run"}).status, kUsage);
+  EXPECT_EQ(run({"lab", "run", "retention-cliff", "--all"}).status, kUsage);
+}
+
 TEST_F(InFolder, AJobIsJudgedThatBeganWithoutObjectives) {
   const std::string objectives = write("slo.yaml", R"(apiVersion: openslo/v1
 kind: SLO

@@ -9,6 +9,7 @@
 #include "cli/signals.h"
 #include "core/base/duration.h"
 #include "lab/report/report.h"
+#include "lab/report/summary.h"
 #include "lab/scenario/group/fit_lab.h"
 #include "lab/scenario/group/group_lab.h"
 #include "lab/scenario/bench.h"
@@ -33,6 +34,7 @@ struct LabOptions {
   std::string name, on = "embedded", bootstrap, clock = "virtual", out, directory, root = ".";
   std::optional<std::uint64_t> seed;
   std::vector<std::string> knobs;
+  bool all = false;
   bool lab_cluster = false;
   bool keep = false;
   bool json = false;
@@ -278,24 +280,30 @@ class LabRun {
   LabRun(Context& context, const LabOptions& options) : context_(context), options_(options) {}
 
   int operator()() {
-    if (options_.on != "embedded" && options_.on != "real") return report(Error{ErrorCode::kUsage, fmt::format("there is no --on {}", options_.on), "--on embedded or --on real"});
-    if (options_.on == "embedded" && (!options_.bootstrap.empty() || options_.lab_cluster))
-      return report(Error{ErrorCode::kUsage, "--bootstrap and --lab-cluster are of a run on a real cluster", "--on real --bootstrap ADDRESS"});
-    if (options_.clock != "virtual" && options_.clock != "real") return report(Error{ErrorCode::kUsage, fmt::format("there is no clock {}", options_.clock), "--clock virtual or real"});
-    auto lab = load(context_, options_);
-    if (!lab) return report_in(context_, lab.error(), scenario_path(options_));
-    if (options_.on == "real") {
-      if (const Status set = std::visit([](auto& l) { return use_real_knobs(l); }, *lab); !set) return report(set.error());
-    }
-    for (const std::string& knob : options_.knobs) {
-      if (const Status set = std::visit([&](auto& l) { return scenario::set_knob(l, knob); }, *lab); !set) return report(set.error());
-    }
-    const auto result = std::visit([&](auto& l) { return run(l); }, *lab);
-    if (shown_) write_error("\r\x1b[K");
+    const auto result = carry_out();
     if (!result) return report_in(context_, result.error(), scenario_path(options_));
-    if (const Status written = write_files(context_, *result, output_directory()); !written) return report(written.error());
     write_out(options_.json ? scenario::to_json(*result) + "\n" : report::render_text(*result) + files_line(output_directory()));
     return exit_status(*result);
+  }
+
+  /// Runs the lab, and writes its files.
+  Result<scenario::LabResult> carry_out() {
+    if (options_.on != "embedded" && options_.on != "real") return fail(ErrorCode::kUsage, fmt::format("there is no --on {}", options_.on), "--on embedded or --on real");
+    if (options_.on == "embedded" && (!options_.bootstrap.empty() || options_.lab_cluster))
+      return fail(ErrorCode::kUsage, "--bootstrap and --lab-cluster are of a run on a real cluster", "--on real --bootstrap ADDRESS");
+    if (options_.clock != "virtual" && options_.clock != "real") return fail(ErrorCode::kUsage, fmt::format("there is no clock {}", options_.clock), "--clock virtual or real");
+    SUPYO_ASSIGN(auto lab, load(context_, options_));
+    if (options_.on == "real") SUPYO_TRY(std::visit([](auto& l) { return use_real_knobs(l); }, lab));
+    for (const std::string& knob : options_.knobs) SUPYO_TRY(std::visit([&](auto& l) { return scenario::set_knob(l, knob); }, lab));
+    auto result = std::visit([&](auto& l) { return run(l); }, lab);
+    if (shown_) write_error("\r\x1b[K");
+    if (result) SUPYO_TRY(write_files(context_, *result, output_directory()));
+    return result;
+  }
+
+  static int exit_status(const scenario::LabResult& result) {
+    if (result.verdict == result.expected) return kFine;
+    return result.verdict == scenario::Verdict::kInvalid ? kUndecided : kBreached;
   }
 
  private:
@@ -403,16 +411,42 @@ class LabRun {
     write_error(line);
   }
 
-  static int exit_status(const scenario::LabResult& result) {
-    if (result.verdict == result.expected) return kFine;
-    return result.verdict == scenario::Verdict::kInvalid ? kUndecided : kBreached;
-  }
-
   Context& context_;
   const LabOptions& options_;
   TimeUs begin_us_ = 0, shown_us_ = 0;
   bool shown_ = false;
 };
+
+/// Every lab but the planted variants, one after the other, and a page over all of them.
+int run_all(Context& context, const LabOptions& options) {
+  if (!options.name.empty() || !options.knobs.empty()) return report(Error{ErrorCode::kUsage, "--all runs every lab as its file says", "leave out NAME and --set, or run one lab by its name"});
+  const auto names = scenario::list_scenarios(context.env.files, env::join_path(options.root, kFolder));
+  if (!names) return report(names.error());
+  const std::string out = options.out.empty() ? "lab-results" : options.out;
+  std::vector<std::pair<std::string, scenario::LabResult>> done;
+  int status = kFine;
+  for (const std::string& name : *names) {
+    LabOptions one = options;
+    one.name = name;
+    one.out = env::join_path(out, name);
+    const auto lab = load(context, one);
+    if (!lab) return report_in(context, lab.error(), scenario_path(one));
+    if (std::visit([](const auto& l) { return l.expect; }, *lab) != scenario::Verdict::kConfirmed) continue;   // planted
+    auto result = LabRun(context, one).carry_out();
+    if (!result) {
+      const int failed = report_in(context, result.error(), scenario_path(one));
+      if (result.error().code == ErrorCode::kCancelled) return failed;
+      status = failed;   // the others are worth having
+      continue;
+    }
+    if (!options.json) write_out(fmt::format("{:<28} {}\n", name, scenario::verdict_name(result->verdict)));
+    if (status == kFine) status = LabRun::exit_status(*result);
+    done.emplace_back(name, *std::move(result));
+    if (const Status written = context.env.files.write_atomically(env::join_path(out, "index.html"), report::render_index(done)); !written) return report(written.error());
+  }
+  write_out(options.json ? fmt::format("{{\"report\":{}}}\n", json_string(env::join_path(out, "index.html"))) : fmt::format("report: {}/index.html\n", out));
+  return status;
+}
 
 }  // namespace
 
@@ -428,7 +462,8 @@ void add_lab(CLI::App& app, Context& context, int& result) {
   show_command->add_option("NAME", options->name, "a lab, or a scenario file")->required();
   show_command->callback([options, &context, &result] { result = show(context, *options); });
   CLI::App* run_command = sub->add_subcommand("run", "run both arms and judge (status 3: another verdict than predicted, 4: INVALID)");
-  run_command->add_option("NAME", options->name, "a lab, or a scenario file")->required();
+  run_command->add_option("NAME", options->name, "a lab, or a scenario file");
+  run_command->add_flag("--all", options->all, "every lab but the planted variants, each in its folder of --out, and index.html over all of them");
   run_command->add_option("--on", options->on, "embedded (Supyo's own log), or real (a Kafka cluster, in real time)")->capture_default_str();
   run_command->add_option("--bootstrap", options->bootstrap, "with --on real: the cluster's address, or embedded for a supyo broker of the lab's own; without it what supyo stack runs");
   run_command->add_flag("--lab-cluster", options->lab_cluster, "that cluster is there for labs: topics may be made and records deleted");
@@ -438,7 +473,11 @@ void add_lab(CLI::App& app, Context& context, int& result) {
   run_command->add_option("--out", options->out, "folder for report.html and result.json; lab-results/NAME without it");
   run_command->add_flag("--keep", options->keep, "keep the arms' logs and tables (in its data/)");
   run_command->add_flag("--json", options->json, "print the result as JSON");
-  run_command->callback([options, &context, &result] { result = LabRun(context, *options)(); });
+  run_command->callback([options, &context, &result] {
+    if (options->all) result = run_all(context, *options);
+    else if (options->name.empty()) result = report(Error{ErrorCode::kUsage, "which lab?", "supyo lab list shows those there are; --all runs them all"});
+    else result = LabRun(context, *options)();
+  });
   CLI::App* report_command = sub->add_subcommand("report", "draw the report of an earlier run again");
   report_command->add_option("DIR", options->directory, "the folder with result.json")->required();
   report_command->add_flag("--json", options->json, "print the result as JSON");

@@ -9,6 +9,7 @@
 
 #include "core/env/real/real_env.h"
 #include "judge/slo/analytic_pipeline_test.h"
+#include "lab/report/summary.h"
 #include "lab/report/svg.h"
 #include "lab/scenario/evaluate.h"
 
@@ -158,6 +159,21 @@ TEST(Report, AFrontierIsDrawnWithItsNumbers) {
   EXPECT_EQ(page.find("nan"), std::string::npos);
   r.fault.counts.clear();
   EXPECT_NE(render_html(r).find("The frontier"), std::string::npos);
+}
+
+TEST(Report, APageOverManyLabsHasTheirVerdictsAndWhatLagSaid) {
+  scenario::LabResult wrong = paper_result(), without = paper_result();
+  wrong.verdict = scenario::Verdict::kRefuted;
+  wrong.title = "<script>";
+  without.fault.columns.clear();
+  const std::string html = render_index({{"lag-blind-sink", paper_result()}, {"wrong", wrong}, {"without", without}});
+  EXPECT_NE(html.find("2 of 3 gave the verdict"), std::string::npos);
+  EXPECT_NE(html.find("REFUTED, announced was CONFIRMED"), std::string::npos);
+  EXPECT_NE(html.find("href=\"wrong/report.html\""), std::string::npos);
+  EXPECT_EQ(count(html, "<figure"), 2U) << "a lab that recorded nothing of its readers has no strips";
+  EXPECT_NE(html.find("broken"), std::string::npos);
+  EXPECT_EQ(count(html, "<script"), 0U);
+  EXPECT_EQ(count(html, "http://") + count(html, "https://") + count(html, " src="), 0U);
 }
 
 TEST(Report, TextFromOutsideIsEscaped) {

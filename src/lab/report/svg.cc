@@ -17,6 +17,11 @@ double text_width(std::string_view s) {
   return kTextWidth * static_cast<double>(s.size()) + 2.2 * static_cast<double>(capitals);
 }
 
+/// An attribute that draws a text narrower when it would not fit into `room`: names of objectives come from users.
+std::string squeezed(std::string_view text, double room) {
+  return text_width(text) <= room ? "" : fmt::format(" textLength=\"{:.0f}\" lengthAdjust=\"spacingAndGlyphs\"", room);
+}
+
 struct Frame {
   double left = 0, right = 0, top = 0, bottom = 0, end_s = 1;
   double x(double t) const { return left + (right - left) * t / end_s; }
@@ -224,7 +229,7 @@ std::string draw_strip(const Strip& strip, const TimeAxis& axis, int width, std:
     for (const StripRow& row : rows) {
       if (narrow) y += 14;
       out += narrow ? fmt::format("<text class=\"row\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", f.left, y - 4, escape(row.label))
-                    : fmt::format("<text class=\"row\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", f.left - 8, y + 14.5, escape(row.label));
+                    : fmt::format("<text class=\"row\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\"{}>{}</text>\n", f.left - 8, y + 14.5, squeezed(row.label, f.left - 12), escape(row.label));
       for (const Segment& s : row.segments) {
         const double x = f.x(s.from_s), w = std::max(f.x(s.to_s) - x, 0.8);
         out += fmt::format("<rect class=\"seg {}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{}\"><title>{}: {}, {} to {}</title></rect>", s.style, x, y, w, bar, escape(row.label), escape(s.text), clock_text(s.from_s),

@@ -17,6 +17,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.request
 
 SUPYO = os.path.abspath(os.environ.get("SUPYO", "build/release/supyo"))
 WORK = os.path.abspath("build/bench/tradeoffs")
@@ -219,13 +220,19 @@ def times(args):
 # --- Tumbling, session ---------------------------------------------------------------------------------------------------------------------------------
 
 
-def state_of(path):
+def asked(port):
+    """What a job says of itself now (status.json is up to a second old); None while it does not answer."""
     try:
-        with open(f"{path}/status.json", encoding="utf-8") as f:
-            s = json.load(f)
-        return sum(x["state_bytes"] for x in s["shards"]), sum(x["state_entries"] for x in s["shards"])
-    except (OSError, ValueError):
-        return 0, 0
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/job", timeout=10) as answer:
+            return json.load(answer)
+    except OSError:
+        return None
+
+
+def state_of(port):
+    """Bytes and entries."""
+    s = asked(port)
+    return (sum(x["state_bytes"] for x in s["shards"]), sum(x["state_entries"] for x in s["shards"])) if s else (0, 0)
 
 
 def windows(args):
@@ -239,9 +246,10 @@ def windows(args):
                     f" 'scan.startup.mode' = 'earliest-offset', {BOUNDED} 'format' = 'json');\nINSERT INTO out SELECT window_start, window_end, user_id, COUNT(*) FROM TABLE({window}) GROUP BY window_start, window_end, user_id;\n")
         most = (0, 0)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        job = start("run", sql, "--state", f"{directory}/{short}-state", log=f"{directory}/{short}.log")
+        port = free_port()
+        job = start("run", sql, "--state", f"{directory}/{short}-state", "--serve", port, log=f"{directory}/{short}.log")
         while job.poll() is None:
-            most = max(most, state_of(f"{directory}/{short}-state"))
+            most = max(most, state_of(port))
             time.sleep(0.01)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -267,7 +275,7 @@ def state(args):
         query = ("SELECT user_id, amount FROM orders WHERE amount < 0" if base is None else "SELECT user_id, SUM(amount) FROM orders GROUP BY user_id")
         short = name.split()[-1].strip(")").lower()
         key = "" if base is None else ", PRIMARY KEY (user_id) NOT ENFORCED"
-        text = "".join(f"SET '{k}' = '{v}';\n" for k, v in settings.items()) + "SET 'execution.checkpointing.interval' = '1 s';\n"
+        text = "".join(f"SET '{k}' = '{v}';\n" for k, v in settings.items()) + "SET 'execution.checkpointing.interval' = '100 ms';\n"
         sql = write(f"{directory}/{short}.sql", text + ORDERS.format(servers=f"embedded:{directory}/log", group=short, bounded=BOUNDED) +
                     f"CREATE TABLE out (user_id BIGINT, amount BIGINT{key}) WITH ('connector' = 'blackhole');\nINSERT INTO out {query};\n")
         _, cpu = run("run", sql, "--state", f"{directory}/{short}-state")
@@ -278,23 +286,17 @@ def state(args):
         live = write(f"{directory}/{short}-live.sql", open(sql, encoding="ascii").read().replace(BOUNDED, ""))
         path = f"{directory}/{short}-live"
         feed = start("gen", "order", "--live", "--tps", 200, "--keys", keys, "--to", f"embedded:{directory}/log/orders")
-        job = start("run", live, "--state", path)
-        while True:
-            status = json.load(open(f"{path}/status.json", encoding="utf-8")) if os.path.exists(f"{path}/status.json") else {"rows_in": 0}
+        port = free_port()
+        job = start("run", live, "--state", path, "--serve", port)
+        while (asked(port) or {"rows_in": 0})["rows_in"] < 2_000_000:
             if job.poll() is not None:
                 raise SystemExit(f"the job of {live} ended by itself")
-            if status["rows_in"] >= 2_000_000:
-                break
             time.sleep(0.05)
         time.sleep(2.5)
-        last = json.load(open(f"{path}/status.json", encoding="utf-8"))["epochs"]["last_final"]
         stop(job, signal.SIGKILL)
-        began, wall = time.monotonic(), time.time()
-        job = start("run", live, "--state", path)
-        while True:
-            status = json.load(open(f"{path}/status.json", encoding="utf-8"))
-            if status["started_us"] / 1e6 >= wall - 1 and status["epochs"]["last_final"] > last:
-                break
+        began = time.monotonic()
+        job = start("run", live, "--state", path, "--serve", port)
+        while (asked(port) or {"epochs": {"completed": 0}})["epochs"]["completed"] == 0:
             time.sleep(0.005)
         took = time.monotonic() - began
         stop(job)

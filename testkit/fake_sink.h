@@ -21,6 +21,7 @@ class FakeTable {
   std::function<Answer(Epoch epoch, TimeUs now_us)> on_commit;
   std::function<bool(Epoch epoch)> prepared = nullptr;   ///< false: poll_prepare is not done yet
   std::function<Status(Epoch epoch)> on_write = nullptr;
+  bool as_written = false;       ///< says that readers have rows as they are written
   bool forgets_epochs = false;   ///< planted bug: applies a handle again when it comes again
 
   std::vector<std::string> rows() const {
@@ -67,6 +68,7 @@ class FakeSink final : public dataflow::Sink {
   FakeSink(FakeTable& table, std::string name) : table_(table), name_(std::move(name)) {}
   std::string_view name() const override { return name_; }
   DeliveryGuarantee guarantee() const override { return DeliveryGuarantee::kExactlyOnce; }
+  bool readable_as_written() const override { return table_.as_written; }
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override { return std::make_unique<Committer>(table_, open.env); }
   Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen&, std::uint32_t) override { return std::make_unique<Writer>(table_); }
 

@@ -13,6 +13,7 @@ class ImmediateSink final : public dataflow::Sink {
   ImmediateSink(std::string name, DeliveryGuarantee guarantee, Write write) : name_(std::move(name)), guarantee_(guarantee), write_(std::move(write)) {}
   std::string_view name() const override { return name_; }
   DeliveryGuarantee guarantee() const override { return guarantee_; }
+  bool readable_as_written() const override { return true; }
 
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen&) override {
     class Committer final : public dataflow::SinkCommitter {

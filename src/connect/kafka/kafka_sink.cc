@@ -262,6 +262,7 @@ class KafkaSink final : public dataflow::Sink {
   explicit KafkaSink(StreamSinkConfig config) : config_(std::move(config)) {}
   std::string_view name() const override { return config_.table; }
   DeliveryGuarantee guarantee() const override { return config_.guarantee; }
+  bool readable_as_written() const override { return config_.guarantee != DeliveryGuarantee::kExactlyOnce; }
 
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override {
     if (open.env.threads == nullptr) return fail(ErrorCode::kUnsupported, fmt::format("table '{}': brokers do not live in virtual time", config_.table));

@@ -290,6 +290,7 @@ class StreamSink final : public dataflow::Sink {
   explicit StreamSink(StreamSinkConfig config) : config_(std::move(config)) {}
   std::string_view name() const override { return config_.table; }
   DeliveryGuarantee guarantee() const override { return config_.guarantee; }
+  bool readable_as_written() const override { return config_.guarantee != DeliveryGuarantee::kExactlyOnce; }
 
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override {
     auto shared = std::make_shared<SharedTopic>();

@@ -13,6 +13,7 @@ namespace supyo {
 /// Called from shard threads and from the coordinator: implementations are thread-safe. Called once a batch or an epoch, never once a row.
 /// Record-level accounting: a record is *taken* into the epoch whose cut will cover it. It is *visible* at the first visible epoch that covers it
 /// and, where the plan holds rows back until the watermark (`holds_until_watermark`), whose watermark at the cut has reached its event time.
+/// Where all sinks are in no transaction (`writers` > 0) readers do not wait for epochs: there it is visible when every writer has `written` what was taken up to then.
 class VisibilityObserver {
  public:
   virtual ~VisibilityObserver() = default;
@@ -20,6 +21,7 @@ class VisibilityObserver {
   struct PipelineShape {
     bool holds_until_watermark = false;  ///< OVER and windows: rows leave when the watermark passes them
     std::uint32_t source_splits = 0;
+    std::uint32_t writers = 0;           ///< of sinks whose rows are readable as they are written; 0: some sink's are not, and records are visible with their epoch
   };
   virtual void started(const PipelineShape& shape, TimeUs now_us) = 0;
 
@@ -40,6 +42,9 @@ class VisibilityObserver {
   /// Rows written to sink `sink` in `epoch`: their completion times (see slo.md: later of newest contributing record and window end).
   virtual void sink_rows(Epoch epoch, std::string_view sink, std::span<const TimeUs> completion_event_us,
                          std::span<const TimeUs> completion_produce_us, TimeUs now_us) = 0;
+  /// Writer `writer` has written what follows from all records that were taken at or before `taken_us` and that the watermark, `watermark_us` there, does not hold back.
+  /// Only where PipelineShape::writers > 0.
+  virtual void written(std::uint32_t writer, TimeUs taken_us, TimeUs watermark_us, TimeUs now_us) = 0;
   /// Hashes of the identities (job::EngineOptions::identity) of rows inserted at a sink in `epoch`. Not called where no identity is declared.
   virtual void sink_identities(Epoch epoch, std::span<const std::uint64_t> hashes) { (void)epoch, (void)hashes; }
   /// The epoch's barrier went in at the sources. `watermark_us` is the combined watermark at the cut.

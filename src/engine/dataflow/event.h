@@ -20,9 +20,13 @@ struct Barrier {
 struct Idle {};
 /// Nothing follows. A watermark of kTimeMax came before it when the input ended for good (drain), none on a stop.
 struct EndOfInput {};
+/// Every row that the sources behind this edge took at or before `us` (of the clock) has come, with all that follows from it at once. Sent where readers see rows as they are written.
+struct Passed {
+  TimeUs us = kTimeMin;
+};
 
 /// What flows on an edge. Order on one edge is order of processing.
-using Event = std::variant<BatchPtr, Watermark, Barrier, Idle, EndOfInput>;
+using Event = std::variant<BatchPtr, Watermark, Barrier, Idle, EndOfInput, Passed>;
 
 /// What a poll achieved, and what the poller waits for.
 enum class Progress : std::uint8_t {

@@ -58,6 +58,8 @@ class Operator {
   /// Processing time reached next_timer_us(). For operators that wait on the clock (mini-batch, TTL).
   virtual Status on_timer(TimeUs now_us, OperatorContext& ctx, Collector& out) { (void)now_us, (void)ctx, (void)out; return ok(); }
   virtual TimeUs next_timer_us(const OperatorContext& ctx) const { (void)ctx; return kTimeMax; }
+  /// True while rows that came are not in what it gave out although no watermark is waited for (mini-batch).
+  virtual bool keeps_back() const { return false; }
   /// Flush what is buffered outside state before the cut.
   virtual Status on_barrier(Barrier b, OperatorContext& ctx, Collector& out) { (void)b, (void)ctx, (void)out; return ok(); }
 };

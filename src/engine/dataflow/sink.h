@@ -75,6 +75,8 @@ class Sink {
   virtual ~Sink() = default;
   virtual std::string_view name() const = 0;
   virtual DeliveryGuarantee guarantee() const = 0;
+  /// Readers have a row when write() has returned, or as soon as the outside system has it, and do not wait for its epoch.
+  virtual bool readable_as_written() const { return false; }
   virtual Result<std::unique_ptr<SinkCommitter>> open_committer(const SinkOpen& open) = 0;   ///< called first; kSinkOfOtherJob
   virtual Result<std::unique_ptr<SinkWriter>> open_writer(const SinkOpen& open, std::uint32_t shard) = 0;
 };

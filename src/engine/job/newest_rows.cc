@@ -157,6 +157,7 @@ class WatchedSink final : public dataflow::Sink {
   WatchedSink(std::shared_ptr<dataflow::Sink> below, std::shared_ptr<NewestRows::Watched> table) : below_(std::move(below)), table_(std::move(table)) {}
   std::string_view name() const override { return below_->name(); }
   DeliveryGuarantee guarantee() const override { return below_->guarantee(); }
+  bool readable_as_written() const override { return below_->readable_as_written(); }
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override {
     table_->forget_after(open.last_final);
     return below_->open_committer(open);

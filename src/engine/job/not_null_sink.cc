@@ -39,6 +39,7 @@ class CheckingSink final : public dataflow::Sink {
       : below_(std::move(below)), schema_(std::move(schema)), columns_(std::move(columns)) {}
   std::string_view name() const override { return below_->name(); }
   DeliveryGuarantee guarantee() const override { return below_->guarantee(); }
+  bool readable_as_written() const override { return below_->readable_as_written(); }
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override { return below_->open_committer(open); }
   Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {
     SUPYO_ASSIGN(auto writer, below_->open_writer(open, shard));

@@ -40,6 +40,7 @@ class LocalAggregate final : public dataflow::Operator {
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext&, dataflow::Collector& out) override { return w.us >= first_fires_ || w.us == kTimeMax ? flush(out) : ok(); }
   Status on_barrier(dataflow::Barrier, dataflow::OperatorContext&, dataflow::Collector& out) override { return flush(out); }
+  bool keeps_back() const override { return !windows_ && held_rows_ > 0; }
   Status on_timer(TimeUs, dataflow::OperatorContext&, dataflow::Collector& out) override { return flush(out); }
   TimeUs next_timer_us(const dataflow::OperatorContext&) const override {
     return held_rows_ > 0 && spec_->hold && spec_->hold->latency_us > 0 ? since_us_ + spec_->hold->latency_us : kTimeMax;

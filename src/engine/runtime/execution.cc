@@ -94,7 +94,8 @@ Status Execution::make_shards() {
   SUPYO_TRY(make_spaces());
   for (std::uint32_t s = 0; s < plan.shards; ++s) {
     const ShardContext context{.env = start_.env, .shard = s, .shards = plan.shards, .observer = start_.config.observer, .origins = start_.graph.origins,
-                               .by_the_clock = start_.graph.by_the_clock, .now_us = start_.env.clock.now_us(), .keeps_changes = start_.state != nullptr};
+                               .by_the_clock = start_.graph.by_the_clock,
+                               .as_written = start_.config.observer != nullptr && plan.writers_as_written > 0, .now_us = start_.env.clock.now_us(), .keeps_changes = start_.state != nullptr};
     shards_.push_back(std::make_unique<Shard>(context, start_.last, commands_, mailbox_, start_.shard_counters[s], start_.config.lag_sample_us, start_.config.seed));
   }
   tasks_.assign(plan.nodes.size(), std::vector<Task*>(plan.shards, nullptr));

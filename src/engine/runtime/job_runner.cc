@@ -121,7 +121,7 @@ Result<Poll> JobRunner::Impl::recover() {
   epoch_stats.last_visible = last;
   if (config.observer != nullptr) {
     const TimeUs now = env.clock.now_us();
-    config.observer->started({.holds_until_watermark = graph.holds_until_watermark, .source_splits = execution->source_splits()}, now);
+    config.observer->started({.holds_until_watermark = graph.holds_until_watermark, .source_splits = execution->source_splits(), .writers = plan.writers_as_written}, now);
     if (first_seen) {
       config.observer->epoch_final(last, now);
       config.observer->epoch_visible(last, now);

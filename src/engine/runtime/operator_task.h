@@ -25,6 +25,7 @@ class OperatorTask final : public Task, private dataflow::OperatorContext, priva
   Status on_barrier(Epoch e) override;
   Status hand_over();
   bool makes_time() const override { return op_->makes_time(); }
+  bool keeps_back() const override { return op_->keeps_back(); }
   /// Around whatever the operator does with its state.
   template <class Call>
   Status run(const Call& call) { return named(state_.call(call)); }

@@ -143,6 +143,9 @@ Result<Plan> make_plan(const dataflow::JobGraph& graph, std::uint32_t shards) {
   Plan plan;
   plan.shards = shards;
   Builder(graph, plan).build();
+  const auto waits = [](const PlanNode& n) { return n.sink != nullptr && !n.side && !n.sink->readable_as_written(); };
+  if (std::ranges::none_of(plan.nodes, waits))
+    for (const PlanNode& n : plan.nodes) plan.writers_as_written += n.sink != nullptr && !n.side ? plan.instances(n) : 0;
   return plan;
 }
 

@@ -47,6 +47,8 @@ struct Plan {
   std::vector<PlanNode> nodes;     ///< sources and operators in topological order
   std::vector<PlanEdge> edges;
 
+  std::uint32_t writers_as_written = 0;   ///< VisibilityObserver::PipelineShape::writers
+
   std::uint32_t instances(const PlanNode& n) const { return n.single ? 1 : shards; }
 };
 

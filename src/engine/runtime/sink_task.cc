@@ -31,6 +31,11 @@ void SinkTask::tell_observer(const Batch& batch) {
     shard_.observer->sink_rows(epoch_, node_.sink_id, completion_event_us_, completion_produce_us_, shard_.now_us);
 }
 
+Status SinkTask::on_passed(TimeUs us) {
+  if (!node_.side) shard_.observer->written(node_.id * shard_.shards + shard_.shard, us, watermark_us_, shard_.now_us);
+  return ok();
+}
+
 Status SinkTask::on_barrier(Epoch e) {
   if (shard_.last_cut) {
     if (auto s = writer_->closing(); !s) return fail(named(std::move(s).error()));

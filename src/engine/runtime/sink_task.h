@@ -18,6 +18,7 @@ class SinkTask final : public Task {
  private:
   Status on_rows(const BatchPtr& batch, std::size_t input) override;
   Status on_barrier(Epoch e) override;
+  Status on_passed(TimeUs us) override;
   void tell_observer(const Batch& batch);
   Error named(Error e) const;
 

@@ -234,6 +234,7 @@ Result<Poll> SourceTask::poll() {
     if (source_.source->bounded()) SUPYO_TRY(end());
     else if (!std::exchange(sent_idle_, true)) SUPYO_TRY(broadcast(Idle{}));
     done_ = true;
+    SUPYO_TRY(send_passed());
     return Poll::done();
   }
   if (std::exchange(blocked_, false))
@@ -250,6 +251,7 @@ Result<Poll> SourceTask::poll() {
   SUPYO_TRY(flush_dead());
   SUPYO_TRY(note_idleness(poll));
   SUPYO_TRY(send_watermark());
+  SUPYO_TRY(send_passed());
   if (reader_done_ && held_.empty()) {
     SUPYO_TRY(end());
     return Poll::done();
@@ -313,15 +315,27 @@ Status SourceTask::send_watermark() {
   return broadcast(Watermark{watermark_us_});
 }
 
-Status SourceTask::end() {
-  done_ = true;
-  if (watermark_us_ == kTimeMax) return ok();
-  ++shard_.activity;
-  watermark_us_ = kTimeMax;
-  counters_.watermark_us.set(kTimeMax);
-  return broadcast(Watermark{kTimeMax});
+/// After rows, and now and then, since others may wait for this source's word. Rows that are given at the very same time after this are told of the next time.
+Status SourceTask::send_passed() {
+  constexpr DurationUs kEvery = 100 * kMillisecond;
+  const TimeUs us = done_ ? kTimeMax : shard_.now_us;
+  if (!shard_.as_written || us == passed_us_) return ok();
+  if (!done_ && rows_ == passed_rows_ && passed_us_ != kTimeMin && us - passed_us_ < kEvery) return ok();
+  passed_us_ = us;
+  passed_rows_ = rows_;
+  return broadcast(dataflow::Passed{us});
 }
 
+Status SourceTask::end() {
+  done_ = true;
+  if (watermark_us_ != kTimeMax) {
+    ++shard_.activity;
+    watermark_us_ = kTimeMax;
+    counters_.watermark_us.set(kTimeMax);
+    SUPYO_TRY(broadcast(Watermark{kTimeMax}));
+  }
+  return send_passed();
+}
 
 // ---- replay ----------------------------------------------------------------------------------------------------------------------
 

@@ -84,6 +84,7 @@ class SourceTask final : public Task, private dataflow::SourceOutput {
   bool all_idle() const;
   Status note_idleness(dataflow::Poll& poll);
   Status send_watermark();
+  Status send_passed();
   std::vector<SplitState> split_states() const;
 
   const dataflow::SourceNode& source_;
@@ -101,6 +102,8 @@ class SourceTask final : public Task, private dataflow::SourceOutput {
   std::deque<Held> held_;
   std::vector<dataflow::SplitPosition> held_from_;   // replay: positions before what is held
   TimeUs released_us_ = kTimeMin;
+  TimeUs passed_us_ = kTimeMin;        // last told those downstream
+  std::uint64_t passed_rows_ = 0;
   std::uint64_t rows_ = 0;
   bool reader_done_ = false;
   bool done_ = false;

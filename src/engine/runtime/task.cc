@@ -66,6 +66,7 @@ Status Task::receive(std::size_t channel, const Event& event) {
     c.idle = true;
     return combine();
   }
+  if (const auto* p = std::get_if<dataflow::Passed>(&event)) return pass(c, p->us);
   c.ended = true;
   if (!std::ranges::all_of(channels_, &ChannelState::ended)) return ok();
   return broadcast(EndOfInput{});
@@ -96,6 +97,16 @@ Status Task::combine() {
   // What was reached before the restart was acted upon, but those downstream do not know it of this channel yet.
   const bool untold = lowest == watermark_us_ && std::exchange(untold_, false);
   return returned || untold ? broadcast(Watermark{output_watermark(watermark_us_)}) : ok();
+}
+
+/// What all channels have passed, whether they are idle or not.
+Status Task::pass(ChannelState& c, TimeUs us) {
+  c.passed_us = std::max(c.passed_us, us);
+  const TimeUs lowest = std::ranges::min(channels_, {}, &ChannelState::passed_us).passed_us;
+  if (lowest <= passed_us_ || keeps_back()) return ok();   // the next one comes soon
+  passed_us_ = lowest;
+  SUPYO_TRY(on_passed(lowest));
+  return broadcast(dataflow::Passed{lowest});
 }
 
 Status Task::advance(TimeUs us) {

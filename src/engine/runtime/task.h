@@ -22,6 +22,7 @@ struct ShardContext {
   VisibilityObserver* observer = nullptr;
   bool origins = false;
   bool by_the_clock = false;         ///< JobGraph's
+  bool as_written = false;           ///< an observer is told when rows have been written (dataflow::Passed)
   TimeUs now_us = 0;                 ///< the clock at the start of this poll
   EpochPart* part = nullptr;         ///< of the epoch whose barrier is on its way through this shard
   std::uint32_t tasks_to_cut = 0;    ///< tasks that have not seen that barrier yet
@@ -94,7 +95,9 @@ class Task {
   /// What goes downstream for it.
   virtual TimeUs output_watermark(TimeUs us) const { return us; }
   virtual Status on_barrier(Epoch e) = 0;
+  virtual Status on_passed(TimeUs us) { (void)us; return ok(); }
   virtual bool makes_time() const { return false; }
+  virtual bool keeps_back() const { return false; }
   /// The task's own watermark moves on.
   Status advance(TimeUs us);
   /// All of its own part for the epoch is in; passes the barrier on.
@@ -113,16 +116,19 @@ class Task {
   struct ChannelState {
     std::size_t input = 0;
     TimeUs watermark_us = kTimeMin;
+    TimeUs passed_us = kTimeMin;
     bool idle = false;
     bool barrier = false;
     bool ended = false;
   };
   Status combine();
+  Status pass(ChannelState& c, TimeUs us);
 
   bool untold_ = false;   // of a restored watermark: nobody downstream has heard of it
   Status take_barrier(ChannelState& c, Epoch e);
 
   std::vector<ChannelState> channels_;
+  TimeUs passed_us_ = kTimeMin;
   bool idle_ = false;
 };
 

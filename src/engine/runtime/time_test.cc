@@ -380,8 +380,9 @@ TEST(Replay, NeedsTheSteppedDrive) {
 
 class Listener final : public VisibilityObserver {
  public:
-  void started(const PipelineShape& shape, TimeUs) override { splits = shape.source_splits; say("started"); }
+  void started(const PipelineShape& shape, TimeUs) override { splits = shape.source_splits, writers = shape.writers; say("started"); }
   void taken(const Taken& t) override {
+    taken_at[t.now_us] += t.event_us.size();
     rows[t.epoch.value] += t.event_us.size();
     dead += t.dead;
     behind += t.behind;
@@ -389,6 +390,14 @@ class Listener final : public VisibilityObserver {
   }
   void dropped_late(Epoch, std::uint64_t n, TimeUs) override { late += n; }
   void sink_rows(Epoch e, std::string_view, std::span<const TimeUs> events, std::span<const TimeUs>, TimeUs) override { out[e.value] += events.size(); }
+  void written(std::uint32_t writer, TimeUs taken_us, TimeUs, TimeUs) override {
+    EXPECT_GE(taken_us, told[writer]);
+    told[writer] = taken_us;
+    std::size_t came = 0, went = 0;
+    for (const auto& [t, n] : taken_at) came += t < taken_us ? n : 0;
+    for (const auto& [e, n] : out) went += n;
+    EXPECT_GE(went, came) << "told of rows that are not there yet";
+  }
   void epoch_cut(Epoch e, TimeUs watermark, TimeUs) override { say("cut " + std::to_string(e.value)); cut_watermark = watermark; }
   void epoch_final(Epoch e, TimeUs) override { say("final " + std::to_string(e.value)); }
   void epoch_visible(Epoch e, TimeUs now) override { say("visible " + std::to_string(e.value)); visible_at[e.value] = now; }
@@ -398,7 +407,9 @@ class Listener final : public VisibilityObserver {
   void restore(std::string_view bytes) override { say("restore " + std::string(bytes)); }
   void say(std::string s) { story.push_back(std::move(s)); }
 
-  std::uint32_t splits = 0;
+  std::uint32_t splits = 0, writers = 0;
+  std::map<TimeUs, std::size_t> taken_at;
+  std::map<std::uint32_t, TimeUs> told;
   std::map<std::int64_t, std::size_t> rows;
   std::map<std::int64_t, std::size_t> out;
   std::map<std::int64_t, TimeUs> visible_at;
@@ -431,8 +442,33 @@ TEST(Observer, HearsOfEveryRowAndEpochInOrder) {
   EXPECT_EQ(taken, 7U);
   EXPECT_EQ(given, 7U);
   EXPECT_EQ(listener.rows, listener.out);  // nothing is held back here
+  EXPECT_TRUE(listener.told.empty()) << "readers of this table wait for epochs";
   EXPECT_EQ(listener.cut_watermark, kTimeMax);
   EXPECT_EQ(listener.story, (std::vector<std::string>{"started", "cut 1", "final 1", "visible 1"}));
+}
+
+TEST(Observer, HearsWhatIsWrittenWhereReadersDoNotWaitForEpochs) {
+  for (const std::uint32_t shards : {1U, 2U, 4U}) {
+    ProbedJob job(false, watermark_of(10));
+    for (int s = 0; s < 3; ++s) {
+      std::vector<TimeUs> times(40);
+      for (std::size_t i = 0; i < times.size(); ++i) times[i] = static_cast<TimeUs>(100 + 10 * i);
+      job.script.add(std::string(1, static_cast<char>('a' + s)), rows_at(times));
+    }
+    job.table.as_written = true;
+    Listener listener;
+    job.observer = &listener;
+    env::SimEnv sim(shards);
+    const auto runner = job.create(sim, shards, kHour);
+    ProbedJob::steps(sim, *runner, 400);
+    EXPECT_EQ(listener.writers, 1U);   // the operator is single, and so is what follows
+    EXPECT_EQ(listener.story, (std::vector<std::string>{"started"})) << "no epoch in all this time";
+    std::size_t given = 0;
+    for (const auto& [e, n] : listener.out) given += n;
+    EXPECT_EQ(given, 120U);
+    ASSERT_EQ(listener.told.size(), 1U);
+    EXPECT_GT(listener.told.begin()->second, listener.taken_at.rbegin()->first - 1) << shards << " shards: of all rows";
+  }
 }
 
 TEST(Observer, CountersComeBackAfterAKillAndTheLastEpochIsSeenVisible) {

@@ -49,6 +49,7 @@ Judge::Impl::Impl(const Objectives& declared, JudgeOptions opt)
   for (const Objective& o : declared.items) {
     wants_results = wants_results || o.reference == Reference::kCompletion;
     lags_wanted = lags_wanted || o.measure == Measure::kStreamLag;
+    if ((o.measure == Measure::kEndToEndLatency || o.measure == Measure::kProcessingSuccess) && o.reference == Reference::kRecord) unread_reach_us = std::max(unread_reach_us, o.threshold_us);
     alerts.emplace_back(o.alerts.size());
   }
 }
@@ -67,19 +68,35 @@ void Judge::started(const PipelineShape& shape, TimeUs now_us) {
   if (d.running) {
     // A restart inside the process: what no durable epoch covers will be taken again.
     d.advance(now_us);
-    d.records.drop_after(d.last_final);
-    d.results.drop_after(d.last_final);
-    d.epochs.erase(d.epochs.upper_bound(d.last_final), d.epochs.end());
+    d.take_back(d.last_final);
     ++d.totals.restarts;
     d.note(now_us, "the job restarted");
   }
   d.shape = shape;
+  d.writers.clear();
   d.splits.resize(std::max<std::size_t>(d.splits.size(), shape.source_splits));
   if (d.started_us == kTimeMin) d.started_us = now_us;
   // After a restore the samples of the time when nothing ran are made up for: the reader waited then, too.
   if (d.next_sample_us == kTimeMin) d.next_sample_us = (now_us / d.options.sample_us + 1) * d.options.sample_us;
   d.last_word_us = now_us;
   d.running = true;
+}
+
+/// After a restart: what is in no durable epoch comes again. What readers had of it is no news to them when it does.
+void Judge::Impl::take_back(Epoch final) {
+  for (auto it = epochs.upper_bound(final); it != epochs.end(); it = epochs.erase(it)) {
+    for (const auto& [s, n] : it->second.shown_by_split) split(s).shown_before += n;
+    for (const auto& [s, n] : it->second.taken_by_split) split(s).read -= n;
+  }
+  records.drop_after(final);
+  results.drop_after(final);
+}
+
+std::uint64_t Judge::Impl::taken_after(Epoch epoch, std::uint32_t s) const {
+  std::uint64_t n = 0;
+  for (auto it = epochs.upper_bound(epoch); it != epochs.end(); ++it)
+    if (const auto of = it->second.taken_by_split.find(s); of != it->second.taken_by_split.end()) n += of->second;
+  return n;
 }
 
 void Judge::taken(const Taken& t) {
@@ -98,9 +115,13 @@ void Judge::taken(const Taken& t) {
   d.totals.taken += n;
   d.totals.dead += t.dead;
   d.totals.behind += t.behind;
-  d.split(t.split);
+  Impl::Split& split = d.split(t.split);
+  split.read += n + t.dead;
   if (d.lags_wanted) d.count_stream_lag(info, t);
-  d.records.add(t.epoch, t.split, t.event_us, t.produce_us, t.now_us);
+  const std::uint64_t shown = std::min(split.shown_before, n);
+  split.shown_before -= shown;
+  if (shown > 0) info.shown_by_split[t.split] += shown;
+  d.records.add(t.epoch, t.split, t.event_us.subspan(shown), t.produce_us.subspan(shown), t.now_us, d.shape.writers > 0);
 }
 
 void Judge::Impl::count_stream_lag(EpochInfo& info, const Taken& t) {
@@ -137,6 +158,24 @@ void Judge::sink_rows(Epoch epoch, std::string_view sink, std::span<const TimeUs
   auto it = d.sinks.find(sink);
   if (it == d.sinks.end()) it = d.sinks.emplace(std::string(sink), static_cast<std::uint32_t>(d.sinks.size())).first;
   d.results.add(epoch, it->second, completion_event_us, completion_produce_us, now_us);
+  if (d.shape.writers > 0) d.finish_results(epoch, now_us);
+}
+
+void Judge::written(std::uint32_t writer, TimeUs taken_us, TimeUs watermark_us, TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  Impl& d = *impl_;
+  d.advance(now_us);
+  d.last_word_us = std::max(d.last_word_us, now_us);
+  d.writers[writer] = {taken_us, watermark_us};
+  if (d.shape.writers == 0 || d.writers.size() < d.shape.writers || d.records.records() == 0) return;
+  Impl::Written all{kTimeMax, kTimeMax};
+  for (const auto& [_, w] : d.writers) all = {std::min(all.taken_us, w.taken_us), std::min(all.watermark_us, w.watermark_us)};
+  Impl::EpochInfo info;
+  info.cut_us = info.final_us = now_us;
+  d.records.finish_taken(all.taken_us, d.shape.holds_until_watermark, all.watermark_us, [&](const PendingRecords::Chunk& chunk) {
+    if (const auto e = d.epochs.find(chunk.epoch); e != d.epochs.end()) e->second.shown_by_split[chunk.split] += chunk.records;
+    d.finish_chunk(chunk, info, now_us);
+  });
 }
 
 void Judge::epoch_cut(Epoch epoch, TimeUs watermark_us, TimeUs now_us) {
@@ -177,7 +216,7 @@ void Judge::epoch_final(Epoch epoch, TimeUs now_us) {
       Impl::Split& split = d.split(s);
       split.committed_offset += n;
       // Burrow sees the lag at the commit: what came after the cut, and what is not read yet.
-      split.burrow.committed(now_us, split.committed_offset, split.fetch_lag + d.records.records_after(epoch, s));
+      split.burrow.committed(now_us, split.committed_offset, split.fetch_lag + d.taken_after(epoch, s));
     }
   }
 }
@@ -238,6 +277,15 @@ void Judge::lags(std::uint32_t split, std::uint64_t committed_lag, std::uint64_t
   s.fetch_lag = fetch_lag;
   s.polled_us = now_us;
   s.quiet_at_us = quiet ? now_us : kTimeMin;
+  if (d.unread_reach_us == 0) return;
+  s.ends.emplace_back(now_us, s.read + fetch_lag);
+  while (s.ends.size() > 1 && s.ends[1].first <= now_us - d.unread_reach_us) s.ends.pop_front();
+}
+
+void Judge::stopped(TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  impl_->advance(now_us);
+  impl_->take_back(impl_->last_final);
 }
 
 void Judge::count_lost(std::uint64_t records, TimeUs now_us) {
@@ -328,25 +376,32 @@ void Judge::Impl::add_waterfall(const PendingRecords::Chunk& chunk, const EpochI
 }
 
 void Judge::Impl::finish_records(Epoch epoch, const EpochInfo& info, TimeUs now) {
-  records.finish(epoch, shape.holds_until_watermark, info.watermark_us, [&](const PendingRecords::Chunk& chunk) {
-    count_finished(chunk, Reference::kRecord, now);
-    totals.finished += chunk.records;
-    sample_out += chunk.records;
-    TimeUs newest = kTimeMin;
-    for (std::size_t i = 0; i < chunk.event_us.size(); ++i) {
-      const std::uint32_t n = chunk.count_at(i);
-      e2e.add(now - chunk.event_us[i], n);
-      pipe.add(now - chunk.produce_us[i], n);
-      newest = std::max(newest, chunk.event_us[i]);
-    }
-    Split& s = split(chunk.split);
-    s.newest_visible_us = std::max(s.newest_visible_us, std::min(newest, now));
-    add_waterfall(chunk, info, now);
-  });
+  records.finish(epoch, shape.holds_until_watermark, info.watermark_us, [&](const PendingRecords::Chunk& chunk) { finish_chunk(chunk, info, now); });
+}
+
+void Judge::Impl::finish_chunk(const PendingRecords::Chunk& chunk, const EpochInfo& info, TimeUs now) {
+  count_finished(chunk, Reference::kRecord, now);
+  totals.finished += chunk.records;
+  sample_out += chunk.records;
+  TimeUs newest = kTimeMin;
+  for (std::size_t i = 0; i < chunk.event_us.size(); ++i) {
+    const std::uint32_t n = chunk.count_at(i);
+    e2e.add(now - chunk.event_us[i], n);
+    pipe.add(now - chunk.produce_us[i], n);
+    newest = std::max(newest, chunk.event_us[i]);
+  }
+  Split& s = split(chunk.split);
+  s.newest_visible_us = std::max(s.newest_visible_us, std::min(newest, now));
+  add_waterfall(chunk, info, now);
 }
 
 void Judge::Impl::finish_results(Epoch epoch, TimeUs now) {
-  results.finish(epoch, false, kTimeMax, [&](const PendingRecords::Chunk& chunk) { count_finished(chunk, Reference::kCompletion, now); });
+  results.finish(epoch, false, kTimeMax, [&](const PendingRecords::Chunk& chunk) {
+    count_finished(chunk, Reference::kCompletion, now);
+    newest_result_us.resize(std::max<std::size_t>(newest_result_us.size(), chunk.split + 1), kTimeMin);
+    TimeUs& newest = newest_result_us[chunk.split];
+    newest = std::max(newest, std::min(now, *std::ranges::max_element(chunk.event_us)));
+  });
 }
 
 void Judge::advance(TimeUs now_us) {

@@ -30,8 +30,8 @@ struct JudgeOptions {
 /// Judges a running job by what the readers of its results experience.
 ///
 /// Every number is exact under its threshold: at time t an objective over window W counts the records that became visible in [t - W, t) at their
-/// latency, and the records that are taken and not yet visible at their age (percentiles over finished records alone go blind in a stall). A
-/// record is finished at the first visible epoch that covers it and, where the plan holds rows, whose watermark at the cut reached its event time.
+/// latency, and the records that are taken and not yet visible at their age (percentiles over finished records alone go blind in a stall); so do those
+/// that the log had and that are not even read, as far as lags() told of them. A record is finished at the first visible epoch that covers it and, where the plan holds rows, whose watermark at the cut reached its event time.
 /// Thread-safe: the observer calls come from shard threads and the coordinator, the readers from anywhere. Time is only what the calls bring;
 /// seconds that passed without a call are evaluated at the next one (`advance` brings a second without news).
 class Judge final : public VisibilityObserver {
@@ -44,6 +44,7 @@ class Judge final : public VisibilityObserver {
   void dropped_late(Epoch epoch, std::uint64_t rows, TimeUs now_us) override;
   void sink_rows(Epoch epoch, std::string_view sink, std::span<const TimeUs> completion_event_us,
                  std::span<const TimeUs> completion_produce_us, TimeUs now_us) override;
+  void written(std::uint32_t writer, TimeUs taken_us, TimeUs watermark_us, TimeUs now_us) override;
   void sink_identities(Epoch epoch, std::span<const std::uint64_t> hashes) override;
   void epoch_cut(Epoch epoch, TimeUs watermark_us, TimeUs now_us) override;
   void epoch_final(Epoch epoch, TimeUs now_us) override;
@@ -57,6 +58,9 @@ class Judge final : public VisibilityObserver {
   /// Records that are known to be gone (below the log's start), or found twice at the sink: from a ledger or a reader, not from the job itself.
   void count_lost(std::uint64_t records, TimeUs now_us);
   void count_duplicates(std::uint64_t records, TimeUs now_us);
+  /// The job is gone, by who watches its process: what is in no durable epoch will be read again. lags() may come from outside meanwhile (with fetched = committed), so that
+  /// readers who wait are not UNKNOWN. started() when it is back.
+  void stopped(TimeUs now_us);
   /// Evaluates up to `now` though nothing was reported.
   void advance(TimeUs now_us);
   /// The threshold of the raw lag rule, once its baseline is known.

@@ -89,10 +89,35 @@ void Judge::Impl::sample_freshness(TimeUs now) {
   for (std::size_t i = 0; i < counters.size(); ++i) {
     const Objective& o = objectives.items[i];
     if (o.measure != Measure::kFreshness) continue;
-    const bool good = worst < o.threshold_us;
+    const bool good = (o.reference == Reference::kRecord ? worst : result_age(now)) < o.threshold_us;
     // The sample belongs to the slot that ends now.
     counters[i].add(now - 1, {good ? 1U : 0U, good ? 0U : 1U});
   }
+}
+
+/// Of the newest result that readers have, of the sink that is furthest behind. Where nothing is left to read or to finish it is as new as can be.
+DurationUs Judge::Impl::result_age(TimeUs now) const {
+  TimeUs as_of = started_us;
+  if (!newest_result_us.empty()) as_of = std::max(as_of, *std::ranges::min_element(newest_result_us));
+  const bool quiet = std::ranges::all_of(splits, [](const Split& s) { return s.quiet_at_us != kTimeMin; });
+  if (quiet && !splits.empty() && records.records() == 0) as_of = std::max(as_of, std::ranges::min(splits, {}, &Split::quiet_at_us).quiet_at_us);
+  return now - as_of;
+}
+
+/// Records that the log had and that are not read: those that it had `threshold` ago are at least so old.
+Counts Judge::Impl::unread(DurationUs threshold, TimeUs now) const {
+  Counts c;
+  for (const Split& s : splits) {
+    if (s.ends.empty()) continue;
+    const std::uint64_t known = s.read + s.shown_before;   // readers had what a restart reads again
+    const auto beyond = [known](std::uint64_t end) { return end > known ? end - known : 0; };
+    std::uint64_t old = 0;
+    for (const auto& [t, end] : s.ends)
+      if (t <= now - threshold) old = beyond(end);
+    const std::uint64_t all = beyond(s.ends.back().second);
+    c += {all - std::min(all, old), std::min(all, old)};
+  }
+  return c;
 }
 
 Counts Judge::Impl::unfinished(std::size_t i, TimeUs now) const {
@@ -104,6 +129,7 @@ Counts Judge::Impl::unfinished(std::size_t i, TimeUs now) const {
       const PendingRecords& p = o.reference == Reference::kRecord ? records : results;
       c.bad = p.at_or_before(now - o.threshold_us, o.clock == LatencyClock::kProduce);
       c.good = p.records() - c.bad;
+      if (o.reference == Reference::kRecord) c += unread(o.threshold_us, now);
       break;
     }
     case Measure::kStreamLag:

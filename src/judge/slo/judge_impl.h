@@ -21,6 +21,7 @@ struct Judge::Impl {
     // Counted when the epoch becomes visible, so that a restart that takes records again counts nothing twice.
     std::uint64_t taken = 0, behind = 0, dead = 0, dropped_late = 0;
     std::map<std::uint32_t, std::uint64_t> taken_by_split;
+    std::map<std::uint32_t, std::uint64_t> shown_by_split;   ///< of them, what readers had before the epoch (PipelineShape::writers)
     std::vector<Counts> stream_lag;             ///< by objective; empty where none asks
     std::vector<std::uint64_t> identities;      ///< of the rows that the sinks were given
     std::uint64_t unchecked_identities = 0;     ///< of an epoch that was open when the process ended: counted, not compared
@@ -31,6 +32,9 @@ struct Judge::Impl {
     TimeUs polled_us = kTimeMin;
     std::uint64_t committed_lag = 0, fetch_lag = 0;
     std::uint64_t committed_offset = 0;   ///< records acknowledged upstream since the start
+    std::uint64_t read = 0;               ///< records taken, of those that count
+    std::deque<std::pair<TimeUs, std::uint64_t>> ends;   ///< when asked, how many records the log had on the same count: their ages are known from then on
+    std::uint64_t shown_before = 0;       ///< of the next records, so many were read before a restart, and readers had them then
     BurrowPartition burrow;
   };
   struct Ongoing {                        ///< hysteresis and hold times
@@ -39,6 +43,9 @@ struct Judge::Impl {
 
   // judge.cc
   void finish_records(Epoch epoch, const EpochInfo& info, TimeUs now);
+  void finish_chunk(const PendingRecords::Chunk& chunk, const EpochInfo& info, TimeUs now);
+  void take_back(Epoch last_final);
+  std::uint64_t taken_after(Epoch epoch, std::uint32_t split) const;
   void finish_results(Epoch epoch, TimeUs now);
   void count_finished(const PendingRecords::Chunk& chunk, Reference reference, TimeUs now);
   void count_stream_lag(EpochInfo& info, const Taken& t);
@@ -51,6 +58,8 @@ struct Judge::Impl {
   void sample_freshness(TimeUs now);
   ObjectiveStatus status_of(std::size_t i, TimeUs now);
   Counts unfinished(std::size_t i, TimeUs now) const;
+  Counts unread(DurationUs threshold, TimeUs now) const;
+  DurationUs result_age(TimeUs now) const;
   Counts counted(std::size_t i, DurationUs window, TimeUs now);
   bool fires(std::size_t i, std::size_t alert, const ObjectiveStatus& s, TimeUs now);
   void update_state(TimeUs now);
@@ -72,6 +81,8 @@ struct Judge::Impl {
   PipelineShape shape;
   bool running = false;
   bool wants_results = false;             ///< some objective's reference is `completion`
+  DurationUs unread_reach_us = 0;         ///< the longest threshold that records may pass before they are read
+  std::vector<TimeUs> newest_result_us;   ///< visible, by sink
   TimeUs started_us = kTimeMin;
   TimeUs next_sample_us = kTimeMin;
   TimeUs last_word_us = kTimeMin, last_taken_us = kTimeMin;
@@ -88,6 +99,10 @@ struct Judge::Impl {
   PendingRecords records, results;
   std::map<std::string, std::uint32_t, std::less<>> sinks;
   std::map<Epoch, EpochInfo> epochs;      ///< not visible yet
+  struct Written {
+    TimeUs taken_us = kTimeMin, watermark_us = kTimeMin;
+  };
+  std::map<std::uint32_t, Written> writers;   ///< what each has written so far
   std::uint64_t late_debt = 0;            ///< dropped-late records whose finish still counts as good
   Epoch last_cut, last_final, last_visible;
   TimeUs last_cut_us = kTimeMin, last_visible_us = kTimeMin;

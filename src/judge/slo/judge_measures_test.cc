@@ -120,6 +120,163 @@ TEST(Measures, AFailedAndAnOverdueEpochAreBadCheckpoints) {
   EXPECT_EQ(one.window(), (Counts{1, 2}));
 }
 
+// ---- sinks in no transaction ---------------------------------------------------------------------------------------------------------
+
+/// Readers of such sinks do not wait for epochs: here none ever becomes final.
+struct AsWritten {
+  AsWritten(std::uint32_t writers, bool hold, Measure measure = Measure::kEndToEndLatency) : judge({.items = {objective(measure, 0.95, 5 * kSecond)}, .targets = {}, .file = {}}, {}), shape{hold, 1, writers} {
+    judge.started(shape, now);
+  }
+  void take(std::int64_t epoch, std::uint64_t records, DurationUs age = 0) {
+    const std::vector<TimeUs> times(records, now - age);
+    judge.taken({.epoch = Epoch{epoch}, .event_us = times, .produce_us = times, .now_us = now});
+    judge.lags(0, records, 0, false, now);
+  }
+  Counts window() {
+    judge.advance(now = (now / kSecond + 1) * kSecond);
+    return judge.objectives()[0].window;
+  }
+
+  TimeUs now = kStart;
+  Judge judge;
+  VisibilityObserver::PipelineShape shape;
+};
+
+TEST(AsWritten, ReadersDoNotWaitForEpochs) {
+  AsWritten run(1, false);
+  for (int second = 0; second < 120; ++second, run.now += kSecond) {
+    run.take(1, 10);
+    run.judge.written(0, run.now, kTimeMin, run.now);
+  }
+  EXPECT_EQ(run.judge.decision().state, State::kOk);
+  EXPECT_EQ(run.window(), (Counts{1200, 0}));
+  EXPECT_LE(run.judge.freshness().proved_s.value_or(99), 2);
+  // A writer that is stuck is one that readers wait for.
+  for (int second = 0; second < 30; ++second, run.now += kSecond) run.take(1, 10);
+  EXPECT_EQ(run.judge.decision().state, State::kIncident);
+}
+
+TEST(AsWritten, TheLastWriterCounts) {
+  AsWritten run(2, false);
+  run.take(1, 10, 4 * kSecond);
+  run.judge.written(0, run.now, kTimeMin, run.now);
+  run.now += 2 * kSecond;
+  EXPECT_EQ(run.window(), (Counts{0, 10}));
+  run.take(1, 7);   // the other has not come to these
+  run.judge.written(1, run.now - kSecond, kTimeMin, run.now);
+  EXPECT_EQ(run.judge.totals().unfinished, 7U);
+  run.judge.written(1, run.now, kTimeMin, run.now);
+  EXPECT_EQ(run.judge.totals().unfinished, 7U) << "the first has not";
+  run.judge.written(0, run.now, kTimeMin, run.now);
+  EXPECT_EQ(run.judge.totals().unfinished, 0U);
+}
+
+TEST(AsWritten, WhatIsHeldWaitsForTheWatermarkThere) {
+  AsWritten run(1, true);
+  run.take(1, 10);
+  run.judge.written(0, run.now, kStart - 1, run.now);
+  EXPECT_EQ(run.judge.totals().unfinished, 10U);
+  run.judge.written(0, run.now, kStart, run.now);
+  EXPECT_EQ(run.judge.totals().unfinished, 0U);
+}
+
+TEST(AsWritten, WhatComesAgainAfterARestartIsNoNewsToReaders) {
+  AsWritten run(1, false);
+  run.take(1, 100);
+  run.judge.written(0, run.now, kTimeMin, run.now);
+  run.now += kMinute;
+  for (int restart = 0; restart < 2; ++restart) {   // the second comes before all was read again
+    run.judge.started(run.shape, run.now);
+    run.take(1, restart == 0 ? 60 : 100, kMinute);
+    run.judge.written(0, run.now, kTimeMin, run.now);
+  }
+  run.take(1, 5, kMinute);   // these are new
+  run.judge.written(0, run.now, kTimeMin, run.now);
+  EXPECT_EQ(run.window(), (Counts{100, 5}));
+}
+
+// ---- what was not even read ----------------------------------------------------------------------------------------------------------
+
+TEST(Unread, RecordsThatTheLogHasCountAtTheirAge) {
+  One one(objective(Measure::kEndToEndLatency, 0.95, 5 * kSecond));
+  TimeUs& now = one.now;
+  std::int64_t epoch = 0;
+  const auto second = [&](std::uint64_t read, std::uint64_t unread) {
+    one.take(++epoch, std::vector<TimeUs>(read, now));
+    one.cut(epoch);
+    one.commit(epoch);
+    one.judge.lags(0, unread, unread, false, now);
+    one.judge.advance(now += kSecond);
+  };
+  for (int i = 0; i < 120; ++i) second(10, 3);   // three are always on their way: that is no backlog
+  EXPECT_EQ(one.window().bad, 0U);
+  const TimeUs stuck = now;
+  std::uint64_t unread = 0;
+  while (one.judge.decision().state != State::kIncident && now < stuck + 5 * kMinute) second(0, unread += 10);
+  // 5 % of 1,200 and more in the window, of which none is read, take some seconds beyond the five.
+  EXPECT_NEAR(static_cast<double>(now - stuck) / kSecond, 5 + 7, 2);
+  const Counts waiting = one.judge.objectives()[0].unfinished;
+  EXPECT_EQ(waiting.total(), unread);
+  second(unread, 0);   // all of it is read now, and counted by its own times
+  EXPECT_EQ(one.judge.objectives()[0].unfinished.total(), 0U);
+}
+
+TEST(Unread, GapsInTheOffsetsAreNoRecords) {
+  One one(objective(Measure::kEndToEndLatency, 0.95, 5 * kSecond));
+  for (std::int64_t epoch = 1; epoch < 120; ++epoch, one.now += kSecond) {
+    one.judge.lags(0, 0, epoch == 60 ? 1'000'000 : 0, false, one.now);   // a compacted log: a million offsets, ten records
+    one.take(epoch, std::vector<TimeUs>(10, one.now));
+    one.cut(epoch);
+    one.commit(epoch);
+  }
+  EXPECT_EQ(one.window().bad, 0U);
+}
+
+TEST(Unread, AJobThatIsGoneKeepsItsReadersWaiting) {
+  One one(objective(Measure::kEndToEndLatency, 0.95, 5 * kSecond));
+  for (std::int64_t epoch = 1; epoch <= 120; ++epoch, one.now += kSecond) {
+    one.judge.lags(0, 0, 0, false, one.now);
+    one.take(epoch, std::vector<TimeUs>(10, one.now));
+    one.cut(epoch);
+    if (epoch < 119) one.commit(epoch);
+  }
+  one.judge.stopped(one.now);   // twenty records were read in vain
+  const TimeUs gone = one.now;
+  for (std::uint64_t lag = 20; one.judge.decision().state != State::kIncident && one.now < gone + 5 * kMinute; lag += 10) {
+    one.judge.lags(0, lag, lag, false, one.now);
+    EXPECT_EQ(one.judge.totals().unfinished, 0U);
+    one.judge.advance(one.now += kSecond);
+  }
+  EXPECT_NEAR(static_cast<double>(one.now - gone) / kSecond, 5 + 7, 3);
+}
+
+TEST(ResultFreshness, IsTheAgeOfTheNewestResultAndNotOfTheNewestRecord) {
+  Objective o = objective(Measure::kFreshness, 0.99, 150 * kSecond);
+  o.reference = Reference::kCompletion;
+  o.window_us = kMinute;
+  One one(o);
+  std::int64_t epoch = 0;
+  TimeUs last_end = 0;
+  const auto second = [&](bool window_ends) {
+    one.take(++epoch, {one.now});
+    if (window_ends) last_end = one.now / kMinute * kMinute;
+    const std::vector<TimeUs> ends{last_end};
+    if (window_ends) one.judge.sink_rows(Epoch{epoch}, "minutes", ends, ends, one.now);
+    one.judge.lags(0, 0, 0, false, one.now);
+    one.cut(epoch);
+    one.commit(epoch);
+    one.judge.advance(one.now += kSecond);
+  };
+  for (int i = 0; i < 300; ++i) second(i % 60 == 0);
+  EXPECT_EQ(one.judge.objectives()[0].window.bad, 0U);
+  while (one.judge.decision().state != State::kIncident && one.now < last_end + kHour) second(false);   // records come and are visible, windows are not
+  EXPECT_NEAR(static_cast<double>(one.now - last_end) / kSecond, 150, 2);
+  // Nothing to read, and nothing on its way: a night.
+  One night(o);
+  for (int i = 0; i < 600; ++i, night.now += kSecond) night.judge.lags(0, 0, 0, true, night.now);
+  EXPECT_EQ(night.window().bad, 0U);
+}
+
 TEST(Alerts, WaitForTheirHold) {
   Objectives o = document_000();
   o.items.resize(1);

@@ -4,7 +4,7 @@
 namespace supyo::slo {
 namespace {
 
-constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersion = 3;
 
 // Counters mean something only under the objectives that they were counted for.
 std::uint64_t fingerprint(const Objectives& objectives) {
@@ -60,6 +60,8 @@ std::string Judge::save() {
     dropped -= it->second.dropped_late;
   }
   for (const std::uint64_t v : {taken, dead, behind, dropped, t.finished, t.sink_rows, t.lost, t.duplicates, t.epochs, t.epochs_failed, t.restarts}) w.varint(v);
+  w.varint(d.newest_result_us.size());
+  for (const TimeUs newest : d.newest_result_us) w.i64(newest);
   w.varint(d.splits.size());
   for (const Impl::Split& s : d.splits) {
     w.i64(s.newest_visible_us);
@@ -110,6 +112,8 @@ void Judge::restore(std::string_view bytes) {
   d.late_debt = r.u64();
   Totals& t = d.totals;
   for (std::uint64_t* v : {&t.taken, &t.dead, &t.behind, &t.dropped_late, &t.finished, &t.sink_rows, &t.lost, &t.duplicates, &t.epochs, &t.epochs_failed, &t.restarts}) *v = r.varint();
+  const std::uint64_t sinks = r.varint();
+  for (std::uint64_t i = 0; i < sinks && !r.failed(); ++i) d.newest_result_us.push_back(r.i64());
   const std::uint64_t splits = r.varint();
   for (std::uint64_t i = 0; i < splits && !r.failed(); ++i) {
     Impl::Split& s = d.split(static_cast<std::uint32_t>(i));

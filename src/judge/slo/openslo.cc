@@ -256,7 +256,7 @@ class Reader {
       else return complain(entry.first, fmt::format("unknown annotation '{}'", key), "known: supyo.dev/clock, supyo.dev/reference, supyo.dev/role, supyo.dev/identity");
     }
     if (produce_by_measure && o.clock != LatencyClock::kProduce) return complain(notes, "pipeline_delay is counted from the produce time", "write clock: produce, or the measure end_to_end_latency");
-    if (o.reference == Reference::kCompletion && o.measure != Measure::kEndToEndLatency) return complain(notes, fmt::format("reference 'completion' means nothing for {}", measure_name(o.measure)));
+    if (o.reference == Reference::kCompletion && o.measure != Measure::kEndToEndLatency && o.measure != Measure::kFreshness) return complain(notes, fmt::format("reference 'completion' means nothing for {}", measure_name(o.measure)));
     if (o.role == Role::kDeciding && !can_decide(o.measure)) {
       return complain(notes, fmt::format("{} is not what a reader experiences: it cannot decide", measure_name(o.measure)), "role: advising", ErrorCode::kObjectiveInvalid);
     }

@@ -33,9 +33,12 @@ TimeUs PendingRecords::Chunk::mean_taken_us() const {
   return taken_base_us + (taken_records == 0 ? 0 : static_cast<TimeUs>(taken_sum_us / static_cast<double>(taken_records)));
 }
 
-PendingRecords::Chunk& PendingRecords::chunk_of(Epoch epoch, std::uint32_t split) {
+/// That of the split in the epoch whose first record was taken at or after `since_us`; a new one where there is none.
+PendingRecords::Chunk& PendingRecords::chunk_of(Epoch epoch, std::uint32_t split, TimeUs since_us) {
   for (auto it = chunks_.rbegin(); it != chunks_.rend() && it->epoch >= epoch; ++it) {
-    if (it->epoch == epoch && it->split == split) return *it;
+    if (it->epoch != epoch || it->split != split) continue;
+    if (it->taken_base_us >= since_us) return *it;
+    break;
   }
   const auto after = std::upper_bound(chunks_.begin(), chunks_.end(), epoch, [](Epoch e, const Chunk& c) { return e < c.epoch; });
   Chunk& c = *chunks_.insert(after, Chunk{});
@@ -49,9 +52,9 @@ PendingRecords::Chunk& PendingRecords::chunk_of(Epoch epoch, std::uint32_t split
   return c;
 }
 
-void PendingRecords::add(Epoch epoch, std::uint32_t split, std::span<const TimeUs> event_us, std::span<const TimeUs> produce_us, TimeUs now_us) {
+void PendingRecords::add(Epoch epoch, std::uint32_t split, std::span<const TimeUs> event_us, std::span<const TimeUs> produce_us, TimeUs now_us, bool by_time) {
   if (event_us.empty()) return;
-  Chunk& c = chunk_of(epoch, split);
+  Chunk& c = chunk_of(epoch, split, by_time ? now_us - kTogetherUs : kTimeMin);
   if (!c.counts.empty()) c.counts.resize(c.event_us.size() + event_us.size(), 1);
   c.event_us.insert(c.event_us.end(), event_us.begin(), event_us.end());
   c.produce_us.insert(c.produce_us.end(), produce_us.begin(), produce_us.end());
@@ -59,6 +62,7 @@ void PendingRecords::add(Epoch epoch, std::uint32_t split, std::span<const TimeU
   note(c, *low);
   note(c, *high);
   if (c.taken_records == 0) c.taken_base_us = now_us;
+  c.last_taken_us = now_us;
   c.taken_sum_us += static_cast<double>(now_us - c.taken_base_us) * static_cast<double>(event_us.size());
   c.taken_records += event_us.size();
   c.records += event_us.size();
@@ -143,27 +147,41 @@ void PendingRecords::split(Chunk& chunk, TimeUs watermark_us, Chunk& out) {
   if (!chunk.counts.empty()) chunk.counts.resize(kept);
 }
 
+void PendingRecords::finish(Chunk& c, bool hold, TimeUs watermark_us, const std::function<void(const Chunk&)>& done) {
+  if (hold && c.min_event_us > watermark_us) return;
+  if (!hold || c.max_event_us <= watermark_us) {
+    records_ -= c.records;
+    done(c);
+    c.records = 0;
+    return;
+  }
+  Chunk out;
+  out.epoch = c.epoch;
+  out.split = c.split;
+  out.taken_records = c.taken_records;
+  out.taken_sum_us = c.taken_sum_us;
+  out.taken_base_us = c.taken_base_us;
+  out.first_cut_us = c.first_cut_us;
+  split(c, watermark_us, out);
+  records_ -= out.records;
+  done(out);
+}
+
 void PendingRecords::finish(Epoch epoch, bool hold, TimeUs watermark_us, const std::function<void(const Chunk&)>& done) {
   for (Chunk& c : chunks_) {
     if (c.epoch > epoch) break;
-    if (hold && c.min_event_us > watermark_us) continue;
-    if (!hold || c.max_event_us <= watermark_us) {
-      records_ -= c.records;
-      done(c);
-      c.records = 0;
-      continue;
-    }
-    Chunk out;
-    out.epoch = c.epoch;
-    out.split = c.split;
-    out.taken_records = c.taken_records;
-    out.taken_sum_us = c.taken_sum_us;
-    out.taken_base_us = c.taken_base_us;
-    out.first_cut_us = c.first_cut_us;
-    split(c, watermark_us, out);
-    records_ -= out.records;
-    done(out);
+    finish(c, hold, watermark_us, done);
   }
+  remove_finished();
+}
+
+void PendingRecords::finish_taken(TimeUs taken_us, bool hold, TimeUs watermark_us, const std::function<void(const Chunk&)>& done) {
+  for (Chunk& c : chunks_)
+    if (c.last_taken_us <= taken_us) finish(c, hold, watermark_us, done);
+  remove_finished();
+}
+
+void PendingRecords::remove_finished() {
   std::erase_if(chunks_, [&](Chunk& c) {
     if (c.records > 0) return false;
     for (auto* v : {&c.event_us, &c.produce_us}) {
@@ -186,12 +204,6 @@ void PendingRecords::drop_after(Epoch epoch) {
 std::uint64_t PendingRecords::records_of(std::uint32_t split) const {
   std::uint64_t n = 0;
   for (const Chunk& c : chunks_) if (c.split == split) n += c.records;
-  return n;
-}
-
-std::uint64_t PendingRecords::records_after(Epoch epoch, std::uint32_t split) const {
-  std::uint64_t n = 0;
-  for (const Chunk& c : chunks_) if (c.epoch > epoch && c.split == split) n += c.records;
   return n;
 }
 
@@ -273,6 +285,7 @@ bool PendingRecords::restore(ByteReader& in) {
       c.records += c.count_at(c.event_us.size() - 1);
     }
     c.taken_records = c.records;
+    c.last_taken_us = c.taken_base_us;
     records_ += c.records;
     if (c.records > 0) chunks_.push_back(std::move(c));
   }

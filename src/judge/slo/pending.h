@@ -31,6 +31,7 @@ class PendingRecords {
  public:
   static constexpr std::uint64_t kExactRecords = 8'000'000;
   static constexpr DurationUs kFoldUs = 100 * kMillisecond;
+  static constexpr DurationUs kTogetherUs = 100 * kMillisecond;
 
   struct Chunk {
     Epoch epoch;
@@ -44,24 +45,26 @@ class PendingRecords {
     std::uint64_t taken_records = 0;    ///< with taken_sum_us: the mean time at which the chunk's records were taken
     double taken_sum_us = 0;            ///< relative to taken_base_us
     TimeUs taken_base_us = 0;
+    TimeUs last_taken_us = kTimeMin;
     TimeUs first_cut_us = kTimeMin;
     TimeUs mean_taken_us() const;
     std::uint32_t count_at(std::size_t i) const { return counts.empty() ? 1u : counts[i]; }
   };
 
-  void add(Epoch epoch, std::uint32_t split, std::span<const TimeUs> event_us, std::span<const TimeUs> produce_us, TimeUs now_us);
+  /// `by_time`: chunks hold what was taken within `kTogetherUs` at most, for finish_taken().
+  void add(Epoch epoch, std::uint32_t split, std::span<const TimeUs> event_us, std::span<const TimeUs> produce_us, TimeUs now_us, bool by_time = false);
   /// Notes when the chunks up to `epoch` were first cut.
   void cut(Epoch epoch, TimeUs now_us);
   /// Removes the finished records of the chunks up to `epoch`: all of them, or with `hold` those whose event time `watermark_us` has reached.
   /// `done` gets each chunk that finished anything, holding just the finished records.
   void finish(Epoch epoch, bool hold, TimeUs watermark_us, const std::function<void(const Chunk&)>& done);
+  /// The same of the chunks that were taken at or before `taken_us`, of whatever epoch.
+  void finish_taken(TimeUs taken_us, bool hold, TimeUs watermark_us, const std::function<void(const Chunk&)>& done);
   /// Forgets the records of epochs after `epoch`: a restart will take them again.
   void drop_after(Epoch epoch);
 
   std::uint64_t records() const { return records_; }
   std::uint64_t records_of(std::uint32_t split) const;
-  /// Unfinished records of a split in epochs after `epoch`.
-  std::uint64_t records_after(Epoch epoch, std::uint32_t split) const;
   /// How many were folded, ever: from then on counts are exact to kFoldUs only.
   std::uint64_t folded() const { return folded_; }
   /// Unfinished records whose event (or produce) time is at most `t`.
@@ -73,7 +76,9 @@ class PendingRecords {
   bool restore(ByteReader& in);
 
  private:
-  Chunk& chunk_of(Epoch epoch, std::uint32_t split);
+  Chunk& chunk_of(Epoch epoch, std::uint32_t split, TimeUs since_us);
+  void finish(Chunk& chunk, bool hold, TimeUs watermark_us, const std::function<void(const Chunk&)>& done);
+  void remove_finished();
   static void fold(Chunk& chunk);
   /// Moves the records whose event time `watermark_us` has reached from `chunk` to `out`.
   static void split(Chunk& chunk, TimeUs watermark_us, Chunk& out);

@@ -13,9 +13,9 @@
 #include "data/log/groups.h"
 #include "engine/job/engine.h"
 #include "judge/slo/judge.h"
-#include "judge/slo/lag_rules.h"
 #include "lab/scenario/stream/stream_batch.h"
 #include "lab/scenario/stream/stream_input.h"
+#include "lab/scenario/stream/stream_promise.h"
 #include "lab/scenario/stream/stream_results.h"
 
 namespace supyo::scenario {
@@ -32,6 +32,7 @@ class OverAllLives final : public VisibilityObserver {
   void taken(const Taken& t) override { judge_.taken(t); }
   void dropped_late(Epoch e, std::uint64_t rows, TimeUs now) override { judge_.dropped_late(e, rows, now); }
   void sink_rows(Epoch e, std::string_view sink, std::span<const TimeUs> event, std::span<const TimeUs> produce, TimeUs now) override { judge_.sink_rows(e, sink, event, produce, now); }
+  void written(std::uint32_t writer, TimeUs taken, TimeUs watermark, TimeUs now) override { judge_.written(writer, taken, watermark, now); }
   void epoch_cut(Epoch e, TimeUs watermark, TimeUs now) override { judge_.epoch_cut(e, watermark, now); }
   void epoch_final(Epoch e, TimeUs now) override {
     if (e <= final_) return;
@@ -101,6 +102,22 @@ class StreamArm {
     restarts_before_ += stats.restarts;
     runner_.reset();
     engine_.reset();
+    judge_.stopped(clock_.now_us());
+  }
+
+  /// While the job is away its lag is asked of the log, as any collector can: what is committed and what it will read on from are one then.
+  void collect_lags(TimeUs now) {
+    if (feeds_.size() > 1) return;   // which number a split has is the job's business
+    std::map<PartitionId, std::int64_t> committed;
+    if (const auto groups = log::list_groups(env_.files, log_directory())) {
+      for (const std::string& g : *groups)
+        if (const auto offsets = log::read_group(env_.files, log_directory(), g))
+          for (const auto& [key, offset] : *offsets) committed[key.second] = offset.value;
+    }
+    for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) {
+      const auto lag = static_cast<std::uint64_t>(feeds_[0]->end(p) - committed[PartitionId(p)]);
+      judge_.lags(static_cast<std::uint32_t>(p), lag, lag, lag == 0, now);
+    }
   }
 
   std::uint64_t epochs() const { return epochs_before_ + (runner_ ? runner_->stats().epochs.completed : 0); }
@@ -338,6 +355,7 @@ class StreamArm {
   }
 
   Status sample(TimeUs now) {
+    if (!runner_) collect_lags(now);
     judge_.advance(now);
     SUPYO_TRY(truth_->poll(now));
     for (; next_sample_us_ <= now && next_sample_us_ <= end_us_; next_sample_us_ += kSecond) record(next_sample_us_);
@@ -400,7 +418,7 @@ class StreamArm {
   void add_judged() {
     const slo::Series series = judge_.series();
     const std::vector<TimeUs>& times = series.times();
-    std::vector<std::string> names{"lag_committed", "lag_fetched", "lag_time", "burrow", "epoch_duration", "commit_age", "unfinished"};
+    std::vector<std::string> names{"lag_committed", "lag_fetched", "lag_time", "burrow", "epoch_duration", "commit_age", "unfinished", "state"};
     for (const slo::Objective& o : judge_.declared().items) names.push_back("breached:" + o.name);
     for (const std::string& name : names) {
       const slo::Column* from = series.find(name);
@@ -413,46 +431,6 @@ class StreamArm {
       }
       arm_.columns.push_back(std::move(to));
     }
-  }
-
-  /// What readers were promised, and what the lag alarm would have said.
-  Status add_alarms() {
-    const std::size_t samples = arm_.t_s.size();
-    std::vector<double> broken(samples, 0);
-    const bool timed = !s_.promise.within.empty();
-    const auto ids = std::ranges::find_if(truth_->results(), [](const auto& r) { return r.ids != nullptr; });
-    if (ids != truth_->results().end()) {
-      SUPYO_ASSIGN(const DurationUs within, timed ? s_.duration(s_.promise.within) : Result<DurationUs>(kMinute));
-      SUPYO_ASSIGN(const DurationUs window, timed ? s_.duration(s_.promise.window) : Result<DurationUs>(kMinute));
-      SUPYO_ASSIGN(const double share, timed ? s_.value(s_.promise.share, kNumber) : Result<double>(0.0));
-      ReaderSeries r = reader_series(*ids->ids, start_us_, samples, within, window);
-      for (std::size_t i = 0; i < samples && timed; ++i) broken[i] = r.bad_share[i] > 1 - share ? 1 : 0;
-      arm_.columns.push_back({"e2e_p50", "s", std::move(r.p50_s)});
-      arm_.columns.push_back({"e2e_p95", "s", std::move(r.p95_s)});
-      arm_.columns.push_back({"e2e_p99", "s", std::move(r.p99_s)});
-      arm_.columns.push_back({"bad_share", "share", std::move(r.bad_share)});
-    }
-    if (!s_.promise.fresh.empty()) {
-      SUPYO_ASSIGN(const double fresh, s_.value(s_.promise.fresh, kSeconds));
-      const slo::Column* f = arm_.column("freshness");
-      for (std::size_t i = 0; i < samples; ++i)
-        if (f->values[i] > fresh) broken[i] = 1;
-    }
-    arm_.columns.push_back({"slo_broken", "state", std::move(broken)});
-    const slo::Column* lag = arm_.column("lag_committed");
-    if (lag == nullptr) return ok();
-    SUPYO_ASSIGN(const double factor, s_.value(s_.lag_factor, kNumber));
-    SUPYO_ASSIGN(const DurationUs hold, s_.duration(s_.lag_hold));
-    double baseline = 0;
-    std::vector<TimeUs> times;
-    for (std::size_t i = 0; i < samples; ++i) {
-      times.push_back(start_us_ + static_cast<TimeUs>(arm_.t_s[i]) * kSecond);
-      if (times.back() <= phase_ends_[0] && lag->values[i] > baseline) baseline = lag->values[i];
-    }
-    const std::vector<bool> alarm = slo::evaluate_raw({factor * baseline, hold}, times, lag->values);
-    arm_.counts["baseline_lag_max"] = baseline;
-    arm_.columns.push_back({"lag_alarm", "state", std::vector<double>(alarm.begin(), alarm.end())});
-    return ok();
   }
 
   /// How long after each kill the job had read everything again that was there: back at the fetched lag of the first phase.
@@ -503,7 +481,7 @@ class StreamArm {
 
   Result<StreamArmResult> collect() {
     add_judged();
-    SUPYO_TRY(add_alarms());
+    SUPYO_TRY(add_promise(s_, *truth_, start_us_, phase_ends_[0], arm_));
     add_catch_up();
     auto& c = arm_.counts;
     const auto n = [](std::uint64_t v) { return static_cast<double>(v); };

@@ -8,11 +8,13 @@
 
 #include "core/base/duration.h"
 #include "core/env/sim/sim_env.h"
+#include "judge/slo/decision.h"
 #include "judge/slo/openslo.h"
 #include "lab/scenario/intervals.h"
 #include "lab/scenario/lab_files.h"
 #include "lab/scenario/reckoning.h"
 #include "lab/scenario/stream/stream_arm.h"
+#include "lab/scenario/stream/stream_promise.h"
 
 namespace supyo::scenario {
 namespace {
@@ -60,6 +62,7 @@ void describe(const StreamScenario& s, const RunOptions& options, LabResult& r) 
     c["result " + x.topic] = fmt::format("{} of {}, {}", x.id.empty() ? fmt::format("windows of {}", x.size) : fmt::format("each {} once", x.id), x.input, x.uncommitted ? "read_uncommitted" : "read_committed");
   if (!s.promise.within.empty()) c["promise to readers"] = fmt::format("{} within {} over {}", s.promise.share, s.promise.within, s.promise.window);
   if (!s.promise.fresh.empty()) c["promise of freshness"] = fmt::format("never older than {}", s.promise.fresh);
+  if (!s.promise.complete.empty()) c["promise of completeness"] = fmt::format("{} of what came, over {}", s.promise.complete, s.promise.window);
   c["lag alarm"] = fmt::format("lag_committed > {} * its maximum in {} for {}", s.lag_factor, s.phases[0].name, s.lag_hold);
   std::string faults;
   for (const StreamFault& f : s.phases[s.fault_phase()].faults) faults += (faults.empty() ? "" : "; ") + fault_text(s, f);
@@ -161,8 +164,8 @@ class Evaluation {
   }
   /// Second by second of the fault: what readers had, beside what the lag alarms said.
   void alarms(const Arm& a, const std::string& prefix) {
-    const slo::Column *broken = a.column("slo_broken"), *raw = a.column("lag_alarm"), *burrow = a.column("burrow");
-    double slo_bad = 0, raw_on = 0, burrow_on = 0, blind = 0, wrong = 0, t_slo = kInf, t_lag = kInf, t_burrow = kInf;
+    const slo::Column *broken = a.column("slo_broken"), *raw = a.column("lag_alarm"), *burrow = a.column("burrow"), *state = a.column("state");
+    double slo_bad = 0, incident = 0, t_incident = kInf, raw_on = 0, burrow_on = 0, blind = 0, wrong = 0, t_slo = kInf, t_lag = kInf, t_burrow = kInf;
     for (std::size_t i = 0; i < a.t_s.size() && broken != nullptr; ++i) {
       if (a.t_s[i] <= fault_.from_s || a.t_s[i] > fault_.to_s) continue;
       const double t = a.t_s[i] - fault_.from_s;
@@ -170,10 +173,11 @@ class Evaluation {
       if (bad) slo_bad += 1, t_slo = std::min(t_slo, t);
       if (alarm) raw_on += 1, t_lag = std::min(t_lag, t);
       if (b) burrow_on += 1, t_burrow = std::min(t_burrow, t);
+      if (state != nullptr && state->values[i] == static_cast<double>(slo::State::kIncident)) incident += 1, t_incident = std::min(t_incident, t);
       blind += bad && !alarm && !b ? 1 : 0;
       wrong += alarm && !bad ? 1 : 0;
     }
-    for (const auto& [name, v] : {std::pair{"slo_bad_s", slo_bad}, {"lag_alarm_s", raw_on}, {"burrow_bad_s", burrow_on}, {"blind_s", blind}, {"false_alarm_s", wrong}, {"t_slo", t_slo}, {"t_lag", t_lag}, {"t_burrow", t_burrow}})
+    for (const auto& [name, v] : {std::pair{"slo_bad_s", slo_bad}, {"lag_alarm_s", raw_on}, {"burrow_bad_s", burrow_on}, {"blind_s", blind}, {"false_alarm_s", wrong}, {"t_slo", t_slo}, {"t_lag", t_lag}, {"t_burrow", t_burrow}, {"incident_s", incident}, {"t_incident", t_incident}})
       add(prefix + name, v, "s");
   }
 
@@ -277,8 +281,9 @@ Result<std::string> read_declared(env::Files& files, const std::string& root, co
   return fail(ErrorCode::kFileNotFound, fmt::format("the scenario's file {} is not there", env::join_path(root, path)), "run it from the directory that holds scenarios/ and examples/, or give --root DIR");
 }
 
-Result<StreamArmResult> run_one(const env::Env& env, const StreamScenario& scenario, const slo::Objectives& objectives, const std::string& name, const RunOptions& options) {
-  SUPYO_ASSIGN(const StreamScenario s, scenario.arm(name));
+}  // namespace
+
+Result<StreamArmResult> run_stream_once(const env::Env& env, const StreamScenario& s, const slo::Objectives& objectives, const std::string& name, const RunOptions& options) {
   SUPYO_ASSIGN(const std::string sql, read_declared(env.files, options.root, s.pipeline));
   env::VirtualClock clock(kStart);
   UnsyncedFiles files(env.files);
@@ -289,17 +294,15 @@ Result<StreamArmResult> run_one(const env::Env& env, const StreamScenario& scena
   return arm;
 }
 
-}  // namespace
-
 Status evaluate_stream(const StreamScenario& scenario, LabResult& result) { return Evaluation(scenario, result).run(); }
 
 Result<LabResult> run_stream_scenario(const env::Env& env, const StreamScenario& scenario, const RunOptions& options) {
   if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
   if (options.real_clock || options.cluster) return fail(ErrorCode::kUnsupported, fmt::format("{} runs in virtual time on the embedded log only", scenario.lab), "--clock virtual, without --on real");
-  slo::Objectives objectives;
+  slo::Objectives declared;
   if (!scenario.objectives.empty()) {
     SUPYO_ASSIGN(const std::string text, read_declared(env.files, options.root, scenario.objectives));
-    SUPYO_ASSIGN(objectives, slo::parse_openslo(text, scenario.objectives));
+    SUPYO_ASSIGN(declared, slo::parse_openslo(text, scenario.objectives));
   }
   LabResult r;
   describe(scenario, options, r);
@@ -309,7 +312,10 @@ Result<LabResult> run_stream_scenario(const env::Env& env, const StreamScenario&
   std::vector<std::string> names{"fault"};
   for (const auto& [name, spec] : scenario.arms) names.push_back(name);
   for (const std::string& name : names) {
-    SUPYO_ASSIGN(StreamArmResult one, run_one(env, scenario, objectives, name, options));
+    SUPYO_ASSIGN(const StreamScenario s, scenario.arm(name));
+    slo::Objectives objectives = declared;
+    if (scenario.objectives.empty()) { SUPYO_ASSIGN(objectives, promised_objectives(s)); }
+    SUPYO_ASSIGN(StreamArmResult one, run_stream_once(env, s, objectives, name, options));
     std::ranges::move(one.trials, std::back_inserter(r.trials));
     (name == "fault" ? r.fault : name == "control" ? r.control : r.arms.emplace_back()) = std::move(one.arm);
   }

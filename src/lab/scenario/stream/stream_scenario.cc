@@ -166,12 +166,14 @@ class StreamScenarioReader : private YamlReader {
     }
     const YAML::Node n = root["promise"];
     if (!n) return ok();
-    SUPYO_TRY(allow(n, "promise", {"within", "share", "window", "fresh"}));
+    SUPYO_TRY(allow(n, "promise", {"within", "share", "window", "fresh", "complete"}));
     SUPYO_TRY(quantity(n, "within", kSeconds, s.knobs, s.promise.within, ""));
     SUPYO_TRY(quantity(n, "share", kNumber, s.knobs, s.promise.share, "95%"));
     SUPYO_TRY(quantity(n, "window", kSeconds, s.knobs, s.promise.window, "60s"));
     SUPYO_TRY(quantity(n, "fresh", kSeconds, s.knobs, s.promise.fresh, ""));
-    if (s.promise.within.empty() && s.promise.fresh.empty()) return complain(n, "a promise is 'within' or 'fresh'");
+    SUPYO_TRY(quantity(n, "complete", kNumber, s.knobs, s.promise.complete, ""));
+    if (s.promise.within.empty() && s.promise.fresh.empty() && s.promise.complete.empty()) return complain(n, "a promise is 'within', 'fresh' or 'complete'");
+    if (!s.promise.complete.empty() && std::ranges::all_of(s.results, [](const StreamResult& r) { return r.window.empty(); })) return complain(n["complete"], "'complete' needs a result with windows");
     if (!s.promise.within.empty() && std::ranges::all_of(s.results, [](const StreamResult& r) { return r.id.empty(); })) return complain(n["within"], "'within' needs a result with ids");
     return ok();
   }

@@ -20,25 +20,25 @@ namespace supyo::scenario {
 
 /// A topic and the producer that fills it. Texts are expressions over the knobs.
 struct StreamInput {
-  std::string topic, domain = "order";
-  std::string rate, disorder, duplicates, late;   ///< records a second; seconds; shares
-  std::string keys;
+  std::string topic = {}, domain = "order";
+  std::string rate = {}, disorder = {}, duplicates = {}, late = {};   ///< records a second; seconds; shares
+  std::string keys = {};
   std::int32_t partitions = 1;
-  std::string partition_by;               ///< a field of the record; empty: its key
+  std::string partition_by = {};               ///< a field of the record; empty: its key
 };
 
 /// What is read back from a topic that the job writes.
 struct StreamResult {
-  std::string topic;
-  std::string input;                      ///< the topic that it is made of
-  std::string id;                         ///< column with the id of the change: each is to be there once; empty: not of this kind
-  std::string window, value;              ///< columns with a window's start and with how many records are in it
-  std::string size;                       ///< how long a window is; expression
-  std::string key;                        ///< a column beside the window, which the input's records have too; may be empty
+  std::string topic = {};
+  std::string input = {};                      ///< the topic that it is made of
+  std::string id = {};                         ///< column with the id of the change: each is to be there once; empty: not of this kind
+  std::string window = {}, value = {};              ///< columns with a window's start and with how many records are in it
+  std::string size = {};                       ///< how long a window is; expression
+  std::string key = {};                        ///< a column beside the window, which the input's records have too; may be empty
   bool uncommitted = false;               ///< the reader does not wait for commits (read_uncommitted)
-  std::string oracle;                     ///< "copies", "versions", "alarms" (stream_oracle.h); empty: ids, or windows
-  std::string horizon, cleanup, bloom_bits, bloom_hashes;   ///< copies: how long an id is known, and how much longer at most; of a filter beside it (0 bits: none)
-  std::string table, version, settle;     ///< versions: the input that `key` is looked up in, the column with the time of the version; what of the fault's begin is left out
+  std::string oracle = {};                     ///< "copies", "versions", "alarms" (stream_oracle.h); empty: ids, or windows
+  std::string horizon = {}, cleanup = {}, bloom_bits = {}, bloom_hashes = {};   ///< copies: how long an id is known, and how much longer at most; of a filter beside it (0 bits: none)
+  std::string table = {}, version = {}, settle = {};     ///< versions: the input that `key` is looked up in, the column with the time of the version; what of the fault's begin is left out
 };
 
 struct StreamFault {
@@ -50,15 +50,15 @@ struct StreamFault {
     kRepeat,        ///< the producer of `topic` goes back: `share` of what it sends, `span` at a time, is sent again after an age
     kRate,          ///< the producer of `topic` makes `rate`
   } kind = Kind::kSilence;
-  std::string topic;
-  std::optional<std::int32_t> partition;
-  std::string share = "1", delay;
-  std::string point;
+  std::string topic = {};
+  std::optional<std::int32_t> partition = {};
+  std::string share = "1", delay = {};
+  std::string point = {};
   bool fails = false;
-  std::string times, detect;
+  std::string times = {}, detect = {};
   enum class Spread : std::uint8_t { kConstant, kUniform, kExponential } spread = Spread::kConstant;
-  std::string span;                       ///< kRepeat, 0: a record at a time; `delay` is the age, half the greatest one (uniform), or its mean (exponential)
-  std::string rate;
+  std::string span = {};                       ///< kRepeat, 0: a record at a time; `delay` is the age, half the greatest one (uniform), or its mean (exponential)
+  std::string rate = {};
 };
 
 /// A job that is run again and again over what came since the run before, and takes its time: results are there when it ends.
@@ -75,10 +75,11 @@ struct StreamPhase {
   std::vector<StreamFault> faults;
 };
 
-/// What readers were promised: what the lab measures by reading, whatever the job says of itself. Either or both.
+/// What readers were promised: what the lab measures by reading, whatever the job says of itself. At least one of them. The judge has the same as its objectives, unless the file names others.
 struct StreamPromise {
-  std::string within, share, window;      ///< `share` of the records of the last `window` visible `within` a time of their event
-  std::string fresh;                      ///< what is visible is never older
+  std::string within = {}, share = {}, window = {};      ///< `share` of the records of the last `window` visible `within` a time of their event
+  std::string fresh = {};                      ///< what is visible is never older
+  std::string complete = {};                   ///< of the records of the last `window`, the share that is in the windows that readers have once they have them
 };
 
 struct StreamScenario : Declaration {

@@ -18,6 +18,7 @@
 #include "lab/scenario/replica/real_frontier.h"
 #include "lab/scenario/replica/real_trial.h"
 #include "lab/scenario/replica/replica_lab.h"
+#include "lab/scenario/stream/detection_lab.h"
 #include "lab/scenario/stream/stream_lab.h"
 #include "lab/scenario/topic/topic_lab.h"
 #include "lab/scenario/trial/commit_lab.h"
@@ -48,7 +49,7 @@ std::string scenario_path(const LabOptions& options) {
 
 /// A lab of any kind.
 using Lab = std::variant<scenario::Scenario, scenario::TopicScenario, scenario::ReplicaScenario, scenario::FrontierScenario, scenario::CommitScenario, scenario::PublishScenario,
-                         scenario::StreamScenario, scenario::GroupScenario, scenario::FitScenario>;
+                         scenario::StreamScenario, scenario::GroupScenario, scenario::FitScenario, scenario::DetectionScenario>;
 
 Result<Lab> load_either(const Context& context, const std::string& path, bool real) {
   const std::string kind = scenario::scenario_kind(context.env.files, path);
@@ -83,6 +84,10 @@ Result<Lab> load_either(const Context& context, const std::string& path, bool re
   if (kind == "fit") {
     SUPYO_ASSIGN(auto fit, scenario::load_fit_scenario(context.env.files, path));
     return Lab(std::move(fit));
+  }
+  if (kind == "detection") {
+    SUPYO_ASSIGN(auto detection, scenario::load_detection_scenario(context.env.files, path));
+    return Lab(std::move(detection));
   }
   SUPYO_ASSIGN(auto pipeline, scenario::load_scenario(context.env.files, path));
   return Lab(std::move(pipeline));
@@ -203,6 +208,8 @@ std::string setup_text(const scenario::FitScenario& lab) {
                      lab.table, lab.stream, lab.runs, lab.at_once, lab.watch, fmt::join(lab.labels, ", "));
 }
 
+std::string setup_text(const scenario::DetectionScenario& lab) { return fmt::format("runs        {}, each with one of {}\n", lab.runs, fmt::join(lab.labels, ", ")); }
+
 std::string fault_text(const scenario::Injection& i) { return fmt::format(", delay at {} of {}", i.point, i.delay); }
 std::string fault_text(const scenario::TopicFault& f) {
   using Kind = scenario::TopicFault::Kind;
@@ -236,6 +243,7 @@ std::string phases_text(const scenario::CommitScenario& lab) {
 std::string phases_text(const scenario::PublishScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} as its arm says\n  {:<18} {}, and until every record is reported\n", "undisturbed", lab.before, "fault", "after", lab.after); }
 std::string phases_text(const scenario::GroupScenario& lab) { return fmt::format("  {:<18} {}\n  {:<18} as its arm says\n  {:<18} until the group has committed to the end of its topic\n", "undisturbed", lab.before, "fault", "after"); }
 std::string phases_text(const scenario::FitScenario& lab) { return fmt::format("  {:<18} {} of {} runs each\n  {:<18} {}\n  {:<18} two topics, one key after the other\n", "causes", lab.watch, lab.at_once, "sweep", lab.window, "join"); }
+std::string phases_text(const scenario::DetectionScenario&) { return "  baseline, the trouble, recovery: as long as the seed draws for each run\n"; }
 
 int show(Context& context, const LabOptions& options) {
   const auto lab = load(context, options);
@@ -346,6 +354,12 @@ class LabRun {
     if (options_.on == "real") return fail(ErrorCode::kUnsupported, fmt::format("{} has no run on a real cluster yet", lab.lab), "--on embedded runs it on Supyo's own engine and log");
     if (options_.seed) lab.seed = *options_.seed;
     return scenario::run_stream_scenario(context_.env, lab, run_options());
+  }
+
+  Result<scenario::LabResult> run(scenario::DetectionScenario& lab) {
+    if (options_.on == "real") return fail(ErrorCode::kUnsupported, fmt::format("{} has no run on a real cluster", lab.lab), "--on embedded runs it on Supyo's own engine and log");
+    if (options_.seed) lab.seed = *options_.seed;
+    return scenario::run_detection_scenario(context_.env, lab, run_options());
   }
 
   /// What the file sets for real brokers; --set comes after it.

@@ -8,9 +8,9 @@ CREATE TABLE orders (
   WATERMARK FOR event_time AS event_time - INTERVAL '${spread_s}' SECOND
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'orders',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
-  'properties.group.id' = 'three-ways',
+  'topic' = '${PREFIX}orders',
+  'properties.bootstrap.servers' = '${SERVERS}',
+  'properties.group.id' = '${PREFIX}job',
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'json'
 );
@@ -20,9 +20,11 @@ CREATE TABLE appended (
   amount   BIGINT
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'appended',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'topic' = '${PREFIX}appended',
+  'properties.bootstrap.servers' = '${SERVERS}',
   'sink.delivery-guarantee' = '${delivery}',
+  'sink.transactional-id-prefix' = '${PREFIX}appended',
+  'properties.transaction.timeout.ms' = '600000',
   'format' = 'json'
 );
 
@@ -31,9 +33,11 @@ CREATE TABLE transacted (
   amount   BIGINT
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'transacted',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'topic' = '${PREFIX}transacted',
+  'properties.bootstrap.servers' = '${SERVERS}',
   'sink.delivery-guarantee' = 'exactly-once',
+  'sink.transactional-id-prefix' = '${PREFIX}transacted',
+  'properties.transaction.timeout.ms' = '600000',
   'format' = 'json'
 );
 
@@ -43,8 +47,8 @@ CREATE TABLE windows (
   PRIMARY KEY (window_start) NOT ENFORCED
 ) WITH (
   'connector' = 'upsert-kafka',
-  'topic' = 'windows',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'topic' = '${PREFIX}windows',
+  'properties.bootstrap.servers' = '${SERVERS}',
   'sink.delivery-guarantee' = 'at-least-once',
   'key.format' = 'json',
   'value.format' = 'json'

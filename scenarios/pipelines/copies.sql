@@ -7,9 +7,9 @@ CREATE TABLE orders (
   WATERMARK FOR event_time AS event_time - INTERVAL '2' SECOND
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'orders',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
-  'properties.group.id' = 'copies',
+  'topic' = '${PREFIX}orders',
+  'properties.bootstrap.servers' = '${SERVERS}',
+  'properties.group.id' = '${PREFIX}job',
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'json'
 );
@@ -20,9 +20,11 @@ CREATE TABLE copies (
   amount   BIGINT
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'copies',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'topic' = '${PREFIX}copies',
+  'properties.bootstrap.servers' = '${SERVERS}',
   'sink.delivery-guarantee' = '${delivery}',
+  'sink.transactional-id-prefix' = '${PREFIX}copies',
+  'properties.transaction.timeout.ms' = '600000',
   'format' = 'json'
 );
 

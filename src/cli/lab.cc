@@ -7,6 +7,7 @@
 #include "cli/lab_brokers.h"
 #include "cli/lab_cluster.h"
 #include "cli/signals.h"
+#include "cli/stack_options.h"
 #include "core/base/duration.h"
 #include "lab/report/report.h"
 #include "lab/report/summary.h"
@@ -32,7 +33,7 @@ namespace {
 constexpr std::string_view kFolder = "scenarios";
 
 struct LabOptions {
-  std::string name, on = "embedded", bootstrap, clock = "virtual", out, directory, root = ".";
+  std::string name, on = "embedded", bootstrap, flink, clock = "virtual", out, directory, root = ".";
   std::optional<std::uint64_t> seed;
   std::vector<std::string> knobs;
   bool all = false;
@@ -58,7 +59,7 @@ Result<Lab> load_either(const Context& context, const std::string& path, bool re
     return Lab(std::move(topic));
   }
   if (kind == "stream") {
-    SUPYO_ASSIGN(auto stream, scenario::load_stream_scenario(context.env.files, path));
+    SUPYO_ASSIGN(auto stream, scenario::load_stream_scenario(context.env.files, path, real));
     return Lab(std::move(stream));
   }
   if (kind == "frontier") {
@@ -297,8 +298,8 @@ class LabRun {
   /// Runs the lab, and writes its files.
   Result<scenario::LabResult> carry_out() {
     if (options_.on != "embedded" && options_.on != "real") return fail(ErrorCode::kUsage, fmt::format("there is no --on {}", options_.on), "--on embedded or --on real");
-    if (options_.on == "embedded" && (!options_.bootstrap.empty() || options_.lab_cluster))
-      return fail(ErrorCode::kUsage, "--bootstrap and --lab-cluster are of a run on a real cluster", "--on real --bootstrap ADDRESS");
+    if (options_.on == "embedded" && (!options_.bootstrap.empty() || options_.lab_cluster || !options_.flink.empty()))
+      return fail(ErrorCode::kUsage, "--bootstrap, --flink and --lab-cluster are of a run on a real cluster", "--on real --bootstrap ADDRESS");
     if (options_.clock != "virtual" && options_.clock != "real") return fail(ErrorCode::kUsage, fmt::format("there is no clock {}", options_.clock), "--clock virtual or real");
     SUPYO_ASSIGN(auto lab, load(context_, options_));
     if (options_.on == "real") SUPYO_TRY(std::visit([](auto& l) { return use_real_knobs(l); }, lab));
@@ -351,9 +352,21 @@ class LabRun {
   }
 
   Result<scenario::LabResult> run(scenario::StreamScenario& lab) {
-    if (options_.on == "real") return fail(ErrorCode::kUnsupported, fmt::format("{} has no run on a real cluster yet", lab.lab), "--on embedded runs it on Supyo's own engine and log");
     if (options_.seed) lab.seed = *options_.seed;
-    return scenario::run_stream_scenario(context_.env, lab, run_options());
+    scenario::RunOptions run = run_options();
+    if (options_.on != "real") return scenario::run_stream_scenario(context_.env, lab, run);
+    if (options_.bootstrap == "embedded") return fail(ErrorCode::kUnsupported, fmt::format("{} runs on Flink and Kafka, not on Flink and supyo broker", lab.lab), "supyo stack up kafka, and no --bootstrap");
+    SUPYO_ASSIGN(const LabCluster cluster, lab_cluster(context_, options_.bootstrap, options_.lab_cluster, {"kafka"}, run.directory));
+    run.cluster = cluster.cluster;
+    SUPYO_ASSIGN(run.flink, flink_directory());
+    return scenario::run_real_stream_scenario(context_.env, lab, run);
+  }
+
+  /// Where scripts/fetch_flink.sh puts it.
+  Result<std::string> flink_directory() const {
+    if (!options_.flink.empty()) return options_.flink.starts_with('/') ? options_.flink : env::join_path(context_.working_directory, options_.flink);
+    SUPYO_ASSIGN(const stack::StackOptions user, user_stack(context_));
+    return env::join_path(env::parent_path(user.downloads), "flink-2.1.3");
   }
 
   Result<scenario::LabResult> run(scenario::DetectionScenario& lab) {
@@ -405,6 +418,7 @@ class LabRun {
     run.repeat = fmt::format("supyo lab run {}{}", options_.name, options_.clock == "virtual" ? "" : " --clock " + options_.clock);
     if (options_.on == "real") run.repeat += " --on real";
     if (!options_.bootstrap.empty()) run.repeat += " --bootstrap " + options_.bootstrap;
+    if (!options_.flink.empty()) run.repeat += " --flink " + options_.flink;
     if (options_.lab_cluster) run.repeat += " --lab-cluster";
     if (options_.seed) run.repeat += fmt::format(" --seed {}", *options_.seed);
     for (const std::string& knob : options_.knobs) run.repeat += " --set " + knob;
@@ -480,6 +494,7 @@ void add_lab(CLI::App& app, Context& context, int& result) {
   run_command->add_flag("--all", options->all, "every lab but the planted variants, each in its folder of --out, and index.html over all of them");
   run_command->add_option("--on", options->on, "embedded (Supyo's own log), or real (a Kafka cluster, in real time)")->capture_default_str();
   run_command->add_option("--bootstrap", options->bootstrap, "with --on real: the cluster's address, or embedded for a supyo broker of the lab's own; without it what supyo stack runs");
+  run_command->add_option("--flink", options->flink, "with --on real, of a lab about a job: where Flink's jars are; without it where scripts/fetch_flink.sh puts them");
   run_command->add_flag("--lab-cluster", options->lab_cluster, "that cluster is there for labs: topics may be made and records deleted");
   run_command->add_option("--clock", options->clock, "virtual (full windows, in seconds) or real (short)");
   run_command->add_option("--seed", options->seed, "seed of the workload");

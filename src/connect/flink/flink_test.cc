@@ -19,6 +19,9 @@ TEST(HttpGet, Bodies) {
   EXPECT_EQ(*http_body("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), "{}");
   EXPECT_EQ(*http_body("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"), "abcde");
   EXPECT_EQ(*http_body("HTTP/1.0 200 OK\r\n\r\nall of it"), "all of it");
+  EXPECT_EQ(*http_body("HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}"), "{}");
+  const auto refused = http_body("HTTP/1.1 500 Internal Server Error\r\n\r\n{\"errors\":[\"java.X: a\\n\\tat b\\nCaused by: c: d\\n\\tat e\\nCaused by: f: no such table\\n\\tat g\"]}");
+  EXPECT_TRUE(refused.error().message.ends_with("Error: f: no such table")) << refused.error().message;
   EXPECT_EQ(http_body("HTTP/1.1 404 Not Found\r\n\r\n{}").error().code, ErrorCode::kOutsideUnavailable);
   for (const char* bad : {"", "HTTP/1.1", "SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx"})
     EXPECT_EQ(http_body(bad).error().code, ErrorCode::kMalformedRecord) << bad;

@@ -45,6 +45,16 @@ Result<std::string> unchunk(std::string_view body) {
   }
 }
 
+/// Flink answers errors with Java's stack trace: what the last "Caused by" says, or nothing.
+std::string innermost_cause(std::string_view body) {
+  constexpr std::string_view kCause = "Caused by: ";
+  constexpr std::size_t kMost = 400;
+  const std::size_t at = body.rfind(kCause);
+  if (at == std::string_view::npos) return {};
+  const std::string_view cause = body.substr(at + kCause.size(), kMost);
+  return fmt::format(": {}", cause.substr(0, std::min(cause.find("\\n"), cause.find('\n'))));
+}
+
 }  // namespace
 
 Result<HttpUrl> parse_http_url(std::string_view url) {
@@ -66,7 +76,7 @@ Result<std::string> http_body(std::string_view answer) {
   if (!answer.starts_with("HTTP/1.") || blank == std::string_view::npos || answer.size() < 12) return malformed();
   const std::string head = lower(answer.substr(0, blank));
   const std::string_view body = answer.substr(blank + 4);
-  if (head.substr(9, 3) != "200") return fail(ErrorCode::kOutsideUnavailable, fmt::format("answered {}", answer.substr(9, std::min<std::size_t>(answer.find("\r\n") - 9, 80))));
+  if (head[9] != '2') return fail(ErrorCode::kOutsideUnavailable, fmt::format("answered {}{}", answer.substr(9, std::min<std::size_t>(answer.find("\r\n") - 9, 80)), innermost_cause(body)));
   if (header(head, "transfer-encoding") == "chunked") return unchunk(body);
   const std::string_view length = header(head, "content-length");
   if (length.empty()) return std::string(body);
@@ -76,11 +86,16 @@ Result<std::string> http_body(std::string_view answer) {
   return std::string(body.substr(0, size));
 }
 
-Result<std::string> http_get(const env::Env& env, const HttpUrl& url, std::string_view path, DurationUs timeout_us) {
+namespace {
+
+Result<std::string> exchange(const env::Env& env, const HttpUrl& url, std::string_view path, std::string_view method, std::string_view json, DurationUs timeout_us) {
   const std::string what = fmt::format("http://{}{}{}", url.address.to_string(), url.path, path);
   const TimeUs deadline = env.clock.monotonic_us() + timeout_us;
   SUPYO_ASSIGN(const auto connection, env.net->connect(url.address));
-  const std::string request = fmt::format("GET {}{} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\nConnection: close\r\n\r\n", url.path, path, url.address.to_string());
+  std::string request = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\nConnection: close\r\n", method, url.path, path, url.address.to_string());
+  if (!json.empty()) request += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", json.size());
+  request += "\r\n";
+  request += json;
   std::string_view left = request;
   const auto wait = [&] {
     env.threads->idle(kStep);
@@ -104,5 +119,11 @@ Result<std::string> http_get(const env::Env& env, const HttpUrl& url, std::strin
   if (!body) return fail(body.error().with_context(what));
   return body;
 }
+
+}  // namespace
+
+Result<std::string> http_get(const env::Env& env, const HttpUrl& url, std::string_view path, DurationUs timeout_us) { return exchange(env, url, path, "GET", {}, timeout_us); }
+
+Result<std::string> http_post(const env::Env& env, const HttpUrl& url, std::string_view path, std::string_view json, DurationUs timeout_us) { return exchange(env, url, path, "POST", json, timeout_us); }
 
 }  // namespace supyo::connect

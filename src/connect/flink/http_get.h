@@ -15,10 +15,12 @@ struct HttpUrl {
 };
 Result<HttpUrl> parse_http_url(std::string_view url);
 
-/// The body of a 200 answer to GET `url.path` + `path`. At most 16 MiB. Errors: kOutsideUnavailable (nobody answers, in time, or not with 200), kMalformedRecord (not HTTP).
+/// The body of a good answer (2xx) to GET `url.path` + `path`. At most 16 MiB. Errors: kOutsideUnavailable (nobody answers, in time, or not with 2xx: then with the innermost cause that Flink names), kMalformedRecord (not HTTP).
 Result<std::string> http_get(const env::Env& env, const HttpUrl& url, std::string_view path, DurationUs timeout_us);
+/// The same of POST with a JSON body.
+Result<std::string> http_post(const env::Env& env, const HttpUrl& url, std::string_view path, std::string_view json, DurationUs timeout_us);
 
-/// The body of a whole HTTP/1.1 answer, length-delimited, chunked or until the end. For tests and http_get.
+/// The body of a whole HTTP/1.1 answer, length-delimited, chunked or until the end. For tests, http_get and http_post.
 Result<std::string> http_body(std::string_view answer);
 
 }  // namespace supyo::connect

@@ -29,6 +29,7 @@ struct RealCluster {
 struct RunOptions {
   bool real_clock = false;               ///< short, with the scenario's window scale
   std::optional<RealCluster> cluster = {};   ///< set: on this cluster, in real time, with clients of Kafka; not for labs about pipelines
+  std::string flink = {};                ///< where Flink's jars are, for labs about a job on a real cluster
   std::string root = ".";                ///< the directory that the scenario's paths start from
   std::string directory;                 ///< for the arms' logs and tables; removed afterwards unless `keep`
   bool keep = false;

@@ -75,6 +75,14 @@ class YamlReader {
     return out;
   }
 
+  /// `scenario` of the file with its part `real` over the rest.
+  template <class F>
+  std::invoke_result_t<F, const YAML::Node&> really(const YAML::Node& root, F scenario) const {
+    if (!root["real"] || !root["real"].IsMap())
+      return fail(ErrorCode::kUnsupported, fmt::format("{} says nothing of a run on a real cluster", file()), "without --on real it runs on the embedded log in virtual time; or give the file a part `real`: phases that a person can wait for");
+    return scenario(merge(root, root["real"]));
+  }
+
   Status allow(const YAML::Node& map, std::string_view where, std::initializer_list<std::string_view> keys) const {
     if (!map.IsMap()) return complain(map, fmt::format("{} must be a mapping", where));
     for (const auto& e : map) {

@@ -15,6 +15,7 @@
 #include "judge/slo/judge.h"
 #include "lab/scenario/stream/stream_batch.h"
 #include "lab/scenario/stream/stream_input.h"
+#include "lab/scenario/stream/stream_measures.h"
 #include "lab/scenario/stream/stream_promise.h"
 #include "lab/scenario/stream/stream_results.h"
 
@@ -130,13 +131,17 @@ class StreamArm {
     start_us_ = clock_.now_us();
     variables_ = s_.sql_variables();
     variables_["DATA"] = variables_["OUT"] = directory_;
+    variables_["SERVERS"] = "embedded:" + log_directory();
+    variables_["PREFIX"] = "";
     for (const auto& [key, value] : s_.settings) settings_[key] = value.starts_with("$") ? s_.knobs.find(value.substr(1))->second.text : value;
     SUPYO_TRY(env_.files.create_directories(log_directory()));
     for (const StreamInput& i : s_.inputs) {
       SUPYO_ASSIGN(auto feed, StreamFeed::open(env_, log_directory(), s_, i, start_us_));
       feeds_.push_back(std::move(feed));
     }
-    SUPYO_ASSIGN(StreamTruth truth, StreamTruth::open(env_.files, log_directory(), state_directory(), s_));
+    SUPYO_ASSIGN(StreamTruth truth, StreamTruth::open(s_, [this](const StreamResult& r) -> Result<std::unique_ptr<StreamRowReader>> {
+      return std::make_unique<StreamTopicReader>(env_.files, log_directory(), r.topic, r.uncommitted);
+    }));
     truth_ = std::make_unique<StreamTruth>(std::move(truth));
     end_us_ = start_us_;
     for (const StreamPhase& p : s_.phases) phase_ends_.push_back(end_us_ += p.length_us);
@@ -176,23 +181,11 @@ class StreamArm {
       if (f.kind != StreamFault::Kind::kKill) continue;
       SUPYO_ASSIGN(const std::uint64_t times, s_.count(f.times));
       SUPYO_ASSIGN(detect_us_, s_.duration(f.detect));
-      SUPYO_TRY(plan_kills(times, phase == 0 ? start_us_ : phase_ends_[phase - 1], phase_ends_[phase]));
-    }
-    return ok();
-  }
-
-  /// Evenly over the phase. Each waits for the next checkpoint and strikes at a moment of the interval that follows: drawn from one of `times` equal parts of it, each of which is hit once, so
-  /// that few kills show what many would.
-  Status plan_kills(std::uint64_t times, TimeUs from, TimeUs to) {
-    const auto interval = settings_.find("execution.checkpointing.interval");
-    SUPYO_ASSIGN(const DurationUs cycle, parse_duration(interval == settings_.end() ? "100ms" : interval->second));
-    const DurationUs room = (to - from) / static_cast<DurationUs>(std::max<std::uint64_t>(1, times));
-    std::vector<std::uint64_t> parts(times);
-    for (std::uint64_t i = 0; i < times; ++i) parts[i] = i;
-    for (std::uint64_t i = times; i > 1; --i) std::swap(parts[i - 1], parts[draws_.below(i)]);
-    for (std::uint64_t i = 0; i < times; ++i) {
-      const double part = (static_cast<double>(parts[i]) + static_cast<double>(draws_.below(1000)) / 1000) / static_cast<double>(times);
-      kills_.push_back({from + static_cast<DurationUs>(i) * room + room / 4, static_cast<DurationUs>(part * static_cast<double>(cycle))});
+      const auto interval = settings_.find("execution.checkpointing.interval");
+      SUPYO_ASSIGN(const DurationUs cycle, parse_duration(interval == settings_.end() ? "100ms" : interval->second));
+      for (const PlannedKill& k : plan_kills(times, cycle, phase == 0 ? start_us_ : phase_ends_[phase - 1], phase_ends_[phase], draws_)) kills_.push_back({k});
+      SUPYO_ASSIGN(const DurationUs stop, s_.duration(f.stop));
+      if (stop > 0) return fail(ErrorCode::kUnsupported, "a job in virtual time cannot stand still (stop): it is killed, or goes on", "--on real: Flink's TaskManager can");
     }
     return ok();
   }
@@ -303,7 +296,7 @@ class StreamArm {
     arm_.drained = done_;
     SUPYO_TRY(finish_trial(clock_.now_us()));
     SUPYO_TRY(truth_->poll(clock_.now_us()));
-    return truth_->read_late();
+    return truth_->read_late(env_.files, state_directory());
   }
 
   StreamJobSetup job_setup() const { return {env_, clock_, directory_, variables_, settings_, {options_.journal_sync_us, options_.sink_commit_us}, s_.seed}; }
@@ -433,72 +426,17 @@ class StreamArm {
     }
   }
 
-  /// How long after each kill the job had read everything again that was there: back at the fetched lag of the first phase.
-  void add_catch_up() {
-    const slo::Column *lag = arm_.column("lag_fetched"), *running = arm_.column("running");
-    if (lag == nullptr) return;
-    double usual = 0;
-    for (std::size_t i = 0; i < arm_.t_s.size() && start_us_ + static_cast<TimeUs>(arm_.t_s[i]) * kSecond <= phase_ends_[0]; ++i) usual = std::max(usual, lag->values[i]);
-    for (Trial& t : trials_)
-      for (std::size_t i = 0; i < arm_.t_s.size(); ++i) {
-        if (arm_.t_s[i] <= t.t_s + static_cast<double>(detect_us_) / 1e6 || running->values[i] == 0 || !(lag->values[i] <= usual)) continue;
-        t.values["back_after"] = arm_.t_s[i] - t.t_s;
-        break;
-      }
-  }
-
-  void count_windows(const WindowTruth& w) {
-    auto& c = arm_.counts;
-    double input = 0, final_sum = 0, timely = 0, largest = 0, main = 0, wrong = 0, wrong_with_side = 0, fired = 0, delay = 0, delay_max = 0, updated_windows = 0;
-    for (const auto& [key, window] : w.windows()) {
-      input += static_cast<double>(window.truth);
-      final_sum += static_cast<double>(window.value);
-      largest = std::max(largest, static_cast<double>(window.value));
-      wrong += window.value != window.truth ? 1 : 0;
-      wrong_with_side += window.value + window.aside != window.truth ? 1 : 0;
-      updated_windows += window.firings > 1 ? 1 : 0;
-      if (window.firings == 0) continue;
-      ++fired;
-      main += static_cast<double>(window.first);
-      const double d = static_cast<double>(window.first_us - key.first - w.size_us()) / 1e6;
-      if (window.first_us > end_us_) continue;   // the drain's firings say nothing of the delay
-      delay += d;
-      ++timely;
-      delay_max = std::max(delay_max, d);
-    }
-    c["window_input"] += input;
-    c["window_final"] += final_sum;
-    c["window_largest"] = largest;
-    c["main_records"] += main;
-    c["windows"] += fired;
-    c["windows_wrong"] += wrong;
-    c["windows_wrong_with_side"] += wrong_with_side;
-    c["windows_updated"] += updated_windows;
-    c["window_updates"] += static_cast<double>(w.updates());
-    c["result_delay_mean"] = timely > 0 ? delay / timely : kNaN;
-    c["result_delay_max"] = delay_max;
-  }
-
   Result<StreamArmResult> collect() {
     add_judged();
     SUPYO_TRY(add_promise(s_, *truth_, start_us_, phase_ends_[0], arm_));
-    add_catch_up();
+    add_catch_up(s_, static_cast<double>(detect_us_) / 1e6, arm_, trials_);
+    count_truth(*truth_, end_us_, arm_);
     auto& c = arm_.counts;
     const auto n = [](std::uint64_t v) { return static_cast<double>(v); };
     for (const char* name : {"sent", "acked", "failed", "unknown", "silenced", "delayed", "copied"}) c[name] = 0;
     for (const auto& f : feeds_) {
       const StreamFeed::Counts& k = f->counts();
       for (const auto& [name, v] : {std::pair{"sent", k.sent}, {"acked", k.acked}, {"failed", k.failed}, {"unknown", k.unknown}, {"silenced", k.silenced}, {"delayed", k.delayed}, {"copied", k.copied}}) c[name] += n(v);
-    }
-    for (const auto& r : truth_->results()) {
-      if (r.windows) count_windows(*r.windows);
-      if (!r.ids) continue;
-      c["ids"] += n(r.ids->distinct());
-      c["applied"] += n(r.ids->applied());
-      c["lost"] += n(r.ids->lost());
-      c["repeated"] += n(r.ids->repeated());
-      c["lost_" + r.spec->topic] = n(r.ids->lost());
-      c["repeated_" + r.spec->topic] = n(r.ids->repeated());
     }
     const StreamSpan span{start_us_, phase_ends_[s_.fault_phase() - 1], phase_ends_[s_.fault_phase()]};
     for (const auto& r : truth_->results())
@@ -540,9 +478,7 @@ class StreamArm {
   std::unique_ptr<job::Engine> engine_;
   std::unique_ptr<runtime::JobRunner> runner_;   // before the engine goes
   std::uint64_t epochs_before_ = 0, failed_before_ = 0, restarts_before_ = 0;   // of lives that are over
-  struct Kill {
-    TimeUs from_us = 0;                  // from then on it waits for a checkpoint
-    DurationUs phase_us = 0;             // after that checkpoint
+  struct Kill : PlannedKill {
     std::optional<std::uint64_t> epochs_seen = {};
     TimeUs at_us = 0;                    // 0: not known yet
   };

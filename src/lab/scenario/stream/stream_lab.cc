@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
 
 #include "core/base/duration.h"
 #include "core/env/sim/sim_env.h"
@@ -13,8 +16,11 @@
 #include "lab/scenario/intervals.h"
 #include "lab/scenario/lab_files.h"
 #include "lab/scenario/reckoning.h"
+#include "lab/scenario/stream/flink_arm.h"
+#include "lab/scenario/stream/flink_cluster.h"
 #include "lab/scenario/stream/stream_arm.h"
 #include "lab/scenario/stream/stream_promise.h"
+#include "lab/scenario/trial/cluster.h"
 
 namespace supyo::scenario {
 namespace {
@@ -35,7 +41,10 @@ std::string fault_text(const StreamScenario& s, const StreamFault& f) {
       return fmt::format("{:g} % of {} is sent again, spans of {}, at an age of {} ({})", s.value(f.share, kNumber).value_or(0) * 100, f.topic, f.span, f.delay,
                          f.spread == StreamFault::Spread::kConstant ? "always" : f.spread == StreamFault::Spread::kUniform ? "the mean, evenly from 0 to twice that" : "the mean, exponential");
     case StreamFault::Kind::kRate: return fmt::format("{} comes at {:g} records/s", f.topic, s.value(f.rate, kRate).value_or(0));
-    case StreamFault::Kind::kKill: return fmt::format("the job is killed {:g} times and started again {} later", s.value(f.times, kNumber).value_or(0), format_duration(s.duration(f.detect).value_or(0)));
+    case StreamFault::Kind::kKill: {
+      const DurationUs stop = s.duration(f.stop).value_or(0);
+      return fmt::format("the job is {} {:g} times and started again {} later", stop > 0 ? fmt::format("stopped for {}", format_duration(stop)) : "killed", s.value(f.times, kNumber).value_or(0), format_duration(s.duration(f.detect).value_or(0)));
+    }
   }
   return "?";
 }
@@ -67,8 +76,10 @@ void describe(const StreamScenario& s, const RunOptions& options, LabResult& r) 
   std::string faults;
   for (const StreamFault& f : s.phases[s.fault_phase()].faults) faults += (faults.empty() ? "" : "; ") + fault_text(s, f);
   c["fault"] = fmt::format("{}, phase {}", faults, s.phases[s.fault_phase()].name);
-  c["declared cost of a durable epoch record"] = format_duration(options.journal_sync_us);
-  c["declared cost of a commit"] = format_duration(options.sink_commit_us);
+  if (!options.cluster) {
+    c["declared cost of a durable epoch record"] = format_duration(options.journal_sync_us);
+    c["declared cost of a commit"] = format_duration(options.sink_commit_us);
+  }
   for (const auto& [arm, spec] : s.arms) {
     std::string text = spec.inject ? "" : "no fault";
     for (const auto& values : {spec.knobs, spec.variables})
@@ -98,7 +109,7 @@ class Evaluation {
 
   static std::string unit_of(std::string_view count) {
     for (const char* plain : {"windows", "window_updates", "window_largest", "epochs", "restarts", "kills", "point_hits"}) if (count.starts_with(plain)) return "";
-    static constexpr std::pair<const char*, const char*> kUnits[] = {{"result_delay", "s"}, {"delay_", "s"}, {"wait_", "s"}, {"run_", "s"}, {"oldest_", "s"}, {"youngest_", "s"}, {"runs_", ""}, {"bursts_", ""}, {"missed_", ""},
+    static constexpr std::pair<const char*, const char*> kUnits[] = {{"result_delay", "s"}, {"delay_", "s"}, {"wait_", "s"}, {"run_", "s"}, {"checkpoint_time", "s"}, {"oldest_", "s"}, {"youngest_", "s"}, {"runs_", ""}, {"bursts_", ""}, {"missed_", ""},
         {"alarms_", ""}, {"false_alarms_", ""}, {"wrong_share", "share"}, {"leak_share", "share"}, {"duplicate_rate", "share"}, {"raw_duplicate_rate", "share"}, {"bloom_loss", "share"}, {"bloom_duplicate_rate", "share"},
         {"bloom_bytes", "B"}, {"replay_equal", "share"}, {"replay_rows", ""}};
     for (const auto& [begin, unit] : kUnits) if (count.starts_with(begin)) return unit;
@@ -177,14 +188,20 @@ class Evaluation {
       blind += bad && !alarm && !b ? 1 : 0;
       wrong += alarm && !bad ? 1 : 0;
     }
+    if (burrow == nullptr) burrow_on = t_burrow = kNaN;   // on Flink nobody asked
+    if (state == nullptr) incident = t_incident = kNaN;
     for (const auto& [name, v] : {std::pair{"slo_bad_s", slo_bad}, {"lag_alarm_s", raw_on}, {"burrow_bad_s", burrow_on}, {"blind_s", blind}, {"false_alarm_s", wrong}, {"t_slo", t_slo}, {"t_lag", t_lag}, {"t_burrow", t_burrow}, {"incident_s", incident}, {"t_incident", t_incident}})
       add(prefix + name, v, "s");
   }
 
   void kills(const Arm& a, const std::string& prefix) {
-    std::vector<double> repeated;
-    for (const Trial& t : r_.trials)
-      if (t.arm == a.name && t.values.contains("repeated")) repeated.push_back(t.values.at("repeated"));
+    const auto of_trials = [&](const char* name) {
+      std::vector<double> out;
+      for (const Trial& t : r_.trials)
+        if (const auto it = t.values.find(name); t.arm == a.name && it != t.values.end()) out.push_back(it->second);
+      return out;
+    };
+    const std::vector<double> repeated = of_trials("repeated");
     if (std::ranges::none_of(s_.phases[s_.fault_phase()].faults, [](const StreamFault& f) { return f.kind == StreamFault::Kind::kKill; })) return;
     double back = 0;
     for (const Trial& t : r_.trials)
@@ -194,6 +211,8 @@ class Evaluation {
     add(prefix + "repeated_mean", i.mean, "records");
     add(prefix + "repeated_low", i.low, "records");
     add(prefix + "repeated_high", i.high, "records");
+    for (const char* name : {"detected_after", "running_after", "checkpoint_after"})
+      if (const std::vector<double> times = of_trials(name); !times.empty()) add(fmt::format("{}{}_mean", prefix, name), mean_interval(times).mean, "s");
   }
 
   Checked check(Guard g) const {
@@ -294,11 +313,39 @@ Result<StreamArmResult> run_stream_once(const env::Env& env, const StreamScenari
   return arm;
 }
 
+namespace {
+
+/// `at_once` arms side by side, each on a thread of its own.
+template <class RunOne>
+Result<LabResult> run_arms(const env::Env& env, const StreamScenario& scenario, const RunOptions& options, LabResult r, std::size_t at_once, RunOne run_one_arm) {
+  SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(env.files.create_directories(options.directory));
+  std::vector<std::string> names{"fault"};
+  for (const auto& [name, spec] : scenario.arms) names.push_back(name);
+  std::vector<std::optional<Result<StreamArmResult>>> done(names.size());
+  for (std::size_t i = 0; i < names.size(); i += at_once) {
+    std::vector<std::unique_ptr<env::Thread>> beside;
+    for (std::size_t j = i + 1; j < std::min(i + at_once, names.size()); ++j) beside.push_back(env.threads->start("lab-arm", [&, j] { done[j].emplace(run_one_arm(names[j])); }));
+    done[i].emplace(run_one_arm(names[i]));
+    for (const auto& thread : beside) thread->join();
+    for (std::size_t j = i; j < std::min(i + at_once, names.size()); ++j) {
+      SUPYO_ASSIGN(StreamArmResult one, std::move(*done[j]));
+      std::ranges::move(one.trials, std::back_inserter(r.trials));
+      (names[j] == "fault" ? r.fault : names[j] == "control" ? r.control : r.arms.emplace_back()) = std::move(one.arm);
+    }
+  }
+  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(evaluate_stream(scenario, r));
+  return r;
+}
+
+}  // namespace
+
 Status evaluate_stream(const StreamScenario& scenario, LabResult& result) { return Evaluation(scenario, result).run(); }
 
 Result<LabResult> run_stream_scenario(const env::Env& env, const StreamScenario& scenario, const RunOptions& options) {
   if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
-  if (options.real_clock || options.cluster) return fail(ErrorCode::kUnsupported, fmt::format("{} runs in virtual time on the embedded log only", scenario.lab), "--clock virtual, without --on real");
+  if (options.real_clock) return fail(ErrorCode::kUnsupported, fmt::format("{} runs on the embedded log in virtual time only", scenario.lab), "--clock virtual");
   slo::Objectives declared;
   if (!scenario.objectives.empty()) {
     SUPYO_ASSIGN(const std::string text, read_declared(env.files, options.root, scenario.objectives));
@@ -307,21 +354,35 @@ Result<LabResult> run_stream_scenario(const env::Env& env, const StreamScenario&
   LabResult r;
   describe(scenario, options, r);
   r.versions = {{"supyo", SUPYO_VERSION}, {"compiler", __VERSION__}, {"log", "embedded"}, {"engine", "embedded"}};
-  SUPYO_TRY(env.files.remove_all(options.directory));
-  SUPYO_TRY(env.files.create_directories(options.directory));
-  std::vector<std::string> names{"fault"};
-  for (const auto& [name, spec] : scenario.arms) names.push_back(name);
-  for (const std::string& name : names) {
+  return run_arms(env, scenario, options, std::move(r), 1, [&](const std::string& name) -> Result<StreamArmResult> {
     SUPYO_ASSIGN(const StreamScenario s, scenario.arm(name));
     slo::Objectives objectives = declared;
     if (scenario.objectives.empty()) { SUPYO_ASSIGN(objectives, promised_objectives(s)); }
-    SUPYO_ASSIGN(StreamArmResult one, run_stream_once(env, s, objectives, name, options));
-    std::ranges::move(one.trials, std::back_inserter(r.trials));
-    (name == "fault" ? r.fault : name == "control" ? r.control : r.arms.emplace_back()) = std::move(one.arm);
-  }
-  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
-  SUPYO_TRY(evaluate_stream(scenario, r));
-  return r;
+    return run_stream_once(env, s, objectives, name, options);
+  });
+}
+
+Result<LabResult> run_real_stream_scenario(const env::Env& env, const StreamScenario& scenario, const RunOptions& options) {
+  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
+  LabResult r;
+  describe(scenario, options, r);
+  r.clock = "real";
+  describe_cluster(options, r);
+  SUPYO_ASSIGN(const auto versions, FlinkCluster::versions(env.files, options.flink));
+  r.versions.insert(versions.begin(), versions.end());
+  SUPYO_ASSIGN(const std::string sql, read_declared(env.files, options.root, scenario.pipeline));
+  std::mutex mutex;
+  RunOptions shared = options;
+  if (options.progress)
+    shared.progress = [&](std::string_view arm, double share) {
+      const std::lock_guard lock(mutex);
+      options.progress(arm, share);
+    };
+  constexpr std::size_t kAtOnce = 3;   // clusters of Flink: the fault has its control beside it
+  return run_arms(env, scenario, options, std::move(r), kAtOnce, [&](const std::string& name) -> Result<StreamArmResult> {
+    SUPYO_ASSIGN(const StreamScenario s, scenario.arm(name));
+    return run_flink_arm(env, s, sql, name, shared);
+  });
 }
 
 }  // namespace supyo::scenario

@@ -108,13 +108,12 @@ void WindowTruth::aside(TimeUs start_us, std::string key) { ++windows_[{start_us
 
 // ---- all of it -------------------------------------------------------------------------------------------------------------------
 
-Result<StreamTruth> StreamTruth::open(env::Files& files, const std::string& log_directory, const std::string& state_directory, const StreamScenario& s) {
+Result<StreamTruth> StreamTruth::open(const StreamScenario& s, const OpenReader& open_reader) {
   StreamTruth t;
-  t.files_ = &files;
-  t.state_directory_ = state_directory;
   t.keep_rows_ = s.replay;
   for (const StreamResult& r : s.results) {
-    Reading reading{&r, StreamTopicReader(files, log_directory, r.topic, r.uncommitted), nullptr, nullptr};
+    SUPYO_ASSIGN(auto reader, open_reader(r));
+    Reading reading{&r, std::move(reader), nullptr, nullptr};
     SUPYO_ASSIGN(reading.oracle, make_stream_oracle(s, r));
     if (!reading.oracle && r.id.empty()) {
       SUPYO_ASSIGN(const DurationUs size, s.duration(r.size));
@@ -156,18 +155,18 @@ void StreamTruth::take(Reading& r, std::string_view value, TimeUs now) {
 
 Status StreamTruth::poll(TimeUs now) {
   for (Reading& r : results_) {
-    SUPYO_ASSIGN(const std::uint64_t n, r.reader.poll([&](std::string_view value) { take(r, value, now); }));
+    SUPYO_ASSIGN(const std::uint64_t n, r.reader->poll([&](std::string_view value) { take(r, value, now); }));
     rows_ += n;
   }
   return ok();
 }
 
-Status StreamTruth::read_late() {
-  const std::string directory = env::join_path(state_directory_, "system");
-  SUPYO_ASSIGN(const auto topics, log::list_topics(*files_, directory));
+Status StreamTruth::read_late(env::Files& files, const std::string& state_directory) {
+  const std::string directory = env::join_path(state_directory, "system");
+  SUPYO_ASSIGN(const auto topics, log::list_topics(files, directory));
   for (const std::string& name : topics) {
     if (!name.ends_with(".late")) continue;
-    StreamTopicReader reader(*files_, directory, name, false);
+    StreamTopicReader reader(files, directory, name, false);
     SUPYO_ASSIGN(const std::uint64_t n, reader.poll([&](std::string_view value) {
       const auto json = nlohmann::json::parse(value, nullptr, false);
       for (Reading& r : results_) {

@@ -18,12 +18,19 @@
 
 namespace supyo::scenario {
 
-/// Reads a topic as an application would: every partition, by polling. The topic may not be there yet.
-class StreamTopicReader {
+/// Reads a topic as an application would: every partition, by polling.
+class StreamRowReader {
+ public:
+  virtual ~StreamRowReader() = default;
+  /// Calls `take` with every new record's value, if it has one; how many records there were.
+  virtual Result<std::uint64_t> poll(const std::function<void(std::string_view value)>& take) = 0;
+};
+
+/// Of the embedded log. The topic may not be there yet.
+class StreamTopicReader final : public StreamRowReader {
  public:
   StreamTopicReader(env::Files& files, std::string log_directory, std::string topic, bool uncommitted) : files_(&files), directory_(std::move(log_directory)), topic_(std::move(topic)), uncommitted_(uncommitted) {}
-  /// Calls `take` with every new record's value (key when it has none, with `gone`); how many there were.
-  Result<std::uint64_t> poll(const std::function<void(std::string_view value)>& take);
+  Result<std::uint64_t> poll(const std::function<void(std::string_view value)>& take) override;
 
  private:
   env::Files* files_;
@@ -92,16 +99,18 @@ class WindowTruth {
 /// What was sent beside what readers find. One thread.
 class StreamTruth {
  public:
-  static Result<StreamTruth> open(env::Files& files, const std::string& log_directory, const std::string& state_directory, const StreamScenario& scenario);
+  using OpenReader = std::function<Result<std::unique_ptr<StreamRowReader>>(const StreamResult& result)>;
+  /// `open_reader` is asked once for each result.
+  static Result<StreamTruth> open(const StreamScenario& scenario, const OpenReader& open_reader);
   void sent(const std::string& topic, const workload::GeneratedRecord& record, TimeUs now);
   /// Reads what is there. Errors: of the log.
   Status poll(TimeUs now);
-  /// After the end: rows of the `$late` tables.
-  Status read_late();
+  /// After the end: rows of the `$late` tables of a job of ours.
+  Status read_late(env::Files& files, const std::string& state_directory);
 
   struct Reading {
     const StreamResult* spec = nullptr;
-    StreamTopicReader reader;
+    std::unique_ptr<StreamRowReader> reader;
     std::unique_ptr<IdTruth> ids;
     std::unique_ptr<WindowTruth> windows;
     std::unique_ptr<StreamOracle> oracle = nullptr;   ///< instead of the others
@@ -115,8 +124,6 @@ class StreamTruth {
 
  private:
   void take(Reading& r, std::string_view value, TimeUs now);
-  env::Files* files_ = nullptr;
-  std::string state_directory_;
   bool keep_rows_ = false;
   std::vector<Reading> results_;
   std::uint64_t rows_ = 0, late_rows_ = 0;

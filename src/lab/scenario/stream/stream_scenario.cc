@@ -12,14 +12,15 @@ class StreamScenarioReader : private YamlReader {
  public:
   using YamlReader::YamlReader;
 
-  Result<StreamScenario> read(std::string_view text, const std::string* base_text) {
-    return parsed(text, base_text, [this](const YAML::Node& root) { return scenario(root); });
+  Result<StreamScenario> read(std::string_view text, const std::string* base_text, bool real) {
+    return parsed(text, base_text, [this, real](const YAML::Node& root) { return real ? really(root, [this](const YAML::Node& all) { return scenario(all); }) : scenario(root); });
   }
 
  private:
   Result<StreamScenario> scenario(const YAML::Node& root) {
     SUPYO_TRY(allow(root, "a stream scenario", {"lab", "kind", "title", "extends", "expect", "hypothesis", "pipeline", "objectives", "variables", "settings", "seed", "linger", "inputs", "results", "promise",
-                                                "lag_alarm", "batches", "replay", "knobs", "phases", "arms", "derive", "guards", "predict", "verdict", "tiles", "plots"}));
+                                                "lag_alarm", "batches", "replay", "knobs", "phases", "arms", "derive", "guards", "predict", "verdict", "tiles", "plots", "real"}));
+    if (const YAML::Node real = root["real"]) SUPYO_TRY(allow(real, "real", {"settings", "knobs", "phases", "arms", "derive", "predict", "verdict", "tiles", "plots"}));
     StreamScenario s;
     SUPYO_TRY(head(root, s));
     SUPYO_TRY(seed(root, s.seed));
@@ -205,7 +206,7 @@ class StreamScenarioReader : private YamlReader {
   }
 
   Status inject(const YAML::Node& n, const StreamScenario& s, StreamPhase& p) const {
-    SUPYO_TRY(allow(n, "inject", {"topic", "partition", "silence", "share", "delay", "hold", "point", "fail", "kill", "detect", "repeat", "age", "spread", "span", "rate"}));
+    SUPYO_TRY(allow(n, "inject", {"topic", "partition", "silence", "share", "delay", "hold", "point", "fail", "kill", "detect", "stop", "repeat", "age", "spread", "span", "rate"}));
     StreamFault f;
     if (n["point"]) {
       f.kind = StreamFault::Kind::kPoint;
@@ -216,6 +217,7 @@ class StreamScenarioReader : private YamlReader {
       f.kind = StreamFault::Kind::kKill;
       SUPYO_TRY(quantity(n, "kill", kNumber, s.knobs, f.times));
       SUPYO_TRY(quantity(n, "detect", kSeconds, s.knobs, f.detect));
+      SUPYO_TRY(quantity(n, "stop", kSeconds, s.knobs, f.stop, "0s"));
     } else {
       SUPYO_ASSIGN(f.topic, YamlReader::text(n, "topic"));
       const StreamInput* input = input_named(s, f.topic);
@@ -306,11 +308,11 @@ std::map<std::string, std::string> StreamScenario::sql_variables() const {
   return v;
 }
 
-Result<StreamScenario> parse_stream_scenario(std::string_view text, std::string_view file, const std::string* base) { return StreamScenarioReader(file).read(text, base); }
+Result<StreamScenario> parse_stream_scenario(std::string_view text, std::string_view file, const std::string* base, bool real) { return StreamScenarioReader(file).read(text, base, real); }
 
-Result<StreamScenario> load_stream_scenario(env::Files& files, const std::string& path) {
+Result<StreamScenario> load_stream_scenario(env::Files& files, const std::string& path, bool real) {
   SUPYO_ASSIGN(const ScenarioText text, read_scenario_text(files, path));
-  return parse_stream_scenario(text.own, path, text.base_or_null());
+  return parse_stream_scenario(text.own, path, text.base_or_null(), real);
 }
 
 }  // namespace supyo::scenario

@@ -46,7 +46,7 @@ struct StreamFault {
     kSilence,       ///< `partition` of `topic` gets nothing
     kDelay,         ///< `share` of the records of `topic` (of `partition`, if given) comes `delay` later; without a delay, when the phase ends
     kPoint,         ///< a named place in the code: waits for `delay`, then fails if `fails`
-    kKill,          ///< the job dies `times`, and is started again `detect` later
+    kKill,          ///< the job (on Flink: its TaskManager) dies `times`, and is started again `detect` later
     kRepeat,        ///< the producer of `topic` goes back: `share` of what it sends, `span` at a time, is sent again after an age
     kRate,          ///< the producer of `topic` makes `rate`
   } kind = Kind::kSilence;
@@ -56,6 +56,7 @@ struct StreamFault {
   std::string point = {};
   bool fails = false;
   std::string times = {}, detect = {};
+  std::string stop = {};                  ///< kKill: it stands for so long instead (SIGSTOP), and goes on; 0: SIGKILL
   enum class Spread : std::uint8_t { kConstant, kUniform, kExponential } spread = Spread::kConstant;
   std::string span = {};                       ///< kRepeat, 0: a record at a time; `delay` is the age, half the greatest one (uniform), or its mean (exponential)
   std::string rate = {};
@@ -109,8 +110,9 @@ struct StreamScenario : Declaration {
   std::map<std::string, std::string> sql_variables() const;
 };
 
-Result<StreamScenario> parse_stream_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr);
-Result<StreamScenario> load_stream_scenario(env::Files& files, const std::string& path);
+/// `real`: as it is on a real cluster, with the file's part `real` over the rest. kUnsupported when the file has none.
+Result<StreamScenario> parse_stream_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr, bool real = false);
+Result<StreamScenario> load_stream_scenario(env::Files& files, const std::string& path, bool real = false);
 std::string_view stream_fault_name(StreamFault::Kind kind);
 
 }  // namespace supyo::scenario

@@ -5,9 +5,12 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "core/env/real/real_env.h"
+#include "lab/scenario/stream/flink_cluster.h"
 #include "lab/scenario/stream/stream_lab.h"
+#include "lab/scenario/stream/stream_measures.h"
 #include "lab/scenario/stream/stream_results.h"
 
 namespace supyo::scenario {
@@ -96,6 +99,39 @@ TEST_F(StreamLab, WorkerKill) {
   const LabResult r = verdict_of(at_rate(load("worker-kill"), "50rps"));
   EXPECT_EQ(std::ranges::count(r.trials, std::string("fault"), &Trial::arm), 40);
   for (const Trial& t : r.trials) EXPECT_TRUE(t.values.contains("back_after")) << t.arm << " " << t.t_s;
+}
+
+TEST_F(StreamLab, WorkerKillOnRealSystemsIsTheSameFileWithItsOwnPhases) {
+  const auto s = load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/worker-kill.yaml", true);
+  ASSERT_TRUE(s) << s.error().to_string();
+  EXPECT_EQ(s->count("kills").value(), 20U);
+  EXPECT_EQ(s->arm("stopped")->duration(s->phases[1].faults[0].stop).value(), 20 * kSecond);
+  EXPECT_EQ(load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/late-window.yaml", true).error().code, ErrorCode::kUnsupported);
+  // Supyo's own job cannot stand still.
+  StreamScenario standing = at_rate(load("worker-kill"), "20rps");
+  ASSERT_TRUE(set_knob(standing, "stop=20s"));
+  RunOptions options;
+  options.root = SUPYO_SOURCE_DIR;
+  options.directory = directory_.string();
+  EXPECT_THAT(run_stream_scenario(real_.env(), standing, options).error().message, HasSubstr("cannot stand still"));
+}
+
+TEST(FlinkCluster, StatementsOfAScript) {
+  EXPECT_THAT(flink_statements("-- one; two\nCREATE TABLE a (x INT) WITH ('k' = 'a;b'); -- it's\n\nINSERT INTO a SELECT 1;\n"), testing::ElementsAre("CREATE TABLE a (x INT) WITH ('k' = 'a;b')", "INSERT INTO a SELECT 1"));
+  EXPECT_THAT(flink_statements("EXECUTE STATEMENT SET BEGIN\nINSERT INTO a SELECT 1;\nINSERT INTO b SELECT 2;\nEND;"), testing::ElementsAre("EXECUTE STATEMENT SET BEGIN\nINSERT INTO a SELECT 1;\nINSERT INTO b SELECT 2;\nEND"));
+}
+
+TEST(PlanKills, EachPartOfTheIntervalIsHitOnce) {
+  workload::Draws draws(7);
+  std::set<DurationUs> parts;
+  TimeUs last = 0;
+  for (const PlannedKill& k : plan_kills(20, 3 * kSecond, 100 * kSecond, 500 * kSecond, draws)) {
+    EXPECT_GT(k.from_us, last);
+    last = k.from_us;
+    parts.insert(k.phase_us / (150 * kMillisecond));
+  }
+  EXPECT_EQ(parts.size(), 20U);
+  EXPECT_LT(last, 500 * kSecond);
 }
 
 TEST_F(StreamLab, WorkerKillPlanted) {

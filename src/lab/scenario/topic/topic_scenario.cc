@@ -12,12 +12,7 @@ class TopicReader : private YamlReader {
   using YamlReader::YamlReader;
 
   Result<TopicScenario> read(std::string_view text, const std::string* base_text, bool real) {
-    return parsed(text, base_text, [this, real](const YAML::Node& root) -> Result<TopicScenario> {
-      if (!real) return scenario(root);
-      if (!root["real"] || !root["real"].IsMap())
-        return fail(ErrorCode::kUnsupported, fmt::format("{} says nothing of a run on a real cluster", file()), "without --on real it runs on the embedded log in virtual time; or give the file a part `real`: phases that a person can wait for");
-      return scenario(merge(root, root["real"]));
-    });
+    return parsed(text, base_text, [this, real](const YAML::Node& root) { return real ? really(root, [this](const YAML::Node& all) { return scenario(all); }) : scenario(root); });
   }
 
  private:

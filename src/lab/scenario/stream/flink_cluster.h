@@ -1,0 +1,72 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "connect/flink/http_get.h"
+#include "core/base/result.h"
+#include "core/env/env.h"
+#include "core/env/processes.h"
+
+namespace supyo::scenario {
+
+/// A Flink cluster that a lab starts on loopback, hurts and stops: a JobManager, an SQL gateway and TaskManagers, each a process of its own. They end with it. look() is thread-safe, the rest is for one
+/// thread. Needs env.processes, env.threads and env.net.
+class FlinkCluster {
+ public:
+  struct Options {
+    std::string flink;        ///< where Flink's jars are: lib/ (with the Kafka connector) and gateway/
+    std::string directory;    ///< for its configuration, logs and checkpoints; empty or not there
+  };
+  /// Of Flink and its Kafka connector, by their jars. kFileNotFound: no Flink there.
+  static Result<std::map<std::string, std::string>> versions(env::Files& files, const std::string& flink);
+  /// Waits until all three answer. Errors: kFileNotFound (no Flink there), kProgramMissing (no Java), kOutsideUnavailable (it does not come up: where its logs are).
+  static Result<std::unique_ptr<FlinkCluster>> start(const env::Env& env, const Options& options);
+
+  /// Runs the statements of a script, with these settings of the session, and gives the id of the job that the last one starts. ${NAME} is `variables`' NAME.
+  /// Errors: kOutsideUnavailable with Flink's reason, kJobFailed (no job was started).
+  Result<std::string> submit(std::string_view script, const std::map<std::string, std::string>& variables, const std::map<std::string, std::string>& settings, DurationUs timeout_us);
+
+  /// As the JobManager tells it.
+  struct Job {
+    std::string state;                   ///< "RUNNING", "RESTARTING", "FINISHED", ..
+    std::int64_t completed = 0, failed = 0, last_id = 0;   ///< checkpoints
+    TimeUs last_completed_us = 0;        ///< wall clock, of the newest that is complete; 0: none
+    DurationUs last_took_us = 0;         ///< from its trigger to its last acknowledgement
+    std::int64_t restarts = 0;
+  };
+  Result<Job> look(const std::string& job) const;
+  /// Takes a last checkpoint, gives out what windows still hold, and ends the job.
+  Status stop_with_drain(const std::string& job);
+
+  /// The TaskManager that was started last.
+  const env::ProcessIdentity& task_manager() const { return task_managers_.back()->identity(); }
+  /// One more; those before stay what they are. Does not wait for it.
+  Status start_task_manager();
+  /// Where checkpoints go is not there any more: each is refused until it is there again, with all that was in it.
+  Status take_checkpoint_store_away();
+  Status bring_checkpoint_store_back();
+
+ private:
+  FlinkCluster(const env::Env& env, const Options& options) : env_(env), options_(options) {}
+  Status come_up();
+  Status write_configuration();
+  Result<std::unique_ptr<env::Process>> start_process(const std::string& name, const std::vector<std::string>& jvm, std::vector<std::string> rest) const;
+  Status wait_until_ready();
+  Result<std::string> run_statement(const std::string& session, std::string_view sql, DurationUs timeout_us);
+
+  env::Env env_;
+  Options options_;
+  std::string java_;
+  connect::HttpUrl rest_, gateway_;
+  std::unique_ptr<env::Process> job_manager_, gateway_process_;
+  std::vector<std::unique_ptr<env::Process>> task_managers_;
+};
+
+/// The statements of a script, without their semicolons; EXECUTE STATEMENT SET BEGIN .. END is one. Comments are left out.
+std::vector<std::string> flink_statements(std::string_view script);
+
+}  // namespace supyo::scenario

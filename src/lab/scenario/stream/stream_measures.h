@@ -1,0 +1,26 @@
+#pragma once
+#include <vector>
+
+#include "core/base/result.h"
+#include "lab/scenario/result.h"
+#include "lab/scenario/stream/stream_results.h"
+#include "lab/scenario/stream/stream_scenario.h"
+#include "lab/workload/sender.h"
+
+/// What is worked out alike of a job of ours on the embedded log and of Flink's on a real cluster, when a run is over: from an arm's columns and from what readers got.
+namespace supyo::scenario {
+
+/// It waits for the first checkpoint that is complete after `from_us`, and strikes `phase_us` later.
+struct PlannedKill {
+  TimeUs from_us = 0;
+  DurationUs phase_us = 0;
+};
+/// Evenly over the time between `from` and `to`, at moments of the interval: each is drawn from one of `times` equal parts of it, and each part is hit once, so that few kills show what many would.
+std::vector<PlannedKill> plan_kills(std::uint64_t times, DurationUs interval_us, TimeUs from, TimeUs to, workload::Draws& draws);
+
+/// back_after of each trial: how long after the kill the job had read everything again that was there, back at the fetched lag of the first phase.
+void add_catch_up(const StreamScenario& scenario, double detect_s, const Arm& arm, std::vector<Trial>& trials);
+/// Adds what readers lost and got again, and how their windows are. Windows that were given out first after `end_us` say nothing of the delay.
+void count_truth(const StreamTruth& truth, TimeUs end_us, Arm& arm);
+
+}  // namespace supyo::scenario

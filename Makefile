@@ -31,6 +31,10 @@ test-kafka: build ## source and sink against a real Kafka broker (fetches it; ne
 test-real: build ## the SQL of tests/sql and tests/flink on real Flink and here, compared (fetches Flink; needs a JDK and Maven); ONLY=part of a file's name
 	@scripts/test_real.sh
 
+.PHONY: test-flink
+test-flink: build ## labs about a job on a real Flink and a real Kafka: TaskManagers killed and stopped, checkpoints refused (fetches both; needs a JDK and Maven); LABS=worker-kill for one
+	@scripts/test_flink_labs.sh
+
 .PHONY: test-slo
 test-slo: build ## rules, dashboards and a page through real Prometheus and Alertmanager, over a job that runs (5 minutes)
 	@python3 tests/slo/dashboard_types.py && python3 tests/slo/live.py

@@ -142,7 +142,7 @@ class FlinkArm {
   Status begin() {
     for (const auto& [key, value] : s_.settings) settings_[key] = value.starts_with("$") ? s_.knobs.find(value.substr(1))->second.text : value;
     for (const StreamFault& f : s_.phases[s_.fault_phase()].faults)
-      if (f.kind != StreamFault::Kind::kKill && f.point != kStore) return fail(ErrorCode::kUnsupported, "on Flink a lab can kill or stop the TaskManager, and take the checkpoint store away", "without --on real it runs on Supyo's own engine and log");
+      if (f.kind != StreamFault::Kind::kKill && f.kind != StreamFault::Kind::kPoint) return fail(ErrorCode::kUnsupported, "on Flink a lab can kill or stop the TaskManager, and take the checkpoint store away", "without --on real it runs on Supyo's own engine and log");
     SUPYO_ASSIGN(admin_, connect::KafkaAdmin::open(servers_));
     for (const StreamInput& i : s_.inputs) SUPYO_TRY(make_topic(i.topic, i.partitions));
     for (const StreamResult& r : s_.results) SUPYO_TRY(make_topic(r.topic, 1));
@@ -252,7 +252,7 @@ class FlinkArm {
     const auto fault = s_.fault_phase();
     const bool faulty = t >= phase_ends_[fault - 1] && t < phase_ends_[fault];
     for (const StreamFault& f : s_.phases[fault].faults) {
-      if (f.kind != StreamFault::Kind::kPoint || faulty == store_away_) continue;
+      if (f.point != kStore || faulty == store_away_) continue;
       SUPYO_TRY(faulty ? cluster_->take_checkpoint_store_away() : cluster_->bring_checkpoint_store_back());
       store_away_ = faulty;
       note(faulty ? "the checkpoint store is away" : "the checkpoint store is back");

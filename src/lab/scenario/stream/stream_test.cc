@@ -106,6 +106,9 @@ TEST_F(StreamLab, WorkerKillOnRealSystemsIsTheSameFileWithItsOwnPhases) {
   ASSERT_TRUE(s) << s.error().to_string();
   EXPECT_EQ(s->count("kills").value(), 20U);
   EXPECT_EQ(s->arm("stopped")->duration(s->phases[1].faults[0].stop).value(), 20 * kSecond);
+  // The planted variants stay planted there.
+  EXPECT_EQ(load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/worker-kill-invalid.yaml", true)->count("kills").value(), 0U);
+  EXPECT_EQ(load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/checkpoint-timeout-invalid.yaml", true)->phases[1].faults[0].point, "checkpoint.nowhere");
   EXPECT_EQ(load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/late-window.yaml", true).error().code, ErrorCode::kUnsupported);
   // Supyo's own job cannot stand still.
   StreamScenario standing = at_rate(load("worker-kill"), "20rps");

@@ -378,8 +378,11 @@ Result<LabResult> run_real_stream_scenario(const env::Env& env, const StreamScen
       const std::lock_guard lock(mutex);
       options.progress(arm, share);
     };
-  constexpr std::size_t kAtOnce = 3;   // clusters of Flink: the fault has its control beside it
-  return run_arms(env, scenario, options, std::move(r), kAtOnce, [&](const std::string& name) -> Result<StreamArmResult> {
+  // Clusters of Flink: the fault has its control beside it. Where JVMs are killed and started all the time, two cores do not carry more.
+  constexpr std::size_t kCalm = 6, kRestless = 3;
+  const auto& faults = scenario.phases[scenario.fault_phase()].faults;
+  const bool kills = std::ranges::any_of(faults, [](const StreamFault& f) { return f.kind == StreamFault::Kind::kKill; });
+  return run_arms(env, scenario, options, std::move(r), kills ? kRestless : kCalm, [&](const std::string& name) -> Result<StreamArmResult> {
     SUPYO_ASSIGN(const StreamScenario s, scenario.arm(name));
     return run_flink_arm(env, s, sql, name, shared);
   });

@@ -36,8 +36,9 @@ test-flink: build ## labs about a job on a real Flink and a real Kafka: TaskMana
 	@scripts/test_flink_labs.sh
 
 .PHONY: test-slo
-test-slo: build ## rules, dashboards and a page through real Prometheus and Alertmanager, over a job that runs (5 minutes)
-	@python3 tests/slo/dashboard_types.py && python3 tests/slo/live.py
+test-slo: build ## rules, dashboards and a page through real Prometheus and Alertmanager, over a job that runs and over twenty drawn traces (10 minutes)
+	@scripts/build.sh dev supyo_judge_slo_test
+	@python3 tests/slo/dashboard_types.py && python3 tests/slo/live.py && python3 tests/slo/traces.py
 
 .PHONY: test-long
 test-long: build ## the long campaigns: 2,000 simulated seeds, 200 rounds of kill -9 per job

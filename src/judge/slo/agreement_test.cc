@@ -167,6 +167,23 @@ Objective traced(bool month) {
   return o;
 }
 
+/// What tests/slo/traces.py gives to a real server: a trace, and what the judge said of it.
+std::string as_json(const Objective& o, const Trace& t) {
+  const auto bits = [](const std::vector<bool>& v) {
+    std::string text;
+    for (const bool b : v) text += b ? '1' : '0';
+    return text;
+  };
+  std::string alerts, windows;
+  for (std::size_t i = 0; i < t.names.size(); ++i) {
+    const std::string burn = i < 2 ? "" : o.alerts[i - 2].name, alert = i == 0 ? "SupyoObjectiveBroken" : i == 1 ? "SupyoObjectiveAtRisk" : "SupyoErrorBudgetBurn";
+    alerts += fmt::format("{}{{\"alert\":\"{}\",\"burn\":\"{}\",\"firing\":\"{}\"}}", i == 0 ? "" : ",", alert, burn, bits(t.firing[i]));
+  }
+  for (const DurationUs w : rule_windows(o)) windows += fmt::format("{}{}", windows.empty() ? "" : ",", w / kSecond);
+  return fmt::format(R"({{"objective":"{}","service":"{}","target":{},"start":{},"step":{},"windows":[{}],"series":{{"events_total":"{}","bad_events_total":"{}","unfinished_events":"{}","unfinished_bad_events":"{}","judged":"{}"}},"blind":"{}","alerts":[{}]}})",
+                     o.name, o.service, o.target, kStart / kSecond, t.step_us / kSecond, windows, t.events, t.bad, t.unfinished, t.unfinished_bad, t.judged, bits(t.blind), alerts);
+}
+
 Trace trace_of(const Objective& o, bool month, std::uint64_t seed) {
   return History(o, static_cast<Kind>(seed % 5), seed, month ? kMinute : 15 * kSecond, month ? 480 : 160).play();
 }
@@ -191,6 +208,22 @@ TEST(Agreement, RulesAndJudgeAgreeOverTwentyTraces) {
   EXPECT_GT(asked, 1500U);
   EXPECT_GT(firing, 300U);
   EXPECT_GT(changes, 40U);
+}
+
+/// For tests/slo/traces.py, which gives the directory: each trace under an objective of its own, and the rules of all of them. A scrape each 15 s in all of them: a server evaluates its rules somewhere between two
+/// scrapes, and needs two of them within the shortest window.
+TEST(Agreement, TracesForARealServer) {
+  const char* directory = std::getenv("SUPYO_TRACES");
+  if (directory == nullptr) GTEST_SKIP() << "SUPYO_TRACES names no directory: tests/slo/traces.py does";
+  Objectives all;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const bool month = seed % 2 == 0;
+    Objective o = traced(month);
+    o.name = fmt::format("trace-{}", seed);
+    std::ofstream(fmt::format("{}/{}.json", directory, o.name)) << as_json(o, History(o, static_cast<Kind>(seed % 5), seed, 15 * kSecond, month ? 1920 : 160).play());
+    all.items.push_back(o);
+  }
+  std::ofstream(fmt::format("{}/rules.yml", directory)) << prometheus_rules(all);
 }
 
 TEST(Agreement, PlantedFaultsAreFound) {

@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <vector>
 
@@ -12,13 +13,26 @@ namespace supyo::state {
 inline constexpr std::size_t kHugePage = std::size_t{2} << 20;
 inline constexpr std::size_t kBigBlock = 2 * kHugePage;
 
+/// Large blocks are the system's own, and not the heap's: tables grow by such blocks, and what they leave behind in a heap fits nothing that comes later (a fifth of a table's memory).
+inline std::size_t mapped_bytes(std::size_t bytes) { return (bytes + 4095) & ~std::size_t{4095}; }
+
 inline void* allocate_block(std::size_t bytes) {
   if (bytes < kBigBlock) return ::operator new(bytes, std::align_val_t{16});
-  void* const at = ::operator new(bytes, std::align_val_t{kHugePage});
-  ::madvise(at, bytes & ~(kHugePage - 1), MADV_HUGEPAGE);
-  return at;
+  // From a whole huge page on: what lies before and behind is given back.
+  const std::size_t size = mapped_bytes(bytes);
+  void* const got = ::mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (got == MAP_FAILED) throw std::bad_alloc();
+  auto* const from = static_cast<std::byte*>(got);
+  const std::size_t before = (kHugePage - reinterpret_cast<std::uintptr_t>(from) % kHugePage) % kHugePage;
+  if (before != 0) ::munmap(from, before);
+  ::munmap(from + before + size, kHugePage - before);
+  ::madvise(from + before, size & ~(kHugePage - 1), MADV_HUGEPAGE);
+  return from + before;
 }
-inline void release_block(void* at, std::size_t bytes) { ::operator delete(at, std::align_val_t{bytes < kBigBlock ? 16 : kHugePage}); }
+inline void release_block(void* at, std::size_t bytes) {
+  if (bytes < kBigBlock) ::operator delete(at, std::align_val_t{16});
+  else ::munmap(at, mapped_bytes(bytes));
+}
 
 template <class T>
 struct BlockAllocator {

@@ -83,9 +83,9 @@ std::vector<Change> to_list(const EncodedChanges& changes) {
 
 KeyedTable::KeyedTable(TableSpec spec, SpillSpace* space) : spec_(std::move(spec)), shared_hashes_(spec_.shared_hashes), ttl_us_(spec_.ttl_us) {
   SUPYO_CHECK(ttl_us_ == 0 || !spec_.timed);
-  time_at_ = static_cast<std::uint32_t>(sizeof(Sizes) + (shared_hashes_ ? sizeof(std::uint64_t) : 0));
-  fixed_at_ = time_at_ + static_cast<std::uint32_t>(spec_.timed ? sizeof(TimeUs) + sizeof(std::uint64_t) : 0);
-  key_at_ = fixed_at_ + spec_.fixed_width;
+  stamp_at_ = spec_.fixed_width;
+  hash_at_ = stamp_at_ + static_cast<std::uint32_t>(spec_.timed ? sizeof(Stamp) : 0);
+  sizes_at_ = hash_at_ + static_cast<std::uint32_t>(shared_hashes_ ? sizeof(std::uint64_t) : 0);
   buckets_.assign(kSmallest, kNoSlot);
   tags_.assign(kSmallest, kEmpty);
   if (spec_.timed) by_time_ = std::make_unique<TimeIndex>();
@@ -97,8 +97,7 @@ KeyedTable::~KeyedTable() {
   if (!records_.has_large()) return;
   for (Slot s = 0; s < refs_.size(); ++s) {
     if (resident(s) == nullptr) continue;
-    const Sizes n = sizes(s);
-    records_.release(record(s), key_at_ + n.key + n.blob);
+    records_.release(record(s), parts_of(record(s)).end());
   }
 }
 
@@ -106,8 +105,10 @@ KeyedTable::~KeyedTable() {
 
 bool KeyedTable::is_key(Slot slot, std::uint64_t place, std::uint64_t hash, std::string_view key) const {
   if (refs_[slot].place != place) return false;
-  if (stored<std::uint32_t>(slot, 0) != key.size() || !same_bytes(key_bytes(slot), key.data(), key.size())) return false;
-  return !shared_hashes_ || stored<std::uint64_t>(slot, sizeof(Sizes)) == hash;
+  const std::byte* const r = record(slot);
+  const Parts p = parts_of(r);
+  if (p.key != key.size() || !same_bytes(reinterpret_cast<const char*>(r) + p.key_at, key.data(), key.size())) return false;
+  return !shared_hashes_ || read_at<std::uint64_t>(r, hash_at_) == hash;
 }
 
 /// Groups of sixteen in a sequence that reaches all of them (steps of 1, 2, 3 .. over a power of two); a group with an empty bucket is the last to look at.
@@ -134,44 +135,46 @@ std::size_t KeyedTable::free_bucket(std::uint64_t place) const {
   }
 }
 
-/// A live slot, not in any bucket yet.
-Slot KeyedTable::add_record(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time, std::size_t blob_bytes) {
-  Slot slot;
-  if (!free_.empty()) {
-    slot = free_.back();
-    free_.pop_back();
+void KeyedTable::write_sizes(std::byte* record, std::size_t key, std::size_t blob) const {
+  SUPYO_CHECK_LE(std::max(key, blob), std::numeric_limits<std::uint32_t>::max());
+  const bool wide = KeyedTable::wide(key, blob);
+  const std::uint8_t bytes[] = {wide ? kWide : static_cast<std::uint8_t>(key), wide ? kWide : static_cast<std::uint8_t>(blob)};
+  std::memcpy(record + sizes_at_, bytes, sizeof bytes);
+  if (!wide) return;
+  const std::uint32_t sizes[] = {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(blob)};
+  std::memcpy(record + sizes_at_ + sizeof bytes, sizes, sizeof sizes);
+}
+
+/// A live slot, in no bucket of the places nor of the times yet.
+Slot KeyedTable::add_record(std::uint64_t place, std::uint64_t hash, std::string_view key, std::size_t blob_bytes) {
+  Slot slot = free_;
+  if (slot != kNoSlot) {
+    free_ = static_cast<Slot>(refs_[slot].place);
   } else {
     slot = static_cast<Slot>(refs_.size());
     SUPYO_CHECK(slot != kNoSlot);
     refs_.emplace_back();
   }
-  SUPYO_CHECK_LE(key.size(), std::numeric_limits<std::uint32_t>::max());
-  std::byte* const r = records_.allocate(key_at_ + key.size() + blob_bytes);
+  std::byte* const r = records_.allocate(record_size(key.size(), blob_bytes));
   refs_[slot] = {.place = place, .bits = reinterpret_cast<std::uintptr_t>(r)};
-  store(slot, 0, Sizes{.key = static_cast<std::uint32_t>(key.size()), .blob = static_cast<std::uint32_t>(blob_bytes)});
-  if (shared_hashes_) store(slot, sizeof(Sizes), hash);
-  if (spec_.timed) {
-    store(slot, time_at_, time);
-    store(slot, time_at_ + sizeof time, next_born_);
-    if (spill_) note_birth(slot, next_born_);
-  }
+  write_sizes(r, key.size(), blob_bytes);
+  if (shared_hashes_) std::memcpy(r + hash_at_, &hash, sizeof hash);
   if (ttl_us_ != 0) {
     if (written_.size() < refs_.size()) written_.resize(refs_.size());
     link_last(slot, now_us_);
   }
-  std::memset(r + fixed_at_, 0, spec_.fixed_width);
-  if (!key.empty()) std::memcpy(r + key_at_, key.data(), key.size());
+  std::memset(r, 0, spec_.fixed_width);
+  if (!key.empty()) std::memcpy(r + key_at(wide(key.size(), blob_bytes)), key.data(), key.size());
   ++live_;
   return slot;
 }
 
-Slot KeyedTable::insert(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time, std::size_t blob_bytes) {
+Slot KeyedTable::insert(std::uint64_t place, std::uint64_t hash, std::string_view key, std::size_t blob_bytes) {
   // At most 7 of 8 buckets are used. Mostly tombstones: clean at the same size; else double.
   if ((used_buckets_ + 1) * 8 > buckets_.size() * 7) rehash(live_ * 2 < used_buckets_ ? buckets_.size() : buckets_.size() * 2);
   const std::size_t bucket = free_bucket(place);
   if (tags_[bucket] == kEmpty) ++used_buckets_;
-  const Slot slot = add_record(place, hash, key, time, blob_bytes);
-  if (spec_.timed) by_time_->add(time, slot, next_born_++);
+  const Slot slot = add_record(place, hash, key, blob_bytes);
   buckets_[bucket] = slot;
   tags_[bucket] = tag_of(place);
   return slot;
@@ -203,7 +206,7 @@ Slot KeyedTable::find_or_insert(std::uint64_t hash, std::string_view key, TimeUs
   const std::uint64_t place = place_of(hash, key);
   const std::size_t bucket = bucket_of(place, hash, key);
   if (bucket != SIZE_MAX) return buckets_[bucket];
-  const Slot slot = insert(place, hash, key, time);
+  const Slot slot = insert_at(place, hash, key, time);
   touch(slot);
   return slot;
 }
@@ -236,7 +239,7 @@ void KeyedTable::find_or_insert(std::span<const std::uint64_t> hashes, std::span
       const std::size_t row = from + i;
       const std::size_t bucket = bucket_of(places[i], hashes[row], keys[row]);
       inserted[row] = bucket == SIZE_MAX ? 1 : 0;
-      slots[row] = bucket != SIZE_MAX ? buckets_[bucket] : insert(places[i], hashes[row], keys[row], times.empty() ? 0 : times[row]);
+      slots[row] = bucket != SIZE_MAX ? buckets_[bucket] : insert_at(places[i], hashes[row], keys[row], times.empty() ? 0 : times[row]);
     }
   }
   for (std::size_t i = 0; i < n; ++i) touch(slots[i]);
@@ -265,8 +268,9 @@ Slot KeyedTable::find(std::uint64_t hash, std::string_view key) {
 }
 
 std::string_view KeyedTable::blob(Slot slot) const {
-  const Sizes n = sizes(slot);
-  return {key_bytes(slot) + n.key, n.blob};
+  const std::byte* const r = record(slot);
+  const Parts p = parts_of(r);
+  return {reinterpret_cast<const char*>(r) + p.key_at + p.key, p.blob};
 }
 
 void KeyedTable::set_blob(Slot slot, std::string_view bytes) {
@@ -276,22 +280,21 @@ void KeyedTable::set_blob(Slot slot, std::string_view bytes) {
 
 /// `bytes` may be (a part of) the blob itself.
 void KeyedTable::write_blob(Slot slot, std::string_view bytes) {
-  SUPYO_CHECK_LE(bytes.size(), std::numeric_limits<std::uint32_t>::max());
-  Sizes n = sizes(slot);
-  const std::size_t head = key_at_ + n.key;
-  const std::size_t was = head + n.blob;
-  n.blob = static_cast<std::uint32_t>(bytes.size());
   std::byte* const old = record(slot);
-  if (RecordArena::rounded(was) == RecordArena::rounded(head + bytes.size())) {
-    if (!bytes.empty()) std::memmove(old + head, bytes.data(), bytes.size());
-  } else {
-    std::byte* const r = records_.allocate(head + bytes.size());
-    std::memcpy(r, old, head);
-    if (!bytes.empty()) std::memcpy(r + head, bytes.data(), bytes.size());
-    records_.release(old, was);
-    refs_[slot].bits = reinterpret_cast<std::uintptr_t>(r) | (refs_[slot].bits & kFlags);
+  const Parts was = parts_of(old);
+  const bool same_sizes = wide(was.key, was.blob) == wide(was.key, bytes.size());
+  const std::size_t head = same_sizes ? was.key_at + was.key : record_size(was.key, bytes.size()) - bytes.size();
+  std::byte* r = old;
+  if (!same_sizes || RecordArena::rounded(was.end()) != RecordArena::rounded(head + bytes.size())) {
+    r = records_.allocate(head + bytes.size());
+    std::memcpy(r, old, sizes_at_);
+    std::memcpy(r + head - was.key, old + was.key_at, was.key);
   }
-  store(slot, 0, n);
+  if (!bytes.empty()) std::memmove(r + head, bytes.data(), bytes.size());
+  write_sizes(r, was.key, bytes.size());
+  if (r == old) return;
+  records_.release(old, was.end());
+  refs_[slot].bits = reinterpret_cast<std::uintptr_t>(r) | (refs_[slot].bits & kFlags);
 }
 
 void KeyedTable::erase(Slot slot) {
@@ -316,64 +319,15 @@ void KeyedTable::erase(Slot slot) {
     break;
   }
   if (ttl_us_ != 0) unlink(slot);
+  if (spec_.timed) leave_bucket(slot);
   if ((refs_[slot].bits & kPersisted) != 0) {
     const std::byte* const r = peek(slot);
     erased_.add_deleted(hash_of(slot, r), key_of(r));
   }
-  if (resident(slot) != nullptr) {
-    const Sizes n = sizes(slot);
-    records_.release(record(slot), key_at_ + n.key + n.blob);
-  }
-  refs_[slot] = {};
-  free_.push_back(slot);
+  if (std::byte* const r = resident(slot); r != nullptr) records_.release(r, parts_of(r).end());
+  refs_[slot] = {.place = free_};
+  free_ = slot;
   --live_;
-}
-
-void KeyedTable::due(TimeUs until, std::vector<Slot>& out) {
-  SUPYO_CHECK(by_time_ != nullptr);
-  auto& buckets = by_time_->buckets;
-  for (auto it = buckets.begin(); it != buckets.end() && it->first <= until;) {
-    auto& bucket = it->second;
-    std::erase_if(bucket.items, [&](const TimeIndex::Item& i) { return !born_then(i.slot, i.born); });
-    if (!bucket.sorted) sort(bucket);
-    for (const auto& item : bucket.items) out.push_back(item.slot);
-    if (bucket.items.empty()) {
-      if (by_time_->last == it) by_time_->last = buckets.end();
-      it = buckets.erase(it);
-    } else {
-      ++it;
-    }
-  }
-}
-
-/// After a restore: by order of insertion, and of several shards' by hash.
-void KeyedTable::sort(TimeBucket& bucket) const {
-  struct Entry {
-    std::uint64_t born, hash;
-    TimeBucket::Item item;
-  };
-  std::vector<Entry> entries;
-  entries.reserve(bucket.items.size());
-  for (const TimeBucket::Item& i : bucket.items) {
-    const std::byte* const r = peek(i.slot);
-    entries.push_back({born(r), hash_of(i.slot, r), i});
-  }
-  std::ranges::stable_sort(entries, [](const Entry& a, const Entry& b) { return a.born != b.born ? a.born < b.born : a.hash < b.hash; });
-  std::ranges::transform(entries, bucket.items.begin(), &Entry::item);
-  bucket.sorted = true;
-}
-
-TimeUs KeyedTable::next_due() {
-  SUPYO_CHECK(by_time_ != nullptr);
-  auto& buckets = by_time_->buckets;
-  while (!buckets.empty()) {
-    auto it = buckets.begin();
-    for (const auto& item : it->second.items)
-      if (born_then(item.slot, item.born)) return it->first;
-    if (by_time_->last == it) by_time_->last = buckets.end();
-    buckets.erase(it);
-  }
-  return kTimeMax;
 }
 
 // ---- entries that end
@@ -421,22 +375,21 @@ void KeyedTable::expire(TimeUs now_us, const std::function<void(Slot)>& gone) {
 }
 
 std::size_t KeyedTable::memory_bytes() const {
-  std::size_t n = records_.reserved() + refs_.capacity() * sizeof(Ref) + buckets_.capacity() * (sizeof(Slot) + 1) + (free_.capacity() + dirty_.capacity()) * sizeof(Slot) + erased_.bytes.capacity() +
+  std::size_t n = records_.reserved() + refs_.capacity() * sizeof(Ref) + buckets_.capacity() * (sizeof(Slot) + 1) + dirty_.capacity() * sizeof(Slot) + erased_.bytes.capacity() +
                   written_.capacity() * sizeof(Written) + spill_bytes();
-  if (by_time_)
-    for (const auto& [time, bucket] : by_time_->buckets) n += sizeof bucket + bucket.items.capacity() * sizeof(TimeIndex::Item);
-  return n;
+  return n + (by_time_ ? by_time_->memory_bytes() : 0);
 }
 
-// Value bytes: [time, born] for timed tables, the time of the last write for those with a TTL, then the fixed part, then the blob to the end.
-std::size_t KeyedTable::value_bytes(Sizes sizes) const { return (ttl_us_ != 0 ? sizeof(TimeUs) : fixed_at_ - time_at_) + spec_.fixed_width + sizes.blob; }
+// Value bytes: [time, order of insertion] for timed tables, the time of the last write for those with a TTL, then the fixed part, then the blob to the end.
+std::size_t KeyedTable::value_bytes(std::size_t blob) const { return (ttl_us_ != 0 ? sizeof(TimeUs) : spec_.timed ? sizeof(TimeUs) + sizeof(std::uint64_t) : 0) + spec_.fixed_width + blob; }
 
 void KeyedTable::append_value(Slot slot, const std::byte* record, std::string& out) const {
-  const auto n = read_at<Sizes>(record, 0);
+  const Parts p = parts_of(record);
   const char* const r = reinterpret_cast<const char*>(record);
   if (ttl_us_ != 0) out.append(reinterpret_cast<const char*>(&written_[slot].at_us), sizeof(TimeUs));
-  out.append(r + time_at_, fixed_at_ - time_at_ + spec_.fixed_width);
-  out.append(r + key_at_ + n.key, n.blob);
+  if (spec_.timed) by_time_->append_time(stamp(slot), out);
+  out.append(r, spec_.fixed_width);
+  out.append(r + p.key_at + p.key, p.blob);
 }
 
 void KeyedTable::take_changes(EncodedChanges& out) {
@@ -448,7 +401,7 @@ void KeyedTable::take_changes(EncodedChanges& out) {
     if ((r.bits & kDirty) == 0) continue;
     r.bits = (r.bits & ~kDirty) | kPersisted;
     const std::byte* const at = peek(slot);
-    out.begin_value(hash_of(slot, at), key_of(at), value_bytes(read_at<Sizes>(at, 0)));
+    out.begin_value(hash_of(slot, at), key_of(at), value_bytes(parts_of(at).blob));
     append_value(slot, at, out.bytes);
   }
   dirty_.clear();

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "data/state/snapshot.h"
@@ -11,30 +12,35 @@
 
 namespace supyo::state {
 
-// Time -> slots in order of insertion. Erased slots are dropped lazily: an entry counts only while its slot is live with the same birth (of which 32 bits
-// tell a slot's lives apart).
+/// The slots of one time in order of insertion. Four bytes a slot: which of them are still there is known from the slots' stamps. An erased slot that came back has another stamp.
 struct KeyedTable::TimeBucket {
-  struct Item {
-    Slot slot;
-    std::uint32_t born;
-  };
-  std::vector<Item> items;
-  std::uint64_t last_born = 0;
-  bool sorted = true;
+  TimeUs time = 0;
+  std::uint32_t id = 0;
+  std::uint32_t live = 0;           // of items
+  std::uint64_t origin = 0;         // the order of insertion, in the job's files, of number 0
+  std::uint32_t next = 0;           // number of the next that comes
+  std::uint32_t settled = 0;        // of items: their numbers grow, with gaps and (after a restore at another parallelism) equal ones; those of all later items follow one another up to `next`
+  std::size_t first = 0;            // no item before it is live
+  BlockVector<Slot> items = {};
 };
-struct KeyedTable::TimeIndex {
-  using Bucket = TimeBucket;
-  using Item = Bucket::Item;
-  std::map<TimeUs, Bucket> buckets;
-  std::map<TimeUs, Bucket>::iterator last = buckets.end();
 
-  void add(TimeUs time, Slot slot, std::uint64_t born) {
-    if (last == buckets.end() || last->first != time) last = buckets.try_emplace(time).first;
-    Bucket& b = last->second;
-    if (!b.items.empty() && b.last_born > born) b.sorted = false;
-    b.last_born = born;
-    b.items.push_back({slot, static_cast<std::uint32_t>(born)});
-  }
+struct KeyedTable::TimeIndex {
+  std::map<TimeUs, TimeBucket> buckets;       // none without a live slot
+  std::vector<TimeBucket*> by_id;
+  std::vector<std::uint32_t> free_ids;
+  TimeBucket* last = nullptr;                 // asked for last
+  struct Restored {
+    std::uint32_t bucket = 0;
+    Slot slot = kNoSlot;
+    std::uint64_t order = 0;
+  };
+  std::vector<Restored> restored;             // until settle_restored()
+
+  TimeBucket& at(TimeUs time);
+  void remove(TimeBucket& bucket);
+  /// As values have it.
+  void append_time(Stamp stamp, std::string& out) const;
+  std::size_t memory_bytes() const;
 };
 
 /// Entries that have not come back yet. An entry whose range has not been taken is in no record: whoever asks for its hash takes the range first.

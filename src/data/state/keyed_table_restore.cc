@@ -15,6 +15,7 @@ constexpr std::size_t kAhead = 12;   // entries whose bucket is asked for before
 
 Status KeyedTable::restore(std::uint64_t hash, std::string_view key, std::string_view value) {
   const Status s = put_back(hash, key, value, PutBack::kLookUp);
+  settle_restored();
   if (spill_) spill_->loaded.clear();
   return s;
 }
@@ -22,10 +23,10 @@ Status KeyedTable::restore(std::uint64_t hash, std::string_view key, std::string
 Status KeyedTable::put_back(std::uint64_t hash, std::string_view key, std::string_view value, PutBack how) {
   ByteReader r(value);
   TimeUs time = 0;
-  std::uint64_t born = 0;
+  std::uint64_t order = 0;
   if (spec_.timed) {
     time = r.i64();
-    born = r.u64();
+    order = r.u64();
   } else if (ttl_us_ != 0) {
     time = r.i64();
   }
@@ -34,16 +35,13 @@ Status KeyedTable::put_back(std::uint64_t hash, std::string_view key, std::strin
   const std::string_view rest = r.bytes(r.remaining());
   const std::uint64_t place = place_of(hash, key);
   const std::size_t bucket = how == PutBack::kLookUp ? bucket_of(place, hash, key) : SIZE_MAX;
-  const Slot slot = how == PutBack::kNoBucket ? add_record(place, hash, key, time, rest.size()) : bucket != SIZE_MAX ? buckets_[bucket] : insert(place, hash, key, time, rest.size());
+  const Slot slot = how == PutBack::kNoBucket ? add_record(place, hash, key, rest.size()) : bucket != SIZE_MAX ? buckets_[bucket] : insert(place, hash, key, rest.size());
   if (!fixed_bytes.empty()) std::memcpy(fixed(slot), fixed_bytes.data(), fixed_bytes.size());
   refs_[slot].bits = (refs_[slot].bits & ~kStored) | kPersisted;
   if (spill_) spill_->loaded.push_back(slot);
   if (spec_.timed) {
-    // An item with another birth, as insert() may have added, is dropped lazily; one with this birth must be there once only.
-    if (how == PutBack::kNoBucket || this->born(record(slot)) != born) by_time_->add(time, slot, born);
-    store(slot, time_at_ + sizeof time, born);
-    if (spill_) note_birth(slot, born);
-    next_born_ = std::max(next_born_, born + 1);
+    if (bucket != SIZE_MAX) leave_bucket(slot);
+    enter_restored(slot, time, order);
   }
   write_blob(slot, rest);
   if (ttl_us_ != 0) {
@@ -61,6 +59,7 @@ Status KeyedTable::put_back_all(const StoredEntries& entries) {
     for (const SnapshotEntry& e : read) SUPYO_TRY(put_back(e.hash, e.key, e.value, PutBack::kNoBucket));
     if (spill_) evict_loaded();
   }
+  settle_restored();
   rehash(capacity_for(live_));
   return ok();
 }

@@ -9,21 +9,12 @@ namespace supyo::state {
 
 void KeyedTable::spill_to(SpillSpace& space) { spill_ = std::make_unique<Spill>(Spill{.space = space, .table = space.add(*this)}); }
 void KeyedTable::leave_space() { spill_->space.remove(*this); }
-std::size_t KeyedTable::spill_bytes() const { return spill_ ? spill_->births.capacity() * sizeof(std::uint32_t) : 0; }
+std::size_t KeyedTable::spill_bytes() const { return spill_ ? spill_->stamps.capacity() * sizeof(Stamp) : 0; }
 
 void KeyedTable::pin(bool pinned) {
   if (spill_) spill_->pinned = pinned;
 }
 bool KeyedTable::pinned() const { return spill_->pinned; }
-
-void KeyedTable::note_birth(Slot slot, std::uint64_t born) {
-  if (spill_->births.size() < refs_.size()) spill_->births.resize(refs_.size());
-  spill_->births[slot] = static_cast<std::uint32_t>(born);
-}
-bool KeyedTable::born_then(Slot slot, std::uint32_t born) const {
-  if (!live(slot)) return false;
-  return (spill_ ? spill_->births[slot] : static_cast<std::uint32_t>(this->born(record(slot)))) == born;
-}
 
 void KeyedTable::mark_used(std::span<const Slot> slots) {
   for (const Slot s : slots)
@@ -65,8 +56,7 @@ void KeyedTable::evict(std::size_t bytes) {
 
 void KeyedTable::evict_one(Slot slot) {
   std::byte* const at = resident(slot);
-  const Sizes n = sizes(slot);
-  const std::size_t size = key_at_ + n.key + n.blob;
+  const std::size_t size = parts_of(at).end();
   Ref& r = refs_[slot];
   if ((r.bits & kStored) == 0) spill_->space.put(spill_->table, slot, {reinterpret_cast<const char*>(at), size});
   records_.release(at, size);

@@ -95,18 +95,18 @@ class KeyedTable {
   void prefetch_slot(Slot slot) const { __builtin_prefetch(&refs_[slot]); }
   void prefetch_record(Slot slot) const { __builtin_prefetch(resident(slot)); }
 
-  std::byte* fixed(Slot slot) { return record(slot) + fixed_at_; }
-  const std::byte* fixed(Slot slot) const { return record(slot) + fixed_at_; }
+  std::byte* fixed(Slot slot) { return record(slot); }
+  const std::byte* fixed(Slot slot) const { return record(slot); }
   template <class T>
   T& as(Slot slot, std::size_t offset = 0) { return *reinterpret_cast<T*>(fixed(slot) + offset); }
   template <class T>
   const T& as(Slot slot, std::size_t offset = 0) const { return *reinterpret_cast<const T*>(fixed(slot) + offset); }
   std::string_view blob(Slot slot) const;
   void set_blob(Slot slot, std::string_view bytes);   ///< touches
-  std::string_view key(Slot slot) const { return {key_bytes(slot), stored<std::uint32_t>(slot, 0)}; }
-  std::uint64_t hash(Slot slot) const { return shared_hashes_ ? stored<std::uint64_t>(slot, sizeof(Sizes)) : refs_[slot].place; }
+  std::string_view key(Slot slot) const { return key_of(record(slot)); }
+  std::uint64_t hash(Slot slot) const { return shared_hashes_ ? read_at<std::uint64_t>(record(slot), hash_at_) : refs_[slot].place; }
   /// Of timed tables; 0 of others.
-  TimeUs time(Slot slot) const { return spec_.timed ? stored<TimeUs>(slot, time_at_) : 0; }
+  TimeUs time(Slot slot) const { return spec_.timed ? time_of(slot) : 0; }
   void touch(Slot slot) {
     if (ttl_us_ != 0) [[unlikely]] written(slot);
     Ref& r = refs_[slot];
@@ -118,8 +118,8 @@ class KeyedTable {
   /// looks at anything, so that nothing expired is ever found; it costs what there is to erase. Nothing happens in other tables.
   void expire(TimeUs now_us, const std::function<void(Slot)>& gone = {});
 
-  /// Timed tables: appends the live slots with time <= `until` to `out`, by time, then in order of insertion.
-  void due(TimeUs until, std::vector<Slot>& out);
+  /// Timed tables: appends the live slots with time <= `until` to `out`, by time, then in order of insertion; `most` of them at most: who erases those sees the next ones with the next call.
+  void due(TimeUs until, std::vector<Slot>& out, std::size_t most = SIZE_MAX);
   /// Earliest time of a live key; kTimeMax when empty. Timed tables only.
   TimeUs next_due();
 
@@ -158,7 +158,8 @@ class KeyedTable {
 
  private:
   /// A slot: where looking for its key begins (so that growing touches no key), and the address of its record with the flags below. 0: the slot is free; flags without an address: the record is in the space.
-  /// Record: u32 size of the key, u32 size of the blob; the hash, when it is not the place; time and order of insertion of timed tables; the fixed part; key; blob.
+  /// Free slots are a list: `place` is the next one.
+  /// Record: the fixed part; the Stamp of timed tables; the hash, when it is not the place; sizes of key and blob, a byte each, or where one of them needs more two bytes 255 and then four each; key; blob.
   struct Ref {
     std::uint64_t place = 0;
     std::uintptr_t bits = 0;
@@ -170,8 +171,14 @@ class KeyedTable {
   static constexpr std::uintptr_t kFlags = 15;
   static constexpr std::size_t kGroup = 16;         // buckets that are looked at together
   std::size_t group_mask() const { return tags_.size() / kGroup - 1; }
-  struct Sizes {
-    std::uint32_t key = 0, blob = 0;
+  /// Where a record has its key, and behind it its blob.
+  struct Parts {
+    std::uint32_t key = 0, blob = 0, key_at = 0;   // bytes, bytes, offset
+    std::size_t end() const { return std::size_t{key_at} + key + blob; }
+  };
+  /// Of timed tables: the bucket of its time in the index, and the order in which it came into that.
+  struct Stamp {
+    std::uint32_t bucket = 0, number = 0;
   };
   struct TimeIndex;
   struct TimeBucket;
@@ -181,7 +188,7 @@ class KeyedTable {
     Slot hand = 0;                     // where evict() goes on
     bool pinned = false;
     std::vector<Slot> loaded = {};     // that came from the job's files just now
-    std::vector<std::uint32_t> births = {};   // of timed tables, by slot: 32 bits of the order of insertion, so that those who are not due need not come back
+    std::vector<Stamp> stamps = {};    // of timed tables, by slot, so that those who are not due need not come back
   };
 
   bool live(Slot slot) const { return refs_[slot].bits != 0; }
@@ -211,28 +218,38 @@ class KeyedTable {
   void spill_to(SpillSpace& space);
   void leave_space();
   std::size_t spill_bytes() const;
-  Sizes sizes(Slot slot) const {
-    Sizes s;
-    std::memcpy(&s, record(slot), sizeof s);
-    return s;
-  }
   template <class T>
   static T read_at(const std::byte* record, std::size_t offset) {
     T v;
     std::memcpy(&v, record + offset, sizeof v);
     return v;
   }
-  template <class T>
-  T stored(Slot slot, std::size_t offset) const { return read_at<T>(record(slot), offset); }
-  template <class T>
-  void store(Slot slot, std::size_t offset, T v) { std::memcpy(record(slot) + offset, &v, sizeof v); }
-  std::uint64_t born(const std::byte* record) const { return read_at<std::uint64_t>(record, time_at_ + sizeof(TimeUs)); }
-  void note_birth(Slot slot, std::uint64_t born);
-  bool born_then(Slot slot, std::uint32_t born) const;
-  void sort(TimeBucket& bucket) const;
-  std::uint64_t hash_of(Slot slot, const std::byte* record) const { return shared_hashes_ ? read_at<std::uint64_t>(record, sizeof(Sizes)) : refs_[slot].place; }
-  std::string_view key_of(const std::byte* record) const { return {reinterpret_cast<const char*>(record) + key_at_, read_at<std::uint32_t>(record, 0)}; }
-  const char* key_bytes(Slot slot) const { return reinterpret_cast<const char*>(record(slot)) + key_at_; }
+  static constexpr std::uint8_t kWide = 255;
+  static bool wide(std::size_t key, std::size_t blob) { return key >= kWide || blob >= kWide; }
+  std::size_t key_at(bool wide) const { return sizes_at_ + (wide ? 10U : 2U); }
+  std::size_t record_size(std::size_t key, std::size_t blob) const { return key_at(wide(key, blob)) + key + blob; }
+  Parts parts_of(const std::byte* record) const {
+    const auto key = read_at<std::uint8_t>(record, sizes_at_), blob = read_at<std::uint8_t>(record, sizes_at_ + 1);
+    if (key != kWide) [[likely]] return {.key = key, .blob = blob, .key_at = sizes_at_ + 2};
+    return {.key = read_at<std::uint32_t>(record, sizes_at_ + 2), .blob = read_at<std::uint32_t>(record, sizes_at_ + 6), .key_at = sizes_at_ + 10};
+  }
+  void write_sizes(std::byte* record, std::size_t key, std::size_t blob) const;
+  std::uint64_t hash_of(Slot slot, const std::byte* record) const { return shared_hashes_ ? read_at<std::uint64_t>(record, hash_at_) : refs_[slot].place; }
+  std::string_view key_of(const std::byte* record) const {
+    const Parts p = parts_of(record);
+    return {reinterpret_cast<const char*>(record) + p.key_at, p.key};
+  }
+
+  // Of timed tables (keyed_table_times.cc).
+  TimeUs time_of(Slot slot) const;
+  Stamp stamp(Slot slot) const { return spill_ ? spill_->stamps[slot] : read_at<Stamp>(record(slot), stamp_at_); }
+  void set_stamp(Slot slot, Stamp stamp);
+  bool holds(const TimeBucket& bucket, std::size_t item) const;
+  void enter_bucket(Slot slot, TimeUs time);
+  void leave_bucket(Slot slot);
+  void settle(TimeBucket& bucket);
+  void enter_restored(Slot slot, TimeUs time, std::uint64_t order);
+  void settle_restored();
 
   std::uint64_t place_of(std::uint64_t hash, std::string_view key) const {
     if (shared_hashes_) return own_place(key);
@@ -245,8 +262,13 @@ class KeyedTable {
   std::size_t bucket_of(std::uint64_t place, std::uint64_t hash, std::string_view key) const;
   std::size_t free_bucket(std::uint64_t place) const;
   bool is_key(Slot slot, std::uint64_t place, std::uint64_t hash, std::string_view key) const;
-  Slot add_record(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time, std::size_t blob_bytes);
-  Slot insert(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time, std::size_t blob_bytes = 0);
+  Slot add_record(std::uint64_t place, std::uint64_t hash, std::string_view key, std::size_t blob_bytes);
+  Slot insert(std::uint64_t place, std::uint64_t hash, std::string_view key, std::size_t blob_bytes = 0);
+  Slot insert_at(std::uint64_t place, std::uint64_t hash, std::string_view key, TimeUs time) {
+    const Slot slot = insert(place, hash, key);
+    if (spec_.timed) enter_bucket(slot, time);
+    return slot;
+  }
   enum class PutBack : std::uint8_t {
     kLookUp,    // the key may be there
     kNew,       // it is not
@@ -261,22 +283,21 @@ class KeyedTable {
   static std::size_t capacity_for(std::size_t entries);
   void rehash(std::size_t capacity);
   void write_blob(Slot slot, std::string_view bytes);
-  std::size_t value_bytes(Sizes sizes) const;
+  std::size_t value_bytes(std::size_t blob) const;
   void append_value(Slot slot, const std::byte* record, std::string& out) const;
 
   TableSpec spec_;
   bool shared_hashes_;
-  std::uint32_t time_at_ = 0, fixed_at_ = 0, key_at_ = 0;   // in a record
+  std::uint32_t stamp_at_ = 0, hash_at_ = 0, sizes_at_ = 0;   // in a record
   RecordArena records_;
   BlockVector<Ref> refs_;
-  std::vector<Slot> free_;
+  Slot free_ = kNoSlot;               // the first
   std::vector<Slot> dirty_;
   EncodedChanges erased_;
   BlockVector<Slot> buckets_;
   BlockVector<std::uint8_t> tags_;    // of the buckets, in groups of 16: empty, tombstone, or 0x80 | 7 bits of the place
   std::size_t used_buckets_ = 0;      // live and tombstones
   std::size_t live_ = 0;
-  std::uint64_t next_born_ = 0;
   std::unique_ptr<TimeIndex> by_time_;
   std::vector<Written> written_;      // of tables with a TTL
   std::unique_ptr<Spill> spill_;

@@ -92,7 +92,7 @@ class RowLists {
   }
 
   state::KeyedTable index_;
-  std::vector<Link> links_;
+  state::BlockVector<Link> links_;
   std::vector<Slot> places_;           // scratch of one call
   std::vector<std::uint8_t> fresh_;
 };

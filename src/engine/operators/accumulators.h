@@ -42,6 +42,12 @@ class Accumulators {
   Status append_open(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const;
   /// Puts what went into `from` into `into`, as if it came after.
   Status merge(state::Slot into, state::Slot from, state::KeyedTable& table);
+  /// Puts what went into a group of another table with the same calls into `into`, as if it came after. Only where no call has a blob.
+  Status merge(state::Slot into, state::KeyedTable& table, const std::byte* other) const {
+    for (std::size_t call = 0; call < calls_.size(); ++call)
+      SUPYO_TRY(calls_[call].aggregate->merge(table.fixed(into) + offsets_[call], nullptr, other + offsets_[call], {}));
+    return ok();
+  }
   /// Appends what has gone into a group, for fold_partials().
   void append_partial(const state::KeyedTable& table, state::Slot slot, std::string& out) const {
     out.append(reinterpret_cast<const char*>(table.fixed(slot)) + first_, width_ - first_);

@@ -23,10 +23,14 @@ class GroupKeys {
     for (const std::size_t c : columns_) keys_.push_back(batch.columns[c]);
     hashes_.resize(batch.rows);
     hash_rows(keys_, batch.rows, hashes_);
+    shape_ = shape_of_keys();
+    restart();
+  }
+  /// Of the same batch, without the keys that were added.
+  void restart() {
     size_ = 0;
     ends_.clear();
     prefix_size_ = 0;
-    shape_ = shape_of_keys();
   }
   std::uint64_t hash(std::size_t row) const { return hashes_[row]; }
   std::span<const std::uint64_t> hashes() const { return hashes_; }

@@ -7,6 +7,7 @@
 #include "engine/operators/group_keys.h"
 #include "engine/operators/keyed_row.h"
 #include "engine/operators/order_bytes.h"
+#include "engine/operators/short_bytes.h"
 #include "engine/operators/slot_list.h"
 
 namespace supyo::operators {
@@ -57,7 +58,7 @@ class TopN final : public dataflow::Operator {
   struct Before {
     const TopN* top = nullptr;
     bool operator()(Slot a, Slot b) const {
-      const int order = top->order_[a].compare(top->order_[b]);
+      const int order = top->order_[a].view().compare(top->order_[b].view());
       return order != 0 ? order < 0 : top->born(a) != top->born(b) ? top->born(a) < top->born(b) : a < b;
     }
   };
@@ -129,7 +130,7 @@ class TopN final : public dataflow::Operator {
     Partition& p = partitions_[at];
     unlink(p, slot);
     p.total -= table_->as<Kept>(slot).count;
-    order_[slot] = {};
+    order_[slot].clear();
     forget_empty(at);
   }
   /// Of a partition that the batch asked for.
@@ -156,7 +157,7 @@ class TopN final : public dataflow::Operator {
     order_of(batch, row, next_born_);
     const bool full = !spec_->input_retracts && p.total >= spec_->limit;
     // A row that comes behind all that count is not even kept.
-    if (full && ordered_ >= order_[p.last()]) return;
+    if (full && ordered_ >= order_[p.last()].view()) return;
     open(p, at, batch, row);
     KeyedRow::encode(key, codec_, batch.columns, row, encoded_);
     const Slot slot = table_->find_or_insert(hash, encoded_);
@@ -197,7 +198,7 @@ class TopN final : public dataflow::Operator {
   /// The row, whose order_of() was taken, into its place.
   void link(Partition& p, Slot slot) {
     if (slot >= order_.size()) order_.resize(std::max<std::size_t>(slot + 1, order_.size() * 2));
-    order_[slot] = ordered_;
+    order_[slot].assign(ordered_);
     if (!few_) {
       if (!p.many) p.many = std::make_unique<Many>(Before{this});
       p.many->insert(slot);
@@ -220,7 +221,7 @@ class TopN final : public dataflow::Operator {
     gone_.erase(std::ranges::unique(gone_).begin(), gone_.end());
     for (const Slot slot : gone_) {
       if (table_->as<Kept>(slot).count > 0) continue;   // it came back
-      order_[slot] = {};
+      order_[slot].clear();
       table_->erase(slot);
     }
     gone_.clear();
@@ -301,8 +302,8 @@ class TopN final : public dataflow::Operator {
   GroupKeys keys_;
   state::KeyedTable* table_ = nullptr;
   state::KeyedTable index_;              // partition key -> slot, the place in partitions_; never part of an epoch
-  std::vector<Partition> partitions_;
-  std::vector<std::string> order_;       // by slot of the row: bytes that compare as the order says
+  state::BlockVector<Partition> partitions_;
+  state::BlockVector<ShortBytes> order_; // by slot of the row: bytes that compare as the order says
   std::uint64_t next_born_ = 0;
   // Scratch of one call.
   BatchBuilder out_;

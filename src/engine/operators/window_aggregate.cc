@@ -13,8 +13,18 @@ using Spec = WindowAggregateSpec;
 
 /// Bytes before the accumulators: rows in the group (retracting input only), then the group's origin (when a judge listens).
 constexpr std::uint32_t kOriginBytes = sizeof(Origin);
+constexpr std::uint32_t kPause = 15;
+constexpr std::size_t kFiredAtOnce = 1U << 15;   // groups: a list of all of them would be memory too
 
 std::uint32_t header_bytes(const Spec& s) { return (s.retracting ? 8U : 0U) + (s.origins ? kOriginBytes : 0U); }
+
+/// Rows of a batch may go together first, and then into each of their windows: whatever the batches, the result is the same.
+bool gathers(const Spec& s) {
+  static constexpr std::string_view kMerge[] = {"COUNT", "SUM", "AVG", "MIN", "MAX"};
+  return std::ranges::all_of(s.aggregates, [](const expr::AggregateCall& c) {
+    return !c.distinct && !c.aggregate->needs_blob() && !c.aggregate->result().is_floating() && std::ranges::find(kMerge, c.aggregate->name()) != std::end(kMerge);
+  });
+}
 
 class WindowAggregate final : public dataflow::Operator {
  public:
@@ -23,6 +33,8 @@ class WindowAggregate final : public dataflow::Operator {
         windows_(spec_),
         distinct_(spec_->aggregates, spec_->input, true),
         accumulators_(spec_->aggregates, header_bytes(*spec_), &distinct_),
+        steps_({.name = "steps", .fixed_width = accumulators_.width()}),
+        gathers_(windows_.has_steps() && gathers(*spec_)),
         out_(output_schema(*spec_)) {}
 
   std::string_view name() const override { return "WindowAggregate"; }
@@ -33,35 +45,31 @@ class WindowAggregate final : public dataflow::Operator {
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
+    state::KeyedTable& table = ctx.state().keyed(0);
+    if (gathers_ && pause_ > 0) --pause_;
+    else if (gathers_ && windows_.take_steps(*batch, ctx.watermark_us())) return take_steps(*batch, table);
     if (spec_->partials) windows_.take_partials(*batch, ctx.watermark_us()); else windows_.take(*batch, ctx.watermark_us());
     SUPYO_TRY(flush_late(*batch, ctx));
     rows_ = windows_.rows();
     if (rows_.empty()) return ok();
-    state::KeyedTable& table = ctx.state().keyed(0);
     if (distinct_.any()) distinct_.start(ctx.state().keyed(1), ctx.now_us());
     slots_.resize(rows_.size());
     inserted_.resize(rows_.size());
     table.find_or_insert(windows_.hashes(), windows_.keys(), windows_.times(), slots_, inserted_);
     if (spec_->partials) return fold_partials(*batch, table);
-    signs_.clear();
-    if (!batch->kinds.empty()) {
-      for (const std::uint32_t row : rows_) signs_.push_back(is_retraction(batch->kinds[row]) ? -1 : 1);
-    }
-    if (spec_->retracting) count_rows(table);
-    if (spec_->origins) merge_origins(*batch, table);
-    return accumulators_.update(*batch, rows_, slots_, signs_, table);
+    return fold_rows(*batch, table);
   }
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     state::KeyedTable& table = ctx.state().keyed(0);
     if (distinct_.any()) distinct_.start(ctx.state().keyed(1), ctx.now_us());
-    due_.clear();
-    table.due(w.us, due_);
-    for (const state::Slot slot : due_) {
-      if (!spec_->retracting || table.as<std::int64_t>(slot) > 0) SUPYO_TRY(fire(table, slot));
-      if (distinct_.any()) distinct_.drop(table.hash(slot), table.key(slot));
-      table.erase(slot);
-      if (out_.full()) SUPYO_TRY(out.emit(out_.finish()));
+    for (due_.clear(), table.due(w.us, due_, kFiredAtOnce); !due_.empty(); due_.clear(), table.due(w.us, due_, kFiredAtOnce)) {
+      for (const state::Slot slot : due_) {
+        if (!spec_->retracting || table.as<std::int64_t>(slot) > 0) SUPYO_TRY(fire(table, slot));
+        if (distinct_.any()) distinct_.drop(table.hash(slot), table.key(slot));
+        table.erase(slot);
+        if (out_.full()) SUPYO_TRY(out.emit(out_.finish()));
+      }
     }
     if (out_.rows() > 0) return out.emit(out_.finish());
     return ok();
@@ -87,6 +95,49 @@ class WindowAggregate final : public dataflow::Operator {
     }
     rows.origins = batch.origins;
     return windows_.late().flush(rows, ctx);
+  }
+
+  /// rows_ into slots_.
+  Status fold_rows(const Batch& batch, state::KeyedTable& table) {
+    signs_.clear();
+    if (!batch.kinds.empty()) {
+      for (const std::uint32_t row : rows_) signs_.push_back(is_retraction(batch.kinds[row]) ? -1 : 1);
+    }
+    if (spec_->retracting) count_rows(table);
+    if (spec_->origins) merge_origins(batch, table);
+    return accumulators_.update(batch, rows_, slots_, signs_, table);
+  }
+
+  /// A row that is in five windows is one update, of its key in the step of time that all five have, and each of those groups five: many rows of a batch have few keys.
+  Status take_steps(const Batch& batch, state::KeyedTable& table) {
+    slots_.resize(batch.rows);
+    inserted_.resize(batch.rows);
+    rows_ = windows_.rows();
+    steps_.find_or_insert(windows_.hashes(), windows_.keys(), {}, slots_, inserted_);
+    SUPYO_TRY(fold_rows(batch, steps_));
+    first_rows_.clear();
+    for (std::uint32_t row = 0; row < batch.rows; ++row)
+      if (inserted_[row] != 0) first_rows_.push_back(row);
+    if (first_rows_.size() * 2 > batch.rows) pause_ = kPause;
+    windows_.spread(batch, first_rows_);
+    rows_ = windows_.rows();
+    group_slots_.resize(rows_.size());
+    inserted_.resize(rows_.size());
+    table.find_or_insert(windows_.hashes(), windows_.keys(), windows_.times(), group_slots_, inserted_);
+    const std::size_t origin_at = spec_->retracting ? 8 : 0;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      const state::Slot into = group_slots_[i], from = slots_[rows_[i]];
+      if (spec_->retracting) table.as<std::int64_t>(into) += steps_.as<std::int64_t>(from);
+      if (spec_->origins) {
+        auto& origin = table.as<Origin>(into, origin_at);
+        if (inserted_[i] != 0) origin = Origin{};
+        origin.merge(steps_.as<Origin>(from, origin_at));
+      }
+      SUPYO_TRY(accumulators_.merge(into, table, steps_.fixed(from)));
+    }
+    for (const std::uint32_t row : first_rows_) steps_.erase(slots_[row]);
+    steps_.forget_changes();
+    return ok();
   }
 
   Status fold_partials(const Batch& batch, state::KeyedTable& table) {
@@ -145,11 +196,15 @@ class WindowAggregate final : public dataflow::Operator {
   WindowRows windows_;
   DistinctValues distinct_;
   Accumulators accumulators_;
+  state::KeyedTable steps_;               // groups of one batch, by the first of their windows; never part of an epoch
+  bool gathers_;
+  std::uint32_t pause_ = 0;               // batches that are not gathered, since the last one that was had nearly as many keys as rows
   // Scratch of one call; empty or meaningless between calls.
   BatchBuilder out_;
   std::vector<ColumnBuilder*> targets_;
   std::span<const std::uint32_t> rows_;   // of windows_
-  std::vector<state::Slot> slots_;
+  std::vector<std::uint32_t> first_rows_;
+  std::vector<state::Slot> slots_, group_slots_;
   std::vector<std::uint8_t> inserted_;
   std::vector<std::int8_t> signs_;
   std::vector<state::Slot> due_;

@@ -190,6 +190,57 @@ TEST_F(WindowAggregateTest, EqualsBruteForceAtEveryBatchSizeAndAfterRestore) {
   }
 }
 
+/// Calls whose groups may come together, so that the rows of a batch are gathered by step before they go into their windows; beside the same calls and a DISTINCT one, with which they may not.
+TEST_F(WindowAggregateTest, RowsGatheredByStepGiveWhatRowByRowGives) {
+  const std::vector<WindowSpec> windows = {
+      {.kind = WindowSpec::Kind::kHop, .size_us = 10 * kSecond, .slide_us = 5 * kSecond},
+      {.kind = WindowSpec::Kind::kHop, .size_us = 12 * kSecond, .slide_us = 2 * kSecond, .offset_us = kSecond},
+      {.kind = WindowSpec::Kind::kHop, .size_us = 10 * kSecond, .slide_us = 4 * kSecond},
+      {.kind = WindowSpec::Kind::kCumulate, .size_us = 12 * kSecond, .slide_us = 3 * kSecond},
+  };
+  const std::vector<Row> rows = random_rows(5, 3000);
+  for (const WindowSpec& window : windows) {
+    for (const bool origins : {false, true}) {
+      SCOPED_TRACE(fmt::format("window kind {} size {} slide {}", static_cast<int>(window.kind), window.size_us, window.slide_us));
+      WindowAggregateSpec gathered = spec_of(window);
+      gathered.origins = origins;
+      gathered.aggregates = {call_of("COUNT", {}), call_of("SUM", {2}), call_of("MIN", {2}), call_of("MAX", {2}), call_of("AVG", {2})};
+      WindowAggregateSpec apart = gathered;
+      apart.aggregates.push_back(call_of("COUNT", {2}, true));
+      const auto without_distinct = [](Outcome o) {
+        for (std::string& row : o.rows) {
+          std::size_t at = 0;
+          for (int field = 0; field < 6; ++field) at = row.find('|', at + 1);
+          row.erase(at, row.find('|', at + 1) - at);
+        }
+        return o;
+      };
+      for (const std::size_t batch_rows : {std::size_t{1}, std::size_t{16}, std::size_t{40}, std::size_t{1024}}) {
+        const Outcome want = without_distinct(run(apart, rows, batch_rows));
+        const Outcome got = run(gathered, rows, batch_rows);
+        EXPECT_EQ(got.rows, want.rows) << "order included";
+        EXPECT_EQ(got.late, want.late);
+        EXPECT_EQ(run(gathered, rows, batch_rows, 3).rows, want.rows);
+      }
+    }
+  }
+}
+
+TEST_F(WindowAggregateTest, GatheredRowsAreTakenBackToo) {
+  WindowAggregateSpec spec = spec_of({.kind = WindowSpec::Kind::kHop, .size_us = 10 * kSecond, .slide_us = 5 * kSecond});
+  spec.retracting = true;
+  spec.aggregates = {call_of("COUNT", {}), call_of("SUM", {2}, false, true)};
+  OperatorHarness h(make_window_aggregate(spec));
+  std::vector<Row> rows;
+  for (std::int64_t i = 0; i < 20; ++i) rows.push_back({.time = 7 * kSecond + i, .key = i % 2 == 0 ? "a" : "b", .value = i});
+  h.feed(batch_of(rows));
+  auto taken_back = std::make_shared<Batch>(*batch_of(rows));
+  for (std::size_t i = 0; i < rows.size(); ++i) taken_back->kinds.push_back(i == 4 ? RowKind::kUpdateAfter : RowKind::kDelete);   // of "a" nine go and one comes; of "b" all go
+  h.feed(taken_back);
+  h.watermark(kTimeMax);
+  EXPECT_THAT(h.rows, ::testing::ElementsAre(::testing::StartsWith("+I a|2|8|"), ::testing::StartsWith("+I a|2|8|")));
+}
+
 TEST_F(WindowAggregateTest, LateRowsSayWhy) {
   OperatorHarness h(make_window_aggregate(spec_of({.kind = WindowSpec::Kind::kTumble, .size_us = 10 * kSecond})));
   Row on_time{.time = 12 * kSecond, .key = "a", .value = 1, .edge = 9 * kSecond};

@@ -20,14 +20,58 @@ std::uint64_t window_mix(std::int64_t number) { return hash_u64(static_cast<std:
 WindowRows::WindowRows(std::shared_ptr<const WindowAggregateSpec> spec)
     : spec_(std::move(spec)), bounds_(spec_->window, zone_of(*spec_)), keys_(spec_->input, spec_->keys), late_(spec_->label) {}
 
-void WindowRows::start(const Batch& batch) {
+void WindowRows::clear(std::size_t rows) {
   rows_.clear();
   times_.clear();
   hashes_.clear();
-  rows_.reserve(batch.rows);
-  times_.reserve(batch.rows);
-  hashes_.reserve(batch.rows);
+  rows_.reserve(rows);
+  times_.reserve(rows);
+  hashes_.reserve(rows);
+}
+
+void WindowRows::start(const Batch& batch) {
+  clear(batch.rows);
   keys_.start(batch);
+}
+
+bool WindowRows::has_steps() const {
+  if (spec_->given || spec_->partials) return false;
+  const WindowSpec& w = spec_->window;
+  return w.kind == WindowSpec::Kind::kCumulate || (w.kind == WindowSpec::Kind::kHop && w.size_us > w.slide_us && w.size_us % w.slide_us == 0);
+}
+
+bool WindowRows::take_steps(const Batch& batch, TimeUs combined) {
+  start(batch);
+  const Column& time = *batch.columns[spec_->time_column];
+  if (time.has_nulls()) return false;
+  const auto values = time.values<std::int64_t>();
+  WindowBounds::Range range;
+  TimeUs from = 0, to = 0;   // `range` holds for local times in [from, to)
+  TimeUs fires = 0;
+  std::uint64_t mix = 0;
+  for (std::uint32_t row = 0; row < batch.rows; ++row) {
+    const TimeUs local = bounds_.local(values[row]);
+    if (local < from || local >= to) {
+      range = bounds_.windows_of(local);
+      to = bounds_.end(range.first);
+      from = to - spec_->window.slide_us;
+      fires = bounds_.fires(to);
+      mix = window_mix(range.first);
+    }
+    if (edge_watermark(batch, row, combined) >= fires || combined >= fires) return false;
+    add(row, range.first, fires, mix);
+  }
+  return true;
+}
+
+void WindowRows::spread(const Batch& batch, std::span<const std::uint32_t> rows) {
+  const auto values = batch.columns[spec_->time_column]->values<std::int64_t>();
+  clear(rows.size());
+  keys_.restart();
+  for (const std::uint32_t row : rows) {
+    const WindowBounds::Range range = bounds_.windows_of(bounds_.local(values[row]));
+    for (std::int64_t n = range.first; n < range.first + range.count; ++n) add(row, n, bounds_.fires(bounds_.end(n)), window_mix(n));
+  }
 }
 
 void WindowRows::assign(const Batch& batch, TimeUs combined) {

@@ -30,6 +30,14 @@ class WindowRows {
   /// Of rows that a local aggregation made. They are late only where the partitions that they came from had been left out as idle.
   void take_partials(const Batch& batch, TimeUs combined_us);
 
+  /// Of input rows of windows that overlap, where all windows of a step have the same rows: one entry a row, under the first of its windows. False, and nothing is taken, where some row is late for some window,
+  /// and of windows that are not so.
+  bool take_steps(const Batch& batch, TimeUs combined_us);
+  /// After take_steps(), in its place: one entry for each window of these rows, row by row.
+  void spread(const Batch& batch, std::span<const std::uint32_t> rows);
+  /// take_steps() may be true.
+  bool has_steps() const;
+
   // One entry for each row and window that takes it.
   std::span<const std::uint32_t> rows() const { return rows_; }
   std::span<const TimeUs> times() const { return times_; }          ///< the watermark at which the window fires
@@ -40,6 +48,7 @@ class WindowRows {
   LateRows& late() { return late_; }
 
  private:
+  void clear(std::size_t rows);
   void assign(const Batch& batch, TimeUs combined_us);
   void take_given(const Batch& batch, TimeUs combined_us);
   void start(const Batch& batch);

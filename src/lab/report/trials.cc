@@ -95,6 +95,29 @@ std::string table_of_ends(const LabResult& r) {
   return out + "</tbody>\n</table>\n";
 }
 
+/// Of many runs with a drawn trouble each: what the judge, and lag, made of them.
+std::string table_of_labels(const LabResult& r) {
+  static const std::vector<std::pair<std::string, std::string>> kColumns{{"runs", "Runs"}, {"episodes", "Broken promises"}, {"missed", "Missed by the judge"}, {"false", "False incidents"}, {"lag_unsaid", "Never said by the raw lag rule"},
+                                                                         {"lag_false", "its false calls"}, {"burrow_unsaid", "Never said by Burrow's rules"}, {"burrow_false", "their false calls"}};
+  std::vector<std::string> heads, labels;
+  for (const auto& [name, head] : kColumns) heads.push_back(head);
+  for (const Trial& t : r.trials)
+    if (std::ranges::find(labels, t.group) == labels.end()) labels.push_back(t.group);
+  std::ranges::sort(labels);
+  std::string out = "<table class=\"stack\">\n<caption>What was said, by what was drawn</caption>\n" + head_row("Drawn", heads);
+  for (const std::string& label : labels) {
+    std::string end = label;
+    std::ranges::replace(end, '-', '_');
+    out += fmt::format("<tr><th scope=\"row\">{}</th>", escape(label));
+    for (const auto& [name, head] : kColumns) {
+      const scenario::Measure* m = r.measure(fmt::format("{}_{}", name, end));
+      out += cell(head, m == nullptr ? nullptr : &m->value);
+    }
+    out += "</tr>\n";
+  }
+  return out + "</tbody>\n</table>\n";
+}
+
 using Rows = std::vector<std::pair<const char*, const char*>>;
 
 /// Of a lab about a producer, or about members of a group; of others none.
@@ -130,7 +153,8 @@ std::string table_of_arms(const LabResult& r, const Rows& rows) {
 
 std::string trials_section(const LabResult& r) {
   const Rows rows = rows_of_arms(r);
-  const std::string tables = (r.trials.empty() || !r.trials[0].values.contains("lost") ? "" : table_of_ends(r)) + (rows.empty() ? "" : table_of_arms(r, rows));
+  const auto has = [&r](const char* value) { return !r.trials.empty() && r.trials[0].values.contains(value); };
+  const std::string tables = (has("lost") ? table_of_ends(r) : has("judge_missed") ? table_of_labels(r) : "") + (rows.empty() ? "" : table_of_arms(r, rows));
   return tables.empty() ? "" : fmt::format("<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">What it came to</h2>\n{}</section>\n", tables);
 }
 

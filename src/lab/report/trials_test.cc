@@ -59,6 +59,16 @@ TEST(Trials, ThePageHasBothAndNoAlarmThatNeverCame) {
   EXPECT_THAT(page, Not(HasSubstr("<script")));
 }
 
+TEST(Trials, RunsWithDrawnTroublesAreCountedByTrouble) {
+  scenario::LabResult r;
+  r.trials = {{"fault", "slow-commit", 1, {{"judge_missed", 0}}}, {"control", "quiet-night", 1, {{"judge_missed", 0}}}};
+  r.measures = {{"episodes_slow_commit", 7, "", {}, {}, {}}, {"lag_unsaid_slow_commit", 5, "", {}, {}, {}}, {"burrow_false_quiet_night", 9, "", {}, {}, {}}};
+  const std::string html = trials_section(r);
+  EXPECT_THAT(html, HasSubstr("<th scope=\"row\">slow-commit</th>"));
+  EXPECT_THAT(html, HasSubstr("data-h=\"Never said by the raw lag rule\">5</td>"));
+  EXPECT_THAT(html, HasSubstr("data-h=\"their false calls\">9</td>"));
+}
+
 TEST(Trials, ArmsOfAProducerAreColumns) {
   scenario::LabResult r = trials();
   r.trials.clear();

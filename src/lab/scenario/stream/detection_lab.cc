@@ -87,7 +87,7 @@ Values values_of(const DrawnRun& drawn, std::string_view label, const Arm& a, st
   v["offered"] = std::abs(came - ordered) <= 2 ? 1 : came / ordered;
   v["seen"] = seen(drawn, a, label) ? 1 : 0;
   for (const char* name : {"sent", "acked", "failed", "unknown"}) v[name] = a.counts.at(name);
-  v["lost"] = a.counts.contains("lost") ? a.counts.at("lost") : 0;
+  v["never_seen"] = a.counts.contains("lost") ? a.counts.at("lost") : 0;
   v["drained"] = a.drained ? 1 : 0;
   return v;
 }
@@ -156,7 +156,7 @@ class Evaluation {
       case Guard::kLedgerBalances:
         return each_run([](const Trial& t) {
           const auto& v = t.values;
-          return v.at("acked") + v.at("failed") + v.at("unknown") == v.at("sent") && v.at("lost") == 0 ? std::string() : fmt::format("{:.0f} sent, {:.0f} acknowledged, {:.0f} never in the results", v.at("sent"), v.at("acked"), v.at("lost"));
+          return v.at("acked") + v.at("failed") + v.at("unknown") == v.at("sent") && v.at("never_seen") == 0 ? std::string() : fmt::format("{:.0f} sent, {:.0f} acknowledged, {:.0f} never in the results", v.at("sent"), v.at("acked"), v.at("never_seen"));
         }, "sent = acknowledged + failed + unknown in every run, and nothing was lost");
       case Guard::kControlClean:
         return each_run([](const Trial& t) { return (t.group != "healthy" && t.group != "quiet-night" && t.group != "lag-only") || t.values.at("broken_s") == 0 ? std::string() : fmt::format("readers lacked what they were promised for {:.0f} s", t.values.at("broken_s")); },
@@ -238,10 +238,11 @@ Result<LabResult> run_detection_scenario(const env::Env& env, const DetectionSce
     auto result = run_stream_once(env, drawn.scenario, objectives, fmt::format("run-{}", run), one);
     if (!result) return fail(result.error().with_context(fmt::format("run {} ({})", run, label)));
     Arm& arm = result->arm;
-    r.trials.push_back({"runs", label, static_cast<double>(drawn.scenario.phases[0].length_us) / 1e6, values_of(drawn, label, arm, run, static_cast<std::size_t>(within / kSecond))});
+    r.trials.push_back({"control", label, static_cast<double>(drawn.scenario.phases[0].length_us) / 1e6, values_of(drawn, label, arm, run, static_cast<std::size_t>(within / kSecond))});
     if (options.progress) options.progress(fmt::format("{} of {} runs, {}", run + 1, runs, label), static_cast<double>(run + 1) / static_cast<double>(runs));
     // The page shows the first run with a broken promise, and the first without.
     const bool breached = r.trials.back().values.at("broken_s") > 0;
+    if (breached) r.trials.back().arm = "fault";
     if (run == 0 || (breached && !std::exchange(breach_shown, true))) {
       r.fault = arm;
       r.fault.name = "fault";

@@ -113,7 +113,7 @@ class Draw {
   }
   void killed_worker() {
     run_.kills = static_cast<double>(whole(1, 3));
-    add({.kind = StreamFault::Kind::kKill, .times = fmt::format("{}", run_.kills), .detect = seconds(1, 40)});
+    add({.kind = StreamFault::Kind::kKill, .times = fmt::format("{}", run_.kills), .detect = seconds(1, 40), .stop = "0s"});
     run_.scenario.phases[1].length_us = std::max(run_.scenario.phases[1].length_us, static_cast<DurationUs>(run_.kills) * 90 * kSecond);
   }
   void late_records(bool windows) {

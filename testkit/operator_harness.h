@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/env/sim/sim_env.h"
 #include "data/state/stored_changes.h"
 #include "engine/dataflow/operator.h"
 #include "testkit/rows.h"
@@ -65,6 +66,8 @@ class OperatorHarness final : private dataflow::OperatorContext, private dataflo
   TimeUs now_us() const override { return now_us_; }
   TimeUs watermark_us() const override { return watermark_us_; }
   Epoch epoch() const override { return epoch_; }
+  env::Random& random() const override { return random_; }
+  std::uint64_t job_salt() const override { return 1; }
   Status emit_late(BatchPtr rows) override {
     for (std::string& l : lines_of(*rows)) late_.push_back(std::move(l));
     return ok();
@@ -84,6 +87,7 @@ class OperatorHarness final : private dataflow::OperatorContext, private dataflo
   std::vector<std::pair<std::size_t, state::Change>> saved_;
   TimeUs now_us_ = 0;
   TimeUs watermark_us_ = kTimeMin;
+  mutable env::SeededRandom random_{1};
   Epoch epoch_{1};
   bool finish_ = false;
   std::vector<std::string> lines_;

@@ -8,6 +8,7 @@
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
 #include "data/formats/format.h"
+#include "data/formats/parquet.h"
 
 namespace supyo::connect {
 namespace {
@@ -21,6 +22,8 @@ struct FileSinkConfig {
   std::string directory;
   std::string table;
   formats::FormatOptions format;
+  std::optional<formats::ParquetWriteOptions> parquet;   // where the format is Parquet
+  std::vector<formats::ParquetField> fields;
   PartitionLayout layout;
   std::optional<PartitionCommit> commit;
   std::uint64_t roll_bytes = 0;
@@ -102,6 +105,7 @@ class FileWriter final : public dataflow::SinkWriter {
       : config_(config), env_(open.env), prefix_(name_prefix(open.job) + fmt::format("{}-", shard)), encoder_(std::move(encoder)) {}
 
   Status write(const BatchPtr& batch, Epoch epoch) override {
+    if (config_.parquet) return write_columns(*batch, epoch);
     if (!config_.layout.partitioned()) {
       for (std::size_t row = 0; row < batch->rows; ++row) SUPYO_TRY(write_row(*batch, row, {}, epoch));
       return ok();
@@ -124,7 +128,8 @@ class FileWriter final : public dataflow::SinkWriter {
     for (auto it = files_.begin(); it != files_.end();) {
       OpenFile& f = it->second;
       const auto next = std::next(it);
-      if (closing_ || f.length + f.buffer.size() >= config_.roll_bytes || now - f.opened_us >= config_.roll_us || is_final(it->first, f, now)) {
+      // A Parquet file is readable, and durable, only as a whole: each epoch has its own, as in Flink.
+      if (closing_ || f.parquet || f.length + f.buffer.size() >= config_.roll_bytes || now - f.opened_us >= config_.roll_us || is_final(it->first, f, now)) {
         SUPYO_TRY(complete(it));
       } else {
         SUPYO_TRY(flush(f));
@@ -150,16 +155,43 @@ class FileWriter final : public dataflow::SinkWriter {
     std::uint64_t length = 0;
     TimeUs opened_us = 0;
     std::uint64_t used = 0;
+    std::unique_ptr<formats::ParquetWriter> parquet = nullptr;   // writes to `buffer`
   };
   using Files = std::map<std::string, OpenFile>;   // by folder; "": the table's own
 
-  Status write_row(const Batch& batch, std::size_t row, const std::string& folder, Epoch epoch) {
+  /// Makes the folder's file the current one.
+  Result<OpenFile*> file_of(const std::string& folder, Epoch epoch) {
     if (current_ == files_.end() || current_->first != folder) {
       current_ = files_.find(folder);
       if (current_ == files_.end()) SUPYO_TRY(start_file(folder, epoch));
       current_->second.used = ++uses_;
     }
-    OpenFile& f = current_->second;
+    return &current_->second;
+  }
+
+  Status write_columns(const Batch& batch, Epoch epoch) {
+    std::map<std::string, std::vector<std::uint32_t>> rows;   // of each folder
+    for (std::uint32_t row = 0; config_.layout.partitioned() && row < batch.rows; ++row) rows[config_.layout.folder(batch, row)].push_back(row);
+    const Batch data = project(batch, config_.layout.data);
+    if (!config_.layout.partitioned()) return append({}, data, epoch);
+    for (const auto& [folder, of_folder] : rows) SUPYO_TRY(append(folder, *take(data, of_folder), epoch));
+    return ok();
+  }
+  Status append(const std::string& folder, const Batch& rows, Epoch epoch) {
+    SUPYO_ASSIGN(OpenFile* const f, file_of(folder, epoch));
+    if (!f->parquet) {
+      SUPYO_ASSIGN(f->parquet, formats::make_parquet_writer(config_.fields, *config_.parquet, [f](std::string_view bytes) {
+        f->buffer.append(bytes);
+        return f->buffer.size() < kWriteBuffer ? ok() : flush(*f);
+      }));
+    }
+    SUPYO_TRY(f->parquet->write(rows));
+    return static_cast<std::uint64_t>(f->parquet->estimated_bytes()) >= config_.roll_bytes ? complete(current_) : ok();
+  }
+
+  Status write_row(const Batch& batch, std::size_t row, const std::string& folder, Epoch epoch) {
+    SUPYO_ASSIGN(OpenFile* const file, file_of(folder, epoch));
+    OpenFile& f = *file;
     encoder_->encode(batch, row, f.buffer);
     f.buffer.push_back('\n');
     if (f.buffer.size() < kWriteBuffer) return ok();
@@ -191,7 +223,7 @@ class FileWriter final : public dataflow::SinkWriter {
       if (at.empty()) break;
     }
     f.opened_us = env_.clock.monotonic_us();
-    if (std::string header = encoder_->header(); !header.empty()) f.buffer = header + "\n";
+    if (std::string header = encoder_ ? encoder_->header() : std::string(); !header.empty()) f.buffer = header + "\n";
     current_ = files_.emplace(folder, std::move(f)).first;
     return ok();
   }
@@ -205,6 +237,7 @@ class FileWriter final : public dataflow::SinkWriter {
 
   Status complete(Files::iterator at) {
     OpenFile& f = at->second;
+    if (f.parquet) SUPYO_TRY(f.parquet->finish());
     SUPYO_TRY(flush(f));
     SUPYO_TRY(f.file->sync());
     parts_.push_back({.kind = PartFile::Kind::kComplete, .name = f.name, .length = f.length});
@@ -337,7 +370,10 @@ class FileSink final : public dataflow::Sink {
     return committer;
   }
   Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {
-    SUPYO_ASSIGN(auto encoder, formats::make_encoder(config_.format, config_.layout.data_schema()));
+    std::unique_ptr<formats::Encoder> encoder;
+    if (!config_.parquet) {
+      SUPYO_ASSIGN(encoder, formats::make_encoder(config_.format, config_.layout.data_schema()));
+    }
     return std::make_unique<FileWriter>(config_, open, shard, std::move(encoder));
   }
 
@@ -362,8 +398,12 @@ Result<std::shared_ptr<dataflow::Sink>> make_file_sink(const catalog::SinkReques
   SUPYO_ASSIGN(c.commit, PartitionCommit::of(request.table, c.layout, descriptor));
   c.roll_bytes = static_cast<std::uint64_t>(catalog::option_integer(request.table.options, descriptor, "sink.rolling-policy.file-size"));
   c.roll_us = catalog::option_duration(request.table.options, descriptor, "sink.rolling-policy.rollover-interval");
-  SUPYO_ASSIGN(auto encoder, formats::make_encoder(c.format, c.layout.data_schema()));
-  (void)encoder;
+  if (formats::is_parquet(c.format.name)) {
+    SUPYO_ASSIGN(c.parquet, formats::parquet_options(c.format, c.layout.data_schema()));
+    for (const std::size_t i : c.layout.data) c.fields.push_back({.name = c.layout.schema[i].name, .type = c.layout.schema[i].type});
+  } else {
+    SUPYO_TRY(formats::make_encoder(c.format, c.layout.data_schema()));
+  }
   return std::make_shared<FileSink>(std::move(c));
 }
 

@@ -3,9 +3,9 @@
 
 #include "connect/file/file.h"
 #include "connect/file/file_options.h"
-#include "connect/file/partitions.h"
-#include "core/base/bytes.h"
+#include "connect/file/file_reader.h"
 #include "data/formats/format.h"
+#include "data/formats/parquet.h"
 
 namespace supyo::connect {
 namespace {
@@ -16,56 +16,15 @@ constexpr std::size_t kBlock = 1U << 20;
 constexpr std::size_t kLongestRecord = 64U << 20;
 constexpr std::string_view kStdin = "/dev/stdin";
 
-struct FileSourceConfig {
-  std::string path;
-  std::string table;
-  formats::FormatOptions format;
-  PartitionLayout layout;
-  std::vector<std::size_t> columns;    // of the table, in the order wanted
-  /// Of them, those in the record (numbers of the record's columns).
-  std::vector<std::size_t> record_columns() const {
-    std::vector<std::size_t> out;
-    for (const std::size_t c : columns)
-      if (const auto at = std::ranges::find(layout.data, c); at != layout.data.end()) out.push_back(static_cast<std::size_t>(at - layout.data.begin()));
-    return out;
-  }
-  DurationUs monitor_us = 0;           // 0 = bounded
-  bool header = false;
-};
-
-// All files below `path`, sorted by their path; hidden names ('.', '_') are left out, as Flink does.
-Status list_files(env::Files& files, const std::string& path, std::vector<std::string>& out) {
-  SUPYO_ASSIGN(const bool directory, files.is_directory(path));
-  if (!directory) {
-    out.push_back(path);
-    return ok();
-  }
-  SUPYO_ASSIGN(const auto names, files.list(path));
-  for (const std::string& name : names)
-    if (!name.empty() && name.front() != '.' && name.front() != '_') SUPYO_TRY(list_files(files, env::join_path(path, name), out));
-  return ok();
-}
-
-std::string encode_position(const std::string& file, std::uint64_t offset) {
-  std::string out;
-  ByteWriter w(out);
-  w.text(file);
-  w.u64(offset);
-  return out;
-}
-
 class FileReader final : public dataflow::SourceReader {
  public:
   FileReader(const FileSourceConfig& config, dataflow::Split split, const env::Env& env, std::unique_ptr<formats::Decoder> decoder)
-      : config_(config), split_(std::move(split)), env_(env), decoder_(std::move(decoder)), builder_(output_schema(config)) {}
+      : config_(config), split_(std::move(split)), env_(env), walk_(env.files, config.path), decoder_(std::move(decoder)), builder_(output_schema(config)) {}
 
   Status start() {
-    if (!split_.position.empty()) {
-      ByteReader r(split_.position);
-      file_ = std::string(r.text());
-      resume_at_ = r.u64();
-      if (r.failed()) return fail(ErrorCode::kDamaged, "the position of file source '" + config_.table + "' is unreadable");
-    }
+    SUPYO_ASSIGN(const FilePosition from, decode_position(split_.position, config_.table));
+    file_ = from.file;
+    resume_at_ = from.at;
     block_offset_ = 0;
     if (config_.path == kStdin) {
       SUPYO_ASSIGN(stream_, env_.files.open_stream(config_.path));
@@ -87,7 +46,7 @@ class FileReader final : public dataflow::SourceReader {
   }
 
   std::vector<dataflow::SplitPosition> positions() const override {
-    return {{split_.id, encode_position(file_, next_record_ < records_.size() ? offset_of(records_[next_record_]) : consumed_)}};
+    return {{split_.id, encode_position({file_, next_record_ < records_.size() ? offset_of(records_[next_record_]) : consumed_})}};
   }
 
  private:
@@ -104,9 +63,7 @@ class FileReader final : public dataflow::SourceReader {
   Status open_file(const std::string& path, std::uint64_t offset) {
     auto file = env_.files.open(path, env::OpenMode::kRead);
     if (!file) return fail(ErrorCode::kFileNotFound, "cannot read " + path + ": " + file.error().message, "the job resumes inside this file: put it back, or start with a new state directory");
-    if (config_.layout.partitioned()) {
-      SUPYO_ASSIGN(keys_, config_.layout.values(std::string_view(path).substr(path == config_.path ? 0 : config_.path.size() + 1)));
-    }
+    SUPYO_ASSIGN(keys_, config_.keys_of(path));
     open_ = std::move(*file);
     file_ = path;
     block_offset_ = consumed_ = offset;
@@ -187,14 +144,8 @@ class FileReader final : public dataflow::SourceReader {
 
   // Opens the next file after the current one in name order. False when there is none (yet).
   Result<bool> next_file() {
-    auto next = std::upper_bound(known_files_.begin(), known_files_.end(), file_);
-    if (next == known_files_.end()) {   // look again
-      known_files_.clear();
-      SUPYO_TRY(list_files(env_.files, config_.path, known_files_));
-      std::ranges::sort(known_files_);   // "a-b/1" stands before "a/1"
-      next = std::upper_bound(known_files_.begin(), known_files_.end(), file_);
-      if (next == known_files_.end()) return false;
-    }
+    SUPYO_ASSIGN(const auto next, walk_.after(file_));
+    if (!next) return false;
     SUPYO_TRY(open_file(*next, 0));
     return true;
   }
@@ -221,35 +172,21 @@ class FileReader final : public dataflow::SourceReader {
     }
     next_record_ += count;
     if (next_record_ == records_.size() && done_after_records_) finished_ = true;
-    BatchPtr batch = with_keys(builder_.finish());
+    BatchPtr batch = config_.with_keys(builder_.finish(), keys_);
     if (!batch) return ok();
     std::vector<TimeUs> produce(batch->rows, now);
     return out.emit({.split = 0, .batch = std::move(batch), .produce_us = std::move(produce)});
-  }
-
-  /// The partition columns, too.
-  BatchPtr with_keys(BatchPtr decoded) const {
-    if (!decoded || !config_.layout.partitioned()) return decoded;
-    auto batch = std::make_shared<Batch>(*decoded);
-    batch->columns.clear();
-    std::size_t next = 0;
-    for (const std::size_t c : config_.columns) {
-      const auto key = std::ranges::find(config_.layout.keys, c);
-      if (key == config_.layout.keys.end()) batch->columns.push_back(decoded->columns[next++]);
-      else batch->columns.push_back(constant_column(keys_[static_cast<std::size_t>(key - config_.layout.keys.begin())], batch->rows));
-    }
-    return batch;
   }
 
   FileSourceConfig config_;
   std::vector<Value> keys_;                     // of the current file
   dataflow::Split split_;
   env::Env env_;
+  FileWalk walk_;
   std::unique_ptr<formats::Decoder> decoder_;
   BatchBuilder builder_;
   std::unique_ptr<env::File> open_;
   std::unique_ptr<env::InputStream> stream_;
-  std::vector<std::string> known_files_;        // as last listed
   std::string file_;                            // current or last file
   std::uint64_t resume_at_ = 0;
   std::string block_;                           // bytes of the file from block_offset_
@@ -271,6 +208,7 @@ class FileSource final : public dataflow::Source {
   Result<std::vector<dataflow::Split>> splits() override { return std::vector<dataflow::Split>{{config_.table, ""}}; }
   bool bounded() const override { return config_.monitor_us == 0; }
   Result<std::unique_ptr<dataflow::SourceReader>> open(std::vector<dataflow::Split> splits, const env::Env& env) override {
+    if (formats::is_parquet(config_.format.name)) return open_parquet_reader(config_, std::move(splits.at(0)), env);
     SUPYO_ASSIGN(auto decoder, formats::make_decoder(config_.format, config_.layout.data_schema(), config_.record_columns()));
     auto reader = std::make_unique<FileReader>(config_, std::move(splits.at(0)), env, std::move(decoder));
     SUPYO_TRY(reader->start());
@@ -316,7 +254,7 @@ catalog::ConnectorDescriptor file_descriptor() {
   };
   d.source = d.sink = d.needs_format = true;
   d.guarantee = DeliveryGuarantee::kExactlyOnce;
-  d.help = "text files in a directory";
+  d.help = "files of text or Parquet in a directory";
   return d;
 }
 
@@ -335,8 +273,13 @@ Result<std::shared_ptr<dataflow::Source>> make_file_source(const catalog::Source
     SUPYO_ASSIGN(const bool there, env.files.exists(c.path));
     if (!there) return fail(ErrorCode::kFileNotFound, "table '" + c.table + "': there is no file or directory " + c.path, "check 'path'; relative paths start at the SQL file's folder");
   }
-  SUPYO_ASSIGN(auto decoder, formats::make_decoder(c.format, c.layout.data_schema(), c.record_columns()));  // options are checked before the job starts
-  (void)decoder;
+  // Options are checked before the job starts.
+  if (formats::is_parquet(c.format.name)) {
+    SUPYO_TRY(formats::parquet_options(c.format, c.layout.data_schema()));
+    if (c.path == kStdin) return fail(ErrorCode::kUnsupported, "Parquet from standard input is not supported: its table of contents is at the end", "name a file or a directory");
+  } else {
+    SUPYO_TRY(formats::make_decoder(c.format, c.layout.data_schema(), c.record_columns()));
+  }
   return std::make_shared<FileSource>(std::move(c));
 }
 

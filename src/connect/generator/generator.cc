@@ -4,11 +4,13 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <set>
 
 #include "connect/generator/one_split_source.h"
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
 #include "data/types/builder.h"
+#include "data/types/nested.h"
 #include "data/types/value.h"
 
 namespace supyo::connect {
@@ -28,9 +30,10 @@ struct FieldPlan {
   std::int64_t end = 0;          // sequence: last value; random: greatest
   double least = 0;
   double greatest = 0;
-  int length = 100;              // text and bytes
+  int length = 100;              // text and bytes; elements of an ARRAY or MAP
   DurationUs max_past_us = 0;    // timestamps
   double null_rate = 0;
+  std::vector<FieldPlan> children = {};   // element; key and value; fields
 };
 
 struct GeneratorConfig {
@@ -41,8 +44,17 @@ struct GeneratorConfig {
   bool bounded() const { return rows.has_value(); }
 };
 
+void append_nested(const FieldPlan& f, std::uint64_t r, TimeUs now, ColumnBuilder& out);
+
+/// The share of values that are null is by a number of its own.
+bool is_null(const FieldPlan& f, std::uint64_t r) { return f.null_rate > 0 && static_cast<double>(hash_u64(r) >> 11) * 0x1p-53 < f.null_rate; }
+
 void append_random(const FieldPlan& f, std::uint64_t r, TimeUs now, ColumnBuilder& out, std::string& scratch) {
+  if (is_null(f, r)) return out.append_null();
   switch (f.type.id) {
+    case TypeId::kArray:
+    case TypeId::kMap:
+    case TypeId::kRow: return append_nested(f, r, now, out);
     case TypeId::kBoolean:
       out.append(static_cast<std::uint8_t>(r & 1));
       return;
@@ -83,6 +95,36 @@ void append_random(const FieldPlan& f, std::uint64_t r, TimeUs now, ColumnBuilde
     default:  // timestamps, to the millisecond
       out.append((now - (f.max_past_us > 0 ? static_cast<TimeUs>(r % static_cast<std::uint64_t>(f.max_past_us)) : 0)) / kMillisecond * kMillisecond);
   }
+}
+
+/// `count` values, each by a number of its own.
+ColumnPtr random_values(const FieldPlan& f, std::uint64_t r, std::size_t count, TimeUs now) {
+  ColumnBuilder values(f.type, count);
+  std::string scratch;
+  for (std::size_t i = 0; i < count; ++i) append_random(f, hash_combine(hash_combine(r, f.salt), i), now, values, scratch);
+  return values.finish();
+}
+
+nested::Items items_of(const Column& column) {
+  nested::Items items;
+  for (std::size_t i = 0; i < column.length(); ++i) items.push_back(nested::item_at(column, i));
+  return items;
+}
+
+void append_nested(const FieldPlan& f, std::uint64_t r, TimeUs now, ColumnBuilder& out) {
+  std::string bytes;
+  std::vector<ColumnPtr> parts;   // what the items point into
+  for (const FieldPlan& child : f.children) parts.push_back(random_values(child, r, f.type.id == TypeId::kRow ? 1 : static_cast<std::size_t>(f.length), now));
+  if (f.type.id == TypeId::kRow) {
+    nested::Items fields;
+    for (const ColumnPtr& p : parts) fields.push_back(nested::item_at(*p, 0));
+    nested::write_row(f.type, fields, bytes);
+  } else if (f.type.id == TypeId::kArray) {
+    nested::write_array(f.type.children()[0], items_of(*parts[0]), bytes);
+  } else {
+    nested::write_map(f.type.children()[0], f.type.children()[1], items_of(*parts[0]), items_of(*parts[1]), bytes);
+  }
+  out.append_text(bytes);
 }
 
 class GeneratorReader final : public dataflow::SourceReader {
@@ -141,14 +183,8 @@ class GeneratorReader final : public dataflow::SourceReader {
 
   void append(const FieldPlan& f, std::uint64_t row, TimeUs now, ColumnBuilder& out) {
     const std::uint64_t r = hash_combine(hash_combine(seed_, f.salt), row);
-    if (f.null_rate > 0 && static_cast<double>(hash_u64(r) >> 11) * 0x1p-53 < f.null_rate) {
-      out.append_null();
-      return;
-    }
-    if (!f.sequence) {
-      append_random(f, r, now, out, scratch_);
-      return;
-    }
+    if (!f.sequence) return append_random(f, r, now, out, scratch_);
+    if (is_null(f, r)) return out.append_null();
     const std::int64_t v = f.start + static_cast<std::int64_t>(row);
     if (f.type.id == TypeId::kString) out.append_text(std::to_string(v));
     else if (f.type.id == TypeId::kDecimal) out.append(static_cast<Int128>(v) * static_cast<Int128>(std::pow(10, f.type.scale)));
@@ -211,7 +247,31 @@ class FieldOptions {
   std::string prefix_;
 };
 
-Result<FieldPlan> plan_field(const Field& field, const catalog::Options& options, std::size_t index, std::optional<std::uint64_t>& rows) {
+Result<FieldPlan> plan_field(const Field& field, const catalog::Options& options, std::size_t index, std::optional<std::uint64_t>& rows, std::set<std::string>& known);
+
+/// What is in a nested value has options of its own: fields.NAME.element.min, .key.length, .value.max, and by a ROW's field.
+Result<FieldPlan> plan_nested(const Field& field, const catalog::Options& options, std::size_t index, std::set<std::string>& known) {
+  const Type& type = field.type;
+  const FieldOptions o(options, field.name);
+  FieldPlan f{.name = field.name, .type = type, .salt = hash_u64(index + 1), .length = 3};
+  if (o.find("kind") != nullptr && *o.find("kind") != "random") return fail(ErrorCode::kBadOptionValue, fmt::format("'{}kind': a {} is random", o.prefix(), type.to_string()), "random");
+  SUPYO_TRY(o.read("length", f.length));
+  SUPYO_TRY(o.read("null-rate", f.null_rate));
+  if (f.length < 0 || f.length > 4096) return fail(ErrorCode::kBadOptionValue, fmt::format("'{}length' must be 0 to 4096", o.prefix()));
+  for (std::size_t i = 0; i < type.children().size(); ++i) {
+    const std::string part = type.id == TypeId::kRow ? type.field_names()[i] : type.id == TypeId::kArray ? "element" : i == 0 ? "key" : "value";
+    const Field child(field.name + "." + part, type.children()[i]);
+    std::optional<std::uint64_t> no_end;
+    SUPYO_ASSIGN(FieldPlan plan, plan_field(child, options, i, no_end, known));
+    if (plan.sequence) return fail(ErrorCode::kUnsupported, fmt::format("'fields.{}.kind' = 'sequence' inside an ARRAY, MAP or ROW is not supported", child.name), "random");
+    f.children.push_back(std::move(plan));
+  }
+  return f;
+}
+
+Result<FieldPlan> plan_field(const Field& field, const catalog::Options& options, std::size_t index, std::optional<std::uint64_t>& rows, std::set<std::string>& known) {
+  known.insert(field.name);
+  if (field.type.id == TypeId::kArray || field.type.id == TypeId::kMap || field.type.id == TypeId::kRow) return plan_nested(field, options, index, known);
   if (field.type.id >= TypeId::kIntervalMonth || field.type.id == TypeId::kNull)
     return fail(ErrorCode::kUnsupported, fmt::format("datagen cannot make column '{}' of type {}", field.name, field.type.to_string()));
   const FieldOptions o(options, field.name);
@@ -261,7 +321,7 @@ catalog::ConnectorDescriptor generator_descriptor() {
   d.options = {
       {.key = "rows-per-second", .kind = K::kInteger, .default_value = "10000", .help = "rate"},
       {.key = "number-of-rows", .kind = K::kInteger, .help = "total; without it the input is unbounded (unless a sequence ends it)"},
-      {.key = "fields.*", .help = "fields.NAME.kind (random, sequence), .min, .max, .start, .end, .length, .max-past, .null-rate"},
+      {.key = "fields.*", .help = "fields.NAME.kind (random, sequence), .min, .max, .start, .end, .length (of an ARRAY or MAP: 3 unless given), .max-past, .null-rate; fields.NAME.element.min, .key.max, .value.min of what is in an ARRAY or MAP"},
   };
   d.source = true;
   d.rows = true;
@@ -284,12 +344,13 @@ Result<std::shared_ptr<dataflow::Source>> make_generator_source(const catalog::S
     c.rows = static_cast<std::uint64_t>(rows);
   }
   std::vector<FieldPlan> all;
+  std::set<std::string> known;   // columns, and what is in them
   for (std::size_t i = 0; i < schema.size(); ++i) {
     if (schema[i].type.id == TypeId::kRow) {   // the planner makes it of its fields
       all.emplace_back();
       continue;
     }
-    SUPYO_ASSIGN(FieldPlan f, plan_field(schema[i], options, i, c.rows));
+    SUPYO_ASSIGN(FieldPlan f, plan_field(schema[i], options, i, c.rows, known));
     all.push_back(std::move(f));
   }
   for (const auto& [key, value] : options) {
@@ -297,7 +358,7 @@ Result<std::shared_ptr<dataflow::Source>> make_generator_source(const catalog::S
     const std::size_t dot = key.rfind('.');
     const std::string name = key.substr(7, dot > 7 ? dot - 7 : std::string::npos);
     static constexpr std::array kKnown = {"kind", "min", "max", "start", "end", "length", "max-past", "null-rate", "var-len"};
-    if (!schema.find(name)) return fail(ErrorCode::kUnknownOption, fmt::format("'{}': table '{}' has no column '{}'", key, c.table, name), "fields.NAME.kind: NAME is a column of the table");
+    if (!known.contains(name)) return fail(ErrorCode::kUnknownOption, fmt::format("'{}': table '{}' has no column '{}'", key, c.table, name), "fields.NAME.kind: NAME is a column of the table, or what is in one: NAME.element, NAME.key, NAME.value, NAME.FIELD");
     if (std::find(kKnown.begin(), kKnown.end(), key.substr(dot + 1)) == kKnown.end())
       return fail(ErrorCode::kUnknownOption, fmt::format("'{}' is no option of a datagen column", key), "kind, min, max, start, end, length, max-past, null-rate");
   }

@@ -14,8 +14,8 @@
 namespace supyo::config {
 namespace {
 
-constexpr std::array<const SettingSpec*, 38> kAll = {
-    &kCheckpointInterval, &kTolerableFailures, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kEmitAllowLateness, &kEmitLateFire, &kEmitLateFireDelay, &kEmitEarlyFire, &kEmitEarlyFireDelay, &kLocalTimeZone, &kStateTtl, &kAggPhase, &kMiniBatch, &kMiniBatchLatency, &kMiniBatchSize, &kSplitDistinct, &kSplitBuckets, &kUpsertMaterialize, &kNotNullEnforcer, &kStateBackend, &kRocksdbMemory, &kRocksdbDirectory, &kRestartStrategy,
+constexpr std::array<const SettingSpec*, 40> kAll = {
+    &kCheckpointInterval, &kTolerableFailures, &kParallelism, &kPipelineName, &kRuntimeMode, &kIdleTimeout, &kEmitAllowLateness, &kEmitLateFire, &kEmitLateFireDelay, &kEmitEarlyFire, &kEmitEarlyFireDelay, &kLocalTimeZone, &kStateTtl, &kAggPhase, &kMiniBatch, &kMiniBatchLatency, &kMiniBatchSize, &kSplitDistinct, &kSplitBuckets, &kUpsertMaterialize, &kNotNullEnforcer, &kNondeterministicUpdate, &kDuplicateChanges, &kStateBackend, &kRocksdbMemory, &kRocksdbDirectory, &kRestartStrategy,
     &kRestartAttempts, &kRestartDelay, &kRestartInitialBackoff, &kRestartMaxBackoff, &kRestartMaxAttempts, &kOutputConsistency, &kBatchRows,
     &kExchangeBatches, &kEpochRows, &kJournalSegment, &kSnapshotAfter, &kLateRetention, &kDeadRetention,
 };
@@ -47,8 +47,6 @@ constexpr SettingSpec kNoEffect[] = {
     {SettingKind::kBool, "table.optimizer.union-all-as-breakpoint-enabled", "true", {}, {}, {}, {}, kPlanner},
     {SettingKind::kBool, "table.optimizer.dynamic-filtering.enabled", "true", {}, {}, {}, {}, kPlanner},
     {SettingKind::kBool, "table.optimizer.runtime-filter.enabled", "false", {}, {}, {}, {}, kPlanner},
-    {SettingKind::kChoice, "table.exec.source.cdc-events-duplicate", "false", {}, {}, "false", {}, "Each record of a changelog is taken as one change."},
-    {SettingKind::kChoice, "table.optimizer.non-deterministic-update.strategy", "ignore", {}, {}, "ignore", {}, "What is random or of the clock is computed anew for each row of a changelog, the one that takes back too."},
 };
 
 const SettingSpec* find_no_effect(std::string_view name) {

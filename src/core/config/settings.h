@@ -56,6 +56,10 @@ inline constexpr Setting<std::string_view> kUpsertMaterialize{{SettingKind::kCho
     "Whether all rows of a key are kept before a sink by key, so that it has the last of them whatever the order in which rows come and go. auto: where the rows are not told apart by that key. none: never; then the order is the query's own affair."}};
 inline constexpr Setting<std::string_view> kNotNullEnforcer{{SettingKind::kChoice, "table.exec.sink.not-null-enforcer", "error", {}, {}, "error|drop", {},
     "What a null in a NOT NULL column of a sink does: the job fails, or the row is left out."}};
+inline constexpr Setting<bool> kDuplicateChanges{{SettingKind::kBool, "table.exec.source.cdc-events-duplicate", "false", {}, {}, {}, {},
+    "Whether a changelog (debezium-json) may bring a change more than once. true: its table needs a PRIMARY KEY, and the last row of each key is kept, so that what comes again changes nothing that stays."}};
+inline constexpr Setting<std::string_view> kNondeterministicUpdate{{SettingKind::kChoice, "table.optimizer.non-deterministic-update.strategy", "ignore", {}, {}, "ignore|try_resolve", {},
+    "What is of the clock (NOW(), CURRENT_DATE ..) over rows that are updated is another value when a row is taken back. ignore: so be it, as in Flink. try_resolve: a query where that can show is refused. RAND() and UUID() take back what they gave in any case."}};
 inline constexpr Setting<std::string_view> kStateBackend{{SettingKind::kChoice, "state.backend.type", "hashmap", {}, {}, "hashmap|rocksdb", {},
     "Where state is while the job runs. hashmap: in memory. rocksdb: in memory up to a limit, and what was not looked at for long in RocksDB on disk. Rows and the state directory are the same: either goes on where the other was.", "state.backend"}};
 inline constexpr Setting<std::int64_t> kRocksdbMemory{{SettingKind::kSize, "state.backend.rocksdb.memory.fixed-per-slot", "256mb", "1", "1tb", {}, {},

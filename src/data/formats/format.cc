@@ -1,12 +1,16 @@
 #include "data/formats/format.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "data/formats/codecs.h"
 #include "data/formats/columnar.h"
+#include "data/formats/parquet.h"
 
 namespace supyo::formats {
 namespace {
 
-constexpr std::string_view kDebezium = "debezium-json";
+constexpr std::string_view kDebezium = "debezium-json", kParquet = "parquet";
 
 const std::vector<FormatOptionSpec>& json_specs() {
   static const std::vector<FormatOptionSpec> specs = {
@@ -43,11 +47,22 @@ const std::vector<FormatOptionSpec>& csv_specs() {
   return specs;
 }
 
+const std::vector<FormatOptionSpec>& parquet_specs() {
+  static const std::vector<FormatOptionSpec> specs = {
+      {"compression", "SNAPPY", {"SNAPPY", "GZIP", "ZSTD", "UNCOMPRESSED"}, "of what is written"},
+      {"utc-timezone", "true", {"true"}, "times are written as they are, in microseconds"},
+      {"timestamp.time.unit", "micros", {"micros"}, "of times"},
+      {"write.int64.timestamp", "true", {"true"}, "times are 64-bit integers"},
+  };
+  return specs;
+}
+
 const std::vector<FormatOptionSpec>* specs_of(std::string_view name) {
   static const std::vector<FormatOptionSpec> none;
   if (name == "json") return &json_specs();
   if (name == "csv") return &csv_specs();
   if (name == kDebezium) return &debezium_specs();
+  if (name == kParquet) return &parquet_specs();
   if (name == "raw" || name == kColumnar) return &none;
   return nullptr;
 }
@@ -152,8 +167,11 @@ FormatOptions format_of(const std::map<std::string, std::string>& table_options)
   return out;
 }
 
+std::unexpected<Error> of_files() { return fail(ErrorCode::kUnsupported, "format 'parquet' is for tables of connector 'filesystem' only", "use json, csv or raw"); }
+
 Result<std::unique_ptr<Decoder>> make_decoder(const FormatOptions& options, const Schema& schema, std::span<const std::size_t> columns) {
   SUPYO_TRY(check(options));
+  if (options.name == kParquet) return of_files();
   SUPYO_TRY(check_types(options, schema));
   if (options.name == "json") return make_json_decoder(json_options(options), schema, columns);
   if (options.name == kDebezium) return make_debezium_decoder({.json = json_options(options), .schema_include = flag(options, "schema-include"), .metadata = options.metadata}, schema, columns);
@@ -167,6 +185,7 @@ Result<std::unique_ptr<Decoder>> make_decoder(const FormatOptions& options, cons
 
 Result<std::unique_ptr<Encoder>> make_encoder(const FormatOptions& options, const Schema& schema) {
   SUPYO_TRY(check(options));
+  if (options.name == kParquet) return of_files();
   SUPYO_TRY(check_types(options, schema));
   if (options.name == "json") return make_json_encoder(json_options(options), schema);
   if (options.name == kDebezium) {
@@ -191,7 +210,17 @@ std::size_t split_records(const FormatOptions& options, std::string_view block, 
   return split_csv(lines, block, final, out);
 }
 
-std::vector<std::string> format_names() { return {"columnar", "csv", std::string(kDebezium), "json", "raw"}; }
+std::vector<std::string> format_names() { return {"columnar", "csv", std::string(kDebezium), "json", std::string(kParquet), "raw"}; }
+
+bool is_parquet(std::string_view format) { return format == kParquet; }
+
+Result<ParquetWriteOptions> parquet_options(const FormatOptions& options, const Schema& schema) {
+  SUPYO_TRY(check(options));
+  SUPYO_TRY(check_types(options, schema));
+  std::string codec = get(options, "compression");
+  std::ranges::transform(codec, codec.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return ParquetWriteOptions{.codec = std::move(codec)};
+}
 
 bool is_changelog(std::string_view format) { return format == kDebezium; }
 

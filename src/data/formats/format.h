@@ -14,6 +14,8 @@
 
 namespace supyo::formats {
 
+struct ParquetWriteOptions;   // parquet.h
+
 /// One undecodable record of a decode call.
 struct BadRecord {
   std::size_t index = 0;      ///< which of the given records
@@ -65,6 +67,11 @@ FormatOptions format_of(const std::map<std::string, std::string>& table_options)
 /// Errors: kUnknownOption (no such format, with did-you-mean), kBadOptionValue.
 Result<std::unique_ptr<Decoder>> make_decoder(const FormatOptions& options, const Schema& schema, std::span<const std::size_t> columns);
 Result<std::unique_ptr<Encoder>> make_encoder(const FormatOptions& options, const Schema& schema);
+
+/// Whether a format is one of whole files, which have no records of their own: parquet.h reads and writes them.
+bool is_parquet(std::string_view format);
+/// How such files are written. Errors as make_encoder().
+Result<ParquetWriteOptions> parquet_options(const FormatOptions& options, const Schema& schema);
 
 /// Splits a text block into records (lines). CSV keeps quoted line breaks together. Returns the bytes consumed: the rest is an unfinished record.
 /// `final`: nothing follows, so an unterminated last line is a record.

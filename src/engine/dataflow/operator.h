@@ -5,6 +5,7 @@
 
 #include "core/base/fault_point.h"
 #include "core/base/result.h"
+#include "core/env/env.h"
 #include "data/state/tables.h"
 #include "data/types/batch.h"
 #include "engine/dataflow/event.h"
@@ -28,6 +29,9 @@ class OperatorContext {
   /// Combined watermark over the active inputs, kTimeMin before the first. Never goes back, across a restart too.
   virtual TimeUs watermark_us() const = 0;
   virtual Epoch epoch() const = 0;
+  virtual env::Random& random() const = 0;
+  /// The same number as long as the job's state lives, and another one for each job.
+  virtual std::uint64_t job_salt() const = 0;
   /// Rows beyond lateness, in the schema that late_schema() gives for this operator's input; they go to `T$late` with the epoch.
   virtual Status emit_late(BatchPtr rows) = 0;
   /// This operator wants no more input (LIMIT is reached): the job drains as if its input had ended.

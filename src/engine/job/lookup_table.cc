@@ -9,7 +9,7 @@ constexpr std::size_t kRowsAtOnce = 4096;
 
 class Rows final : public dataflow::SourceOutput {
  public:
-  Rows(const LookupTable& table, TimeUs now_us) : table_(table), eval_({.now_us = now_us, .zone = table.zone}) {}
+  Rows(const LookupTable& table, const env::Env& env) : table_(table), eval_({.now_us = env.clock.now_us(), .zone = table.zone, .random = &env.random}) {}
 
   Status emit(dataflow::SourceBatch b) override {
     if (!b.batch) return ok();
@@ -49,7 +49,7 @@ class Rows final : public dataflow::SourceOutput {
 };
 
 Result<std::vector<BatchPtr>> read(const LookupTable& table, const env::Env& env) {
-  Rows rows(table, env.clock.now_us());
+  Rows rows(table, env);
   SUPYO_ASSIGN(auto splits, table.source->splits());
   if (splits.empty()) return std::vector<BatchPtr>{};
   SUPYO_ASSIGN(const auto reader, table.source->open(std::move(splits), env));

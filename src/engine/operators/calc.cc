@@ -1,6 +1,9 @@
 #include "engine/operators/calc.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "engine/operators/eval_context.h"
 
 namespace supyo::operators {
 namespace {
@@ -18,8 +21,9 @@ class Calc final : public dataflow::Operator {
   std::string_view name() const override { return "Calc"; }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
-    const expr::EvalContext eval{.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone = spec_->zone};
+    expr::EvalContext eval = eval_context(ctx, spec_->zone);
     if (!spec_->filter) return project(*batch, eval, out);
+    eval.first_row = std::exchange(asked_, asked_ + batch->rows);
     SUPYO_TRY(expr::select_true(*spec_->filter, *batch, eval, selection_));
     if (selection_.empty()) return ok();
     if (selection_.size() == batch->rows) return project(*batch, eval, out);
@@ -44,7 +48,8 @@ class Calc final : public dataflow::Operator {
     return part;
   }
 
-  Status project(const Batch& in, const expr::EvalContext& eval, dataflow::Collector& out) const {
+  Status project(const Batch& in, expr::EvalContext eval, dataflow::Collector& out) {
+    eval.first_row = std::exchange(projected_, projected_ + in.rows);
     auto result = std::make_shared<Batch>();
     result->rows = in.rows;
     result->columns.reserve(spec_->projections.size());
@@ -61,6 +66,7 @@ class Calc final : public dataflow::Operator {
   std::shared_ptr<const CalcSpec> spec_;
   std::vector<std::size_t> read_;
   std::vector<std::uint32_t> selection_;  // scratch
+  std::uint64_t asked_ = 0, projected_ = 0;   // rows so far, of the condition and of the projections
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "engine/operators/expand.h"
 
+#include "engine/operators/eval_context.h"
+
 namespace supyo::operators {
 namespace {
 
@@ -9,7 +11,7 @@ class Expand final : public dataflow::Operator {
   std::string_view name() const override { return "Expand"; }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
-    const expr::EvalContext eval{.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone = spec_->zone};
+    const expr::EvalContext eval = eval_context(ctx, spec_->zone);
     for (const auto& projections : spec_->rows) {
       auto result = std::make_shared<Batch>();
       result->rows = batch->rows;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/operators/eval_context.h"
 #include "engine/operators/group_keys.h"
 #include "engine/operators/join_schema.h"
 #include "engine/operators/keyed_row.h"
@@ -165,7 +166,7 @@ class IntervalJoin final : public dataflow::Operator {
   Status process(const BatchPtr& batch, std::size_t input, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     attach(ctx);
     if (!only_inserts(*batch)) return fail(ErrorCode::kUnsupported, "an interval join over an updating input is not supported");
-    eval_ = {.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone = spec_->zone};
+    eval_ = eval_context(ctx, spec_->zone);
     GroupKeys& keys = sides_[input].keys_of_batch;
     keys.start(*batch);
     for (std::size_t row = 0; row < batch->rows; ++row) keys.add(row);

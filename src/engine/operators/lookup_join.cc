@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "core/base/hash.h"
+#include "engine/operators/eval_context.h"
 #include "engine/operators/group_keys.h"
 #include "engine/operators/join_schema.h"
 
@@ -79,7 +80,7 @@ class LookupJoin final : public dataflow::Operator {
       }
       if (spec_->keep_left && !spec_->condition && lefts_.size() == before) add(row, kNothing);
     }
-    if (spec_->condition) SUPYO_TRY(ask(*batch, {.now_us = ctx.now_us(), .watermark_us = ctx.watermark_us(), .zone = spec_->zone}));
+    if (spec_->condition) SUPYO_TRY(ask(*batch, eval_context(ctx, spec_->zone)));
     for (std::size_t from = 0; from < lefts_.size(); from += Batch::kMaxRows) {
       SUPYO_ASSIGN(BatchPtr pairs, pairs_from(*batch, from));
       SUPYO_TRY(out.emit(std::move(pairs)));

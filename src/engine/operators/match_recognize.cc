@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/bytes.h"
+#include "engine/operators/eval_context.h"
 #include "engine/operators/group_keys.h"
 #include "engine/operators/late_rows.h"
 #include "engine/operators/match_run.h"
@@ -68,7 +69,7 @@ class MatchRecognize final : public dataflow::Operator {
   }
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
-    context_ = {.now_us = ctx.now_us(), .watermark_us = w.us, .zone = spec_->zone};
+    context_ = eval_context(ctx, spec_->zone);
     Status status = ok();
     TimeUs last = kTimeMin;
     ctx.state().ordered(kWaiting).pop_until(w.us, [&](TimeUs time, std::uint64_t, std::string_view blob) {

@@ -1,4 +1,5 @@
 #pragma once
+#include "core/env/sim/sim_env.h"
 #include "engine/dataflow/operator.h"
 
 namespace supyo::operators {
@@ -11,6 +12,8 @@ class BenchContext final : public dataflow::OperatorContext, public dataflow::Co
   TimeUs now_us() const override { return 0; }
   TimeUs watermark_us() const override { return watermark; }
   Epoch epoch() const override { return Epoch(1); }
+  env::Random& random() const override { return random_; }
+  std::uint64_t job_salt() const override { return 1; }
   Status emit_late(BatchPtr) override { return ok(); }
   Status emit(BatchPtr b) override {
     emitted += b->rows;
@@ -21,6 +24,7 @@ class BenchContext final : public dataflow::OperatorContext, public dataflow::Co
 
  private:
   state::OperatorState state_;
+  mutable env::SeededRandom random_{1};
 };
 
 }  // namespace supyo::operators

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/env/sim/sim_env.h"
 #include "data/state/stored_changes.h"
 #include "data/types/value.h"
 #include "engine/dataflow/operator.h"
@@ -74,6 +75,8 @@ class OperatorHarness final : public dataflow::OperatorContext, public dataflow:
   TimeUs now_us() const override { return clock_us; }
   TimeUs watermark_us() const override { return watermark_us_; }
   Epoch epoch() const override { return Epoch(1); }
+  env::Random& random() const override { return random_; }
+  std::uint64_t job_salt() const override { return 1; }
   Status emit_late(BatchPtr b) override {
     print(*b, late);
     return ok();
@@ -102,6 +105,7 @@ class OperatorHarness final : public dataflow::OperatorContext, public dataflow:
   }
   std::unique_ptr<dataflow::Operator> operator_;
   state::OperatorState state_;
+  mutable env::SeededRandom random_{1};
   TimeUs watermark_us_ = kTimeMin;
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "data/types/changelog.h"
+#include "engine/operators/eval_context.h"
 #include "engine/operators/group_keys.h"
 #include "engine/operators/join_schema.h"
 #include "engine/operators/keyed_row.h"
@@ -51,7 +52,7 @@ class TemporalJoin final : public dataflow::Operator {
   }
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
-    eval_ = {.now_us = ctx.now_us(), .watermark_us = w.us, .zone = spec_->zone};
+    eval_ = eval_context(ctx, spec_->zone);
     state::KeyedTable& versions = ctx.state().keyed(2);
     changes_.clear();
     bytes_.clear();

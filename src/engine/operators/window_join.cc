@@ -4,6 +4,7 @@
 #include <array>
 
 #include "data/types/changelog.h"
+#include "engine/operators/eval_context.h"
 #include "engine/operators/group_keys.h"
 #include "engine/operators/join_schema.h"
 #include "engine/operators/keyed_row.h"
@@ -97,7 +98,7 @@ class WindowJoin final : public dataflow::Operator {
   }
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
-    eval_ = {.now_us = ctx.now_us(), .watermark_us = w.us, .zone = spec_->zone};
+    eval_ = eval_context(ctx, spec_->zone);
     for (std::size_t s = 0; s < 2; ++s) {
       tables_[s] = &ctx.state().keyed(s);
       sides_[s].due.clear();

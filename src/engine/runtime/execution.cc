@@ -93,7 +93,7 @@ Status Execution::make_shards() {
   const Plan& plan = start_.plan;
   SUPYO_TRY(make_spaces());
   for (std::uint32_t s = 0; s < plan.shards; ++s) {
-    const ShardContext context{.env = start_.env, .shard = s, .shards = plan.shards, .observer = start_.config.observer, .origins = start_.graph.origins,
+    const ShardContext context{.env = start_.env, .shard = s, .shards = plan.shards, .job_salt = hash_bytes(start_.job_id), .observer = start_.config.observer, .origins = start_.graph.origins,
                                .by_the_clock = start_.graph.by_the_clock,
                                .as_written = start_.config.observer != nullptr && plan.writers_as_written > 0, .now_us = start_.env.clock.now_us(), .keeps_changes = start_.state != nullptr};
     shards_.push_back(std::make_unique<Shard>(context, start_.last, commands_, mailbox_, start_.shard_counters[s], start_.config.lag_sample_us, start_.config.seed));

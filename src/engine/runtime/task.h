@@ -19,6 +19,7 @@ struct ShardContext {
   env::Env env;
   std::uint32_t shard = 0;
   std::uint32_t shards = 1;
+  std::uint64_t job_salt = 0;        ///< a hash of the job's id
   VisibilityObserver* observer = nullptr;
   bool origins = false;
   bool by_the_clock = false;         ///< JobGraph's

@@ -151,7 +151,7 @@ const std::vector<OptionSpec>& common_table_options() {
   using Kind = OptionSpec::Kind;
   static const std::vector<OptionSpec> kCommon = {
       {"connector", Kind::kText, false, "", {}, "which system holds the table"},
-      {"format", Kind::kText, false, "", {}, "how records are written: json, csv, raw; columnar: rows in columns, in the embedded log"},
+      {"format", Kind::kText, false, "", {}, "how records are written: json, debezium-json, csv, raw; parquet: whole files, of filesystem; columnar: rows in columns, in the embedded log"},
       {"scan.watermark.idle-timeout", Kind::kDuration, false, "", {}, "a source partition without rows for this long no longer holds the watermark back"},
       {"scan.watermark.emit.strategy", Kind::kEnum, false, "on-periodic", {"on-periodic", "on-event"}, "when watermarks are sent; the rows are the same"},
   };

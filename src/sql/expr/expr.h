@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/env/env.h"
 #include "data/types/batch.h"
 #include "data/types/type.h"
 #include "data/types/value.h"
@@ -19,6 +20,9 @@ struct EvalContext {
   TimeUs now_us = 0;                     ///< processing time of the batch: PROCTIME(), NOW(), CURRENT_TIMESTAMP
   TimeUs watermark_us = kTimeMin;        ///< CURRENT_WATERMARK
   Zone zone = {};                             ///< table.local-time-zone (default UTC)
+  env::Random* random = nullptr;         ///< UUID(), RAND(); without one these fail
+  std::uint64_t salt = 0;                ///< of the job: the same as long as its state lives
+  std::uint64_t first_row = 0;           ///< rows that the operator has evaluated before: where RAND(1) goes on
 };
 
 /// A vectorised scalar function: all argument columns have `rows` rows and exactly the types it was resolved for.

@@ -51,6 +51,25 @@ Result<ColumnPtr> from_arrays(Args args, const Type& result, std::size_t rows, c
   });
 }
 
+Result<ColumnPtr> from_entries(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  Items all, pair, keys, values;
+  return each_row(result, rows, [&](std::size_t row, std::string& out) {
+    if (args[0]->is_null(row)) return false;
+    const Type& entry = args[0]->type().children()[0];
+    nested::read_array(args[0]->type(), args[0]->text(row), all);
+    keys.clear();
+    values.clear();
+    for (const Item& item : all) {
+      if (item.null) return false;   // as Flink: no entry, no map
+      nested::read_row(entry, item.bytes, pair);
+      keys.push_back(pair[0]);
+      values.push_back(pair[1]);
+    }
+    nested::write_map(result.children()[0], result.children()[1], keys, values, out);
+    return true;
+  });
+}
+
 Result<ColumnPtr> union_of(Args args, const Type& result, std::size_t rows, const EvalContext&) {
   Items keys, values;
   return each_row(result, rows, [&](std::size_t row, std::string& out) {
@@ -133,6 +152,13 @@ std::optional<Typing> from_arrays_binder(std::span<const Type> args) {
   return Typing{{args[0], args[1]}, Type::map(args[0].children()[0], args[1].children()[0]).as_nullable(any_nullable(args))};
 }
 
+std::optional<Typing> from_entries_binder(std::span<const Type> args) {
+  if (args.size() != 1 || args[0].id != TypeId::kArray || args[0].children()[0].id != TypeId::kRow) return std::nullopt;
+  const Type& entry = args[0].children()[0];
+  if (entry.children().size() != 2) return std::nullopt;
+  return Typing{{args[0]}, Type::map(entry.children()[0], entry.children()[1]).as_nullable(args[0].nullable || entry.nullable)};
+}
+
 std::optional<Typing> union_binder(std::span<const Type> args) {
   if (args.empty() || args[0].id != TypeId::kMap) return std::nullopt;
   const auto t = common_of(args);
@@ -148,6 +174,7 @@ void register_map(Registrar& r) {
   r.add({.name = "MAP_VALUES", .kernel = side<false>, .signature = "MAP_VALUES(MAP) -> ARRAY", .help = "The values, in the order of the keys."}, of_map(Give::kValues));
   r.add({.name = "MAP_ENTRIES", .kernel = entries, .signature = "MAP_ENTRIES(MAP) -> ARRAY<ROW<key, value>>", .help = "The entries, in the order of the keys."}, of_map(Give::kEntries));
   r.add({.name = "MAP_FROM_ARRAYS", .kernel = from_arrays, .signature = "MAP_FROM_ARRAYS(ARRAY, ARRAY) -> MAP", .help = "A map from an array of keys and one of values."}, from_arrays_binder);
+  r.add({.name = "MAP_FROM_ENTRIES", .kernel = from_entries, .signature = "MAP_FROM_ENTRIES(ARRAY<ROW<key, value>>) -> MAP", .help = "A map of such entries; null when one of them is null."}, from_entries_binder);
   r.add({.name = "MAP_UNION", .kernel = union_of, .signature = "MAP_UNION(MAP, ..) -> MAP", .help = "The entries of all maps; of a key that several have the last one's."}, union_binder);
   r.add({.name = "STR_TO_MAP", .kernel = str_to_map, .signature = "STR_TO_MAP(STRING [, STRING, STRING]) -> MAP<STRING, STRING>",
          .help = "Splits into entries by the second argument (','), and those into key and value by the third ('='); both are regular expressions."},

@@ -70,6 +70,7 @@ void register_charset(Registrar& r);
 void register_format(Registrar& r);
 void register_temporal(Registrar& r);
 void register_clock(Registrar& r);
+void register_random(Registrar& r);
 void register_nested(Registrar& r);
 void register_array(Registrar& r);
 void register_map(Registrar& r);

@@ -76,10 +76,7 @@ struct FunctionRegistry::Impl {
     // What Flink has and Supyo has not.
     constexpr std::pair<std::string_view, std::string_view> kRefused[] = {
         {"PARSE_JSON", "keep the JSON as text, and read it with JSON_VALUE and JSON_QUERY"},
-        {"TRY_PARSE_JSON", "keep the JSON as text, and read it with JSON_VALUE and JSON_QUERY"},
-        {"UUID", "what is random is another value after a failure; make an id of the row's own columns: MD5(CONCAT_WS('|', a, b))"},
-        {"RAND", "what is random is another value after a failure; take a number out of the row's own columns: MOD(ASCII(MD5(k)), 10)"},
-        {"RAND_INTEGER", "what is random is another value after a failure; take a number out of the row's own columns: MOD(ASCII(MD5(k)), 10)"}};
+        {"TRY_PARSE_JSON", "keep the JSON as text, and read it with JSON_VALUE and JSON_QUERY"}};
     for (const auto& [refused, hint] : kRefused)
       if (upper(name) == refused) return fail(ErrorCode::kUnsupported, fmt::format("the function {} is not supported", name), std::string(hint));
     const std::string near = nearest(name);
@@ -102,6 +99,7 @@ FunctionRegistry::FunctionRegistry() : impl_(std::make_unique<Impl>()) {
   register_format(r);
   register_temporal(r);
   register_clock(r);
+  register_random(r);
   register_nested(r);
   register_array(r);
   register_map(r);

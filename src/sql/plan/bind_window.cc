@@ -133,6 +133,20 @@ std::optional<Auxiliary> auxiliary_of(std::string_view name) {
   return std::nullopt;
 }
 
+/// TUMBLE(PROCTIME(), ..): as if the rows below had such a column.
+ExprPtr as_column(LogicalPtr& node, const ExprPtr& e) {
+  std::vector<ExprPtr> exprs;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < node->columns.size(); ++i) {
+    exprs.push_back(column_of(*node, i));
+    names.push_back(node->columns[i].name);
+  }
+  exprs.push_back(e);
+  names.emplace_back("$proctime");
+  node = make_project(node, std::move(exprs), std::move(names));
+  return column_of(*node, node->columns.size() - 1);
+}
+
 }  // namespace
 
 Result<LogicalPtr> QueryBinder::table_argument(const syntax::Expr& e, std::vector<std::size_t>* partition) {
@@ -198,9 +212,8 @@ Status SelectBinder::group_window(const syntax::FunctionCall& call, const Span& 
   arguments.time = call.arguments[0].value.get();
   for (std::size_t i = 0; i < order.size(); ++i) arguments.intervals[order[i]] = call.arguments[i + 1].value.get();
   ExprBinder b = binder(false, false);
-  SUPYO_ASSIGN(const ExprPtr time, b.bind(*arguments.time));
-  if (time->kind == expr::Expr::Kind::kCall && time->function->name == "PROCTIME")
-    return fail_at(arguments.time->span, ErrorCode::kNoTimeAttribute, "the time of a window is a column", "name it where the rows come from: FROM (SELECT *, PROCTIME() AS p FROM t), or p AS PROCTIME() in CREATE TABLE");
+  SUPYO_ASSIGN(ExprPtr time, b.bind(*arguments.time));
+  if (time->kind == expr::Expr::Kind::kCall && time->function->name == "PROCTIME") time = as_column(scope_.node, time);
   if (time->kind != expr::Expr::Kind::kColumn)
     return fail_at(arguments.time->span, ErrorCode::kNoTimeAttribute, fmt::format("`{}` is not a time attribute", syntax::print(*arguments.time)), "a window needs the table's WATERMARK column, as it is");
   SUPYO_TRY(check_time(*scope_.node, time->column, arguments.time->span));

@@ -9,6 +9,7 @@
 #include "sql/plan/join_in_time.h"
 #include "sql/plan/lookup.h"
 #include "sql/plan/over_table.h"
+#include "sql/plan/random_calls.h"
 #include "sql/plan/shared_scans.h"
 #include "sql/plan/sink_input.h"
 #include "sql/plan/strip_window.h"
@@ -21,12 +22,13 @@ using expr::ExprPtr;
 class Builder {
  public:
   Builder(const ColumnsRead& reads, const expr::FunctionRegistry& functions, const catalog::ConnectorRegistry& connectors, const PhysicalOptions& options)
-      : functions_(functions), connectors_(connectors), options_(options), scans_(reads, connectors) {}
+      : functions_(functions), connectors_(connectors), options_(options), scans_(reads, connectors, options.duplicate_changes) {}
 
   Result<PhysicalPlan> build(const std::vector<LogicalPtr>& sinks) {
     for (const LogicalPtr& sink : sinks) scans_.gather(sink);
     for (const LogicalPtr& sink : sinks) SUPYO_TRY(this->sink(sink));
     SUPYO_TRY(settle_changelog(plan_, wishes_));
+    if (options_.same_when_taken_back) SUPYO_TRY(check_taken_back(plan_, wishes_));
     mark_edges(plan_);
     split_aggregates(plan_, options_.aggregates);
     identify(plan_);
@@ -50,29 +52,16 @@ class Builder {
   Result<Built> scan(const LogicalScan& s) {
     const SharedScans::Shared& shared = scans_.of(s);
     const LogicalScan& all = shared.scan;
-    const bool upsert = scans_.is_upsert(all);
-    if (upsert && all.table.primary_key.empty())
-      return fail(ErrorCode::kInvalidQuery, fmt::format("table `{}`: connector '{}' needs a primary key to read by", all.table.path.name, all.table.connector()), "PRIMARY KEY (..) NOT ENFORCED");
-    PhysicalNode node;
-    Scan op{.table = all.table, .columns = all.columns, .computed_row_time = all.computed_row_time, .row_time = all.row_time, .not_null = {}, .upsert = upsert, .changelog = scans_.is_changelog(all)};
-    const Schema schema = all.table.schema();
-    for (const std::size_t c : all.columns) {
-      node.output.add(schema[c].name, schema[c].type);
-      op.not_null.push_back(!schema[c].type.nullable && std::ranges::find(shared.read, c) != shared.read.end());
-    }
-    if (all.computed_row_time) {
-      node.output.add(all.table.watermark->column, all.computed_row_time->type);
-      op.not_null.push_back(false);
-    }
-    if (op.row_time) op.not_null[op.row_time->column] = true;
-    std::vector<std::size_t> keys;
-    for (const std::string& name : upsert ? all.table.primary_key : std::vector<std::string>()) keys.push_back(SharedScans::places({*schema.find(name)}, all.columns).front());
-    for (const std::size_t k : keys) op.not_null[k] = true;
-    node.op = std::move(op);
+    const bool by_key = scans_.is_by_key(all);
+    if (by_key && all.table.primary_key.empty())
+      return fail(ErrorCode::kInvalidQuery, fmt::format("table `{}`: {} needs a primary key to read by", all.table.path.name,
+                                                        scans_.is_upsert(all) ? fmt::format("connector '{}'", all.table.connector()) : "'table.exec.source.cdc-events-duplicate'"), "PRIMARY KEY (..) NOT ENFORCED");
+    const std::vector<std::size_t> keys = by_key ? scans_.keys_of(all) : std::vector<std::size_t>();
+    PhysicalNode node = scans_.node_of(shared, keys);
     Built out{.node = 0, .map = SharedScans::places(s.columns, all.columns)};
     if (s.computed_row_time) out.map.push_back(all.columns.size());
     out.node = add(std::move(node));
-    if (upsert) {
+    if (by_key) {
       PhysicalNode normalize = unary(ChangelogNormalize{.keys = keys}, out.node, plan_.nodes[out.node].output);
       partition(normalize, keys);
       out.node = add(std::move(normalize));
@@ -133,9 +122,10 @@ class Builder {
   Result<Built> calc(const LogicalPtr& node, const LogicalFilter* filter, const std::vector<ExprPtr>* exprs, const LogicalPtr& base) {
     SUPYO_ASSIGN(const Built in, any(base));
     Calc op;
-    if (filter != nullptr) op.filter = expr::remap_columns(filter->predicate, in.map);
+    RandomCalls random(plan_.nodes[in.node]);
+    if (filter != nullptr) op.filter = random.settle(expr::remap_columns(filter->predicate, in.map));
     if (exprs != nullptr) {
-      for (const ExprPtr& e : *exprs) op.projections.push_back(expr::remap_columns(e, in.map));
+      for (const ExprPtr& e : *exprs) op.projections.push_back(random.settle(expr::remap_columns(e, in.map)));
     } else {
       for (std::size_t i = 0; i < in.map.size(); ++i) op.projections.push_back(expr::column(in.map[i], base->columns[i].type));
     }
@@ -149,8 +139,9 @@ class Builder {
   Result<Built> make(const LogicalPtr& node, const LogicalExpand& e) {
     SUPYO_ASSIGN(const Built in, any(node->input()));
     Expand op{e.rows};
+    RandomCalls random(plan_.nodes[in.node]);
     for (auto& row : op.rows)
-      for (ExprPtr& p : row) p = expr::remap_columns(p, in.map);
+      for (ExprPtr& p : row) p = random.settle(expr::remap_columns(p, in.map));
     return whole(node, unary(std::move(op), in.node, schema_of(*node)));
   }
   Result<Built> make(const LogicalPtr& node, const LogicalWindow& w) {
@@ -398,10 +389,8 @@ class Builder {
     // Keys that are no columns lie between the two sides' columns.
     std::vector<std::size_t> pair_map = identity(width);
     for (std::size_t i = 0; i < right->columns.size(); ++i) pair_map.push_back(left_output.size() + i);
-    for (const ExprPtr& e : parts.rest) {
-      SUPYO_ASSIGN(op.condition, both(functions_, op.condition, expr::remap_columns(e, pair_map)));
-    }
     Schema output = pairs_of(left_output, op.right, op.keep_left, false);
+    SUPYO_ASSIGN(op.condition, condition_of(parts.rest, pair_map, output));
     return Built{add(unary(std::move(op), l, std::move(output))), std::move(pair_map)};
   }
 
@@ -426,9 +415,7 @@ class Builder {
     // Keys that are no columns lie between the two sides' columns.
     std::vector<std::size_t> pair_map = identity(width);
     for (std::size_t i = 0; i < right->columns.size(); ++i) pair_map.push_back(left_output.size() + i);
-    for (const ExprPtr& e : parts.rest) {
-      SUPYO_ASSIGN(op.condition, both(functions_, op.condition, expr::remap_columns(e, pair_map)));
-    }
+    SUPYO_ASSIGN(op.condition, condition_of(parts.rest, pair_map, pairs_of(left_output, right_output, false, false)));
     PhysicalNode made;
     made.output = pairs_of(left_output, join.only_left() ? Schema() : right_output, op.keep_left, op.keep_right);
     made.inputs = {l, r};
@@ -444,6 +431,16 @@ class Builder {
     made.op = std::visit([](auto j) { return decltype(made.op)(std::move(j)); }, operator_of(join, std::move(op)));
     if (join.only_left()) pair_map.resize(width);
     return Built{add(std::move(made)), std::move(pair_map)};
+  }
+
+  /// What is random in it is the same whenever a pair is looked at.
+  Result<ExprPtr> condition_of(const std::vector<ExprPtr>& parts, const std::vector<std::size_t>& pair_map, const Schema& pairs) const {
+    RandomCalls random(pairs);
+    ExprPtr condition;
+    for (const ExprPtr& e : parts) {
+      SUPYO_ASSIGN(condition, both(functions_, condition, random.settle(expr::remap_columns(e, pair_map))));
+    }
+    return condition;
   }
 
   std::unexpected<Error> not_in_time(const LogicalJoin& join, const PhysicalNode& input) const {

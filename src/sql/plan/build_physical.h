@@ -26,6 +26,8 @@ struct PhysicalOptions {
   AggregateOptions aggregates = {};
   enum class Materialize : std::uint8_t { kAuto, kNone, kForce } materialize = Materialize::kAuto;   ///< `table.exec.sink.upsert-materialize`
   bool drop_nulls = false;                ///< `table.exec.sink.not-null-enforcer` = DROP
+  bool duplicate_changes = false;         ///< `table.exec.source.cdc-events-duplicate`
+  bool same_when_taken_back = false;      ///< `table.optimizer.non-deterministic-update.strategy` = TRY_RESOLVE
 };
 
 /// Turns bound sinks into one physical plan: picks operators, shares equal subplans and scans, derives changelog modes, keys and identities.
@@ -54,6 +56,8 @@ struct SinkWish {
   bool unchecked = false;                 ///< who writes the query answers for the order of a key's rows
 };
 Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes);
+/// Refuses what is of the clock over rows that are updated where someone takes rows back whole. After settle_changelog(). Errors: kUnsupported.
+Status check_taken_back(const PhysicalPlan& plan, const std::vector<SinkWish>& wishes);
 /// Kinds of row that a node emits when every update brings its -U.
 Changes changes_of(const PhysicalNode& node, const std::vector<PhysicalNode>& nodes);
 /// Whether the upsert key is that primary key, in any order.

@@ -191,6 +191,44 @@ Status settle_changelog(PhysicalPlan& plan, const std::vector<SinkWish>& wishes)
   return ok();
 }
 
+namespace {
+
+/// Something in the node's expressions that is another value when it is computed again.
+const expr::Expr* of_the_clock(const PhysicalNode& node) {
+  const auto look = [](const expr::ExprPtr& e) { return e && !is_deterministic(*e); };
+  const auto among = [&](const std::vector<expr::ExprPtr>& exprs) {
+    const auto it = std::ranges::find_if(exprs, look);
+    return it == exprs.end() ? nullptr : it->get();
+  };
+  if (const auto* c = node.as<Calc>()) return look(c->filter) ? c->filter.get() : node.changes.remove || node.changes.update_before ? among(c->projections) : nullptr;
+  if (const auto* j = node.as<Join>()) return look(j->condition) ? j->condition.get() : nullptr;
+  if (const auto* e = node.as<Expand>())
+    for (const auto& row : e->rows)
+      if (const expr::Expr* found = among(row)) return found;
+  return nullptr;
+}
+
+bool is_below(const std::vector<PhysicalNode>& nodes, NodeIndex below, NodeIndex node) {
+  return node == below || std::ranges::any_of(nodes[node].inputs, [&](NodeIndex in) { return is_below(nodes, below, in); });
+}
+
+}  // namespace
+
+Status check_taken_back(const PhysicalPlan& plan, const std::vector<SinkWish>& wishes) {
+  for (NodeIndex i = 0; i < plan.nodes.size(); ++i) {
+    const PhysicalNode& n = plan.nodes[i];
+    const expr::Expr* const found = of_the_clock(n);
+    if (found == nullptr || std::ranges::all_of(n.inputs, [&](NodeIndex in) { return plan.nodes[in].changes.append_only(); })) continue;
+    const auto sink = std::ranges::find_if(wishes, [&](const SinkWish& w) { return is_below(plan.nodes, i, w.node); });
+    std::vector<std::string> names;
+    for (const NodeIndex in : n.inputs)
+      for (const Field& f : plan.nodes[in].output.fields()) names.push_back(f.name);
+    return fail_at(sink->position, ErrorCode::kUnsupported, fmt::format("{} over rows that are updated ({}) is another value when a row is taken back", found->to_string(names), n.changes.to_string()),
+                   "compute it of the rows before they are aggregated or joined, or SET 'table.optimizer.non-deterministic-update.strategy' = 'IGNORE'");
+  }
+  return ok();
+}
+
 void mark_edges(PhysicalPlan& plan) {
   std::vector<bool> wanted(plan.nodes.size(), false);
   for (NodeIndex i = plan.nodes.size(); i-- > 0;) {

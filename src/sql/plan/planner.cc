@@ -258,7 +258,8 @@ struct Planner::Impl {
     }
     SUPYO_ASSIGN(const std::optional<WindowEmit> emit, window_emit(ctx.settings));
     return build_physical(sinks, reads, ctx.functions, ctx.catalog.connectors(), {.rules = planner_options.rules, .ttl_us = ctx.settings.get(config::kStateTtl), .emit = emit, .aggregates = aggregate_options(ctx.settings),
-                           .materialize = materialize(ctx.settings.get(config::kUpsertMaterialize)), .drop_nulls = ctx.settings.get(config::kNotNullEnforcer) == "drop"});
+                           .materialize = materialize(ctx.settings.get(config::kUpsertMaterialize)), .drop_nulls = ctx.settings.get(config::kNotNullEnforcer) == "drop",
+                           .duplicate_changes = ctx.settings.get(config::kDuplicateChanges), .same_when_taken_back = ctx.settings.get(config::kNondeterministicUpdate) == "try_resolve"});
   }
 
   static PhysicalOptions::Materialize materialize(std::string_view text) {

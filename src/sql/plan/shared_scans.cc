@@ -54,7 +54,7 @@ void SharedScans::gather(const LogicalPtr& node) {
   const auto* found = node->as<LogicalScan>();
   if (found == nullptr) return;
   LogicalScan with_key = *found;
-  if (is_upsert(*found)) read_key(with_key);
+  if (is_by_key(*found)) read_key(with_key);
   const LogicalScan* s = &with_key;
   auto [it, fresh] = scans_.try_emplace(key_of(*s), Shared{*s, {}});
   Shared& shared = it->second;
@@ -71,6 +71,32 @@ void SharedScans::gather(const LogicalPtr& node) {
   } else if (row_time_column) {
     shared.scan.row_time->column = static_cast<std::size_t>(std::ranges::find(shared.scan.columns, *row_time_column) - shared.scan.columns.begin());
   }
+}
+
+std::vector<std::size_t> SharedScans::keys_of(const LogicalScan& scan) {
+  const Schema schema = scan.table.schema();
+  std::vector<std::size_t> keys;
+  for (const std::string& name : scan.table.primary_key) keys.push_back(places({*schema.find(name)}, scan.columns).front());
+  return keys;
+}
+
+PhysicalNode SharedScans::node_of(const Shared& shared, const std::vector<std::size_t>& keys) const {
+  const LogicalScan& all = shared.scan;
+  PhysicalNode node;
+  Scan op{.table = all.table, .columns = all.columns, .computed_row_time = all.computed_row_time, .row_time = all.row_time, .not_null = {}, .upsert = is_upsert(all), .changelog = is_changelog(all)};
+  const Schema schema = all.table.schema();
+  for (const std::size_t c : all.columns) {
+    node.output.add(schema[c].name, schema[c].type);
+    op.not_null.push_back(!schema[c].type.nullable && std::ranges::find(shared.read, c) != shared.read.end());
+  }
+  if (all.computed_row_time) {
+    node.output.add(all.table.watermark->column, all.computed_row_time->type);
+    op.not_null.push_back(false);
+  }
+  if (op.row_time) op.not_null[op.row_time->column] = true;
+  for (const std::size_t k : keys) op.not_null[k] = true;
+  node.op = std::move(op);
+  return node;
 }
 
 }  // namespace supyo::plan

@@ -5,6 +5,7 @@
 
 #include "sql/catalog/connector.h"
 #include "sql/plan/logical.h"
+#include "sql/plan/physical.h"
 #include "sql/plan/rules.h"
 
 namespace supyo::plan {
@@ -16,7 +17,8 @@ class SharedScans {
     LogicalScan scan;                 ///< with the columns of all uses
     std::vector<std::size_t> read;    ///< those that queries need (NOT NULL is checked on those)
   };
-  SharedScans(const ColumnsRead& reads, const catalog::ConnectorRegistry& connectors) : reads_(reads), connectors_(connectors) {}
+  /// `duplicates`: changelogs may bring a change twice, and are read by key.
+  SharedScans(const ColumnsRead& reads, const catalog::ConnectorRegistry& connectors, bool duplicates) : reads_(reads), connectors_(connectors), duplicates_(duplicates) {}
 
   /// Takes in the scans below `node`. All are gathered before any is used.
   void gather(const LogicalPtr& node);
@@ -25,12 +27,19 @@ class SharedScans {
   bool is_upsert(const LogicalScan& scan) const;
   /// Whether its records say what is done to a row.
   bool is_changelog(const LogicalScan& scan) const { return connectors_.is_changelog(scan.table.options); }
+  /// Whether the last row of each key is kept behind the scan.
+  bool is_by_key(const LogicalScan& scan) const { return is_upsert(scan) || (duplicates_ && is_changelog(scan)); }
+  /// Where the primary key is among the scan's columns.
+  static std::vector<std::size_t> keys_of(const LogicalScan& scan);
+  /// The scan itself, whose columns `keys` are never null.
+  PhysicalNode node_of(const Shared& shared, const std::vector<std::size_t>& keys) const;
   /// Where each of `of` is in `in`.
   static std::vector<std::size_t> places(const std::vector<std::size_t>& of, const std::vector<std::size_t>& in);
 
  private:
   const ColumnsRead& reads_;
   const catalog::ConnectorRegistry& connectors_;
+  bool duplicates_;
   std::map<std::string, Shared> scans_;
 };
 

@@ -26,7 +26,11 @@ class Builder {
 
   Result<PhysicalPlan> build(const std::vector<LogicalPtr>& sinks) {
     for (const LogicalPtr& sink : sinks) scans_.gather(sink);
-    for (const LogicalPtr& sink : sinks) SUPYO_TRY(this->sink(sink));
+    for (const LogicalPtr& node : sinks)
+      if (Status made = sink(node); !made) {
+        if (!made.error().position) made.error().position = node->as<LogicalSink>()->position;
+        return std::unexpected(std::move(made).error());
+      }
     SUPYO_TRY(settle_changelog(plan_, wishes_));
     if (options_.same_when_taken_back) SUPYO_TRY(check_taken_back(plan_, wishes_));
     mark_edges(plan_);

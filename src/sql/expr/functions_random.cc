@@ -39,14 +39,14 @@ void append_uuid(std::string& out, std::uint64_t high, std::uint64_t low) {
 
 // ---- a value of its own for each row
 
-Result<ColumnPtr> rand(Args, const Type& result, std::size_t rows, const EvalContext& ctx) {
+Result<ColumnPtr> draw_double(Args, const Type& result, std::size_t rows, const EvalContext& ctx) {
   SUPYO_ASSIGN(const Draws draws, Draws::of(ctx));
   FixedOutput<double> out(rows);
   for (std::size_t i = 0; i < rows; ++i) out.set(i, as_double(draws.word(i)));
   return out.finish(result);
 }
 
-Result<ColumnPtr> rand_integer(Args args, const Type& result, std::size_t rows, const EvalContext& ctx) {
+Result<ColumnPtr> draw_integer(Args args, const Type& result, std::size_t rows, const EvalContext& ctx) {
   SUPYO_ASSIGN(const Draws draws, Draws::of(ctx));
   std::size_t row = 0;
   return map_rows<std::int32_t>(args, result, rows, [&](std::int32_t bound) -> Result<std::int32_t> {
@@ -55,7 +55,7 @@ Result<ColumnPtr> rand_integer(Args args, const Type& result, std::size_t rows, 
   });
 }
 
-Result<ColumnPtr> uuid(Args, const Type& result, std::size_t rows, const EvalContext& ctx) {
+Result<ColumnPtr> draw_uuid(Args, const Type& result, std::size_t rows, const EvalContext& ctx) {
   SUPYO_ASSIGN(const Draws draws, Draws::of(ctx));
   TextOutput out(rows);
   for (std::size_t i = 0; i < rows; ++i) {
@@ -203,11 +203,11 @@ void register_random(Registrar& r) {
     r.add({.name = name, .kernel = kernel, .deterministic = false, .signature = signature, .help = help, .reads_context = true}, takes(std::move(args), std::move(result), shape));
   };
   const Type i = Type::integer(), d = Type::double_();
-  add("RAND", rand, {}, d, "RAND() -> DOUBLE", "A random number from 0 to below 1.", {.never_null = true});
+  add("RAND", draw_double, {}, d, "RAND() -> DOUBLE", "A random number from 0 to below 1.", {.never_null = true});
   add("RAND", seeded_rand<true>, {i}, d, "RAND(INT) -> DOUBLE", "The next number of a seed: the same sequence in every run, row by row in each shard.");
-  add("RAND_INTEGER", rand_integer, {i}, i, "RAND_INTEGER(INT) -> INT", "A random number from 0 to below the argument, which must be positive.");
+  add("RAND_INTEGER", draw_integer, {i}, i, "RAND_INTEGER(INT) -> INT", "A random number from 0 to below the argument, which must be positive.");
   add("RAND_INTEGER", seeded_rand_integer<true>, {i, i}, i, "RAND_INTEGER(INT, INT) -> INT", "The next number of a seed, the first argument, below the second one.");
-  add("UUID", uuid, {}, Type::string(), "UUID() -> STRING", "A random UUID (version 4).", {.never_null = true});
+  add("UUID", draw_uuid, {}, Type::string(), "UUID() -> STRING", "A random UUID (version 4).", {.never_null = true});
 }
 
 }  // namespace supyo::expr

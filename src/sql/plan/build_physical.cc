@@ -57,9 +57,7 @@ class Builder {
     const SharedScans::Shared& shared = scans_.of(s);
     const LogicalScan& all = shared.scan;
     const bool by_key = scans_.is_by_key(all);
-    if (by_key && all.table.primary_key.empty())
-      return fail(ErrorCode::kInvalidQuery, fmt::format("table `{}`: {} needs a primary key to read by", all.table.path.name,
-                                                        scans_.is_upsert(all) ? fmt::format("connector '{}'", all.table.connector()) : "'table.exec.source.cdc-events-duplicate'"), "PRIMARY KEY (..) NOT ENFORCED");
+    if (by_key && all.table.primary_key.empty()) return scans_.no_key(all);
     const std::vector<std::size_t> keys = by_key ? scans_.keys_of(all) : std::vector<std::size_t>();
     PhysicalNode node = scans_.node_of(shared, keys);
     Built out{.node = 0, .map = SharedScans::places(s.columns, all.columns)};

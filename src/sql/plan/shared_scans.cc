@@ -73,6 +73,11 @@ void SharedScans::gather(const LogicalPtr& node) {
   }
 }
 
+std::unexpected<Error> SharedScans::no_key(const LogicalScan& scan) const {
+  const std::string wants = is_upsert(scan) ? fmt::format("connector '{}'", scan.table.connector()) : "'table.exec.source.cdc-events-duplicate'";
+  return fail(ErrorCode::kInvalidQuery, fmt::format("table `{}`: {} needs a primary key to read by", scan.table.path.name, wants), "PRIMARY KEY (..) NOT ENFORCED");
+}
+
 std::vector<std::size_t> SharedScans::keys_of(const LogicalScan& scan) {
   const Schema schema = scan.table.schema();
   std::vector<std::size_t> keys;

@@ -29,6 +29,7 @@ class SharedScans {
   bool is_changelog(const LogicalScan& scan) const { return connectors_.is_changelog(scan.table.options); }
   /// Whether the last row of each key is kept behind the scan.
   bool is_by_key(const LogicalScan& scan) const { return is_upsert(scan) || (duplicates_ && is_changelog(scan)); }
+  std::unexpected<Error> no_key(const LogicalScan& scan) const;
   /// Where the primary key is among the scan's columns.
   static std::vector<std::size_t> keys_of(const LogicalScan& scan);
   /// The scan itself, whose columns `keys` are never null.

@@ -320,6 +320,7 @@ catalog::ConnectorDescriptor generator_descriptor() {
   d.name = "datagen";
   d.options = {
       {.key = "rows-per-second", .kind = K::kInteger, .default_value = "10000", .help = "rate"},
+      {.key = "scan.parallelism", .kind = K::kInteger, .help = "accepted; the rows come from one place"},
       {.key = "number-of-rows", .kind = K::kInteger, .help = "total; without it the input is unbounded (unless a sequence ends it)"},
       {.key = "fields.*", .help = "fields.NAME.kind (random, sequence), .min, .max, .start, .end, .length (of an ARRAY or MAP: 3 unless given), .max-past, .null-rate; fields.NAME.element.min, .key.max, .value.min of what is in an ARRAY or MAP"},
   };

@@ -241,6 +241,7 @@ catalog::ConnectorDescriptor stream_descriptor() {
       {.key = "sink.delivery-guarantee", .kind = K::kEnum, .default_value = "exactly-once", .allowed = {"exactly-once", "at-least-once", "none"}, .help = "broker: exactly-once is one transaction an epoch (Flink's default is at-least-once); none is as at-least-once. Embedded log: with at-least-once rows are readable as they come, and again after a failure, instead of once with their epoch"},
       {.key = "sink.transactional-id-prefix", .help = "broker: begins the transactional id, which ends with the job's id and the sink's; supyo unless given"},
       {.key = "sink.partitioner", .kind = K::kEnum, .default_value = "default", .allowed = {"default", "fixed", "round-robin"}, .help = "broker: default is by the key as Java's client does it, without a key as the client likes; fixed is one partition a shard"},
+      {.key = "scan.parallelism", .kind = K::kInteger, .help = "accepted; the job's parallelism counts"},
       {.key = "sink.parallelism", .kind = K::kInteger, .help = "accepted; the job's parallelism counts"},
   };
   d.source = d.sink = d.needs_format = true;

@@ -26,6 +26,8 @@ constexpr std::string_view kNoEffectPrefixes[] = {
     "execution.checkpointing.mode", "execution.checkpointing.timeout", "execution.checkpointing.min-pause", "execution.checkpointing.dir",
     "execution.checkpointing.max-concurrent-checkpoints", "execution.checkpointing.unaligned", "execution.checkpointing.incremental",
     "execution.checkpointing.externalized-checkpoint-retention", "execution.buffer-timeout",
+    "execution.checkpointing.storage", "execution.checkpointing.savepoint-dir", "execution.checkpointing.num-retained", "execution.checkpointing.local-backup",
+    "state.checkpoints.", "state.checkpoint-storage", "state.savepoints.", "high-availability.", "kubernetes.", "yarn.", "security.", "classloader.", "fs.", "s3.",
     "execution.attached", "execution.target", "pipeline.max-parallelism", "pipeline.object-reuse", "pipeline.operator-chaining", "pipeline.jars",
     "pipeline.auto-watermark-interval", "table.optimizer.", "table.exec.resource.", "table.exec.async-lookup.",
     "table.plan.", "table.dml-sync", "table.generated-code.", "table.exec.spill-compression.", "table.exec.operator-fusion-codegen.",

@@ -420,7 +420,7 @@ Status SelectBinder::from() {
   return ok();
 }
 
-constexpr std::array<std::string_view, 4> kJoinHints = {"BROADCAST", "SHUFFLE_HASH", "SHUFFLE_MERGE", "NEST_LOOP"};
+constexpr std::array<std::string_view, 5> kJoinHints = {"BROADCAST", "SHUFFLE_HASH", "SHUFFLE_MERGE", "NEST_LOOP", "MULTI_JOIN"};
 
 namespace {
 

@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "data/types/builder.h"
 #include "data/types/row_codec.h"
+#include "engine/job/sink_around.h"
 
 namespace supyo::job {
 namespace {
@@ -20,10 +21,10 @@ struct Change {
   Origin origin;
 };
 
-class CutWriter final : public dataflow::SinkWriter {
+class CutWriter final : public WriterAround {
  public:
   CutWriter(std::unique_ptr<dataflow::SinkWriter> below, const Schema& schema, ChangelogMode mode, const std::optional<std::vector<std::size_t>>& key)
-      : below_(std::move(below)), schema_(schema), upsert_(mode == ChangelogMode::kUpsert), key_(key), row_codec_(schema.types()), key_codec_(key_types()), out_(schema) {}
+      : WriterAround(std::move(below)), schema_(schema), upsert_(mode == ChangelogMode::kUpsert), key_(key), row_codec_(schema.types()), key_codec_(key_types()), out_(schema) {}
 
   Status write(const BatchPtr& batch, Epoch) override {
     std::vector<ColumnPtr> key_columns;
@@ -52,8 +53,6 @@ class CutWriter final : public dataflow::SinkWriter {
     }
     return ok();
   }
-  void watermark(TimeUs us) override { below_->watermark(us); }
-  Status closing() override { return below_->closing(); }
   Status begin_prepare(Epoch e) override {
     SUPYO_TRY(upsert_ ? give_upserts(e) : give_changes(e));
     SUPYO_TRY(hand_over(e));
@@ -61,7 +60,6 @@ class CutWriter final : public dataflow::SinkWriter {
     index_.clear();
     return below_->begin_prepare(e);
   }
-  Result<dataflow::PolledPrepare> poll_prepare(Epoch e) override { return below_->poll_prepare(e); }
 
  private:
   std::vector<Type> key_types() const {
@@ -112,7 +110,6 @@ class CutWriter final : public dataflow::SinkWriter {
     return batch ? below_->write(batch, e) : ok();
   }
 
-  std::unique_ptr<dataflow::SinkWriter> below_;
   const Schema& schema_;
   const bool upsert_;
   const std::optional<std::vector<std::size_t>>& key_;
@@ -123,20 +120,15 @@ class CutWriter final : public dataflow::SinkWriter {
   BatchBuilder out_;
 };
 
-class CutSink final : public dataflow::Sink {
+class CutSink final : public SinkAround {
  public:
   CutSink(std::shared_ptr<dataflow::Sink> below, Schema schema, ChangelogMode mode, std::optional<std::vector<std::size_t>> key)
-      : below_(std::move(below)), schema_(std::move(schema)), mode_(mode), key_(std::move(key)) {}
-  std::string_view name() const override { return below_->name(); }
-  DeliveryGuarantee guarantee() const override { return below_->guarantee(); }
-  Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override { return below_->open_committer(open); }
-  Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {
-    SUPYO_ASSIGN(auto writer, below_->open_writer(open, shard));
-    return std::make_unique<CutWriter>(std::move(writer), schema_, mode_, key_);
+      : SinkAround(std::move(below)), schema_(std::move(schema)), mode_(mode), key_(std::move(key)) {}
+ private:
+  std::unique_ptr<dataflow::SinkWriter> around(std::unique_ptr<dataflow::SinkWriter> below, const dataflow::SinkOpen&) const override {
+    return std::make_unique<CutWriter>(std::move(below), schema_, mode_, key_);
   }
 
- private:
-  std::shared_ptr<dataflow::Sink> below_;
   Schema schema_;
   ChangelogMode mode_;
   std::optional<std::vector<std::size_t>> key_;

@@ -2,14 +2,15 @@
 
 #include "core/base/hash.h"
 #include "data/types/row_codec.h"
+#include "engine/job/sink_around.h"
 
 namespace supyo::job {
 namespace {
 
-class TellingWriter final : public dataflow::SinkWriter {
+class TellingWriter final : public WriterAround {
  public:
   TellingWriter(std::unique_ptr<dataflow::SinkWriter> below, const std::vector<std::size_t>& columns, std::uint64_t sink, VisibilityObserver& observer)
-      : below_(std::move(below)), columns_(columns), sink_(sink), observer_(observer) {}
+      : WriterAround(std::move(below)), columns_(columns), sink_(sink), observer_(observer) {}
 
   Status write(const BatchPtr& batch, Epoch epoch) override {
     std::vector<ColumnPtr> keys;
@@ -24,34 +25,23 @@ class TellingWriter final : public dataflow::SinkWriter {
     if (kept > 0) observer_.sink_identities(epoch, hashes_);
     return below_->write(batch, epoch);
   }
-  void watermark(TimeUs us) override { below_->watermark(us); }
-  Status closing() override { return below_->closing(); }
-  Status begin_prepare(Epoch e) override { return below_->begin_prepare(e); }
-  Result<dataflow::PolledPrepare> poll_prepare(Epoch e) override { return below_->poll_prepare(e); }
 
  private:
-  std::unique_ptr<dataflow::SinkWriter> below_;
   const std::vector<std::size_t>& columns_;
   std::uint64_t sink_;
   VisibilityObserver& observer_;
   std::vector<std::uint64_t> hashes_;
 };
 
-class TellingSink final : public dataflow::Sink {
+class TellingSink final : public SinkAround {
  public:
   TellingSink(std::shared_ptr<dataflow::Sink> below, std::vector<std::size_t> columns, VisibilityObserver& observer)
-      : below_(std::move(below)), columns_(std::move(columns)), observer_(observer) {}
-  std::string_view name() const override { return below_->name(); }
-  DeliveryGuarantee guarantee() const override { return below_->guarantee(); }
-  bool readable_as_written() const override { return below_->readable_as_written(); }
-  Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override { return below_->open_committer(open); }
-  Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {
-    SUPYO_ASSIGN(auto writer, below_->open_writer(open, shard));
-    return std::make_unique<TellingWriter>(std::move(writer), columns_, hash_bytes(open.job.sink_id), observer_);
+      : SinkAround(std::move(below)), columns_(std::move(columns)), observer_(observer) {}
+ private:
+  std::unique_ptr<dataflow::SinkWriter> around(std::unique_ptr<dataflow::SinkWriter> below, const dataflow::SinkOpen& open) const override {
+    return std::make_unique<TellingWriter>(std::move(below), columns_, hash_bytes(open.job.sink_id), observer_);
   }
 
- private:
-  std::shared_ptr<dataflow::Sink> below_;
   std::vector<std::size_t> columns_;
   VisibilityObserver& observer_;
 };

@@ -8,6 +8,7 @@
 #include "data/types/nested.h"
 #include "data/types/row_codec.h"
 #include "data/types/value.h"
+#include "engine/job/sink_around.h"
 
 namespace supyo::job {
 namespace {
@@ -134,41 +135,31 @@ struct NewestRows::Watched {
 
 namespace {
 
-class WatchedWriter final : public dataflow::SinkWriter {
+class WatchedWriter final : public WriterAround {
  public:
-  WatchedWriter(std::unique_ptr<dataflow::SinkWriter> below, std::shared_ptr<NewestRows::Watched> table) : below_(std::move(below)), table_(std::move(table)) {}
+  WatchedWriter(std::unique_ptr<dataflow::SinkWriter> below, std::shared_ptr<NewestRows::Watched> table) : WriterAround(std::move(below)), table_(std::move(table)) {}
   Status write(const BatchPtr& batch, Epoch epoch) override {
     SUPYO_TRY(below_->write(batch, epoch));
     table_->add(batch, epoch);
     return ok();
   }
-  void watermark(TimeUs us) override { below_->watermark(us); }
-  Status closing() override { return below_->closing(); }
-  Status begin_prepare(Epoch e) override { return below_->begin_prepare(e); }
-  Result<dataflow::PolledPrepare> poll_prepare(Epoch e) override { return below_->poll_prepare(e); }
 
  private:
-  std::unique_ptr<dataflow::SinkWriter> below_;
   std::shared_ptr<NewestRows::Watched> table_;
 };
 
-class WatchedSink final : public dataflow::Sink {
+class WatchedSink final : public SinkAround {
  public:
-  WatchedSink(std::shared_ptr<dataflow::Sink> below, std::shared_ptr<NewestRows::Watched> table) : below_(std::move(below)), table_(std::move(table)) {}
-  std::string_view name() const override { return below_->name(); }
-  DeliveryGuarantee guarantee() const override { return below_->guarantee(); }
-  bool readable_as_written() const override { return below_->readable_as_written(); }
+  WatchedSink(std::shared_ptr<dataflow::Sink> below, std::shared_ptr<NewestRows::Watched> table) : SinkAround(std::move(below)), table_(std::move(table)) {}
   Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override {
     table_->forget_after(open.last_final);
     return below_->open_committer(open);
   }
-  Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {
-    SUPYO_ASSIGN(auto writer, below_->open_writer(open, shard));
-    return std::make_unique<WatchedWriter>(std::move(writer), table_);
+ private:
+  std::unique_ptr<dataflow::SinkWriter> around(std::unique_ptr<dataflow::SinkWriter> below, const dataflow::SinkOpen&) const override {
+    return std::make_unique<WatchedWriter>(std::move(below), table_);
   }
 
- private:
-  std::shared_ptr<dataflow::Sink> below_;
   std::shared_ptr<NewestRows::Watched> table_;
 };
 

@@ -2,13 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "engine/job/sink_around.h"
+
 namespace supyo::job {
 namespace {
 
-class CheckingWriter final : public dataflow::SinkWriter {
+class CheckingWriter final : public WriterAround {
  public:
   CheckingWriter(std::unique_ptr<dataflow::SinkWriter> below, std::string table, const Schema& schema, const std::vector<std::size_t>& columns)
-      : below_(std::move(below)), table_(std::move(table)), schema_(schema), columns_(columns) {}
+      : WriterAround(std::move(below)), table_(std::move(table)), schema_(schema), columns_(columns) {}
 
   Status write(const BatchPtr& batch, Epoch epoch) override {
     for (const std::size_t c : columns_) {
@@ -21,33 +23,22 @@ class CheckingWriter final : public dataflow::SinkWriter {
     }
     return below_->write(batch, epoch);
   }
-  void watermark(TimeUs us) override { below_->watermark(us); }
-  Status closing() override { return below_->closing(); }
-  Status begin_prepare(Epoch e) override { return below_->begin_prepare(e); }
-  Result<dataflow::PolledPrepare> poll_prepare(Epoch e) override { return below_->poll_prepare(e); }
 
  private:
-  std::unique_ptr<dataflow::SinkWriter> below_;
   std::string table_;
   const Schema& schema_;
   const std::vector<std::size_t>& columns_;
 };
 
-class CheckingSink final : public dataflow::Sink {
+class CheckingSink final : public SinkAround {
  public:
   CheckingSink(std::shared_ptr<dataflow::Sink> below, Schema schema, std::vector<std::size_t> columns)
-      : below_(std::move(below)), schema_(std::move(schema)), columns_(std::move(columns)) {}
-  std::string_view name() const override { return below_->name(); }
-  DeliveryGuarantee guarantee() const override { return below_->guarantee(); }
-  bool readable_as_written() const override { return below_->readable_as_written(); }
-  Result<std::unique_ptr<dataflow::SinkCommitter>> open_committer(const dataflow::SinkOpen& open) override { return below_->open_committer(open); }
-  Result<std::unique_ptr<dataflow::SinkWriter>> open_writer(const dataflow::SinkOpen& open, std::uint32_t shard) override {
-    SUPYO_ASSIGN(auto writer, below_->open_writer(open, shard));
-    return std::make_unique<CheckingWriter>(std::move(writer), std::string(below_->name()), schema_, columns_);
+      : SinkAround(std::move(below)), schema_(std::move(schema)), columns_(std::move(columns)) {}
+ private:
+  std::unique_ptr<dataflow::SinkWriter> around(std::unique_ptr<dataflow::SinkWriter> below, const dataflow::SinkOpen&) const override {
+    return std::make_unique<CheckingWriter>(std::move(below), std::string(below_->name()), schema_, columns_);
   }
 
- private:
-  std::shared_ptr<dataflow::Sink> below_;
   Schema schema_;
   std::vector<std::size_t> columns_;
 };

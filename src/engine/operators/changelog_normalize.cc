@@ -18,8 +18,7 @@ class ChangelogNormalize final : public dataflow::Operator {
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     state::KeyedTable& table = ctx.state().keyed(0);
     table.expire(ctx.now_us());
-    keys_.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
+    keys_.start_with_all(*batch);
     slots_.resize(batch->rows);
     inserted_.resize(batch->rows);
     table.find_or_insert(keys_.hashes(), keys_.views(), {}, slots_, inserted_);

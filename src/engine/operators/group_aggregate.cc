@@ -47,8 +47,7 @@ class GroupAggregate final : public dataflow::Operator {
     state::KeyedTable& table = ctx.state().keyed(0);
     table.expire(ctx.now_us());
     start_values(ctx.state(), ctx.now_us());
-    keys_.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
+    keys_.start_with_all(*batch);
     slots_.resize(batch->rows);
     inserted_.resize(batch->rows);
     table.find_or_insert(keys_.hashes(), keys_.views(), {}, slots_, inserted_);

@@ -47,6 +47,11 @@ class GroupKeys {
     size_ += prefix_size_;
     add(row);
   }
+  /// start(), and every row added.
+  void start_with_all(const Batch& batch) {
+    start(batch);
+    for (std::size_t row = 0; row < batch.rows; ++row) add(row);
+  }
   /// The keys added since start(); valid until the next add().
   std::span<const std::string_view> views() {
     views_.resize(ends_.size());

@@ -168,8 +168,7 @@ class IntervalJoin final : public dataflow::Operator {
     if (!only_inserts(*batch)) return fail(ErrorCode::kUnsupported, "an interval join over an updating input is not supported");
     eval_ = eval_context(ctx, spec_->zone);
     GroupKeys& keys = sides_[input].keys_of_batch;
-    keys.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) keys.add(row);
+    keys.start_with_all(*batch);
     const auto views = keys.views();
     matched_.assign(batch->rows, 0);
     alone_.clear();

@@ -166,8 +166,7 @@ class Join final : public dataflow::Operator {
     for (Side& s : sides_) s.expire(ctx.now_us());
     eval_ = eval_context(ctx, spec_->zone);
     GroupKeys& keys = sides_[input].keys_of_batch;
-    keys.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) keys.add(row);
+    keys.start_with_all(*batch);
     const auto views = keys.views();
     find_first(*batch, input, keys.hashes(), views);
     const bool inner = pairs() && !spec_->keep_left && !spec_->keep_right;

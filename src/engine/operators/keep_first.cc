@@ -21,8 +21,7 @@ class KeepFirst final : public dataflow::Operator {
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     state::KeyedTable& table = ctx.state().keyed(0);
     table.expire(ctx.now_us());
-    keys_.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
+    keys_.start_with_all(*batch);
     const auto views = keys_.views();
     // Looked up first: inserting would write, and keep alive, what is there already.
     slots_.resize(batch->rows);

@@ -19,8 +19,7 @@ class Table {
   Table(const Spec& spec, const std::vector<BatchPtr>& batches) : codec_(spec.right.types()) {
     GroupKeys keys(spec.right, spec.right_keys);
     for (const BatchPtr& batch : batches) {
-      keys.start(*batch);
-      for (std::size_t row = 0; row < batch->rows; ++row) keys.add(row);
+      keys.start_with_all(*batch);
       const auto views = keys.views();
       for (std::size_t row = 0; row < batch->rows; ++row) {
         if (has_null(*batch, spec.right_keys, row)) continue;
@@ -68,8 +67,7 @@ class LookupJoin final : public dataflow::Operator {
   std::string_view name() const override { return "LookupJoin"; }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
-    keys_.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
+    keys_.start_with_all(*batch);
     const auto views = keys_.views();
     lefts_.clear();
     rights_.clear();

@@ -106,8 +106,7 @@ class MatchRecognize final : public dataflow::Operator {
   Status release(state::OperatorState& state, dataflow::Collector& out) {
     const BatchPtr part = in_order(waiting_.finish());
     state::KeyedTable& table = state.keyed(kPartitions);
-    keys_.start(*part);
-    for (std::size_t row = 0; row < part->rows; ++row) keys_.add(row);
+    keys_.start_with_all(*part);
     slots_.resize(part->rows);
     inserted_.resize(part->rows);
     table.find_or_insert(keys_.hashes(), keys_.views(), {}, slots_, inserted_);

@@ -179,8 +179,7 @@ class OverAggregate final : public dataflow::Operator {
   }
 
   void find_groups(const Batch& part, state::KeyedTable& groups) {
-    keys_.start(part);
-    for (std::size_t row = 0; row < part.rows; ++row) keys_.add(row);
+    keys_.start_with_all(part);
     const std::size_t first = in_.slots.size();
     in_.slots.resize(first + part.rows);
     slots_ = std::span(in_.slots).subspan(first);

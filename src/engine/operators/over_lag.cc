@@ -91,8 +91,7 @@ class OverLag final : public dataflow::Operator {
   /// Emits the gathered rows, which are in order, with their LAG values.
   Status release(state::KeyedTable& history, dataflow::Collector& out) {
     auto batch = std::make_shared<Batch>(*waiting_.finish());
-    keys_.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
+    keys_.start_with_all(*batch);
     slots_.resize(batch->rows);
     inserted_.resize(batch->rows);
     history.find_or_insert(keys_.hashes(), keys_.views(), {}, slots_, inserted_);

@@ -84,8 +84,7 @@ class OverTable final : public dataflow::Operator {
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     SUPYO_TRY(attach(ctx.state().keyed(0)));
-    keys_.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
+    keys_.start_with_all(*batch);
     const auto views = keys_.views();
     if (spec_->ttl_us > 0) keep_partitions(ctx.state().keyed(1), views, ctx.now_us());
     for (std::size_t row = 0; row < batch->rows; ++row) take(*batch, row, keys_.hash(row), views[row]);

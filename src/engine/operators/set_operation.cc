@@ -30,8 +30,7 @@ class SetOperation final : public dataflow::Operator {
   Status process(const BatchPtr& batch, std::size_t input, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     state::KeyedTable& table = ctx.state().keyed(0);
     table.expire(ctx.now_us());
-    rows_.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) rows_.add(row);
+    rows_.start_with_all(*batch);
     slots_.resize(batch->rows);
     inserted_.resize(batch->rows);
     table.find_or_insert(rows_.hashes(), rows_.views(), {}, slots_, inserted_);

@@ -118,8 +118,7 @@ class TemporalJoin final : public dataflow::Operator {
   Status take_changes(const Batch& batch, dataflow::OperatorContext& ctx) {
     const Column& time = *batch.columns[spec_->right_time];
     const TimeUs combined = ctx.watermark_us();
-    right_keys_.start(batch);
-    for (std::size_t row = 0; row < batch.rows; ++row) right_keys_.add(row);
+    right_keys_.start_with_all(batch);
     const auto views = right_keys_.views();
     for (std::uint32_t row = 0; row < batch.rows; ++row) {
       if (batch.kind(row) == RowKind::kUpdateBefore || has_null(batch, spec_->right_keys, row)) continue;
@@ -181,8 +180,7 @@ class TemporalJoin final : public dataflow::Operator {
   Status release(state::KeyedTable& versions, dataflow::Collector& out) {
     if (waiting_.rows() == 0) return ok();
     const BatchPtr batch = waiting_.finish();
-    left_keys_.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) left_keys_.add(row);
+    left_keys_.start_with_all(*batch);
     const auto views = left_keys_.views();
     matched_.assign(batch->rows, 0);
     rows_.clear();

@@ -31,8 +31,7 @@ class TopN final : public dataflow::Operator {
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     SUPYO_TRY(attach(ctx.state().keyed(0)));
     table_->expire(ctx.now_us(), [this](Slot slot) { end(slot); });
-    keys_.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
+    keys_.start_with_all(*batch);
     const auto views = keys_.views();
     at_.resize(batch->rows);
     fresh_.resize(batch->rows);

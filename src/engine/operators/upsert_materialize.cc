@@ -29,8 +29,7 @@ class UpsertMaterialize final : public dataflow::Operator {
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     state::KeyedTable& table = ctx.state().keyed(0);
     table.expire(ctx.now_us());
-    keys_.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) keys_.add(row);
+    keys_.start_with_all(*batch);
     const auto views = keys_.views();
     for (std::size_t row = 0; row < batch->rows; ++row) {
       if (out_.full()) SUPYO_TRY(out.emit(out_.finish()));

@@ -62,8 +62,7 @@ class WindowJoin final : public dataflow::Operator {
     if (!only_inserts(*batch)) return fail(ErrorCode::kUnsupported, "a window join over an updating input is not supported");
     Side& side = sides_[input];
     state::KeyedTable& table = ctx.state().keyed(input);
-    side.keys.start(*batch);
-    for (std::size_t row = 0; row < batch->rows; ++row) side.keys.add(row);
+    side.keys.start_with_all(*batch);
     const auto views = side.keys.views();
     const TimeUs combined = ctx.watermark_us();
     const Column& end = *batch->columns[side.end_column];

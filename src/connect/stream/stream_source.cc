@@ -194,16 +194,25 @@ class StreamReader final : public dataflow::SourceReader {
     return records > 0;
   }
 
+  /// The split's next frame; false, and quiet, where there is none.
+  Result<bool> take_frame(std::size_t i, dataflow::SourceOutput& out) {
+    SplitState& s = splits_[i];
+    SUPYO_ASSIGN(s.frame, s.reader.next());
+    if (s.frame == nullptr) {
+      s.position.next = s.reader.position();
+      out.quiet(static_cast<std::uint32_t>(i));
+      return false;
+    }
+    s.next_in_frame = s.frame->first();
+    return true;
+  }
+
   /// The same of rows in columns: of one frame, whose columns are taken as they are.
   Result<bool> read_columns(std::size_t i, std::size_t budget, dataflow::SourceOutput& out) {
     SplitState& s = splits_[i];
     if (s.frame == nullptr) {
-      SUPYO_ASSIGN(s.frame, s.reader.next());
-      if (s.frame == nullptr) {
-        s.position.next = s.reader.position();
-        out.quiet(static_cast<std::uint32_t>(i));
-        return false;
-      }
+      SUPYO_ASSIGN(const bool more, take_frame(i, out));
+      if (!more) return false;
       const log::FrameView& f = *s.frame;
       if (f.kind() != log::FrameKind::kColumnar) {
         const Offset at = f.offset(f.first());
@@ -213,7 +222,6 @@ class StreamReader final : public dataflow::SourceReader {
       auto rows = columns_.decode(f.block(), f.count());
       if (!rows) return fail(rows.error().with_context(fmt::format("{}@{}", s.id, f.header().base_offset)));
       s.rows = std::move(*rows);
-      s.next_in_frame = f.first();
     }
     const log::FrameView& f = *s.frame;
     const std::size_t from = s.next_in_frame;
@@ -233,13 +241,8 @@ class StreamReader final : public dataflow::SourceReader {
   Result<bool> read_keyed(std::size_t i, std::size_t budget, dataflow::SourceOutput& out) {
     SplitState& s = splits_[i];
     if (s.frame == nullptr) {
-      SUPYO_ASSIGN(s.frame, s.reader.next());
-      if (s.frame == nullptr) {
-        s.position.next = s.reader.position();
-        out.quiet(static_cast<std::uint32_t>(i));
-        return false;
-      }
-      s.next_in_frame = s.frame->first();
+      SUPYO_ASSIGN(const bool more, take_frame(i, out));
+      if (!more) return false;
     }
     const log::FrameView& f = *s.frame;
     const std::size_t last = std::max(s.next_in_frame, s.position.stop ? f.records_below(*s.position.stop) : f.count());

@@ -110,7 +110,7 @@ Status ArmRun::sample() {
     if (second % 60 == 0) SUPYO_TRY(pipeline_->retain());
     if (setup_.options.progress) setup_.options.progress(setup_.name, std::min(1.0, seconds(now) / seconds(end_us_)));
   }
-  if (setup_.options.cancelled && setup_.options.cancelled()) return fail(ErrorCode::kCancelled, "stopped");
+  SUPYO_TRY(setup_.options.go_on());
   return ok();
 }
 

@@ -113,8 +113,15 @@ void describe(const Scenario& s, const slo::Objectives& objectives, const RunOpt
 
 }  // namespace
 
-Result<LabResult> run_scenario(const env::Env& env, const Scenario& scenario, Bench& bench, const RunOptions& options) {
+Status begin_data(const env::Env& env, const RunOptions& options) {
   if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
+  SUPYO_TRY(env.files.remove_all(options.directory));
+  return env.files.create_directories(options.directory);
+}
+
+Status end_data(const env::Env& env, const RunOptions& options) { return options.keep ? ok() : env.files.remove_all(options.directory); }
+
+Result<LabResult> run_scenario(const env::Env& env, const Scenario& scenario, Bench& bench, const RunOptions& options) {
   SUPYO_ASSIGN(const std::string sql, read_declared(env.files, options.root, scenario.pipeline, "pipeline"));
   SUPYO_ASSIGN(const std::string slo_text, read_declared(env.files, options.root, scenario.objectives, "objectives file"));
   SUPYO_ASSIGN(slo::Objectives objectives, slo::parse_openslo(slo_text, scenario.objectives));
@@ -123,10 +130,9 @@ Result<LabResult> run_scenario(const env::Env& env, const Scenario& scenario, Be
   r.window_scale = options.real_clock ? scenario.real_scale : 1;
   scale_windows(objectives, r.window_scale);
   describe(scenario, objectives, options, r);
-  SUPYO_TRY(env.files.remove_all(options.directory));
-  SUPYO_TRY(env.files.create_directories(options.directory));
+  SUPYO_TRY(begin_data(env, options));
   SUPYO_TRY(run_arms(env, scenario, control, objectives, sql, bench, options, r));
-  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(end_data(env, options));
   r.versions = bench.versions();
   SUPYO_TRY(evaluate(scenario, r));
   return r;

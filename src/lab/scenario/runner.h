@@ -39,7 +39,14 @@ struct RunOptions {
   /// Called about once a second of lab time, for each arm; one call at a time, from either arm's thread. `cancelled` may be called from both at once.
   std::function<void(std::string_view arm, double done_share)> progress = {};
   std::function<bool()> cancelled = {};
+  /// kCancelled when it was.
+  Status go_on() const { return cancelled && cancelled() ? fail(ErrorCode::kCancelled, "the lab was stopped") : ok(); }
 };
+
+/// options.directory, empty, for what a run writes. kMissingOption.
+Status begin_data(const env::Env& env, const RunOptions& options);
+/// Takes it away, unless it is to be kept.
+Status end_data(const env::Env& env, const RunOptions& options);
 
 /// Runs both arms (the fault and its control, side by side on two threads), and works out the verdict. `bench` makes pipelines from both threads. In virtual time the runner owns the clock: a record is given to the log when
 /// its time has come, the job is stepped, and the clock goes on to whatever is due next. Errors: a broken scenario or objectives file, a job that

@@ -241,7 +241,7 @@ class Batches {
   }
 
   Status pause() const {
-    if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+    SUPYO_TRY(options_.go_on());
     env_.threads->idle(kTurn);
     return ok();
   }

@@ -218,7 +218,7 @@ class LabRun {
   }
 
   Status pause() const {
-    if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+    SUPYO_TRY(options_.go_on());
     env_.threads->idle(kTurn);
     return ok();
   }
@@ -251,15 +251,13 @@ Status evaluate_fit(const FitScenario& scenario, LabResult& result) {
 }
 
 Result<LabResult> run_fit_scenario(const env::Env& env, const FitScenario& scenario, const RunOptions& options) {
-  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
   LabResult r;
   describe(scenario, options, r);
-  SUPYO_TRY(env.files.remove_all(options.directory));
-  SUPYO_TRY(env.files.create_directories(options.directory));
+  SUPYO_TRY(begin_data(env, options));
   SUPYO_TRY(LabRun(env, scenario, options, r)());
   const double end = r.fault.t_s.empty() ? 0 : r.fault.t_s.back();
   r.phases = {{"causes", 0, end, true}};
-  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(end_data(env, options));
   SUPYO_TRY(evaluate_fit(scenario, r));
   return r;
 }

@@ -180,7 +180,7 @@ class LabRun {
   }
 
   Status pause() const {
-    if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+    SUPYO_TRY(options_.go_on());
     env_.threads->idle(kTurn);
     return ok();
   }
@@ -200,18 +200,16 @@ Status evaluate_group(const GroupScenario& scenario, LabResult& result) {
 }
 
 Result<LabResult> run_group_scenario(const env::Env& env, const GroupScenario& scenario, const RunOptions& options) {
-  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
   LabResult r;
   describe(scenario, options, r);
-  SUPYO_TRY(env.files.remove_all(options.directory));
-  SUPYO_TRY(env.files.create_directories(options.directory));
+  SUPYO_TRY(begin_data(env, options));
   SUPYO_TRY(LabRun(env, scenario, options, r)());
   SUPYO_ASSIGN(const double before, scenario.value(scenario.before, kSeconds));
   const double end = r.fault.t_s.back();
   const auto& c = r.fault.counts;
   const double to = std::min(end, before + (c.contains("fault_s") ? c.at("fault_s") : 0));
   r.phases = {{"undisturbed", 0, before, false}, {"fault", before, to, true}, {"after", to, end, false}};
-  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(end_data(env, options));
   SUPYO_TRY(evaluate_group(scenario, r));
   return r;
 }

@@ -297,7 +297,7 @@ Result<LabResult> run_frontier_trials(const FrontierScenario& scenario, const Ru
   const std::vector<std::size_t> order = order_of(cells);
   double done = 0;
   for (const std::size_t i : order) {
-    if (options.cancelled && options.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+    SUPYO_TRY(options.go_on());
     auto& of_cell = points[cells[i].name];
     SUPYO_ASSIGN(const FrontierPoint p, run_point(cells[i], static_cast<int>(of_cell.size())));
     of_cell.push_back(p);

@@ -120,7 +120,7 @@ class RealFrontier {
     };
     double cpu_before = kNaN;
     while (now() < to) {
-      if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+      SUPYO_TRY(options_.go_on());
       if (std::isnan(cpu_before) && now() >= from) cpu_before = cpu_s(brokers);
       while (static_cast<std::int64_t>(producer.in_flight()) < cell.producer.outstanding) {
         SUPYO_ASSIGN(const bool taken, producer.send(given.size(), std::nullopt, value, env_.clock.now_us()));

@@ -83,7 +83,6 @@ class RealTrial {
   TimeUs now() const { return env_.clock.monotonic_us(); }
   double seconds() const { return static_cast<double>(now() - start_us_) / 1e6; }
   void note(std::string what) { arm_.timeline.emplace_back(std::max(0.0, start_us_ == 0 ? 0 : seconds()), std::move(what)); }
-  Status cancelled() const { return options_.cancelled && options_.cancelled() ? fail(ErrorCode::kCancelled, "the lab was stopped") : ok(); }
 
   Status prepare() {
     std::map<std::string, std::string> settings{{"min.insync.replicas", std::to_string(plan_.cluster.min_isr)}};
@@ -111,7 +110,7 @@ class RealTrial {
   /// Every replica is in sync; the partition as it is then.
   Status wait_until_in_sync() {
     for (const TimeUs limit = now() + kPatience; now() < limit; env_.threads->idle(100 * kMillisecond)) {
-      SUPYO_TRY(cancelled());
+      SUPYO_TRY(options_.go_on());
       const auto cluster = admin_->describe();
       if (!cluster) continue;
       for (const auto& t : cluster->topics)
@@ -196,7 +195,7 @@ class RealTrial {
     std::size_t next = 0;
     last_ack_us_ = start_us_;
     while (now() < end) {
-      SUPYO_TRY(cancelled());
+      SUPYO_TRY(options_.go_on());
       if (next < plan_.steps.size() && now() >= from + plan_.steps[next].at_us) SUPYO_TRY(take(plan_.steps[next++]));
       SUPYO_TRY(send_due());
       take_reports(kStep);
@@ -380,7 +379,7 @@ class RealTrial {
   Status drain() {
     SUPYO_TRY(wait_until_in_sync());
     for (const TimeUs limit = now() + kPatience; producer_->in_flight() > 0 && now() < limit;) {
-      SUPYO_TRY(cancelled());
+      SUPYO_TRY(options_.go_on());
       take_reports(20 * kMillisecond);
     }
     producer_->give_up();
@@ -420,7 +419,7 @@ class RealTrial {
     SUPYO_ASSIGN(auto reader, connect::GroupConsumer::open({.servers = brokers_.servers(), .topic = topic_, .group = topic_ + kAudit, .read_committed = false}));
     std::int64_t next = 0;
     for (const TimeUs limit = now() + kPatience; next < log_records_ && now() < limit;) {
-      SUPYO_TRY(cancelled());
+      SUPYO_TRY(options_.go_on());
       SUPYO_ASSIGN(const auto record, reader->poll(100 * kMillisecond));
       if (!record || record->offset >= log_records_) continue;
       next = record->offset + 1;

@@ -42,7 +42,7 @@ class ModelTrial {
       }
       loop_.run_until(t);
       sample();
-      if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+      SUPYO_TRY(options_.go_on());
     }
     drain();
     summarise_trial(arm_, plan_);

@@ -160,7 +160,7 @@ class LiveRun {
 
   /// Of the lab itself: nobody stopped it, and no thread ended with an error.
   Status all_well() {
-    if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+    SUPYO_TRY(options_.go_on());
     const std::int64_t end = probe_->last().end;
     for (const auto& g : groups_) {
       g->member->set_end(end);

@@ -100,7 +100,7 @@ class TopicArm {
       while (phase_ + 1 < s_.phases.size() && now >= phase_ends_[phase_]) SUPYO_TRY(enter(phase_ + 1));
       SUPYO_TRY(produce(now));
       SUPYO_TRY(step(now));
-      if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+      SUPYO_TRY(options_.go_on());
       clock_.advance_to(now + s_.linger_us);
     }
     return sample(clock_.now_us());

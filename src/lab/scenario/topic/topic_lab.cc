@@ -249,7 +249,6 @@ class RealRun {
 }  // namespace
 
 Result<LabResult> run_topic_scenario(const env::Env& env, const TopicScenario& scenario, const RunOptions& options) {
-  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
   if (options.real_clock && !options.cluster) return fail(ErrorCode::kUnsupported, fmt::format("{} has no run in real time on the embedded log", scenario.lab), "--on real, or --clock virtual");
   LabResult r;
   describe(scenario, options, r);
@@ -260,10 +259,9 @@ Result<LabResult> run_topic_scenario(const env::Env& env, const TopicScenario& s
     r.versions.insert(options.cluster->versions.begin(), options.cluster->versions.end());
     SUPYO_TRY(RealRun(env, scenario, options).run(r));
   } else {
-    SUPYO_TRY(env.files.remove_all(options.directory));
-    SUPYO_TRY(env.files.create_directories(options.directory));
+    SUPYO_TRY(begin_data(env, options));
     SUPYO_TRY(run_virtual(env, scenario, options, r));
-    if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+    SUPYO_TRY(end_data(env, options));
   }
   SUPYO_TRY(evaluate_topic(scenario, r));
   return r;

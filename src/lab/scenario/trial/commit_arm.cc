@@ -191,7 +191,7 @@ class ArmRun {
   double seconds(TimeUs t) const { return static_cast<double>(t - begin_us_) / kSecond; }
 
   Status turn(bool rest) {
-    if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+    SUPYO_TRY(options_.go_on());
     SUPYO_TRY(producer_->turn(env_.clock.monotonic_us(), rest));
     for (Consumer& c : consumers_) SUPYO_TRY(c.look());
     const TimeUs now = env_.clock.monotonic_us();

@@ -141,12 +141,10 @@ Status evaluate_commit(const CommitScenario& scenario, LabResult& result) {
 }
 
 Result<LabResult> run_commit_scenario(const env::Env& env, const CommitScenario& scenario, const RunOptions& options) {
-  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
   SUPYO_ASSIGN(const std::uint64_t kills, scenario.count(scenario.kills));
   LabResult r;
   describe(scenario, options, r);
-  SUPYO_TRY(env.files.remove_all(options.directory));
-  SUPYO_TRY(env.files.create_directories(options.directory));
+  SUPYO_TRY(begin_data(env, options));
   std::unique_ptr<ChildBroker> broker;
   std::string servers = options.cluster ? options.cluster->servers : "";
   if (!options.cluster) {
@@ -166,7 +164,7 @@ Result<LabResult> run_commit_scenario(const env::Env& env, const CommitScenario&
   const double from = r.trials.empty() || fault.to_s == 0 ? std::min(3.0, end) : fault.from_s, to = fault.to_s == 0 ? end : fault.to_s;
   r.phases = {{"undisturbed", 0, from, false}, {"kills", from, to, true}, {"to the end", to, end, false}};
   broker.reset();
-  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(end_data(env, options));
   SUPYO_TRY(evaluate_commit(scenario, r));
   return r;
 }

@@ -129,7 +129,7 @@ class ArmRun {
   }
 
   Status turn(bool rest) {
-    if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+    SUPYO_TRY(options_.go_on());
     const std::uint64_t acked = producer_->counts().acknowledged;
     SUPYO_TRY(producer_->turn(env_.clock.monotonic_us(), rest));
     const TimeUs now = env_.clock.monotonic_us();

@@ -125,11 +125,9 @@ Status evaluate_publish(const PublishScenario& scenario, LabResult& result) {
 }
 
 Result<LabResult> run_publish_scenario(const env::Env& env, const PublishScenario& scenario, const RunOptions& options) {
-  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
   LabResult r;
   describe(scenario, options, r);
-  SUPYO_TRY(env.files.remove_all(options.directory));
-  SUPYO_TRY(env.files.create_directories(options.directory));
+  SUPYO_TRY(begin_data(env, options));
   SUPYO_ASSIGN(const double before, scenario.value(scenario.before, kSeconds));
   SUPYO_ASSIGN(const double after, scenario.value(scenario.after, kSeconds));
   double longest = 0, fault = 0;
@@ -148,7 +146,7 @@ Result<LabResult> run_publish_scenario(const env::Env& env, const PublishScenari
     else r.arms.push_back(std::move(arm));
   }
   r.phases = {{"undisturbed", 0, before, false}, {"fault", before, before + fault, true}, {"after", before + fault, end, false}};
-  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(end_data(env, options));
   SUPYO_TRY(evaluate_publish(scenario, r));
   return r;
 }

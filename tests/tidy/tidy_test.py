@@ -146,6 +146,21 @@ def check_text(path, text):
                 yield f"{path}:{number}: a path of one machine ({place})"
 
 
+def check_requirements(path, text, files):
+    """docs/requirements.md says in a sentence how many of its lines are met; what it names as the proof is there."""
+    states = re.findall(r"^\| [A-Z]+\d*-\d+ \|.*?\| (met|partly|planned) \|", text, re.M)
+    said = re.search(r"^(\d+) of (\d+) lines are met\.$", text, re.M)
+    if not said or (int(said[1]), int(said[2])) != (states.count("met"), len(states)):
+        yield f"{path}: {states.count('met')} of {len(states)} lines are met, which is not what it says"
+    for number, line in enumerate(text.splitlines(), 1):
+        for name in re.findall(r"`([\w./-]+\.(?:cc|h|py|sh|sql|test|yaml|md))`", line):
+            if not any(f == name or f.endswith("/" + name) for f in files):
+                yield f"{path}:{number}: names {name}, which is not there"
+        for name in re.findall(r"\blab `([\w-]+)`", line):
+            if f"scenarios/{name}.yaml" not in files:
+                yield f"{path}:{number}: names a lab {name}, which is not there"
+
+
 def check(root):
     layers = read_layers(os.path.join(root, "cmake", "layers.cmake"))
     breaches = []
@@ -154,7 +169,8 @@ def check(root):
         for other in layers[room]:
             if other not in layers or rooms.index(other) >= i:
                 breaches.append(f"cmake/layers.cmake: {room} may include {other}, which does not come before it")
-    for path in tracked_files(root):
+    files = tracked_files(root)
+    for path in files:
         try:
             with open(os.path.join(root, path), encoding="utf-8") as f:
                 text = f.read()
@@ -164,6 +180,8 @@ def check(root):
             breaches += check_source(path, text, layers)
         if not path.startswith("tests/tidy/"):
             breaches += check_text(path, text)
+        if path == "docs/requirements.md":
+            breaches += check_requirements(path, text, files)
     return breaches
 
 
@@ -186,6 +204,7 @@ def self_test():
         "docs/n.md": ("see https://" + HOSTS[0] + "/x\n", "package host"),
         "docs/o.md": ("cd " + PLACES[0] + "x\n", "path of one machine"),
         "src/data/types/q.cc": ('#include "q.h"\n', "by its path from src/"),
+        "docs/requirements.md": ("2 of 2 lines are met.\n| S0-1 | a | met | `gone_test.cc` |\n| S0-2 | b | partly | lab `none` |\n", "1 of 2 lines are met"),
     }
     clean = {
         "src/data/types/fine.cc": '#include "core/base/result.h"\n#include "data/types/fine.h"\n// std::thread in a comment\nrealtime(0);\n',
@@ -200,7 +219,8 @@ def self_test():
             with open(os.path.join(root, path), "w", encoding="utf-8") as f:
                 f.write(text)
         found = check(root)
-        missed = [f"{path}: '{what}' was not found" for path, (_, what) in planted.items() if not any(b.startswith(path) and what in b for b in found)]
+        wanted = [(path, what) for path, (_, what) in planted.items()] + [("docs/requirements.md", "names gone_test.cc"), ("docs/requirements.md", "names a lab none")]
+        missed = [f"{path}: '{what}' was not found" for path, what in wanted if not any(b.startswith(path) and what in b for b in found)]
         wrong = [b for b in found if b.split(":")[0] in clean]
     for line in missed + [f"false alarm: {b}" for b in wrong]:
         print(line)

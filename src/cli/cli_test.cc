@@ -280,6 +280,7 @@ TEST_F(InFolder, LabsAreRunByNameOrAllOfThem) {
   EXPECT_THAT(run({"lab", "run"}).error, HasSubstr("which lab?"));
   EXPECT_EQ(run({"lab", "run"}).status, kUsage);
   EXPECT_EQ(run({"lab", "run", "retention-cliff", "--all"}).status, kUsage);
+  EXPECT_THAT(run({"lab", "run", "retention-cliff", "--root", "nowhere"}).error, HasSubstr("there is no lab retention-cliff"));   // not: --root is not known
 }
 
 TEST_F(InFolder, AJobIsJudgedThatBeganWithoutObjectives) {

@@ -482,6 +482,7 @@ void add_lab(CLI::App& app, Context& context, int& result) {
   auto options = std::make_shared<LabOptions>();
   CLI::App* sub = app.add_subcommand("lab", "experiments: a hypothesis, a fault, a verdict with a report");
   sub->require_subcommand(1);
+  sub->fallthrough();   // --root may stand behind the command too
   sub->add_option("--root", options->root, "the folder that holds scenarios/ and what they name");
   CLI::App* list_command = sub->add_subcommand("list", "the labs there are");
   list_command->add_flag("--json", options->json, "one JSON object a line");

@@ -32,6 +32,15 @@ TEST(EmbeddedPipeline, TheLabHoldsOnTheEngine) {
   EXPECT_TRUE(std::isinf(r->t_lag_alarm_s));
 }
 
+TEST(EmbeddedPipeline, SlowFilesAreAsBlindAsASlowCommit) {
+  for (const auto& [variant, verdict] : {std::pair{"", Verdict::kConfirmed}, {"-refuted", Verdict::kRefuted}, {"-invalid", Verdict::kInvalid}}) {
+    const auto r = run(std::string("lag-blind-sink-writer") + variant);
+    ASSERT_TRUE(r) << r.error().to_string();
+    EXPECT_EQ(r->verdict, verdict) << variant << r->why;
+    EXPECT_EQ(r->measure("lost")->value, 0);
+  }
+}
+
 TEST(EmbeddedPipeline, ACommitSlowerThanTheIntervalIsRefuted) {
   const auto r = run("lag-blind-sink-refuted");
   ASSERT_TRUE(r) << r.error().to_string();

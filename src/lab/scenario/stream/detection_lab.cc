@@ -219,15 +219,13 @@ Status evaluate_detection(const DetectionScenario& scenario, LabResult& result) 
 }
 
 Result<LabResult> run_detection_scenario(const env::Env& env, const DetectionScenario& scenario, const RunOptions& options) {
-  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
   if (options.real_clock || options.cluster) return fail(ErrorCode::kUnsupported, fmt::format("{} runs in virtual time on the embedded log only", scenario.lab), "--clock virtual, without --on real");
   SUPYO_ASSIGN(const std::uint64_t runs, scenario.count(scenario.runs));
   SUPYO_ASSIGN(const DurationUs within, scenario.duration(scenario.within));
   SUPYO_ASSIGN(const double lenience, scenario.value(scenario.lenience, kNumber));
   LabResult r;
   describe(scenario, options, r);
-  SUPYO_TRY(env.files.remove_all(options.directory));
-  SUPYO_TRY(env.files.create_directories(options.directory));
+  SUPYO_TRY(begin_data(env, options));
   bool breach_shown = false, calm_shown = false;
   for (std::uint64_t run = 0; run < runs; ++run) {
     SUPYO_ASSIGN(const DrawnRun drawn, draw_run(scenario, run));
@@ -259,7 +257,7 @@ Result<LabResult> run_detection_scenario(const env::Env& env, const DetectionSce
       r.control.name = "control";
     }
   }
-  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(end_data(env, options));
   SUPYO_TRY(evaluate_detection(scenario, r));
   return r;
 }

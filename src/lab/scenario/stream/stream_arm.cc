@@ -133,6 +133,7 @@ class StreamArm {
     variables_["DATA"] = variables_["OUT"] = directory_;
     variables_["SERVERS"] = "embedded:" + log_directory();
     variables_["PREFIX"] = "";
+    if (!s_.capacity.empty()) { SUPYO_ASSIGN(capacity_, s_.value(s_.capacity, kRate)); }
     for (const auto& [key, value] : s_.settings) settings_[key] = value.starts_with("$") ? s_.knobs.find(value.substr(1))->second.text : value;
     SUPYO_TRY(env_.files.create_directories(log_directory()));
     for (const StreamInput& i : s_.inputs) {
@@ -240,7 +241,12 @@ class StreamArm {
       clock_.advance_to(std::min(until, comes_back_us_));
       return ok();
     }
+    if (now < busy_until_us_) {
+      clock_.advance_to(std::min(until, busy_until_us_));
+      return ok();
+    }
     SUPYO_ASSIGN(const dataflow::Poll poll, runner_->step());
+    take_time(now);
     if (poll.progress == dataflow::Progress::kDone) {
       done_ = true;
       return draining_ ? ok() : Status(fail(ErrorCode::kJobFailed, fmt::format("the {} arm's job ended before the lab did", arm_.name), "its input has no end: look at the pipeline's source options"));
@@ -250,6 +256,13 @@ class StreamArm {
     if (poll.progress == dataflow::Progress::kWaitingUntil) until = std::min(until, std::max(poll.until_us, now + kMillisecond));
     clock_.advance_to(until);
     return ok();
+  }
+
+  /// A job with a capacity is busy with what it just took. What that gives is out at the beginning of this time and not at its end: a batch (`supyo.batch.rows`) is to be small beside it.
+  void take_time(TimeUs now) {
+    const std::uint64_t taken = judge_.totals().taken;
+    if (capacity_ > 0) busy_until_us_ = now + static_cast<DurationUs>(std::llround(static_cast<double>(taken - taken_) / capacity_ * 1e6));
+    taken_ = taken;
   }
 
   Status kill(TimeUs now) {
@@ -355,7 +368,7 @@ class StreamArm {
     const auto second = (now - start_us_) / kSecond;
     if (second % 60 == 0) for (auto& f : feeds_) SUPYO_TRY(f->retain());
     if (options_.progress) options_.progress(arm_.name, static_cast<double>(now - start_us_) / static_cast<double>(end_us_ - start_us_));
-    if (options_.cancelled && options_.cancelled()) return fail(ErrorCode::kCancelled, "the lab was stopped");
+    SUPYO_TRY(options_.go_on());
     return ok();
   }
 
@@ -487,6 +500,9 @@ class StreamArm {
   std::size_t phase_ = 0;
   TimeUs start_us_ = 0, end_us_ = 0, next_feed_us_ = 0, next_sample_us_ = 0, comes_back_us_ = 0;
   DurationUs detect_us_ = 0;
+  double capacity_ = 0;                  // records a second; 0: no end
+  std::uint64_t taken_ = 0;
+  TimeUs busy_until_us_ = 0;
   bool done_ = false, draining_ = false, open_trial_ = false;
   std::uint64_t repeated_at_kill_ = 0;
 };

@@ -62,6 +62,7 @@ void describe(const StreamScenario& s, const RunOptions& options, LabResult& r) 
   auto& c = r.config;
   c["pipeline"] = s.pipeline;
   if (!s.objectives.empty()) c["objectives"] = s.objectives;
+  if (!s.capacity.empty()) c["capacity of the job"] = fmt::format("{:g} records/s", s.value(s.capacity, kRate).value_or(0));
   for (const auto& [name, value] : s.variables) c["variable " + name] = value;
   for (const auto& [name, value] : s.settings) c[name] = value.starts_with("$") ? s.knobs.find(value.substr(1))->second.text : value;
   for (const StreamInput& i : s.inputs)
@@ -318,8 +319,7 @@ namespace {
 /// `at_once` arms side by side, each on a thread of its own.
 template <class RunOne>
 Result<LabResult> run_arms(const env::Env& env, const StreamScenario& scenario, const RunOptions& options, LabResult r, std::size_t at_once, RunOne run_one_arm) {
-  SUPYO_TRY(env.files.remove_all(options.directory));
-  SUPYO_TRY(env.files.create_directories(options.directory));
+  SUPYO_TRY(begin_data(env, options));
   std::vector<std::string> names{"fault"};
   for (const auto& [name, spec] : scenario.arms) names.push_back(name);
   std::vector<std::optional<Result<StreamArmResult>>> done(names.size());
@@ -334,7 +334,7 @@ Result<LabResult> run_arms(const env::Env& env, const StreamScenario& scenario, 
       (names[j] == "fault" ? r.fault : names[j] == "control" ? r.control : r.arms.emplace_back()) = std::move(one.arm);
     }
   }
-  if (!options.keep) SUPYO_TRY(env.files.remove_all(options.directory));
+  SUPYO_TRY(end_data(env, options));
   SUPYO_TRY(evaluate_stream(scenario, r));
   return r;
 }
@@ -344,7 +344,6 @@ Result<LabResult> run_arms(const env::Env& env, const StreamScenario& scenario, 
 Status evaluate_stream(const StreamScenario& scenario, LabResult& result) { return Evaluation(scenario, result).run(); }
 
 Result<LabResult> run_stream_scenario(const env::Env& env, const StreamScenario& scenario, const RunOptions& options) {
-  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
   if (options.real_clock) return fail(ErrorCode::kUnsupported, fmt::format("{} runs on the embedded log in virtual time only", scenario.lab), "--clock virtual");
   slo::Objectives declared;
   if (!scenario.objectives.empty()) {
@@ -363,7 +362,6 @@ Result<LabResult> run_stream_scenario(const env::Env& env, const StreamScenario&
 }
 
 Result<LabResult> run_real_stream_scenario(const env::Env& env, const StreamScenario& scenario, const RunOptions& options) {
-  if (options.directory.empty()) return fail(ErrorCode::kMissingOption, "a lab needs a directory for its data", "--out DIR");
   LabResult r;
   describe(scenario, options, r);
   r.clock = "real";

@@ -18,7 +18,7 @@ class StreamScenarioReader : private YamlReader {
 
  private:
   Result<StreamScenario> scenario(const YAML::Node& root) {
-    SUPYO_TRY(allow(root, "a stream scenario", {"lab", "kind", "title", "extends", "expect", "hypothesis", "pipeline", "objectives", "variables", "settings", "seed", "linger", "inputs", "results", "promise",
+    SUPYO_TRY(allow(root, "a stream scenario", {"lab", "kind", "title", "extends", "expect", "hypothesis", "pipeline", "objectives", "variables", "settings", "seed", "linger", "inputs", "results", "promise", "capacity",
                                                 "lag_alarm", "batches", "replay", "knobs", "phases", "arms", "derive", "guards", "predict", "verdict", "tiles", "plots", "real"}));
     if (const YAML::Node real = root["real"]) SUPYO_TRY(allow(real, "real", {"settings", "knobs", "phases", "arms", "derive", "predict", "verdict", "tiles", "plots"}));
     StreamScenario s;
@@ -28,6 +28,7 @@ class StreamScenarioReader : private YamlReader {
     if (const YAML::Node n = root["objectives"]) s.objectives = n.Scalar();
     if (const YAML::Node n = root["linger"]) { SUPYO_ASSIGN(s.linger_us, duration(n)); }
     if (s.linger_us <= 0) return complain(root["linger"], "linger must be above zero");
+    if (root["capacity"]) SUPYO_TRY(quantity(root, "capacity", kRate, s.knobs, s.capacity));
     SUPYO_TRY(texts(root, "variables", s.variables));
     SUPYO_TRY(texts(root, "settings", s.settings));
     for (const auto& [name, value] : s.settings)

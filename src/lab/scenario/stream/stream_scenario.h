@@ -87,6 +87,7 @@ struct StreamScenario : Declaration {
   std::string pipeline, objectives;       ///< paths as written; objectives may be empty
   std::map<std::string, std::string> variables, settings;   ///< a setting "$knob" is that knob's text
   DurationUs linger_us = 50 * kMillisecond;
+  std::string capacity;                   ///< records a second that the job can take at most; empty: virtual time costs it nothing
   std::vector<StreamInput> inputs;
   std::vector<StreamResult> results;
   std::vector<StreamPhase> phases;

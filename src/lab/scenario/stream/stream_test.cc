@@ -142,6 +142,14 @@ TEST_F(StreamLab, WorkerKillPlanted) {
   EXPECT_THAT(verdict_of(at_rate(load("worker-kill-invalid"), "50rps")).why, HasSubstr("fault_seen_by_probe"));
 }
 
+TEST_F(StreamLab, UnderLoad) {
+  for (const char* lab : {"load-surge", "worker-kill-load", "checkpoint-timeout-load"}) {
+    verdict_of(load(lab));
+    verdict_of(load(std::string(lab) + "-refuted"));
+    EXPECT_THAT(verdict_of(load(std::string(lab) + "-invalid")).why, HasSubstr("fault_seen_by_probe"));
+  }
+}
+
 TEST_F(StreamLab, LateWindow) {
   const LabResult r = verdict_of(at_rate(load("late-window"), "50rps"));
   for (const Arm* a : {&r.fault, &r.control, &r.arms[0], &r.arms[1]})

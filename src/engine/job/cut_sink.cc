@@ -124,6 +124,7 @@ class CutSink final : public SinkAround {
  public:
   CutSink(std::shared_ptr<dataflow::Sink> below, Schema schema, ChangelogMode mode, std::optional<std::vector<std::size_t>> key)
       : SinkAround(std::move(below)), schema_(std::move(schema)), mode_(mode), key_(std::move(key)) {}
+  bool readable_as_written() const override { return false; }   // rows wait for their epoch's cut
  private:
   std::unique_ptr<dataflow::SinkWriter> around(std::unique_ptr<dataflow::SinkWriter> below, const dataflow::SinkOpen&) const override {
     return std::make_unique<CutWriter>(std::move(below), schema_, mode_, key_);

@@ -156,9 +156,29 @@ def check_requirements(path, text, files):
         for name in re.findall(r"`([\w./-]+\.(?:cc|h|py|sh|sql|test|yaml|md))`", line):
             if not any(f == name or f.endswith("/" + name) for f in files):
                 yield f"{path}:{number}: names {name}, which is not there"
-        for name in re.findall(r"\blab `([\w-]+)`", line):
-            if f"scenarios/{name}.yaml" not in files:
-                yield f"{path}:{number}: names a lab {name}, which is not there"
+    yield from check_labs_named(path, text, files)
+
+
+def check_labs_named(path, text, files):
+    for number, line in enumerate(text.splitlines(), 1):
+        for names in re.findall(r"\blabs? (`[\w-]+`(?:, `[\w-]+`)*)", line):
+            for name in re.findall(r"[\w-]+", names):
+                if f"scenarios/{name}.yaml" not in files:
+                    yield f"{path}:{number}: names a lab {name}, which is not there"
+
+
+RULES = ("src/judge/diagnosis/finding.cc", "src/judge/slo/causes.cc", "src/judge/slo/judge_evaluate.cc")   # where the judge's rules have their names
+
+
+def check_decision_rules(text, sources):
+    """docs/decision-rules.md has every rule by which the judge calls something an incident, a ticket or a cause."""
+    for path, source in sources.items():
+        rules = re.findall(r'return "([a-z]+(?:-[a-z]+)+)";', source) if path.endswith("finding.cc") else re.findall(r'(?:^    \{|\.rule = |tickets\.push_back\(\{|  count\()"([a-z]+(?:-[a-z]+)*)",', source, re.M)
+        if not rules:
+            yield f"{path}: no rules of the judge are found here any more: mend check_decision_rules"
+        for rule in rules:
+            if f"`{rule}`" not in text:
+                yield f"docs/decision-rules.md: the rule {rule} of {path} is not there"
 
 
 def check(root):
@@ -170,18 +190,24 @@ def check(root):
             if other not in layers or rooms.index(other) >= i:
                 breaches.append(f"cmake/layers.cmake: {room} may include {other}, which does not come before it")
     files = tracked_files(root)
+    texts = {}
     for path in files:
         try:
             with open(os.path.join(root, path), encoding="utf-8") as f:
                 text = f.read()
         except UnicodeDecodeError:
             continue
+        if path == "docs/decision-rules.md" or path in RULES:
+            texts[path] = text
         if path.startswith("src/") and path.endswith((".cc", ".h")):
             breaches += check_source(path, text, layers)
         if not path.startswith("tests/tidy/"):
             breaches += check_text(path, text)
         if path == "docs/requirements.md":
             breaches += check_requirements(path, text, files)
+    if "docs/decision-rules.md" in texts:
+        breaches += check_labs_named("docs/decision-rules.md", texts["docs/decision-rules.md"], files)
+        breaches += check_decision_rules(texts["docs/decision-rules.md"], {p: texts[p] for p in RULES if p in texts})
     return breaches
 
 
@@ -205,12 +231,14 @@ def self_test():
         "docs/o.md": ("cd " + PLACES[0] + "x\n", "path of one machine"),
         "src/data/types/q.cc": ('#include "q.h"\n', "by its path from src/"),
         "docs/requirements.md": ("2 of 2 lines are met.\n| S0-1 | a | met | `gone_test.cc` |\n| S0-2 | b | partly | lab `none` |\n", "1 of 2 lines are met"),
+        "docs/decision-rules.md": ("`slow-member`: lab `none`\n", "names a lab none"),
     }
     clean = {
         "src/data/types/fine.cc": '#include "core/base/result.h"\n#include "data/types/fine.h"\n// std::thread in a comment\nrealtime(0);\n',
+        "src/judge/diagnosis/finding.cc": '    case Cause::kSlowMember: return "slow-member";\n    case Cause::kStuckCompaction: return "stuck-compaction";\n',
         "src/core/env/real/fine.cc": "auto t = std::chrono::steady_clock::now();\n::open(path, 0);\n",
         "src/data/types/fine_test.cc": "std::ifstream in(path);\n",
-        "cmake/layers.cmake": "set(CORE core/base core/env)\nsupyo_layer(core/base)\nsupyo_layer(core/env core/base)\nsupyo_layer(data/types ${CORE})\n"
+        "cmake/layers.cmake": "set(CORE core/base core/env)\nsupyo_layer(core/base)\nsupyo_layer(core/env core/base)\nsupyo_layer(data/types ${CORE})\nsupyo_layer(judge/diagnosis)\n"
                               "foreach(room data/log)\n  supyo_layer(${room} ${CORE} data/types)\nendforeach()\nsupyo_layer(sql/plan data/types)\n",
     }
     with tempfile.TemporaryDirectory() as root:
@@ -219,7 +247,7 @@ def self_test():
             with open(os.path.join(root, path), "w", encoding="utf-8") as f:
                 f.write(text)
         found = check(root)
-        wanted = [(path, what) for path, (_, what) in planted.items()] + [("docs/requirements.md", "names gone_test.cc"), ("docs/requirements.md", "names a lab none")]
+        wanted = [(path, what) for path, (_, what) in planted.items()] + [("docs/requirements.md", "names gone_test.cc"), ("docs/requirements.md", "names a lab none"), ("docs/decision-rules.md", "the rule stuck-compaction")]
         missed = [f"{path}: '{what}' was not found" for path, what in wanted if not any(b.startswith(path) and what in b for b in found)]
         wrong = [b for b in found if b.split(":")[0] in clean]
     for line in missed + [f"false alarm: {b}" for b in wrong]:

@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+
+#include <array>
+
 #include "connect/stream/stream_options.h"
 
 namespace supyo::connect {
@@ -18,6 +22,7 @@ constexpr ClientProperty kProperties[] = {
     {"sasl.mechanism", "sasl.mechanism", Side::kBoth, "broker: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"},
     {"sasl.username", "sasl.username", Side::kBoth, "broker: who logs in"},
     {"sasl.password", "sasl.password", Side::kBoth, "broker: with what; write ${VAR} rather than the secret itself"},
+    {"sasl.jaas.config", "", Side::kBoth, "broker: `...PlainLoginModule required username=\"..\" password=\"${VAR}\";` (or Scram): name and password are taken from it, no module is loaded"},
     {"ssl.ca.pem", "ssl.ca.pem", Side::kBoth, "broker: the certificate authority's certificate as text; the system's unless given"},
     {"client.rack", "client.rack", Side::kSource, "broker: reads from the nearest replica"},
     {"fetch.min.bytes", "fetch.min.bytes", Side::kSource, "broker: a fetch waits for that much"},
@@ -41,8 +46,52 @@ constexpr ClientProperty kProperties[] = {
     {"max.in.flight.requests.per.connection", "max.in.flight.requests.per.connection", Side::kSink, "broker: at most 5"},
 };
 
+/// The next word of a JAAS entry, in quotes or not; empty at its end, or where a quote is not closed.
+std::string word(std::string_view& rest) {
+  const auto skip = [&](std::string_view what) { rest.remove_prefix(std::min(rest.find_first_not_of(what), rest.size())); };
+  skip(" \t\r\n");
+  if (rest.empty()) return {};
+  std::string w;
+  if (const char quote = rest.front(); quote == '"' || quote == '\'') {
+    for (rest.remove_prefix(1); !rest.empty() && rest.front() != quote; rest.remove_prefix(1)) {
+      if (rest.front() == '\\' && rest.size() > 1) rest.remove_prefix(1);
+      w += rest.front();
+    }
+    if (rest.empty()) return {};
+    rest.remove_prefix(1);
+    return w;
+  }
+  const std::size_t end = std::min(rest.find_first_of(" \t\r\n=;\"'"), rest.size());
+  w = rest.substr(0, std::max<std::size_t>(end, 1));   // '=' and ';' are words of their own
+  rest.remove_prefix(w.size());
+  return w;
+}
+
 }  // namespace
 
 std::span<const ClientProperty> client_property_list() { return kProperties; }
+
+Result<std::pair<std::string, std::string>> jaas_login(std::string_view text) {
+  constexpr std::string_view kHint = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"..\" password=\"${VAR}\";";
+  std::string_view rest = text;
+  const std::string module = word(rest);
+  constexpr std::array<std::string_view, 2> kModules = {"security.plain.PlainLoginModule", "security.scram.ScramLoginModule"};   // under whatever name a build of Flink has moved the package to
+  if (std::ranges::none_of(kModules, [&](std::string_view m) { return module.ends_with(m); }))
+    return fail(ErrorCode::kUnsupported, fmt::format("'properties.sasl.jaas.config': the login module '{}'", module), fmt::format("PlainLoginModule and ScramLoginModule: {}", kHint));
+  const auto wrong = [&](std::string_view what) { return fail(ErrorCode::kBadOptionValue, fmt::format("'properties.sasl.jaas.config': {}", what), std::string(kHint)); };
+  word(rest);   // required, requisite, ..: there is one module, so they are the same
+  std::pair<std::string, std::string> login;
+  bool named = false, known = false;
+  for (std::string key = word(rest); key != ";"; key = word(rest)) {
+    if (key.empty()) return wrong("it does not end in ';'");
+    if (word(rest) != "=") return wrong(fmt::format("'{}' has no value", key));
+    std::string value = word(rest);
+    if (key == "username") login.first = std::move(value), named = true;
+    else if (key == "password") login.second = std::move(value), known = true;
+    else return wrong(fmt::format("the option '{}' of the module is not taken", key));
+  }
+  if (!named || !known) return wrong("a user name and a password are needed");
+  return login;
+}
 
 }  // namespace supyo::connect

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 
 #include "connect/stream/record_headers.h"
 #include "connect/stream/stream.h"
@@ -59,11 +60,18 @@ Result<StreamLocation> location(const catalog::TableDefinition& table, const std
 }
 
 /// What goes to a broker's client. The table's connector declares which there may be.
-ClientProperties client_properties(const catalog::Options& options) {
+Result<ClientProperties> client_properties(const catalog::Options& options) {
   constexpr std::string_view kPrefix = "properties.";
   ClientProperties all;
   for (const auto& [key, value] : options)
     if (key.starts_with(kPrefix)) all[key.substr(kPrefix.size())] = value;
+  if (const auto jaas = all.find("sasl.jaas.config"); jaas != all.end()) {
+    if (all.contains("sasl.username") || all.contains("sasl.password"))
+      return fail(ErrorCode::kBadOptionValue, "'properties.sasl.jaas.config' beside 'properties.sasl.username' or 'properties.sasl.password'", "one of the two ways to log in");
+    SUPYO_ASSIGN(auto login, jaas_login(jaas->second));
+    all.erase(jaas);
+    std::tie(all["sasl.username"], all["sasl.password"]) = std::move(login);
+  }
   return all;
 }
 
@@ -270,7 +278,7 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
   if (c.stop.kind == StreamBound::Kind::kGroup && c.group.empty())
     return fail(ErrorCode::kMissingOption, "'scan.bounded.mode' = 'group-offsets' needs the option 'properties.group.id'");
   c.format = value_format(table.options);
-  c.properties = client_properties(table.options);
+  SUPYO_ASSIGN(c.properties, client_properties(table.options));
   c.discovery_interval_us = table.options.contains("scan.topic-partition-discovery.interval") ? catalog::option_duration(table.options, stream_descriptor(), "scan.topic-partition-discovery.interval") : kDiscoveryInterval;
   const Schema schema = table.schema();
   SUPYO_ASSIGN(const KeyColumns key, key_columns(table, schema));
@@ -336,7 +344,7 @@ Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request,
   if (c.where.topics.size() != 1)
     return fail(ErrorCode::kUnsupported, fmt::format("table '{}' is no sink: it names {}", table.path.name, c.where.topics.empty() ? "a pattern of topics" : "several topics"), "a sink writes one topic");
   c.format = value_format(table.options);
-  c.properties = client_properties(table.options);
+  SUPYO_ASSIGN(c.properties, client_properties(table.options));
   const std::string guarantee = get(table.options, "sink.delivery-guarantee");
   c.guarantee = guarantee == "exactly-once" ? DeliveryGuarantee::kExactlyOnce : DeliveryGuarantee::kAtLeastOnce;
   c.transactional_id_prefix = get(table.options, "sink.transactional-id-prefix");

@@ -107,6 +107,8 @@ struct ClientProperty {
   std::string_view help;
 };
 std::span<const ClientProperty> client_property_list();
+/// User name and password of 'properties.sasl.jaas.config', as Java's clients have it. Nothing of it is in the messages but names. Errors: kUnsupported (another login module), kBadOptionValue.
+Result<std::pair<std::string, std::string>> jaas_login(std::string_view text);
 
 /// Both for the embedded log and for brokers: which, says `where.log_directory`. What only brokers have is refused for the embedded log.
 /// `upsert`: 'upsert-kafka', whose 'key.fields' are the primary key.

@@ -21,9 +21,11 @@
 namespace supyo::connect {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::UnorderedElementsAre;
 
 TEST_F(StreamTest, ReadsValuesMetadataAndPositions) {
@@ -367,6 +369,25 @@ TEST_F(StreamTest, AFaultPointDelaysTheCommitWithoutBlocking) {
   EXPECT_EQ(waiting.poll.until_us, start + 2 * kSecond);
   sim_.clock().advance_to(start + 2 * kSecond);
   EXPECT_EQ(j.committer->poll_commit(Epoch(1), handles)->outcome, CommitOutcome::kVisibleNow);
+}
+
+TEST_F(StreamTest, LoginsAreTakenFromJaas) {
+  const auto properties = [&](catalog::Options o) { return stream_source_config({.table = table(std::move(o)), .columns = {0}, .base_directory = "data"}); };
+  const auto login = [&](const std::string& jaas) {
+    const auto c = properties({{"properties.sasl.jaas.config", jaas}});
+    if (!c) return std::string(c.error().message);
+    EXPECT_FALSE(c->properties.contains("sasl.jaas.config"));
+    return c->properties.at("sasl.username") + " / " + c->properties.at("sasl.password");
+  };
+  EXPECT_EQ(login(R"(org.apache.kafka.common.security.plain.PlainLoginModule required username="ann" password="a b\"c;=";)"), "ann / a b\"c;=");
+  EXPECT_EQ(login("org.apache.flink.kafka.shaded.org.apache.kafka.common.security.scram.ScramLoginModule required\n  username='ann'\n  password = secret ;"), "ann / secret");
+  EXPECT_THAT(login("com.sun.security.auth.module.JndiLoginModule required username=\"a\" password=\"b\";"), HasSubstr("JndiLoginModule"));
+  EXPECT_THAT(login("org.apache.kafka.common.security.plain.PlainLoginModule required username=\"a\" password=\"hush\""), AllOf(HasSubstr("';'"), Not(HasSubstr("hush"))));
+  EXPECT_THAT(login("org.apache.kafka.common.security.plain.PlainLoginModule required username=\"a\" password=\"hush;"), HasSubstr("';'"));
+  EXPECT_THAT(login("org.apache.kafka.common.security.plain.PlainLoginModule required password=\"b\";"), HasSubstr("user name"));
+  EXPECT_THAT(login("org.apache.kafka.common.security.plain.PlainLoginModule required username=\"a\" password=\"b\" tokenauth=\"true\";"), HasSubstr("tokenauth"));
+  EXPECT_THAT(login(""), HasSubstr("login module ''"));
+  EXPECT_EQ(properties({{"properties.sasl.jaas.config", "x"}, {"properties.sasl.username", "ann"}}).error().code, ErrorCode::kBadOptionValue);
 }
 
 TEST_F(StreamTest, WhatOnlyBrokersHaveIsRefused) {

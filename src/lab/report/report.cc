@@ -473,7 +473,7 @@ class Page {
     out_ += "</tbody>\n</table>\n";
     out_ += "<table>\n<caption>What happened in the fault arm</caption>\n<thead><tr><th scope=\"col\">Time</th><th scope=\"col\">Event</th></tr></thead>\n<tbody>\n";
     std::vector<std::pair<double, std::string>> events = r_.fault.timeline;
-    events.emplace_back(fault_.from_s, fmt::format("fault begins ({})", fault_text_));
+    events.emplace_back(fault_.from_s, fault_text_.empty() ? "fault begins" : fmt::format("fault begins ({})", fault_text_));
     events.emplace_back(fault_.to_s, "fault ends");
     if (std::isfinite(r_.t_lag_alarm_s)) events.emplace_back(r_.t_lag_alarm_s, "the raw lag rule alarms");
     std::stable_sort(events.begin(), events.end(), [](const auto& x, const auto& y) { return x.first < y.first; });

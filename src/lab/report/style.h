@@ -76,10 +76,10 @@ caption{text-align:left;color:var(--soft);font-size:.93rem;padding:0 0 6px}
 th,td{text-align:left;padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
 thead th{font-size:.86rem;color:var(--soft);font-weight:600}
 tbody th{font-weight:550}
-th,td{overflow-wrap:anywhere}
+td{overflow-wrap:anywhere}th{overflow-wrap:break-word}
 .pairs th{width:32%;overflow-wrap:break-word}
 figure table{font-size:.88rem;margin-top:8px;border-top:1px solid var(--line)}figure th,figure td{padding-top:4px;padding-bottom:4px}figure tr:last-child th,figure tr:last-child td{border-bottom:0}figure caption{font-size:.85rem;padding:8px 0 2px;caption-side:top}
-td.n,th.n{text-align:right;padding-right:20px;white-space:nowrap}td.yes,td.no{white-space:nowrap}
+td.n,th.n{text-align:right;padding-right:20px}td.n,td.yes,td.no{white-space:nowrap}
 .yes::before{content:"\2713\00a0";font-weight:700}.no::before{content:"\2717\00a0";font-weight:700}.no{color:var(--bad-ink);font-weight:650}
 .decision{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 20px;margin-top:16px;break-inside:avoid}
 .state{display:inline-block;border:2px solid currentColor;border-radius:6px;padding:1px 10px;font-weight:700;letter-spacing:.03em}

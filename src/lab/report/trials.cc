@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "lab/report/svg.h"
@@ -39,26 +40,39 @@ std::string mark(std::size_t kind, double x, double y) {
   }
 }
 
+std::string tick_text(double v) { return v == std::floor(v) && v >= 0 ? count_text(v) : fmt::format("{:g}", v); }
+
+/// "judge_delay_max" as people write it.
+std::string words(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  return escape(name);
+}
+
 /// One trial's mark may hide another's: many have both values zero. The legend says how many.
 std::string draw_points(const LabResult& r, const scenario::Plot& p, const std::vector<std::string>& groups, int width, std::string_view suffix) {
   const double height = 280, left = 62, right = width - 16, top = 12, bottom = height - 44;
-  double most_x = 0, most_y = 0;
+  double most_x = 0, most_y = 0, least_y = 0;
   for (const Trial& t : r.trials) {
     if (t.arm != "fault") continue;
     most_x = std::max(most_x, value_of(t, p.x));
     most_y = std::max(most_y, value_of(t, p.y));
+    least_y = std::min(least_y, value_of(t, p.y));
   }
   most_x = most_x <= 0 ? 1 : most_x * 1.06;
   most_y = most_y <= 0 ? 1 : most_y * 1.06;
   const auto x = [&](double v) { return left + 8 + (right - left - 8) * v / most_x; };
-  const auto y = [&](double v) { return bottom - 8 - (bottom - top - 8) * v / most_y; };
+  const auto y = [&](double v) { return bottom - 8 - (bottom - top - 8) * (v - least_y) / (most_y - least_y); };
   std::string out = fmt::format("<svg class=\"{0}\" viewBox=\"0 0 {1} {2}\" role=\"img\" aria-labelledby=\"{3}-{0}-t {3}-{0}-d\"><title id=\"{3}-{0}-t\">{4}</title><desc id=\"{3}-{0}-d\">{5}</desc>\n", suffix, width, height, p.id,
                                 escape(p.title), escape(p.note));
   for (const double v : axis_ticks(most_x, width > 600 ? 8 : 4))
-    out += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/><text class=\"tick\" x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\">{4}</text>\n", x(v), top, bottom, bottom + 16, count_text(v));
-  for (const double v : axis_ticks(most_y, 5))
-    out += fmt::format("<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/><text class=\"tick\" x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n", left, right, y(v), left - 6, y(v) + 4, count_text(v));
-  out += fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"end\">{} to the right, {} ({}) upwards</text>\n", right, height - 6, escape(p.x), escape(p.y), escape(p.unit));
+    out += fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/><text class=\"tick\" x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\">{4}</text>\n", x(v), top, bottom, bottom + 16, tick_text(v));
+  std::vector<double> ticks = axis_ticks(most_y - least_y, 5);
+  const double step = ticks.at(1);
+  std::erase_if(ticks, [&](double v) { return v > most_y; });
+  for (double v = -step; v >= least_y; v -= step) ticks.push_back(v);
+  for (const double v : ticks)
+    out += fmt::format("<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/><text class=\"tick\" x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n", left, right, y(v), left - 6, y(v) + 4, tick_text(v));
+  out += fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"end\">{} to the right, {}{} upwards</text>\n", right, height - 6, words(p.x), words(p.y), p.unit.empty() ? "" : fmt::format(" ({})", escape(p.unit)));
   for (const Trial& t : r.trials) {
     if (t.arm != "fault") continue;
     const auto group = static_cast<std::size_t>(std::ranges::find(groups, t.group) - groups.begin());

@@ -43,6 +43,16 @@ TEST(Trials, OneMarkATrialOfTheFaultArm) {
   EXPECT_THAT(figure, Not(HasSubstr("99")));   // the control arm's
 }
 
+TEST(Trials, MarksBelowZeroAreWithinTheFigure) {
+  scenario::LabResult r;
+  r.trials = {{"fault", "early", 1, {{"at", 5}, {"delay", -1}}}, {"fault", "late", 1, {{"at", 9}, {"delay", 2}}}};
+  const std::string figure = points_figure(r, {.id = "delays", .title = "t", .unit = "s", .note = "n", .lines = {}, .x = "at", .y = "delay"});
+  EXPECT_THAT(figure, HasSubstr(">-1</text>"));
+  const auto early = figure.find("<circle class=\"pt p0\"", figure.find("<svg"));
+  ASSERT_NE(early, std::string::npos);
+  const auto cy = figure.find("cy=\"", early);
+  EXPECT_LE(std::stod(figure.substr(cy + 4)), 280 - 44);   // above the axis
+}
 TEST(Trials, TheTableSaysWhatWasNotMeasured) {
   const std::string section = trials_section(trials());
   EXPECT_THAT(section, HasSubstr("<td class=\"n\" data-h=\"Lost\">1,234</td>"));

@@ -7,4 +7,4 @@ scripts/build.sh release supyo supyo_parquet
 scripts/build.sh dev
 ctest --test-dir build/dev --output-on-failure -j "$(nproc)" --timeout 900
 SUPYO=$PWD/build/release/supyo build/venv/bin/python tests/e2e/run_all.py
-(cd web && npm ci --ignore-scripts --no-audit --no-fund --silent && SUPYO="$PWD/../build/release/supyo" SUPYO_REPORT="$PWD/../build/e2e/lab-lag-blind-sink/report.html" npm test --silent)
+(cd web && npm ci --ignore-scripts --no-audit --no-fund --silent && SUPYO="$PWD/../build/release/supyo" SUPYO_REPORT="$PWD/../build/e2e/lab-lag-blind-sink/report.html" SUPYO_REPORT_TRIALS="$PWD/../build/e2e/lab-detection/report.html" npm test --silent)

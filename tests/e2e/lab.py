@@ -24,7 +24,7 @@ real:
 
 
 def run(name, *more):
-    out = f"build/e2e/lab-{name}{'-real' if more else ''}"   # relative, as people write it
+    out = f"build/e2e/lab-{name}{'-real' if 'real' in more else ''}"   # relative, as people write it
     done = supyo.run("lab", "run", name, "--out", out, *more, check=False)
     result = json.load(open(f"{out}/result.json"))
     print(f"{name} {' '.join(more)}: {result['verdict']} (status {done.returncode})")
@@ -135,6 +135,11 @@ def main():
                 assert "not measured Kafka" in result["model"] and "not measured Kafka" in open(f"{out}/report.html", encoding="utf-8").read()
     for lab, rate in (("watermark-stall", "50rps"), ("checkpoint-timeout", "50rps"), ("worker-kill", "50rps"), ("late-window", "50rps"), ("dedup-horizon", "20rps"), ("stale-join", "10rps"), ("alarm-latency", "4rps")):   # their planted variants: stream_test.cc, stream_oracle_test.cc
         status, result, _ = run(lab, "--set", f"rate={rate}")
+        assert (status, result["verdict"]) == (0, "CONFIRMED"), result["why"]
+    status, result, _ = run("detection", "--set", "runs=24")   # its page: web/tests/report.test.mjs
+    assert (status, result["verdict"]) == (0, "CONFIRMED"), result["why"]
+    for lab in ("load-surge", "worker-kill-load", "checkpoint-timeout-load"):
+        status, result, _ = run(lab)
         assert (status, result["verdict"]) == (0, "CONFIRMED"), result["why"]
     status, result, _ = run("lag-blind-sink", "--clock", "real")
     assert (status, result["verdict"]) == (0, "CONFIRMED"), result["why"]

@@ -1,4 +1,4 @@
-// Opens a lab's report in a real browser: SUPYO_REPORT names the file.
+// Opens labs' reports in a real browser: SUPYO_REPORT names the file, SUPYO_REPORT_TRIALS one of many like runs.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ after(async () => {
   if (profile) rmSync(profile, { recursive: true, force: true });
 });
 
-async function open({ width = 1100, scheme = 'light', media = 'screen' } = {}) {
+async function open({ width = 1100, scheme = 'light', media = 'screen', file = report } = {}) {
   const page = await context.newPage();
   const requests = [], errors = [];
   page.on('request', r => requests.push(r.url()));
@@ -31,7 +31,7 @@ async function open({ width = 1100, scheme = 'light', media = 'screen' } = {}) {
   page.on('console', m => m.type() === 'error' && errors.push(m.text()));
   await page.setViewportSize({ width, height: 900 });
   await page.emulateMedia({ colorScheme: scheme, media });
-  await page.goto('file://' + report);
+  await page.goto('file://' + file);
   return { page, requests, errors };
 }
 
@@ -42,6 +42,22 @@ test('is one file: one request, no script, no error, under a megabyte', async ()
   assert.equal(await page.locator('script').count(), 0);
   assert.ok(readFileSync(report).length < 1_000_000);
   await page.close();
+});
+
+test('tables of many columns fit, at any width, and no word of them is taken apart', { skip: !process.env.SUPYO_REPORT_TRIALS }, async () => {
+  for (const width of [1280, 800, 390]) {
+    const { page } = await open({ width, file: resolve(process.env.SUPYO_REPORT_TRIALS) });
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} pixels wider than a screen of ${width}`);
+    const high = await page.evaluate(() => Math.max(...[...document.querySelectorAll('table.stack tbody th')].map(th => th.getClientRects()[0]?.height ?? 0)));
+    assert.ok(high < 100, `a row's name is ${high} pixels high on a screen of ${width}`);
+    const out = await page.evaluate(() => [...document.querySelectorAll('svg')].filter(s => s.getClientRects().length).flatMap(s => [...s.querySelectorAll('.pt')].filter(m => {
+      const a = m.getBoundingClientRect(), b = s.getBoundingClientRect();
+      return a.left < b.left || a.right > b.right || a.top < b.top || a.bottom > b.bottom;
+    })).length);
+    assert.equal(out, 0, `${out} marks are outside of their figure on a screen of ${width}`);
+    await page.close();
+  }
 });
 
 for (const scheme of ['light', 'dark']) {

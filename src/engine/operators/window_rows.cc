@@ -15,6 +15,23 @@ Zone zone_of(const WindowAggregateSpec& s) {
 /// The windows of one key share its hash, which must keep its high bits because they name the shard; the low 16 scatter them in the table.
 std::uint64_t window_mix(std::int64_t number) { return hash_u64(static_cast<std::uint64_t>(number)) & 0xffff; }
 
+/// The first window of the row that came last: neighbours mostly have the same.
+struct LastWindow {
+  DurationUs length_us = 0;      ///< of the local times [from, to) that it holds for: a tumbling window, a step
+  std::int64_t number = 0;
+  TimeUs from = 0, to = 0, fires = 0;
+  std::uint64_t mix = 0;
+
+  void seek(const WindowBounds& bounds, TimeUs local) {
+    if (local >= from && local < to) return;
+    number = bounds.windows_of(local).first;
+    to = bounds.end(number);
+    from = to - length_us;
+    fires = bounds.fires(to);
+    mix = window_mix(number);
+  }
+};
+
 }  // namespace
 
 WindowRows::WindowRows(std::shared_ptr<const WindowAggregateSpec> spec)
@@ -45,21 +62,11 @@ bool WindowRows::take_steps(const Batch& batch, TimeUs combined) {
   const Column& time = *batch.columns[spec_->time_column];
   if (time.has_nulls()) return false;
   const auto values = time.values<std::int64_t>();
-  WindowBounds::Range range;
-  TimeUs from = 0, to = 0;   // `range` holds for local times in [from, to)
-  TimeUs fires = 0;
-  std::uint64_t mix = 0;
+  LastWindow w{.length_us = spec_->window.slide_us};
   for (std::uint32_t row = 0; row < batch.rows; ++row) {
-    const TimeUs local = bounds_.local(values[row]);
-    if (local < from || local >= to) {
-      range = bounds_.windows_of(local);
-      to = bounds_.end(range.first);
-      from = to - spec_->window.slide_us;
-      fires = bounds_.fires(to);
-      mix = window_mix(range.first);
-    }
-    if (edge_watermark(batch, row, combined) >= fires || combined >= fires) return false;
-    add(row, range.first, fires, mix);
+    w.seek(bounds_, bounds_.local(values[row]));
+    if (edge_watermark(batch, row, combined) >= w.fires || combined >= w.fires) return false;
+    add(row, w.number, w.fires, w.mix);
   }
   return true;
 }
@@ -78,12 +85,8 @@ void WindowRows::assign(const Batch& batch, TimeUs combined) {
   start(batch);
   const Column& time = *batch.columns[spec_->time_column];
   const auto values = time.values<std::int64_t>();
-  WindowBounds::Range range;
-  TimeUs from = 0;  // `range` holds for local times in [from, to)
-  TimeUs to = 0;
+  LastWindow w{.length_us = spec_->window.size_us};
   const bool one_window = spec_->window.kind == WindowSpec::Kind::kTumble;
-  std::uint64_t mix = 0;
-  TimeUs fires = 0;
   for (std::uint32_t row = 0; row < batch.rows; ++row) {
     if (time.is_null(row)) [[unlikely]] {
       late_.add({.row = row, .watermark_us = combined, .reason = LateRows::Reason::kNullTime});
@@ -92,21 +95,14 @@ void WindowRows::assign(const Batch& batch, TimeUs combined) {
     const TimeUs t = values[row];
     const TimeUs edge = edge_watermark(batch, row, combined);
     if (one_window) {
-      const TimeUs local = bounds_.local(t);
-      if (local < from || local >= to) {
-        range = bounds_.windows_of(local);
-        to = bounds_.end(range.first);
-        from = to - spec_->window.size_us;
-        fires = bounds_.fires(to);
-        mix = window_mix(range.first);
-      }
-      if (edge >= fires || combined >= fires) [[unlikely]] add_late(row, t, range.first, edge, fires);
-      else add(row, range.first, fires, mix);
+      w.seek(bounds_, bounds_.local(t));
+      if (edge >= w.fires || combined >= w.fires) [[unlikely]] add_late(row, t, w.number, edge, w.fires);
+      else add(row, w.number, w.fires, w.mix);
       continue;
     }
-    range = bounds_.windows_of(bounds_.local(t));
+    const WindowBounds::Range range = bounds_.windows_of(bounds_.local(t));
     for (std::int64_t n = range.first; n < range.first + range.count; ++n) {
-      fires = bounds_.fires(bounds_.end(n));
+      const TimeUs fires = bounds_.fires(bounds_.end(n));
       if (edge >= fires || combined >= fires) add_late(row, t, n, edge, fires);
       else add(row, n, fires, window_mix(n));
     }

@@ -92,16 +92,19 @@ std::string cell(std::string_view head, const double* value) {
   return fmt::format("<td class=\"n\" data-h=\"{}\">{}</td>", escape(head), value == nullptr ? "not measured" : count_text(*value));
 }
 
-std::string table_of_ends(const LabResult& r) {
-  static const std::vector<std::pair<std::string, std::string>> kColumns{{"ends", "Ends"}, {"lost", "Lost"}, {"lost_max", "of one end at most"}, {"lost_ends", "Ends that lost"}, {"repeated", "Repeated"},
-                                                                         {"repeated_max", "of one end at most"}, {"in_flight_max", "In hand at most"}};
+using Columns = std::vector<std::pair<std::string, std::string>>;   // of a measure "NAME_ROW", and what stands above it
+
+/// A row for each of `rows`, with its measures.
+std::string table_of_measures(const LabResult& r, std::string_view caption, std::string_view first, const Columns& columns, const std::vector<std::string>& rows) {
   std::vector<std::string> heads;
-  for (const auto& [name, head] : kColumns) heads.push_back(head);
-  std::string out = "<table class=\"stack\">\n<caption>All ends together, by consumer</caption>\n" + head_row("Consumer", heads);
-  for (const std::string& g : groups_of(r)) {
-    out += fmt::format("<tr><th scope=\"row\">{}</th>", escape(g));
-    for (const auto& [name, head] : kColumns) {
-      const scenario::Measure* m = r.measure(fmt::format("{}_{}", name, g));
+  for (const auto& [name, head] : columns) heads.push_back(head);
+  std::string out = fmt::format("<table class=\"stack\">\n<caption>{}</caption>\n", caption) + head_row(first, heads);
+  for (const std::string& row : rows) {
+    std::string end = row;
+    std::ranges::replace(end, '-', '_');   // as measures are named
+    out += fmt::format("<tr><th scope=\"row\">{}</th>", escape(row));
+    for (const auto& [name, head] : columns) {
+      const scenario::Measure* m = r.measure(fmt::format("{}_{}", name, end));
       out += cell(head, m == nullptr ? nullptr : &m->value);
     }
     out += "</tr>\n";
@@ -109,27 +112,20 @@ std::string table_of_ends(const LabResult& r) {
   return out + "</tbody>\n</table>\n";
 }
 
+std::string table_of_ends(const LabResult& r) {
+  static const Columns kColumns{{"ends", "Ends"}, {"lost", "Lost"}, {"lost_max", "of one end at most"}, {"lost_ends", "Ends that lost"}, {"repeated", "Repeated"}, {"repeated_max", "of one end at most"}, {"in_flight_max", "In hand at most"}};
+  return table_of_measures(r, "All ends together, by consumer", "Consumer", kColumns, groups_of(r));
+}
+
 /// Of many runs with a drawn trouble each: what the judge, and lag, made of them.
 std::string table_of_labels(const LabResult& r) {
-  static const std::vector<std::pair<std::string, std::string>> kColumns{{"runs", "Runs"}, {"episodes", "Broken promises"}, {"missed", "Missed by the judge"}, {"false", "False incidents"}, {"lag_unsaid", "Never said by the raw lag rule"},
-                                                                         {"lag_false", "its false calls"}, {"burrow_unsaid", "Never said by Burrow's rules"}, {"burrow_false", "their false calls"}};
-  std::vector<std::string> heads, labels;
-  for (const auto& [name, head] : kColumns) heads.push_back(head);
+  static const Columns kColumns{{"runs", "Runs"}, {"episodes", "Broken promises"}, {"missed", "Missed by the judge"}, {"false", "False incidents"}, {"lag_unsaid", "Never said by the raw lag rule"},
+                                {"lag_false", "its false calls"}, {"burrow_unsaid", "Never said by Burrow's rules"}, {"burrow_false", "their false calls"}};
+  std::vector<std::string> labels;
   for (const Trial& t : r.trials)
     if (std::ranges::find(labels, t.group) == labels.end()) labels.push_back(t.group);
   std::ranges::sort(labels);
-  std::string out = "<table class=\"stack\">\n<caption>What was said, by what was drawn</caption>\n" + head_row("Drawn", heads);
-  for (const std::string& label : labels) {
-    std::string end = label;
-    std::ranges::replace(end, '-', '_');
-    out += fmt::format("<tr><th scope=\"row\">{}</th>", escape(label));
-    for (const auto& [name, head] : kColumns) {
-      const scenario::Measure* m = r.measure(fmt::format("{}_{}", name, end));
-      out += cell(head, m == nullptr ? nullptr : &m->value);
-    }
-    out += "</tr>\n";
-  }
-  return out + "</tbody>\n</table>\n";
+  return table_of_measures(r, "What was said, by what was drawn", "Drawn", kColumns, labels);
 }
 
 using Rows = std::vector<std::pair<const char*, const char*>>;

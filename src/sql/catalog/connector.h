@@ -32,7 +32,7 @@ struct ConnectorDescriptor {
   std::vector<OptionSpec> options;
   bool source = false;
   bool sink = false;
-  bool rows = false;                               ///< a table may have ROW columns; with a format that is the format's to say
+  bool rows = false;                               ///< a table may have columns of ROW, ARRAY and MAP; with a format that is the format's to say
   bool needs_format = false;                       ///< takes 'format' = json | csv | raw and the format's own options
   ChangelogMode produces = ChangelogMode::kAppend; ///< as a source; kUpsert: the last row of a key wins, and a delete brings only its primary key
   ChangelogMode accepts = ChangelogMode::kAppend;  ///< strongest changelog that the sink takes

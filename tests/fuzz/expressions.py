@@ -3,7 +3,7 @@
 What is mapped: integers that wrap, division and rounding of DECIMALs, casts (Flink cuts numbers, DuckDB rounds them), strings that are NULL in CONCAT, the order of NULLs, names."""
 from tree import Node, Series
 
-# Flink's arithmetic, written for DuckDB. wN: an integer of N bits that wraps. half_up: a quotient rounded half away from zero. digits: a DECIMAL without its point.
+# Flink's arithmetic, written for DuckDB. Powers of ten are written out: pow() is a DOUBLE, exact to 10^22 only. wN: an integer of N bits that wraps. half_up: a quotient rounded half away from zero. digits: a DECIMAL without its point.
 MACROS = """
 CREATE MACRO w8(x) AS CAST((((CAST(x AS HUGEINT) + 128) % 256) + 256) % 256 - 128 AS TINYINT);
 CREATE MACRO w16(x) AS CAST((((CAST(x AS HUGEINT) + 32768) % 65536) + 65536) % 65536 - 32768 AS SMALLINT);
@@ -11,7 +11,7 @@ CREATE MACRO w32(x) AS CAST((((CAST(x AS HUGEINT) + 2147483648) % 4294967296) + 
 CREATE MACRO w64(x) AS CAST((((CAST(x AS HUGEINT) + 9223372036854775808) % 18446744073709551616) + 18446744073709551616) % 18446744073709551616 - 9223372036854775808 AS BIGINT);
 CREATE MACRO half_up(n, d) AS (CASE WHEN (n < 0) <> (d < 0) THEN -1 ELSE 1 END) * ((2 * abs(n) + abs(d)) // (2 * abs(d)));
 CREATE MACRO digits(x) AS CAST(replace(CAST(x AS VARCHAR), '.', '') AS HUGEINT);
-CREATE MACRO quotient(a, b, shift) AS half_up(a * CAST(pow(10, shift) AS HUGEINT), NULLIF(b, 0));
+CREATE MACRO quotient(a, b, shift) AS half_up(a * CAST(concat('1', repeat('0', shift)) AS HUGEINT), NULLIF(b, 0));
 CREATE MACRO floor_div(a, b) AS (a - ((a % b) + b) % b) // b;
 CREATE MACRO ms(t) AS CAST(epoch_ms(t) AS BIGINT);
 """

@@ -22,9 +22,10 @@ class FileReader final : public dataflow::SourceReader {
       : config_(config), split_(std::move(split)), env_(env), walk_(env.files, config.path), decoder_(std::move(decoder)), builder_(output_schema(config)) {}
 
   Status start() {
-    SUPYO_ASSIGN(const FilePosition from, decode_position(split_.position, config_.table));
+    SUPYO_ASSIGN(FilePosition from, decode_position(split_.position, config_.table));
     file_ = from.file;
     resume_at_ = from.at;
+    walk_.resume(std::move(from));
     block_offset_ = 0;
     if (config_.path == kStdin) {
       SUPYO_ASSIGN(stream_, env_.files.open_stream(config_.path));
@@ -46,7 +47,10 @@ class FileReader final : public dataflow::SourceReader {
   }
 
   std::vector<dataflow::SplitPosition> positions() const override {
-    return {{split_.id, encode_position({file_, next_record_ < records_.size() ? offset_of(records_[next_record_]) : consumed_})}};
+    FilePosition p = walk_.position();
+    p.file = file_;
+    p.at = next_record_ < records_.size() ? offset_of(records_[next_record_]) : consumed_;
+    return {{split_.id, encode_position(p)}};
   }
 
  private:
@@ -142,9 +146,9 @@ class FileReader final : public dataflow::SourceReader {
     return got.ended;
   }
 
-  // Opens the next file after the current one in name order. False when there is none (yet).
+  // False when there is none (yet).
   Result<bool> next_file() {
-    SUPYO_ASSIGN(const auto next, walk_.after(file_));
+    SUPYO_ASSIGN(const auto next, walk_.next());
     if (!next) return false;
     SUPYO_TRY(open_file(*next, 0));
     return true;

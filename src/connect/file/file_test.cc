@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/base/bytes.h"
 #include "core/env/real/real_env.h"
 #include "data/types/value.h"
 
@@ -135,6 +136,46 @@ TEST_F(FileConnector, MonitorsForNewFiles) {
   put("in/2.csv", "2,b\n");
   while (out.rows.size() < 2) ASSERT_TRUE(reader->poll(10, out));
   EXPECT_EQ(out.rows.back(), "2|b|");
+}
+
+TEST_F(FileConnector, AFileThatComesLaterIsReadWhateverItsName) {
+  put("in/part-9.csv", "9,a\n");
+  std::string position;
+  Output out;
+  const auto all_of = [&](std::size_t rows) {
+    const auto reader = open(table("in", {{"source.monitor-interval", "1 ms"}}), position);
+    while (out.rows.size() < rows || out.quiets == 0) ASSERT_TRUE(reader->poll(10, out));
+    position = reader->positions().at(0).position;
+    out.quiets = 0;
+  };
+  all_of(1);
+  put("in/part-10.csv", "10,b\n");   // before part-9 by its bytes
+  all_of(2);
+  put("in/a.csv", "0,c\n");          // before all of them
+  all_of(3);
+  all_of(3);
+  EXPECT_EQ(out.rows, (std::vector<std::string>{"9|a|", "10|b|", "0|c|"}));
+}
+
+TEST_F(FileConnector, NumbersInNamesAreNumbers) {
+  for (const char* n : {"1", "14", "21", "7", "007"}) put(std::string("in/part-") + n + ".csv", std::string(n) + ",a\n");
+  const auto reader = open(table("in"));
+  Output out;
+  drain(*reader, out, 10);
+  EXPECT_EQ(out.rows, (std::vector<std::string>{"7|a|", "1|a|", "7|a|", "14|a|", "21|a|"}));
+}
+
+TEST_F(FileConnector, PositionsOfTheFormerFormatGoOnInTheOrderOfPaths) {
+  put("in/part-10.csv", "10,a\n");
+  put("in/part-9.csv", "9,b\n11,c\n");
+  std::string position;
+  ByteWriter w(position);
+  w.text(dir_ + "/in/part-9.csv");   // part-10 was read before it
+  w.u64(4);
+  const auto reader = open(table("in"), position);
+  Output out;
+  drain(*reader, out, 10);
+  EXPECT_EQ(out.rows, (std::vector<std::string>{"11|c|"}));
 }
 
 TEST_F(FileConnector, ErrorsSayWhatToDo) {

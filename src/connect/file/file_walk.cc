@@ -1,8 +1,10 @@
 #include "connect/file/file_walk.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/base/bytes.h"
+#include "core/base/hash.h"
 
 namespace supyo::connect {
 namespace {
@@ -19,18 +21,32 @@ Status list_files(env::Files& files, const std::string& path, std::vector<std::s
   return ok();
 }
 
+bool comes_before(const std::string& a, const std::string& b) { return strverscmp(a.c_str(), b.c_str()) < 0; }
+
 }  // namespace
 
-Result<std::optional<std::string>> FileWalk::after(const std::string& last) {
-  auto next = std::upper_bound(known_.begin(), known_.end(), last);
-  if (next == known_.end()) {   // look again
-    known_.clear();
-    SUPYO_TRY(list_files(files_, path_, known_));
-    std::ranges::sort(known_);   // "a-b/1" stands before "a/1"
-    next = std::upper_bound(known_.begin(), known_.end(), last);
-    if (next == known_.end()) return std::nullopt;
+Result<std::optional<std::string>> FileWalk::next() {
+  if (waiting_.empty()) SUPYO_TRY(look());
+  if (waiting_.empty()) return std::nullopt;
+  position_.file = std::move(waiting_.back());
+  position_.at = 0;
+  position_.begun->insert(hash_bytes(position_.file));
+  waiting_.pop_back();
+  return position_.file;
+}
+
+Status FileWalk::look() {
+  std::vector<std::string> there;
+  SUPYO_TRY(list_files(files_, path_, there));
+  std::set<std::uint64_t> begun;
+  for (std::string& file : there) {
+    const std::uint64_t hash = hash_bytes(file);
+    if (position_.begun ? position_.begun->contains(hash) : file <= position_.file) begun.insert(hash);
+    else waiting_.push_back(std::move(file));
   }
-  return *next;
+  position_.begun = std::move(begun);
+  std::ranges::sort(waiting_, [](const std::string& a, const std::string& b) { return comes_before(b, a); });
+  return ok();
 }
 
 std::string encode_position(const FilePosition& p) {
@@ -38,6 +54,9 @@ std::string encode_position(const FilePosition& p) {
   ByteWriter w(out);
   w.text(p.file);
   w.u64(p.at);
+  if (!p.begun) return out;
+  w.u64(p.begun->size());
+  for (const std::uint64_t hash : *p.begun) w.u64(hash);
   return out;
 }
 
@@ -47,6 +66,12 @@ Result<FilePosition> decode_position(std::string_view text, const std::string& t
   ByteReader r(text);
   p.file = std::string(r.text());
   p.at = r.u64();
+  if (r.done()) {
+    p.begun.reset();
+  } else {
+    const std::uint64_t n = r.u64();
+    for (std::uint64_t i = 0; i < n && !r.failed(); ++i) p.begun->insert(r.u64());
+  }
   if (r.failed()) return fail(ErrorCode::kDamaged, "the position of file source '" + table + "' is unreadable");
   return p;
 }

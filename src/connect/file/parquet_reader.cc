@@ -45,13 +45,14 @@ class ParquetFileReader final : public dataflow::SourceReader {
   }
 
   Status start() {
-    SUPYO_ASSIGN(at_, decode_position(split_.position, config_.table));
-    return at_.file.empty() ? ok() : open(at_.file, at_.at);
+    SUPYO_ASSIGN(FilePosition from, decode_position(split_.position, config_.table));
+    walk_.resume(from);
+    return from.file.empty() ? ok() : open(from.file, from.at);
   }
 
   Result<Poll> poll(std::size_t, dataflow::SourceOutput& out) override {
     if (!reader_) {
-      SUPYO_ASSIGN(const auto next, walk_.after(at_.file));
+      SUPYO_ASSIGN(const auto next, walk_.next());
       if (!next && config_.monitor_us == 0) return Poll::done();
       if (!next) {
         out.quiet(0);
@@ -65,20 +66,19 @@ class ParquetFileReader final : public dataflow::SourceReader {
       mapped_.reset();
       return Poll::more();
     }
-    at_.at += batch->rows;
+    walk_.at(walk_.position().at + batch->rows);
     const std::size_t rows = batch->rows;
     SUPYO_TRY(out.emit({.split = 0, .batch = config_.with_keys(std::move(batch), keys_), .produce_us = std::vector<TimeUs>(rows, env_.clock.now_us())}));
     return Poll::more();
   }
 
-  std::vector<dataflow::SplitPosition> positions() const override { return {{split_.id, encode_position(at_)}}; }
+  std::vector<dataflow::SplitPosition> positions() const override { return {{split_.id, encode_position(walk_.position())}}; }
 
  private:
   Status open(const std::string& file, std::uint64_t row) {
     SUPYO_ASSIGN(keys_, config_.keys_of(file));
     SUPYO_ASSIGN(mapped_, env_.files.map(file));
     SUPYO_ASSIGN(reader_, formats::make_parquet_reader(mapped_->bytes(), file, fields_, static_cast<std::int64_t>(row)));
-    at_ = {file, row};
     return ok();
   }
 
@@ -88,7 +88,6 @@ class ParquetFileReader final : public dataflow::SourceReader {
   FileWalk walk_;
   std::vector<formats::ParquetField> fields_;
   std::vector<Value> keys_;                       // of the current file
-  FilePosition at_;
   std::unique_ptr<env::MappedFile> mapped_;       // outlives reader_
   std::unique_ptr<formats::ParquetReader> reader_;
 };

@@ -242,7 +242,7 @@ catalog::ConnectorDescriptor file_descriptor() {
   d.name = "filesystem";
   d.options = {
       {.key = "path", .required = true, .help = "file or directory (file:// is fine); /dev/stdin or - reads what is piped in"},
-      {.key = "source.monitor-interval", .kind = K::kDuration, .help = "look for new files in the directory this often; without it the input is bounded"},
+      {.key = "source.monitor-interval", .kind = K::kDuration, .help = "look for new files in the directory this often, whatever their names; a file must be whole when it appears. Without it the input is bounded"},
       {.key = "sink.rolling-policy.file-size", .kind = K::kBytes, .default_value = "128MB", .help = "start a new file at this size"},
       {.key = "sink.rolling-policy.rollover-interval", .kind = K::kDuration, .default_value = "10 s", .help = "start a new file when the open one is this old; rows are readable then"},
       {.key = "sink.rolling-policy.check-interval", .kind = K::kDuration, .default_value = "1 min", .help = "accepted; the age is looked at with every checkpoint"},

@@ -32,11 +32,18 @@ std::string ratio_name(DurationUs window) { return "objective:supyo_slo_errors:r
 /// What a recorded ratio is found by: the labels that the rule gave it.
 std::string recorded(const Objective& o, DurationUs window) { return fmt::format("{}{{objective=\"{}\",service=\"{}\"}}", ratio_name(window), o.name, o.service); }
 
+/// What a counter grew by. The last minute is the difference of two samples a minute apart: a range of a minute holds 45 s of scrapes every 15 s unless it begins with one, and nothing of scrapes every minute.
+/// increase() has it where the counter began anew within the minute, or nothing was scraped a minute ago.
+std::string grown(const std::string& counter, DurationUs window) {
+  const std::string increase = fmt::format("increase({}[{}])", counter, duration_text(window));
+  return window == kNowView ? fmt::format("{0} - {0} offset {1} >= 0 or {2}", counter, duration_text(window), increase) : increase;
+}
+
 /// Bad and all are summed first and divided once. What no reader can see yet counts at its age. Without events there is no value.
 std::string ratio(const Objective& o, DurationUs window, const RuleOptions& options) {
-  const std::string s = selector(o, options), w = duration_text(window);
-  return fmt::format("(sum(increase(supyo_slo_bad_events_total{0}[{1}])) + sum(supyo_slo_unfinished_bad_events{0})) / (sum(increase(supyo_slo_events_total{0}[{1}])) + sum(supyo_slo_unfinished_events{0}) > 0)",
-                     s, w);
+  const std::string s = selector(o, options);
+  return fmt::format("(sum({1}) + sum(supyo_slo_unfinished_bad_events{0})) / (sum({2}) + sum(supyo_slo_unfinished_events{0}) > 0)", s, grown("supyo_slo_bad_events_total" + s, window),
+                     grown("supyo_slo_events_total" + s, window));
 }
 
 std::string labels(const Objective& o) { return fmt::format("objective: {}, service: {}", yaml(o.name), yaml(o.service)); }

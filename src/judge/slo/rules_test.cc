@@ -43,6 +43,8 @@ TEST(Rules, EveryRatioIsOneSumOverAnother) {
   std::set<std::string> names, recorded;
   std::map<std::string, int> alerts;
   static const std::regex ratio(R"(\(sum\(increase\(supyo_slo_bad_events_total(\{[^}]*\})\[(\w+)\]\)\) \+ sum\(supyo_slo_unfinished_bad_events\1\)\) / \(sum\(increase\(supyo_slo_events_total\1\[\2\]\)\) \+ sum\(supyo_slo_unfinished_events\1\) > 0\))");
+  // The last minute is between two samples a minute apart (Rules.TheLastMinuteIsAWholeOne); else it is the same.
+  static const std::regex minute(R"((supyo_slo_\w+_total\{[^}]*\}) - \1 offset 1m >= 0 or (increase\(\1\[1m\]\)))");
   for (const auto& group : groups) {
     EXPECT_TRUE(names.insert(group["name"].as<std::string>()).second) << group["name"];
     for (const auto& rule : group["rules"]) {
@@ -59,7 +61,9 @@ TEST(Rules, EveryRatioIsOneSumOverAnother) {
       EXPECT_TRUE(recorded.insert(objective + " " + name).second) << name;
       std::smatch m;
       if (!name.starts_with("objective:supyo_slo_errors:ratio")) continue;
-      ASSERT_TRUE(std::regex_match(expr, m, ratio)) << expr;
+      const std::string plain = std::regex_replace(expr, minute, "$2");
+      EXPECT_EQ(name.ends_with(":ratio1m"), plain != expr) << expr;
+      ASSERT_TRUE(std::regex_match(plain, m, ratio)) << expr;
       EXPECT_EQ(name, "objective:supyo_slo_errors:ratio" + m[2].str());
       EXPECT_THAT(m[1].str(), HasSubstr("objective=\"" + objective + "\""));
     }
@@ -117,6 +121,31 @@ TEST(Rules, PromtoolFindsNothingWrong) {
   promtool.write("two_test.yml", prometheus_rule_tests(two, "two.yml"));
   const auto both = promtool.run("test rules two_test.yml");
   EXPECT_TRUE(both.good) << both.text.substr(0, 4000);
+}
+
+/// An evaluation lies anywhere between two scrapes; then a range of a minute holds only the newest 45 s of scrapes every 15 s.
+TEST(Rules, TheLastMinuteIsAWholeOne) {
+  if (!Promtool::is_there()) GTEST_SKIP() << "no promtool: apt-get install -y --no-install-recommends prometheus";
+  Objectives objectives = example("product");
+  objectives.items.resize(1);
+  const Objective& o = objectives.items[0];
+  const std::string of = fmt::format("{{objective=\"{}\",service=\"{}\"}}", o.name, o.service);
+  const auto share = [&](std::string_view what, int scrape_s, std::string_view events, std::string_view bad, int at_s, std::string_view share) {
+    std::string text = fmt::format("- name: {}\n  interval: {}s\n  input_series:\n", what, scrape_s);
+    for (const auto& [series, values] : {std::pair<std::string_view, std::string_view>{"events_total", events}, {"bad_events_total", bad}, {"unfinished_events", "0x40"}, {"unfinished_bad_events", "0x40"}})
+      text += fmt::format("  - {{series: 'supyo_slo_{}{}', values: '{}'}}\n", series, of, values);
+    return text + fmt::format("  promql_expr_test:\n  - expr: sum(objective:supyo_slo_errors:ratio1m)\n    eval_time: {}s\n    exp_samples: [{{labels: '{{}}', value: {}}}]\n", at_s, share);
+  };
+  const Promtool promtool("minute");
+  promtool.write("rules.yml", prometheus_rules(objectives));
+  promtool.write("minute.yml", "rule_files: [rules.yml]\nevaluation_interval: 10s\ntests:\n" +
+                                   // A hundred events a scrape; 60 of the 400 that came until the newest scrape, at 120 s, are bad, all in the first of its four quarters.
+                                   share("oldest-quarter", 15, "0+100x40", "0+0x4 60+0x30", 130, "0.15") +
+                                   share("a-scrape-a-minute", 60, "0+100x40", "0+10x40", 190, "0.1") +
+                                   // Begun anew at 105 s: since then 100 events and 20 bad ones, and before it in the same minute 100 and 20.
+                                   share("a-restart", 15, "0+100x6 0+100x30", "0+20x6 0+20x30", 130, "0.2"));
+  const auto said = promtool.run("test rules minute.yml");
+  EXPECT_TRUE(said.good) << said.text;
 }
 
 TEST(Rules, ItsUnitTestsBite) {

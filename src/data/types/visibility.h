@@ -59,8 +59,9 @@ class VisibilityObserver {
   /// upstream (committed) and minus the position read (fetched). `quiet`: the end was polled just now and nothing is unread.
   virtual void lags(std::uint32_t split, std::uint64_t committed_lag, std::uint64_t fetch_lag, bool quiet, TimeUs now_us) = 0;
 
-  /// The observer's own counters, kept inside the epoch record so that a restart continues them. Called at the cut; restore() before started().
-  virtual std::string save() = 0;
+  /// The observer's own counters, as a restart after epoch `last` goes on with them. Kept inside that epoch's record: called when all sinks have prepared it. Where writers > 0 also about once a second
+  /// in between, with `last` the newest final epoch, as readers see more than it meanwhile. restore() before started().
+  virtual std::string save(Epoch last) = 0;
   virtual void restore(std::string_view bytes) = 0;
 };
 

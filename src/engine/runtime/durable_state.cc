@@ -1,7 +1,11 @@
 #include "engine/runtime/durable_state.h"
 
+#include "core/base/bytes.h"
+#include "core/base/crc32c.h"
+
 namespace supyo::runtime {
 namespace {
+constexpr std::string_view kObserverFile = "observer";   ///< docs/format/epoch.md
 constexpr std::size_t kSliceBytes = 256U << 10;  ///< of snapshot work between two looks at anything else
 }
 
@@ -40,7 +44,28 @@ Status DurableState::reopen() {
   journal_.reset();
   SUPYO_ASSIGN(journal_, state::Journal::open(env_, directory_.path(), directory_.job_id(), options_));
   SUPYO_ASSIGN(meta_, decode_epoch_meta(journal_->recovered().sections));
+  read_observer();
   return ok();
+}
+
+Status DurableState::note_observer(Epoch last, std::string_view bytes) {
+  std::string file;
+  ByteWriter w(file);
+  w.i64(last.value);
+  w.text(bytes);
+  w.u32(crc32c(file));
+  return env_.files.write_atomically(env::join_path(directory_.path(), kObserverFile), file);
+}
+
+/// Of another epoch, or not whole: the epoch's own record is what is known.
+void DurableState::read_observer() {
+  const auto file = env_.files.read_all(env::join_path(directory_.path(), kObserverFile));
+  if (!file) return;
+  ByteReader r(*file);
+  const std::int64_t epoch = r.i64();
+  const std::string_view bytes = r.text();
+  const std::uint32_t sum = r.u32();
+  if (!r.failed() && r.done() && sum == crc32c(std::string_view(*file).substr(0, file->size() - sizeof sum)) && Epoch(epoch) == last()) meta_.observer = bytes;
 }
 
 Status DurableState::append(const state::EpochRecord& record) {

@@ -35,6 +35,8 @@ class DurableState {
 
   /// Makes the epoch final: when this returns, its record is durable. Errors: kDiskFull (before anything changed), kSyncFailed, kIo.
   Status append(const state::EpochRecord& record);
+  /// What the observer knew after epoch `last` became final: meta().observer after a reopen that finds `last` the newest one. Losing it costs only that knowledge.
+  Status note_observer(Epoch last, std::string_view bytes);
   std::uint64_t last_bytes() const { return last_bytes_; }
 
   /// Goes on with a snapshot, or begins one that is due (`now`: even when it is not). True when there is more to do at once.
@@ -43,6 +45,7 @@ class DurableState {
  private:
   DurableState(const env::Env& env, state::JobDirectory directory, const state::JournalOptions& options);
   void abandon_snapshot();
+  void read_observer();
   struct Background;
 
   env::Env env_;

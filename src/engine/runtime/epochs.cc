@@ -10,6 +10,10 @@ namespace supyo::runtime {
 using dataflow::Poll;
 using dataflow::Progress;
 
+namespace {
+constexpr DurationUs kNoteObserverUs = kSecond;
+}
+
 Epochs::Epochs(const env::Env& env, const JobConfig& config, const Plan& plan, Execution& execution, DurableState* state, Epoch last, EpochStats& stats)
     : env_(env),
       config_(config),
@@ -62,12 +66,24 @@ Result<Poll> Epochs::poll(const Wishes& wishes) {
   SUPYO_TRY(read_mailbox());
   if (wishes.drain || std::ranges::any_of(execution_.shards(), [](const auto& s) { return s->gauges().finish_requested.load(std::memory_order_acquire); }))
     if (!std::exchange(drain_sent_, true)) execution_.commands().drain.store(true, std::memory_order_release);
+  note_observer();
   const std::uint64_t before = savepoints_;
   SUPYO_ASSIGN(const bool slices, poll_snapshot(wishes));
   Wishes left = wishes;
   left.savepoint &= savepoints_ == before;
   SUPYO_ASSIGN(const Poll poll, poll_phase(left));
   return slices && poll.progress != Progress::kDone ? Poll::more() : poll;
+}
+
+/// Readers of sinks in no transaction see more than the newest epoch: what they have had is kept in between, so that after a kill it is not taken for news. Best effort: else that is not known.
+void Epochs::note_observer() {
+  if (state_ == nullptr || config_.observer == nullptr || plan_.writers_as_written == 0) return;
+  const TimeUs now = env_.clock.now_us();
+  if (noted_us_ == kTimeMin) noted_us_ = now;
+  if (now - noted_us_ < kNoteObserverUs || activity() == noted_activity_) return;
+  noted_us_ = now;
+  noted_activity_ = activity();
+  (void)state_->note_observer(stats_.last_final, config_.observer->save(stats_.last_final));
 }
 
 /// A snapshot that is due or wished for; true when another slice of it could be built at once (no threads: in simulation).
@@ -195,7 +211,7 @@ void Epochs::gather() {
       it->handles.push_back(std::move(handle));
     }
   }
-  if (config_.observer != nullptr) meta.observer = config_.observer->save();
+  if (config_.observer != nullptr) meta.observer = config_.observer->save(epoch_);
   parts_.clear();
   trace_ = hash_combine(trace_, static_cast<std::uint64_t>(epoch_.value));
   record_ = {.epoch = epoch_, .sections = encode(meta), .tables = std::move(tables)};
@@ -248,6 +264,7 @@ void Epochs::make_final() {
   stats_.duration_sum_us += stats_.last_duration_us;
   execution_.commands().final.store(epoch_.value, std::memory_order_release);
   if (config_.observer != nullptr) config_.observer->epoch_final(epoch_, now);
+  noted_us_ = now;   // its record has it
   due_us_ = now + (meta_.sinks.empty() ? 0 : config_.costs.sink_commit_us);
   phase_ = Phase::kCommitCost;
 }

@@ -51,6 +51,7 @@ class Epochs {
   void make_final();
   Result<dataflow::Poll> poll_committing();
   void gather();
+  void note_observer();
   DurationUs since(TimeUs monotonic_us) const { return env_.clock.monotonic_us() - monotonic_us; }
 
   env::Env env_;
@@ -75,6 +76,8 @@ class Epochs {
   TimeUs triggered_us_ = 0;              // monotonic
   TimeUs final_us_ = 0;                  // monotonic
   TimeUs due_us_ = 0;                    // end of a declared cost
+  TimeUs noted_us_ = kTimeMin;           // what the observer knows was kept
+  std::uint64_t noted_activity_ = 0;
   std::vector<CutReport> cuts_;
   std::vector<EpochPart> parts_;
   EpochMeta meta_;

@@ -95,7 +95,7 @@ Result<Poll> JobRunner::Impl::poll_execution() {
 
 Status JobRunner::Impl::open_execution() {
   const Epoch last = state ? state->last() : Epoch(0);
-  if (!std::exchange(observer_restored, true) && config.observer != nullptr && last.value > 0) config.observer->restore(state->meta().observer);
+  if (!std::exchange(observer_restored, true) && config.observer != nullptr && state && !state->meta().observer.empty()) config.observer->restore(state->meta().observer);
   epoch_stats.last_final = std::max(epoch_stats.last_final, last);
   execution = std::make_unique<Execution>(ExecutionStart{.env = env, .plan = plan, .graph = graph, .config = config, .spill_dir = spill_dir,
                                                          .faults = config.faults != nullptr ? *config.faults : no_faults, .job_id = job_id, .last = last,

@@ -403,7 +403,7 @@ class Listener final : public VisibilityObserver {
   void epoch_visible(Epoch e, TimeUs now) override { say("visible " + std::to_string(e.value)); visible_at[e.value] = now; }
   void epoch_failed(Epoch e, TimeUs) override { say("failed " + std::to_string(e.value)); }
   void lags(std::uint32_t split, std::uint64_t committed, std::uint64_t fetched, bool, TimeUs) override { lag[split] = {committed, fetched}; }
-  std::string save() override { return "counters " + std::to_string(++saves); }
+  std::string save(Epoch last) override { return "counters " + std::to_string(++saves) + " after " + std::to_string(last.value); }
   void restore(std::string_view bytes) override { say("restore " + std::string(bytes)); }
   void say(std::string s) { story.push_back(std::move(s)); }
 
@@ -490,8 +490,37 @@ TEST(Observer, CountersComeBackAfterAKillAndTheLastEpochIsSeenVisible) {
   job.observer = &second;
   runner = job.create(sim, 1);
   ProbedJob::steps(sim, *runner, 100);
-  EXPECT_EQ(second.story, (std::vector<std::string>{"restore counters 1", "started", "final 1", "visible 1"}));
+  EXPECT_EQ(second.story, (std::vector<std::string>{"restore counters 1 after 1", "started", "final 1", "visible 1"}));
   EXPECT_EQ(job.table.size(), 3U);
+}
+
+/// Between two epochs readers of such sinks go on reading, and so what they had is kept in between.
+TEST(Observer, WhatReadersHadIsKeptBetweenEpochsWhereTheyDoNotWaitForThem) {
+  ProbedJob job(false, watermark_of(10));
+  auto& part = job.script.add("a", rows_at({100, 110, 120}));
+  job.table.as_written = true;
+  env::SimEnv sim(1);
+  const auto life = [&](DurationUs interval, DurationUs tick) {
+    Listener listener;
+    job.observer = &listener;
+    auto runner = job.create(sim, 1, interval);
+    ProbedJob::steps(sim, *runner, 400, tick);
+    sim.files().kill_process();
+    runner.reset();
+    listener.say("saved " + std::to_string(listener.saves));
+    return listener.story;
+  };
+  EXPECT_EQ(life(kHour, 10 * kMillisecond), (std::vector<std::string>{"started", "saved 1"})) << "nothing more came in these 4 s";
+  EXPECT_EQ(life(kHour, kMillisecond), (std::vector<std::string>{"restore counters 1 after 0", "started", "saved 0"}));
+  // With an epoch its record is what counts; where the next is long in coming, what was kept since.
+  EXPECT_EQ(life(50 * kMillisecond, kMillisecond), (std::vector<std::string>{"restore counters 1 after 0", "started", "cut 1", "final 1", "visible 1", "saved 1"}));
+  part.items.push_back(part.items.back());
+  part.items.push_back(part.items.back());
+  EXPECT_EQ(life(kHour, 10 * kMillisecond), (std::vector<std::string>{"restore counters 1 after 1", "started", "final 1", "visible 1", "saved 1"}));
+  EXPECT_EQ(life(kHour, kMillisecond), (std::vector<std::string>{"restore counters 1 after 1", "started", "final 1", "visible 1", "saved 0"}));
+  // Damaged, it is as if it were not there.
+  ASSERT_TRUE(sim.env().files.write_atomically("state/observer", "what is this"));
+  EXPECT_EQ(life(kHour, kMillisecond)[0], "restore counters 1 after 1");
 }
 
 TEST(Observer, DeclaredCostsDelayFinalityAndVisibility) {

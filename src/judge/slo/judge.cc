@@ -1,6 +1,7 @@
 #include "judge/slo/judge.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "judge/slo/judge_impl.h"
 
@@ -73,6 +74,7 @@ void Judge::started(const PipelineShape& shape, TimeUs now_us) {
     d.note(now_us, "the job restarted");
   }
   d.shape = shape;
+  d.finish_restored();
   d.writers.clear();
   d.splits.resize(std::max<std::size_t>(d.splits.size(), shape.source_splits));
   if (d.started_us == kTimeMin) d.started_us = now_us;
@@ -86,16 +88,36 @@ void Judge::started(const PipelineShape& shape, TimeUs now_us) {
 void Judge::Impl::take_back(Epoch final) {
   for (auto it = epochs.upper_bound(final); it != epochs.end(); it = epochs.erase(it)) {
     for (const auto& [s, n] : it->second.shown_by_split) split(s).shown_before += n;
+    for (const auto& [s, n] : it->second.shown_by_sink) results_before[s] += n;
     for (const auto& [s, n] : it->second.taken_by_split) split(s).read -= n;
   }
   records.drop_after(final);
   results.drop_after(final);
 }
 
+/// Where readers do not wait for epochs they had all of the restored one before its record was made, whenever the job comes back.
+void Judge::Impl::finish_restored() {
+  const TimeUs then = std::exchange(restored_us, kTimeMin);
+  const auto last = epochs.find(last_final);
+  if (then == kTimeMin || shape.writers == 0 || last == epochs.end()) return;
+  EpochInfo info;
+  info.cut_us = info.final_us = then;
+  info.watermark_us = last->second.watermark_us;
+  finish_records(last_final, info, then);
+}
+
 std::uint64_t Judge::Impl::taken_after(Epoch epoch, std::uint32_t s) const {
   std::uint64_t n = 0;
   for (auto it = epochs.upper_bound(epoch); it != epochs.end(); ++it)
     if (const auto of = it->second.taken_by_split.find(s); of != it->second.taken_by_split.end()) n += of->second;
+  return n;
+}
+
+/// Of the records of a split after `epoch`, how many readers have had.
+std::uint64_t Judge::Impl::shown_after(Epoch epoch, std::uint32_t s) const {
+  std::uint64_t n = splits[s].shown_before;
+  for (auto it = epochs.upper_bound(epoch); it != epochs.end(); ++it)
+    if (const auto of = it->second.shown_by_split.find(s); of != it->second.shown_by_split.end()) n += of->second;
   return n;
 }
 
@@ -157,7 +179,15 @@ void Judge::sink_rows(Epoch epoch, std::string_view sink, std::span<const TimeUs
   if (!d.wants_results) return;
   auto it = d.sinks.find(sink);
   if (it == d.sinks.end()) it = d.sinks.emplace(std::string(sink), static_cast<std::uint32_t>(d.sinks.size())).first;
-  d.results.add(epoch, it->second, completion_event_us, completion_produce_us, now_us);
+  const std::uint32_t id = it->second;
+  std::size_t shown = 0;
+  if (d.shape.writers > 0) {
+    d.results_before.resize(d.sinks.size());
+    shown = std::min<std::uint64_t>(d.results_before[id], completion_event_us.size());
+    d.results_before[id] -= shown;
+    d.epochs[epoch].shown_by_sink[id] += completion_event_us.size();
+  }
+  d.results.add(epoch, id, completion_event_us.subspan(shown), completion_produce_us.subspan(shown), now_us);
   if (d.shape.writers > 0) d.finish_results(epoch, now_us);
 }
 
@@ -202,7 +232,7 @@ void Judge::epoch_final(Epoch epoch, TimeUs now_us) {
   const auto it = d.epochs.find(epoch);
   if (it != d.epochs.end()) {
     it->second.final_us = now_us;
-    if (it->second.cut_us != kTimeMin) {
+    if (it->second.cut_us != kTimeMin && !it->second.restored) {
       d.epoch_duration_us = now_us - it->second.cut_us;
       d.checkpoints.add(d.epoch_duration_us, 1);
       for (std::size_t i = 0; i < d.counters.size(); ++i) {

@@ -51,7 +51,7 @@ class Judge final : public VisibilityObserver {
   void epoch_visible(Epoch epoch, TimeUs now_us) override;
   void epoch_failed(Epoch epoch, TimeUs now_us) override;
   void lags(std::uint32_t split, std::uint64_t committed_lag, std::uint64_t fetch_lag, bool quiet, TimeUs now_us) override;
-  std::string save() override;
+  std::string save(Epoch last) override;
   /// Bytes that do not fit these objectives (the file was edited) are left aside: judging starts anew, and the timeline says so.
   void restore(std::string_view bytes) override;
 

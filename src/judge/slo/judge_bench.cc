@@ -26,7 +26,7 @@ void judge_rows(benchmark::State& state) {
     judge.epoch_cut(Epoch{epoch}, now - kSecond, now);
     judge.epoch_final(Epoch{epoch}, now + 1);
     judge.epoch_visible(Epoch{epoch}, now + 2);
-    benchmark::DoNotOptimize(judge.save());
+    benchmark::DoNotOptimize(judge.save(Epoch{epoch}));
     ++epoch;
   }
   state.SetItemsProcessed(rows);

@@ -18,10 +18,12 @@ struct Judge::Impl {
     TimeUs cut_us = kTimeMin;
     TimeUs final_us = kTimeMin;
     TimeUs watermark_us = kTimeMin;
+    bool restored = false;                ///< it became durable in a process that is gone: nobody knows when
     // Counted when the epoch becomes visible, so that a restart that takes records again counts nothing twice.
     std::uint64_t taken = 0, behind = 0, dead = 0, dropped_late = 0;
     std::map<std::uint32_t, std::uint64_t> taken_by_split;
     std::map<std::uint32_t, std::uint64_t> shown_by_split;   ///< of them, what readers had before the epoch (PipelineShape::writers)
+    std::map<std::uint32_t, std::uint64_t> shown_by_sink;    ///< rows of results, likewise
     std::vector<Counts> stream_lag;             ///< by objective; empty where none asks
     std::vector<std::uint64_t> identities;      ///< of the rows that the sinks were given
     std::uint64_t unchecked_identities = 0;     ///< of an epoch that was open when the process ended: counted, not compared
@@ -45,7 +47,9 @@ struct Judge::Impl {
   void finish_records(Epoch epoch, const EpochInfo& info, TimeUs now);
   void finish_chunk(const PendingRecords::Chunk& chunk, const EpochInfo& info, TimeUs now);
   void take_back(Epoch last_final);
+  void finish_restored();
   std::uint64_t taken_after(Epoch epoch, std::uint32_t split) const;
+  std::uint64_t shown_after(Epoch epoch, std::uint32_t split) const;
   void finish_results(Epoch epoch, TimeUs now);
   void count_finished(const PendingRecords::Chunk& chunk, Reference reference, TimeUs now);
   void count_stream_lag(EpochInfo& info, const Taken& t);
@@ -83,9 +87,11 @@ struct Judge::Impl {
   bool wants_results = false;             ///< some objective's reference is `completion`
   DurationUs unread_reach_us = 0;         ///< the longest threshold that records may pass before they are read
   std::vector<TimeUs> newest_result_us;   ///< visible, by sink
+  std::vector<std::uint64_t> results_before;   ///< by sink: of its next rows, so many were written before a restart, and readers had them then
   TimeUs started_us = kTimeMin;
   TimeUs next_sample_us = kTimeMin;
   TimeUs last_word_us = kTimeMin, last_taken_us = kTimeMin;
+  TimeUs restored_us = kTimeMin;          ///< of the last word that what was restored knows of; until started()
 
   std::vector<SlotCounter> counters;      ///< one an objective
   struct Exported {

@@ -195,6 +195,68 @@ TEST(AsWritten, WhatComesAgainAfterARestartIsNoNewsToReaders) {
   EXPECT_EQ(run.window(), (Counts{100, 5}));
 }
 
+/// After a kill the counters go on from what was saved last: of the epoch's record, or of a moment since.
+TEST(AsWritten, WhatReadersHadBeforeAKillIsNoNewsToThemEither) {
+  for (const bool since : {false, true}) {
+    AsWritten run(1, false), after(1, false);
+    run.take(1, 100);
+    run.judge.epoch_cut(Epoch{1}, kTimeMin, run.now);
+    std::string saved = run.judge.save(Epoch{1});   // all sinks have prepared the epoch, though nobody said that its rows are written
+    run.judge.written(0, run.now, kTimeMin, run.now);
+    run.take(2, 60);
+    run.judge.written(0, run.now, kTimeMin, run.now);
+    run.take(2, 40);   // on their way when it was killed
+    if (since) {
+      run.judge.epoch_final(Epoch{1}, run.now);
+      run.judge.epoch_visible(Epoch{1}, run.now);
+      saved = run.judge.save(Epoch{1});
+    }
+    after.judge.restore(saved);
+    after.now += kMinute;
+    after.judge.started(after.shape, after.now);
+    after.judge.epoch_final(Epoch{1}, after.now);
+    after.judge.epoch_visible(Epoch{1}, after.now);
+    after.take(2, 100, kMinute);
+    after.judge.written(0, after.now, kTimeMin, after.now);
+    // What the record of the epoch cannot know is taken for what it may be: news, a minute old.
+    EXPECT_EQ(after.window(), since ? (Counts{160, 40}) : (Counts{100, 100})) << since;
+    EXPECT_EQ(after.judge.totals().finished, 200U);
+  }
+}
+
+/// The same of rows of results, by the sink that they are written to.
+TEST(AsWritten, ResultsThatReadersHadAreNoNewsAfterARestartOrAKill) {
+  Objective o = objective(Measure::kEndToEndLatency, 0.95, 5 * kSecond);
+  o.reference = Reference::kCompletion;
+  const Objectives all{.items = {o}, .targets = {}, .file = {}};
+  TimeUs now = kStart;
+  const VisibilityObserver::PipelineShape shape{false, 1, 1};
+  const auto give = [&](Judge& judge, std::string_view sink, std::size_t rows, DurationUs age) {
+    const std::vector<TimeUs> times(rows, now - age);
+    judge.sink_rows(Epoch{2}, sink, times, times, now);
+  };
+  const auto window = [&](Judge& judge) {
+    judge.advance(now = (now / kSecond + 1) * kSecond);
+    return judge.objectives()[0].window;
+  };
+  Judge judge(all, {});
+  judge.started(shape, now);
+  give(judge, "b", 30, 0);
+  give(judge, "a", 10, 0);
+  EXPECT_EQ(window(judge), (Counts{40, 0}));
+  now += kMinute;
+  judge.started(shape, now);   // inside the process
+  give(judge, "b", 20, kMinute);
+  EXPECT_EQ(window(judge), (Counts{40, 0}));
+  Judge after(all, {});
+  after.restore(judge.save(Epoch{1}));
+  now += kMinute;
+  after.started(shape, now);
+  give(after, "a", 12, 2 * kMinute);
+  give(after, "b", 30, 2 * kMinute);
+  EXPECT_EQ(window(after), (Counts{40, 2})) << "two are new";
+}
+
 // ---- what was not even read ----------------------------------------------------------------------------------------------------------
 
 TEST(Unread, RecordsThatTheLogHasCountAtTheirAge) {
@@ -311,7 +373,7 @@ TEST(Exported, CountersNeverGoBackAndStartAtZeroInANewProcess) {
     const std::vector<TimeUs> times(records, now);
     judge.taken({.epoch = Epoch{epoch}, .event_us = times, .produce_us = times, .now_us = now});
     judge.epoch_cut(Epoch{epoch}, now, now);
-    const std::string saved = judge.save();
+    const std::string saved = judge.save(Epoch{epoch});
     judge.epoch_final(Epoch{epoch}, now);
     judge.epoch_visible(Epoch{epoch}, now);
     judge.advance(now + kSecond);

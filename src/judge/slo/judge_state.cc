@@ -4,7 +4,8 @@
 namespace supyo::slo {
 namespace {
 
-constexpr std::uint8_t kVersion = 3;
+constexpr std::uint8_t kVersion = 4;
+constexpr const char* kUnreadable = "the saved counters do not read back: counting starts anew";
 
 // Counters mean something only under the objectives that they were counted for.
 std::uint64_t fingerprint(const Objectives& objectives) {
@@ -32,7 +33,7 @@ DurationUs seconds_reach(const Objective& o) {
 
 }  // namespace
 
-std::string Judge::save() {
+std::string Judge::save(Epoch last) {
   const std::lock_guard lock(mutex_);
   const Impl& d = *impl_;
   std::string bytes;
@@ -41,7 +42,8 @@ std::string Judge::save() {
   w.u64(fingerprint(objectives_));
   w.i64(d.started_us);
   w.i64(d.next_sample_us);
-  w.i64(d.last_cut.value);
+  w.i64(d.last_word_us);
+  w.i64(last.value);
   w.i64(d.last_cut_us);
   w.i64(d.last_visible.value);
   w.i64(d.last_visible_us);
@@ -51,27 +53,36 @@ std::string Judge::save() {
   w.i64(d.lost_us);
   w.u64(d.late_debt);
   const Totals& t = d.totals;
-  // Records of epochs that are not cut yet are taken again after a restart: they are not part of what is saved.
+  // Records of later epochs are taken again after a restart: they are not part of what is saved, but for how many of them readers have had.
   std::uint64_t taken = t.taken, dead = t.dead, behind = t.behind, dropped = t.dropped_late;
-  for (auto it = d.epochs.upper_bound(d.last_cut); it != d.epochs.end(); ++it) {
+  for (auto it = d.epochs.upper_bound(last); it != d.epochs.end(); ++it) {
     taken -= it->second.taken;
     dead -= it->second.dead;
     behind -= it->second.behind;
     dropped -= it->second.dropped_late;
   }
   for (const std::uint64_t v : {taken, dead, behind, dropped, t.finished, t.sink_rows, t.lost, t.duplicates, t.epochs, t.epochs_failed, t.restarts}) w.varint(v);
-  w.varint(d.newest_result_us.size());
-  for (const TimeUs newest : d.newest_result_us) w.i64(newest);
+  w.varint(d.sinks.size());
+  for (const auto& [name, id] : d.sinks) {
+    w.text(name);
+    w.varint(id);
+    w.i64(id < d.newest_result_us.size() ? d.newest_result_us[id] : kTimeMin);
+    std::uint64_t shown = id < d.results_before.size() ? d.results_before[id] : 0;
+    for (auto it = d.epochs.upper_bound(last); it != d.epochs.end(); ++it)
+      if (const auto of = it->second.shown_by_sink.find(id); of != it->second.shown_by_sink.end()) shown += of->second;
+    w.varint(shown);
+  }
   w.varint(d.splits.size());
-  for (const Impl::Split& s : d.splits) {
-    w.i64(s.newest_visible_us);
-    w.varint(s.committed_offset);
+  for (std::uint32_t s = 0; s < d.splits.size(); ++s) {
+    w.i64(d.splits[s].newest_visible_us);
+    w.varint(d.splits[s].committed_offset);
+    w.varint(d.shown_after(last, s));
   }
   std::uint64_t open = 0;
-  for (const auto& [e, info] : d.epochs) open += e <= d.last_cut ? 1 : 0;
+  for (const auto& [e, info] : d.epochs) open += e <= last ? 1 : 0;
   w.varint(open);
   for (const auto& [e, info] : d.epochs) {
-    if (e > d.last_cut) break;
+    if (e > last) break;
     w.i64(e.value);
     w.i64(info.cut_us);
     w.i64(info.watermark_us);
@@ -82,8 +93,8 @@ std::string Judge::save() {
     }
   }
   for (std::size_t i = 0; i < d.counters.size(); ++i) d.counters[i].save(w, seconds_reach(objectives_.items[i]));
-  d.records.save(w, d.last_cut);
-  d.results.save(w, d.last_cut);
+  d.records.save(w, last);
+  d.results.save(w, last);
   return bytes;
 }
 
@@ -101,6 +112,7 @@ void Judge::restore(std::string_view bytes) {
   }
   d.started_us = r.i64();
   d.next_sample_us = r.i64();
+  d.restored_us = r.i64();
   d.last_cut = Epoch{r.i64()};
   d.last_cut_us = r.i64();
   d.last_visible = Epoch{r.i64()};
@@ -113,22 +125,36 @@ void Judge::restore(std::string_view bytes) {
   Totals& t = d.totals;
   for (std::uint64_t* v : {&t.taken, &t.dead, &t.behind, &t.dropped_late, &t.finished, &t.sink_rows, &t.lost, &t.duplicates, &t.epochs, &t.epochs_failed, &t.restarts}) *v = r.varint();
   const std::uint64_t sinks = r.varint();
-  for (std::uint64_t i = 0; i < sinks && !r.failed(); ++i) d.newest_result_us.push_back(r.i64());
+  d.newest_result_us.assign(std::min<std::uint64_t>(sinks, bytes.size()), kTimeMin);
+  d.results_before.assign(d.newest_result_us.size(), 0);
+  for (std::uint64_t i = 0; i < sinks && !r.failed(); ++i) {
+    std::string name(r.text());
+    const std::uint64_t id = r.varint();
+    if (id >= d.newest_result_us.size()) {
+      impl_->note(0, kUnreadable);
+      return;
+    }
+    d.newest_result_us[id] = r.i64();
+    d.results_before[id] = r.varint();
+    d.sinks.emplace(std::move(name), static_cast<std::uint32_t>(id));
+  }
   const std::uint64_t splits = r.varint();
   for (std::uint64_t i = 0; i < splits && !r.failed(); ++i) {
     Impl::Split& s = d.split(static_cast<std::uint32_t>(i));
     s.newest_visible_us = r.i64();
     s.committed_offset = r.varint();
+    s.shown_before = r.varint();
   }
   const std::uint64_t open = r.varint();
   for (std::uint64_t i = 0; i < open && !r.failed(); ++i) {
     Impl::EpochInfo& info = d.epochs[Epoch{r.i64()}];
+    info.restored = true;
     info.cut_us = r.i64();
     info.watermark_us = r.i64();
     for (std::uint64_t* v : {&info.taken, &info.behind, &info.dead, &info.dropped_late, &info.unchecked_identities}) *v = r.varint();
     const std::uint64_t lags = r.varint();
     if (lags > d.counters.size()) {
-      impl_->note(0, "the saved counters do not read back: counting starts anew");
+      impl_->note(0, kUnreadable);
       return;
     }
     info.stream_lag.resize(lags);
@@ -141,7 +167,7 @@ void Judge::restore(std::string_view bytes) {
   for (SlotCounter& c : d.counters) good = good && c.restore(r);
   good = good && d.records.restore(r) && d.results.restore(r) && !r.failed();
   if (!good) {
-    impl_->note(0, "the saved counters do not read back: counting starts anew");
+    impl_->note(0, kUnreadable);
     return;
   }
   d.last_final = d.last_cut;

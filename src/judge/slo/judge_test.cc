@@ -319,7 +319,7 @@ TEST(Judge, RestartContinuesTheCounters) {
       take(*live, n);
       now += 400 * kMillisecond;
       for (Judge* j : {&whole, live}) j->epoch_cut(Epoch{epoch}, now - kSecond, now);
-      const std::string saved = live->save();
+      const std::string saved = live->save(Epoch{epoch});
       if (epoch == crash_at) {
         Epoch lost{epoch + 1};
         const std::vector<TimeUs> gone(7, now);
@@ -343,7 +343,7 @@ TEST(Judge, RestartContinuesTheCounters) {
 TEST(Judge, DamagedSavedCountersAreLeftAside) {
   Judge judge(document_000(), {});
   AnalyticPipeline{}.run(judge, kStart, kStart + 30 * kSecond);
-  const std::string saved = judge.save();
+  const std::string saved = judge.save(Epoch{3});
   for (std::size_t n = 0; n < saved.size(); n += 7) {
     Judge other(document_000(), {});
     other.restore(std::string_view(saved).substr(0, n));

@@ -47,7 +47,7 @@ class OverAllLives final : public VisibilityObserver {
   }
   void epoch_failed(Epoch e, TimeUs now) override { judge_.epoch_failed(e, now); }
   void lags(std::uint32_t split, std::uint64_t committed, std::uint64_t fetched, bool quiet, TimeUs now) override { judge_.lags(split, committed, fetched, quiet, now); }
-  std::string save() override { return {}; }
+  std::string save(Epoch) override { return {}; }
   void restore(std::string_view) override {}
 
  private:

@@ -460,6 +460,7 @@ int run_all(Context& context, const LabOptions& options) {
     const auto lab = load(context, one);
     if (!lab) return report_in(context, lab.error(), scenario_path(one));
     if (std::visit([](const auto& l) { return l.expect; }, *lab) != scenario::Verdict::kConfirmed) continue;   // planted
+    const TimeUs begin_us = context.env.clock.monotonic_us();
     auto result = LabRun(context, one).carry_out();
     if (!result) {
       const int failed = report_in(context, result.error(), scenario_path(one));
@@ -467,7 +468,7 @@ int run_all(Context& context, const LabOptions& options) {
       status = failed;   // the others are worth having
       continue;
     }
-    if (!options.json) write_out(fmt::format("{:<28} {}\n", name, scenario::verdict_name(result->verdict)));
+    if (!options.json) write_out(fmt::format("{:<28} {:<10} {}\n", name, scenario::verdict_name(result->verdict), human_duration(context.env.clock.monotonic_us() - begin_us)));
     if (status == kFine) status = LabRun::exit_status(*result);
     done.emplace_back(name, *std::move(result));
     if (const Status written = context.env.files.write_atomically(env::join_path(out, "index.html"), report::render_index(done)); !written) return report(written.error());

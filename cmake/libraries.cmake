@@ -28,7 +28,7 @@ supyo_libraries(judge/slo yaml-cpp nlohmann_json::nlohmann_json absl::flat_hash_
 supyo_libraries(lab/workload nlohmann_json::nlohmann_json)
 supyo_libraries(lab/stack OpenSSL::Crypto nlohmann_json::nlohmann_json yaml-cpp)
 supyo_embed(judge/slo deploy/grafana/dashboards/kafka.json deploy/grafana/dashboards/broker.json)
-supyo_embed(lab/stack deploy/kafka/pom.xml deploy/kafka/SHA256SUMS deploy/kafka/jmx.yml)
+supyo_embed(lab/stack deploy/flink/requirements.txt deploy/flink/lib.SHA256SUMS deploy/flink/gateway.SHA256SUMS deploy/flink/plugins.SHA256SUMS deploy/kafka/pom.xml deploy/kafka/SHA256SUMS deploy/kafka/jmx.yml)
 supyo_embed(serve/http web/flows.html web/dist/dashboard.html)
 supyo_libraries(lab/scenario yaml-cpp nlohmann_json::nlohmann_json)
 set_property(GLOBAL PROPERTY SUPYO_TEST_PIECES_lab/scenario 4)   # whole labs: minutes, for all cores

@@ -136,6 +136,7 @@ int run_command_line(int argc, char** argv) {
   add_lab_worker(app, context, result);
   add_lab_member(app, context, result);
   add_stack(app, context, result);
+  add_submit(app, context, result);
   add_bench(app, context, result);
   add_completion(app, result);
   try {

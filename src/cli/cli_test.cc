@@ -59,7 +59,7 @@ TEST(Usage, HelpVersionAndMistakes) {
   EXPECT_THAT(run({"--version"}).out, testing::StartsWith("supyo " SUPYO_VERSION "\nlibrdkafka 2."));
   EXPECT_THAT(run({"--licenses"}).out, HasSubstr("Apache License"));
   EXPECT_EQ(run({}).status, kUsage);
-  for (const char* command : {"run", "sql", "explain", "late", "job", "log", "gen", "consume", "watch", "diagnose", "broker", "slo", "lab", "bench", "stack"}) {
+  for (const char* command : {"run", "sql", "explain", "late", "job", "log", "gen", "consume", "watch", "diagnose", "broker", "slo", "lab", "bench", "stack", "submit"}) {
     const Ran help = run({command, "--help"});
     EXPECT_EQ(help.status, kFine) << command;
     EXPECT_THAT(help.out, HasSubstr("supyo ")) << command;
@@ -365,6 +365,19 @@ TEST_F(InFolder, BenchMeasuresBesideItsBaselinesAndLeavesNothing) {
   EXPECT_EQ(run({"bench", "nonsense"}).status, kUsage);
   EXPECT_EQ(run({"bench", "--rows", "0"}).status, kUsage);
   EXPECT_EQ(run({"bench", "latency", "--for", "soon"}).status, kFailed);
+}
+
+TEST_F(InFolder, SubmitSaysWhatFlinkCannotDoBeforeItIsAsked) {
+  const auto submit = [&](const std::string& sql) { return run({"submit", write("job.sql", sql).c_str(), "--gateway", "http://127.0.0.1:1"}); };
+  const Ran embedded = submit("CREATE TABLE t (a INT) WITH ('connector' = 'kafka',\n  'properties.bootstrap.servers' = 'embedded:/log');\nINSERT INTO t SELECT 1;");
+  EXPECT_EQ(embedded.status, kFailed);
+  EXPECT_THAT(embedded.error, AllOf(HasSubstr("job.sql:2:"), HasSubstr("supyo broker")));
+  EXPECT_THAT(submit("SET 'a' = 'b';\nSELECT 1").error, AllOf(HasSubstr("job.sql:2:1"), HasSubstr("INSERT INTO")));
+  EXPECT_THAT(submit("INSERT INTO t SELECT 'x").error, HasSubstr("job.sql:1:"));
+  EXPECT_THAT(submit("-- nothing").error, HasSubstr("has no statement"));
+  EXPECT_THAT(submit("INSERT INTO t SELECT 1").error, AllOf(HasSubstr("no Flink SQL gateway answers"), HasSubstr("supyo stack up flink")));
+  EXPECT_EQ(run({"submit"}).status, kUsage);
+  EXPECT_EQ(run({"submit", "cancel", "'; DROP"}).status, kUsage);
 }
 
 TEST_F(InFolder, GenNamesTargetsThatMakeNoSense) {

@@ -67,6 +67,7 @@ void add_lab(CLI::App& app, Context& context, int& result);
 void add_lab_worker(CLI::App& app, Context& context, int& result);
 void add_lab_member(CLI::App& app, Context& context, int& result);
 void add_stack(CLI::App& app, Context& context, int& result);
+void add_submit(CLI::App& app, Context& context, int& result);
 void add_bench(CLI::App& app, Context& context, int& result);
 void add_late(CLI::App& app, Context& context, int& result);
 

@@ -1,6 +1,6 @@
-"""The local stack for real: `supyo stack` with Kafka's own servers. Needs java 17, mvn and kcat (and prometheus for its part); takes some minutes.
+"""The local stack for real: `supyo stack` with Kafka's own servers. Needs java 17, mvn, pip and kcat (and prometheus for its part); takes some minutes.
 
-run.py [kafka] [kafka3] [replicas] [gen] [prometheus] [dashboard] [interrupt]     SUPYO names the binary, SUPYO_DOWNLOADS where fetched jars are kept
+run.py [kafka] [kafka3] [replicas] [gen] [prometheus] [dashboard] [flink] [interrupt]     SUPYO names the binary, SUPYO_DOWNLOADS where fetched jars are kept
 """
 import json
 import os
@@ -350,6 +350,76 @@ def dashboard(stack):
     gone("dashboard", stack, "prometheus", services)
 
 
+# One row in ten comes two minutes behind, so that something is late; the result goes back to Kafka exactly once.
+FLINK_JOB = """CREATE TABLE events (id BIGINT, k INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND) WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = '127.0.0.1:${port}',
+  'properties.group.id' = 'flink', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
+CREATE TABLE made (id BIGINT, k INT) WITH ('connector' = 'datagen', 'rows-per-second' = '500', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '500000', 'fields.k.min' = '0', 'fields.k.max' = '9');
+CREATE TABLE out_events (id BIGINT, k INT, ts TIMESTAMP(3)) WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = '127.0.0.1:${port}', 'format' = 'json');
+CREATE TABLE counts (k INT, w TIMESTAMP(3), n BIGINT) WITH ('connector' = 'kafka', 'topic' = 'counts', 'properties.bootstrap.servers' = '127.0.0.1:${port}', 'format' = 'json',
+  'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = 'stack-test', 'properties.transaction.timeout.ms' = '60000');
+INSERT INTO out_events SELECT id, k, CAST(CASE WHEN MOD(id, 10) = 0 THEN LOCALTIMESTAMP - INTERVAL '2' MINUTE ELSE LOCALTIMESTAMP END AS TIMESTAMP(3)) FROM made;
+INSERT INTO counts SELECT k, window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(ts), INTERVAL '2' SECOND)) GROUP BY k, window_start, window_end"""
+
+
+def flink(stack):
+    """A Flink with Kafka under it and Prometheus beside it: a job is given to its gateway, its results are read, and every panel of its dashboard is asked."""
+    up = stack.run("up", "kafka", "flink", "prometheus")
+    check("flink: up", up.returncode == 0, f"{up.seconds:.1f} s  {up.stderr if up.returncode else ''}")
+    if up.returncode:
+        return
+    services = stack.services()
+    check("flink: ready, memory", all(services[s]["state"] == "ready" for s in ("jobmanager", "taskmanager", "gateway")), ", ".join(f"{n} {services[n]['resident_bytes'] >> 20} MB" for n in ("jobmanager", "taskmanager", "gateway")))
+    port, http, gateway, rest = services["broker"]["ports"]["kafka"], services["prometheus"]["ports"]["http"], services["gateway"]["ports"]["sql-gateway"], services["jobmanager"]["ports"]["rest"]
+    for topic in ("events", "counts"):
+        create_topic(stack, port, topic, 1)
+
+
+    def submit(*args, text=None):
+        return subprocess.run([SUPYO, "submit", *args, "--gateway", f"http://127.0.0.1:{gateway}"], input=text, capture_output=True, text=True, timeout=200)
+
+    given = submit("-", "--set", "execution.checkpointing.interval=1 s", "--var", f"port={port}", "--json", text="SET 'execution.checkpointing.interval' = '1 h';\n" + FLINK_JOB)
+    ids = [json.loads(line)["job"] for line in given.stdout.splitlines()]
+    check("flink: supyo submit starts both jobs", given.returncode == 0 and len(ids) == 2, given.stderr)
+    if len(ids) != 2:
+        return
+    wrong = submit("-", text="SET 'a' = 'b';\nINSERT INTO nowhere SELECT 1;")
+    check("flink: what it refuses has its place and Flink's reason", wrong.returncode == 1 and ":2:1" in wrong.stderr and "nowhere" in wrong.stderr, wrong.stderr)
+    end = time.monotonic() + 120
+
+    def counted():
+        return [json.loads(line)["n"] for line in kcat(port, "-C", "-t", "counts", "-e", "-q", "-X", "isolation.level=read_committed").stdout.splitlines()]
+
+    while len(counted()) < 50 and time.monotonic() < end:
+        time.sleep(1)
+    check("flink: a job's windows are in Kafka", len(counted()) >= 50 and 0 < sum(counted()) / len(counted()) <= 120, f"{len(counted())} windows")
+    time.sleep(20)   # a rate wants more than one scrape
+    jobs = json.loads(get(rest, "/jobs/overview"))["jobs"]
+    check("flink: both jobs run", [j["state"] for j in jobs] == ["RUNNING", "RUNNING"], [j["state"] for j in jobs])
+    now = time.time()
+    for panel in json.load(open("deploy/grafana/dashboards/flink.json"))["panels"]:
+        for target in panel["targets"]:
+            series = json.loads(get(http, "/api/v1/query_range?" + urllib.parse.urlencode({"query": filled(target["expr"]), "start": now - 60, "end": now, "step": 2})))["data"]["result"]
+            values = [float(v) for s in series for _, v in s["values"]]
+            check(f"flink: {panel['title']} {target['refId']}", bool(series), f"{len(series)} series, up to {max(values, default=0):g}")
+    seen = subprocess.run([SUPYO, "diagnose", "--bootstrap", f"127.0.0.1:{port}", "--flink", f"http://127.0.0.1:{rest}", "--json"], capture_output=True, text=True, timeout=120)
+    check("flink: supyo diagnose sees its jobs", seen.returncode in (0, 3, 4) and "insert-into" in seen.stdout, f"{seen.returncode} {seen.stderr[-300:]}")
+    stopped = submit("savepoint", ids[0])
+    check("flink: a job is stopped with a savepoint", stopped.returncode == 0 and os.path.isdir(stopped.stdout.strip().removeprefix("file:")), stopped.stdout + stopped.stderr)
+    check("flink: another is cancelled", submit("cancel", ids[1]).returncode == 0)
+    end = time.monotonic() + 60
+    while re.search("RUNNING|CANCELLING", submit("status").stdout) and time.monotonic() < end:
+        time.sleep(1)
+    states = {job: next((line for line in submit("status").stdout.splitlines() if line.startswith(job)), "") for job in ids}
+    check("flink: and so they are listed", "FINISHED" in states[ids[0]] and "CANCELED" in states[ids[1]], states)
+    os.kill(services["taskmanager"]["pid"], signal.SIGKILL)
+    while alive(services["taskmanager"]["pid"]):
+        time.sleep(0.01)
+    again = stack.run("up", "flink")
+    check("flink: up starts a killed TaskManager again", again.returncode == 0 and stack.services()["taskmanager"]["state"] == "ready", again.stderr if again.returncode else "")
+    check("flink: down -v", stack.run("down", "-v").returncode == 0)
+    gone("flink", stack, "flink", services)
+
+
 def interrupt(stack):
     process = subprocess.Popen([SUPYO, "stack", "up", "kafka", "--dir", stack.directory, "--downloads", stack.downloads, "--port-offset", str(OFFSET)], stderr=subprocess.PIPE, text=True)
     while "preparing" not in process.stderr.readline():
@@ -365,9 +435,9 @@ def interrupt(stack):
 
 
 def main():
-    parts = {"kafka": kafka, "kafka3": kafka3, "replicas": replicas, "gen": gen, "prometheus": prometheus, "dashboard": dashboard, "interrupt": interrupt}
+    parts = {"kafka": kafka, "kafka3": kafka3, "replicas": replicas, "gen": gen, "prometheus": prometheus, "dashboard": dashboard, "flink": flink, "interrupt": interrupt}
     for name in sys.argv[1:] or parts:
-        if name in ("prometheus", "dashboard") and not shutil.which("prometheus"):
+        if name in ("prometheus", "dashboard", "flink") and not shutil.which("prometheus"):
             print("left out: prometheus is not installed")
             continue
         directory = tempfile.mkdtemp(prefix="supyo-stack-")

@@ -126,4 +126,6 @@ Result<std::string> http_get(const env::Env& env, const HttpUrl& url, std::strin
 
 Result<std::string> http_post(const env::Env& env, const HttpUrl& url, std::string_view path, std::string_view json, DurationUs timeout_us) { return exchange(env, url, path, "POST", json, timeout_us); }
 
+Result<std::string> http_delete(const env::Env& env, const HttpUrl& url, std::string_view path, DurationUs timeout_us) { return exchange(env, url, path, "DELETE", {}, timeout_us); }
+
 }  // namespace supyo::connect

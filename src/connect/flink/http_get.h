@@ -19,6 +19,7 @@ Result<HttpUrl> parse_http_url(std::string_view url);
 Result<std::string> http_get(const env::Env& env, const HttpUrl& url, std::string_view path, DurationUs timeout_us);
 /// The same of POST with a JSON body.
 Result<std::string> http_post(const env::Env& env, const HttpUrl& url, std::string_view path, std::string_view json, DurationUs timeout_us);
+Result<std::string> http_delete(const env::Env& env, const HttpUrl& url, std::string_view path, DurationUs timeout_us);
 
 /// The body of a whole HTTP/1.1 answer, length-delimited, chunked or until the end. For tests, http_get and http_post.
 Result<std::string> http_body(std::string_view answer);

@@ -11,7 +11,7 @@ struct Dashboard {
 };
 
 /// The dashboards of Kafka (JMX exporter and supyo watch) and of Supyo's broker, and those of a job's metrics (docs/reference/metrics.md): pipeline, end to
-/// end, error budgets, consistency, labs. `service` and `objective` are
+/// end, error budgets, consistency, labs; and of Flink's, by its Prometheus reporter. `service` and `objective` are
 /// variables, so they fit any objectives. Every panel has a title, a description, a unit and queries with the job's label.
 std::vector<Dashboard> grafana_dashboards();
 

@@ -24,7 +24,7 @@ TEST(Dashboards, TheFilesInDeployAreCurrent) {
     EXPECT_EQ(text, d.json) << d.file << ": SUPYO_UPDATE=1 supyo_judge_slo_test --gtest_filter='Dashboards*' writes it";
     EXPECT_TRUE(uids.insert(nlohmann::json::parse(d.json).at("uid").get<std::string>()).second);
   }
-  EXPECT_EQ(uids.size(), 7U);
+  EXPECT_EQ(uids.size(), 8U);
 }
 
 TEST(Dashboards, EveryQueryIsPromQl) {

@@ -8,6 +8,7 @@
 #include <regex>
 #include <set>
 
+#include "lab/stack/flink.h"
 #include "lab/stack/stack.h"
 
 /// deploy/ without Docker: that it parses, that nothing it names is missing, and that it is the same cluster as `supyo stack` starts.
@@ -113,8 +114,11 @@ TEST(Prometheus, ScrapesEveryBrokerAndSupyo) {
     for (const Service& service : kafka_services(stack, {}, "java", "jars", "dir"))
       for (const Port& port : service.ports)
         if (port.name == "jmx") wanted.insert("127.0.0.1:" + std::to_string(port.number));
+  for (const Service& service : flink_services({}, "java", "home", "dir"))
+    for (const Port& port : service.ports)
+      if (port.name == "metrics") wanted.insert("127.0.0.1:" + std::to_string(port.number));
   EXPECT_EQ(targets, wanted);
-  // What `supyo stack up prometheus` writes has the same two jobs, and the same ports of Supyo.
+  // What `supyo stack up prometheus` writes has the same three jobs, and the same ports of Supyo.
   std::vector<std::string> jobs;
   std::set<std::string> supyo;
   for (const auto& job : YAML::Load(prometheus_service({}, "prometheus", "dir", "dir/targets").files.at("prometheus.yml"))["scrape_configs"]) {
@@ -122,7 +126,7 @@ TEST(Prometheus, ScrapesEveryBrokerAndSupyo) {
     for (const auto& group : job["static_configs"])
       for (const auto& target : group["targets"]) supyo.insert(target.as<std::string>());
   }
-  EXPECT_THAT(jobs, testing::ElementsAre("kafka", "supyo"));
+  EXPECT_THAT(jobs, testing::ElementsAre("kafka", "flink", "supyo"));
   EXPECT_TRUE(std::ranges::includes(targets, supyo));
   EXPECT_EQ(supyo.size(), 6U);
 }

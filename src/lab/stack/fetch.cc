@@ -45,22 +45,14 @@ int java_version(std::string_view text) {
   return version;
 }
 
-/// The last lines of what a program said, for a message.
-std::string end_of(const std::string& output) {
-  constexpr std::size_t kMost = 1500;
-  return output.size() <= kMost ? output : output.substr(output.find('\n', output.size() - kMost) + 1);
-}
-
 Status fetch(const env::Env& env, const std::string& target, const UpHooks& hooks) {
-  const auto maven = env.processes->find("mvn");
-  if (!maven)
-    return fail(ErrorCode::kProgramMissing, "Kafka's jars are fetched with Maven, and there is no mvn in PATH", "Debian, as root: apt-get install -y --no-install-recommends maven");
+  SUPYO_ASSIGN(const std::string maven, find_program(env, "mvn", "maven"));
   if (hooks.say) hooks.say(fmt::format("fetching Kafka {} with Maven (about 130 MB, once)", kKafkaVersion));
   const std::string work = fmt::format("{}.new-{}", target, env::new_uuid(env.random).substr(0, 8));
   SUPYO_TRY(env.files.create_directories(work));
   const auto finish = [&]() -> Status {
     SUPYO_TRY(env.files.write_atomically(env::join_path(work, "pom.xml"), embedded::k_deploy_kafka_pom_xml));
-    SUPYO_ASSIGN(const env::Finished run, env::run_program(env, {.arguments = {*maven, "-B", "-q", "-f", env::join_path(work, "pom.xml"), std::string(kCopyDependencies), "-DincludeScope=runtime",
+    SUPYO_ASSIGN(const env::Finished run, env::run_program(env, {.arguments = {maven, "-B", "-q", "-f", env::join_path(work, "pom.xml"), std::string(kCopyDependencies), "-DincludeScope=runtime",
                                                                               "-DoutputDirectory=" + env::join_path(work, "lib")}, .working_directory = work}, kFetchLimit, hooks.stopped));
     if (run.exit.status != 0)
       return fail(ErrorCode::kOutsideUnavailable, fmt::format("mvn ended with status {}:\n{}", run.exit.status, end_of(run.output)), "check the network and Maven's settings, then try again");
@@ -73,6 +65,17 @@ Status fetch(const env::Env& env, const std::string& target, const UpHooks& hook
 }
 
 }  // namespace
+
+Result<std::string> find_program(const env::Env& env, const std::string& name, std::string_view package) {
+  auto program = env.processes->find(name);
+  if (!program) return fail(ErrorCode::kProgramMissing, fmt::format("there is no {} in PATH, which is needed to fetch what is missing", name), fmt::format("Debian, as root: apt-get install -y --no-install-recommends {}", package));
+  return program;
+}
+
+std::string end_of(const std::string& output) {
+  constexpr std::size_t kMost = 1500;
+  return output.size() <= kMost ? output : output.substr(output.find('\n', output.size() - kMost) + 1);
+}
 
 Status check_sums(env::Files& files, const std::string& directory, std::string_view sums) {
   auto expected = parse_sums(sums);
@@ -93,10 +96,10 @@ Status check_sums(env::Files& files, const std::string& directory, std::string_v
 Result<std::string> find_java(const env::Env& env, std::string_view java_home, const UpHooks& hooks) {
   constexpr std::string_view kInstall = "Debian, as root: apt-get install -y --no-install-recommends openjdk-17-jre-headless; or set JAVA_HOME";
   const auto java = env.processes->find(java_home.empty() ? "java" : env::join_path(java_home, "bin/java"));
-  if (!java) return fail(ErrorCode::kProgramMissing, fmt::format("Kafka needs Java: {}", java.error().message), std::string(kInstall));
+  if (!java) return fail(ErrorCode::kProgramMissing, fmt::format("Kafka and Flink need Java: {}", java.error().message), std::string(kInstall));
   SUPYO_ASSIGN(const env::Finished said, env::run_program(env, {.arguments = {*java, "-version"}}, kMinute, hooks.stopped));
   if (const int version = java_version(said.output); version < kJavaVersionLeast)
-    return fail(ErrorCode::kProgramMissing, fmt::format("Kafka {} needs Java {} or newer; {} says: {}", kKafkaVersion, kJavaVersionLeast, *java, said.output.substr(0, said.output.find('\n'))), std::string(kInstall));
+    return fail(ErrorCode::kProgramMissing, fmt::format("Java {} or newer is needed; {} says: {}", kJavaVersionLeast, *java, said.output.substr(0, said.output.find('\n'))), std::string(kInstall));
   return *java;
 }
 

@@ -16,6 +16,11 @@ inline constexpr std::string_view kKafkaVersion = "4.1.1";
 /// one: a class path takes all that is there. Errors: kNotFoundOnDisk (directory or file), kDamaged (naming the file).
 Status check_sums(env::Files& files, const std::string& directory, std::string_view sums);
 
+/// A program of PATH. kProgramMissing, with the Debian package that has it.
+Result<std::string> find_program(const env::Env& env, const std::string& name, std::string_view package);
+/// The last lines of what a program said, for a message.
+std::string end_of(const std::string& output);
+
 /// The java of JAVA_HOME, else of PATH, if it is new enough. `java_home` may be empty. Errors: kProgramMissing, with what to install.
 Result<std::string> find_java(const env::Env& env, std::string_view java_home, const UpHooks& hooks);
 

@@ -46,6 +46,7 @@ struct Service {
   std::map<std::string, std::string> files = {}; ///< written into its directory before each start: name -> text
   std::vector<std::string> prepare = {};         ///< a command that is run once, before the first start (formatting a disk); empty: none
   std::vector<std::string> command = {};         ///< the server
+  std::map<std::string, std::string> environment = {};   ///< on top of ours
   std::vector<Port> ports = {};                  ///< of this machine's loopback: free before it starts
   Probe ready = {};
 };

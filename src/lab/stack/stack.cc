@@ -8,11 +8,12 @@
 
 #include "core/env/processes.h"
 #include "lab/stack/fetch.h"
+#include "lab/stack/flink.h"
 
 namespace supyo::stack {
 namespace {
 
-constexpr std::array<std::string_view, 3> kNames{"kafka", "kafka3", "prometheus"};
+constexpr std::array<std::string_view, 4> kNames{"kafka", "kafka3", "flink", "prometheus"};
 constexpr std::uint16_t kPrometheusPort = 9090, kKafkaPort = 9092;
 constexpr std::array<std::uint16_t, 4> kSupyoPorts{8081, 8083, 8084, 8090};   // supyo run, broker, consume and gen --serve: not of the stack, so without its offset
 constexpr std::uint16_t kWatchPort = 8082, kWatch3Port = 8085;
@@ -37,9 +38,11 @@ Service prometheus_service(const StackOptions& options, const std::string& progr
       "global: {{scrape_interval: 2s, evaluation_interval: 2s}}\n"
       "scrape_configs:\n"
       "- job_name: kafka\n"
-      "  file_sd_configs: [{{files: ['{}/*.json'], refresh_interval: 2s}}]\n"
+      "  file_sd_configs: [{{files: ['{0}/kafka*.json'], refresh_interval: 2s}}]\n"
+      "- job_name: flink\n"
+      "  file_sd_configs: [{{files: ['{0}/flink.json'], refresh_interval: 2s}}]\n"
       "- job_name: supyo\n"
-      "  static_configs: [{{targets: [{}]}}]\n",
+      "  static_configs: [{{targets: [{1}]}}]\n",
       targets, supyo);
   service.command = {program,
                      "--config.file=" + env::join_path(directory, "prometheus.yml"),
@@ -93,6 +96,11 @@ Status Stack::up(const std::string& name, const UpHooks& hooks) {
     return supervised.up(services, hooks);
   }
   SUPYO_ASSIGN(const std::string java, find_java(env_, options_.java_home, hooks));
+  if (name == "flink") {
+    SUPYO_ASSIGN(const std::string home, flink_home(env_, options_.downloads, hooks));
+    SUPYO_TRY(supervised.up(flink_services(options_, java, home, supervised.directory()), hooks));
+    return publish_targets(name, supervised);
+  }
   SUPYO_ASSIGN(const std::string jars, kafka_jars(env_, options_.downloads, hooks));
   SUPYO_TRY(supervised.up(kafka_services(name, options_, java, jars, supervised.directory()), hooks));
   return publish_targets(name, supervised);
@@ -104,7 +112,7 @@ Status Stack::publish_targets(const std::string& name, const Supervisor& supervi
   nlohmann::json groups = nlohmann::json::array();
   for (const ServiceStatus& service : services)
     for (const Port& port : service.ports)
-      if (port.name == "jmx") groups.push_back({{"targets", {fmt::format("127.0.0.1:{}", port.number)}}, {"labels", {{"stack", name}, {"broker", service.name}}}});
+      if (port.name == "jmx" || port.name == "metrics") groups.push_back({{"targets", {fmt::format("127.0.0.1:{}", port.number)}}, {"labels", {{"stack", name}, {port.name == "jmx" ? "broker" : "process", service.name}}}});
   SUPYO_TRY(env_.files.create_directories(targets_directory()));
   return env_.files.write_atomically(env::join_path(targets_directory(), name + ".json"), groups.dump() + "\n");
 }

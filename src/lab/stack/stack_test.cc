@@ -10,6 +10,7 @@
 
 #include "core/env/real/real_env.h"
 #include "lab/stack/fetch.h"
+#include "lab/stack/flink.h"
 
 namespace supyo::stack {
 namespace {
@@ -315,11 +316,38 @@ TEST(KafkaServices, ThreeBrokersHaveAControllerOfTheirOwn) {
   EXPECT_EQ(services[3].ready.brokers, 3);
 }
 
+TEST(FlinkServices, AManagerAWorkerAndAGateway) {
+  const auto services = flink_services({.port_offset = 100}, "java", "home", "dir");
+  ASSERT_EQ(services.size(), 3U);
+  std::set<std::uint16_t> ports;
+  for (const Service& s : services) {
+    for (const Port& p : s.ports) EXPECT_TRUE(ports.insert(p.number).second) << p.number;
+    EXPECT_THAT(s.files.at("config.yaml"), AllOf(HasSubstr("\nrest.port: 18181\n"), HasSubstr("\nrest.bind-address: 127.0.0.1\n"), HasSubstr("file://dir/jobmanager/checkpoints\n")));
+    EXPECT_EQ(s.environment.at("FLINK_CONF_DIR"), "dir/" + s.name);
+    EXPECT_THAT(s.command, Contains("home/lib/*:home/gateway/*"));
+  }
+  EXPECT_THAT(services[0].files.at("config.yaml"), HasSubstr("\nmetrics.reporter.prom.port: 9350\n"));
+  EXPECT_THAT(services[1].command, IsSupersetOf({"-Xmx805306368", "taskmanager.resource-id=taskmanager"}));
+  EXPECT_EQ(services[1].ready.path, "/taskmanagers/taskmanager");   // it is there when the JobManager knows it
+  EXPECT_THAT(services[2].files.at("config.yaml"), Not(HasSubstr("metrics.")));
+  EXPECT_EQ(services[2].ready.address.port, 18183);
+}
+
+TEST_F(SupervisorTest, WhatFlinkIsFetchedWithIsNamedWhenItIsMissing) {
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", folder_.c_str(), 1);
+  const auto home = flink_home(env(), folder_ / "downloads", {});
+  setenv("PATH", path.c_str(), 1);
+  EXPECT_EQ(home.error().code, ErrorCode::kProgramMissing);
+  EXPECT_THAT(home.error().hint, HasSubstr("python3-pip"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "downloads"));
+}
+
 TEST(StackNames, AreChecked) {
   EXPECT_TRUE(check_name("kafka3"));
   EXPECT_EQ(check_name("kafka4").error().code, ErrorCode::kUsage);
   const Service prometheus = prometheus_service({.port_offset = 5}, "prometheus", "dir", "targets");
-  EXPECT_THAT(prometheus.files.at("prometheus.yml"), AllOf(HasSubstr("files: ['targets/*.json']"), HasSubstr("127.0.0.1:8081")));
+  EXPECT_THAT(prometheus.files.at("prometheus.yml"), AllOf(HasSubstr("files: ['targets/kafka*.json']"), HasSubstr("127.0.0.1:8081")));
   EXPECT_EQ(prometheus.ready.address.port, 9095);
   const Service watch = watch_service("kafka", "127.0.0.1:9097", {.supyo = "/bin/supyo", .port_offset = 5});
   EXPECT_THAT(watch.command, testing::ElementsAre("/bin/supyo", "watch", "--bootstrap", "127.0.0.1:9097", "--serve", "127.0.0.1:8087"));

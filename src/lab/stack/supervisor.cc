@@ -70,7 +70,7 @@ Status Supervisor::up(const std::vector<Service>& services, const UpHooks& hooks
 Status Supervisor::start_again(const std::string& name, const UpHooks& hooks) {
   SUPYO_ASSIGN(const auto before, read_status(name));
   if (!before || before->command.empty()) return fail(ErrorCode::kFileNotFound, fmt::format("{} of {} was not started here", name, stack_), fmt::format("supyo stack up {}", stack_));
-  const Service service{.name = name, .tier = before->tier, .command = before->command, .ports = before->ports, .ready = before->probe};
+  const Service service{.name = name, .tier = before->tier, .command = before->command, .environment = before->environment, .ports = before->ports, .ready = before->probe};
   std::vector<Started> started;
   if (!before->running) {
     SUPYO_ASSIGN(const auto held, lock());
@@ -108,6 +108,7 @@ Status Supervisor::start(const Service& service, const UpHooks& hooks, std::vect
   const auto log = env::ProgramOutput::to_file(path_of(service.name, kLogFile));
   SUPYO_ASSIGN(auto process, env_.processes->start({.arguments = service.command,
                                                     .working_directory = env::join_path(directory_, service.name),
+                                                    .environment = service.environment,
                                                     .out = log,
                                                     .error = log,
                                                     .outlives_us = true}));
@@ -167,6 +168,7 @@ Status Supervisor::write_status(const Service& service, const env::ProcessIdenti
   const json document = {{"process", process.to_string()},
                          {"tier", service.tier},
                          {"command", service.command},
+                         {"environment", service.environment},
                          {"ports", ports},
                          {"probe", {{"kind", static_cast<int>(service.ready.kind)}, {"host", service.ready.address.host}, {"port", service.ready.address.port}, {"path", service.ready.path}, {"brokers", service.ready.brokers}}}};
   return env_.files.write_atomically(path_of(service.name, kProcessFile), document.dump() + "\n");
@@ -183,6 +185,7 @@ Result<std::optional<ServiceStatus>> Supervisor::read_status(const std::string& 
     SUPYO_ASSIGN(status.process, env::ProcessIdentity::parse(document.at("process").get<std::string>()));
     status.tier = document.at("tier").get<int>();
     status.command = document.value("command", std::vector<std::string>());
+    status.environment = document.value("environment", std::map<std::string, std::string>());
     for (const json& port : document.at("ports")) status.ports.push_back({port.at("name").get<std::string>(), port.at("port").get<std::uint16_t>()});
     const json& p = document.at("probe");
     status.probe = {.kind = static_cast<Probe::Kind>(p.at("kind").get<int>()),

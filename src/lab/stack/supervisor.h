@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ struct ServiceStatus {
   std::vector<Port> ports = {};
   Probe probe = {};
   std::vector<std::string> command = {};
+  std::map<std::string, std::string> environment = {};
   std::string log;                         ///< path
 };
 

@@ -1,4 +1,5 @@
 #include "sql/syntax/parser.h"
+#include "sql/syntax/split.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -247,6 +248,22 @@ TEST(Shell, KnowsWhenAStatementIsUnfinished) {
   for (const std::string_view done : {"", "  ", "-- x", "SELECT 1;", "SELECT ';';", "SELECT 1; -- and", "SELECT \"x\"", "SELECT CASE WHEN TRUE THEN 1 END;",
                                       "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END;", "BEGIN STATEMENT SET; INSERT INTO a SELECT 1; END;"})
     EXPECT_FALSE(needs_more_input(done)) << done;
+}
+
+TEST(SplitStatements, BySemicolonsThatEndOne) {
+  const auto texts = [](std::string_view script) {
+    std::vector<std::string> out;
+    for (const StatementText& s : split_statements(script).value()) out.push_back(s.first_word + "|" + std::string(s.text));
+    return out;
+  };
+  EXPECT_EQ(texts("-- a; b\nset 'a;b' = 'x''; y';  ;INSERT INTO `t;u` /* ; */ SELECT 1;"),
+            (std::vector<std::string>{"SET|set 'a;b' = 'x''; y'", "INSERT|INSERT INTO `t;u` /* ; */ SELECT 1"}));
+  EXPECT_EQ(texts("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; INSERT INTO b SELECT 2; END; SHOW JOBS"),
+            (std::vector<std::string>{"EXECUTE|EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; INSERT INTO b SELECT 2; END", "SHOW|SHOW JOBS"}));
+  EXPECT_EQ(texts("what we know nothing of: ?"), (std::vector<std::string>{"WHAT|what we know nothing of: ?"}));
+  EXPECT_TRUE(texts(" ;; -- nothing").empty());
+  EXPECT_EQ(split_statements("SELECT 'x").error().code, ErrorCode::kSyntax);
+  EXPECT_EQ(split_statements("SET 'a' = '1';\n INSERT INTO t SELECT 1").value()[1].span.position().line, 2);
 }
 
 }  // namespace

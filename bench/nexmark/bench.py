@@ -78,8 +78,10 @@ def write_events(events):
     if os.path.exists(marker):
         return
     os.makedirs(WORK, exist_ok=True)
-    for old in glob.glob(f"{WORK}/events-*") + glob.glob(f"{WORK}/*/*"):
+    for old in glob.glob(f"{WORK}/events-*"):
         os.remove(old)
+    for kind in COLUMNS:
+        shutil.rmtree(f"{WORK}/{kind}", ignore_errors=True)
     kinds = ", ".join(f"{kind} ROW<{columns}>" for kind, columns in COLUMNS.items())
     sql = f"CREATE TABLE datagen (event_type INT, {kinds}) WITH ('connector' = 'nexmark', 'events.num' = '{events}', 'first-event.rate' = '10000', 'supyo.seed' = '1', 'supyo.base-time' = '1767225577000');\n"
     # One file a kind: of several, each engine reads in an order of its own, and what comes late is work for the one and none for the other.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "connect/file/compressed_file.h"
 #include "connect/file/file.h"
 #include "connect/file/file_options.h"
 #include "connect/file/file_reader.h"
@@ -68,11 +69,30 @@ class FileReader final : public dataflow::SourceReader {
     auto file = env_.files.open(path, env::OpenMode::kRead);
     if (!file) return fail(ErrorCode::kFileNotFound, "cannot read " + path + ": " + file.error().message, "the job resumes inside this file: put it back, or start with a new state directory");
     SUPYO_ASSIGN(keys_, config_.keys_of(path));
-    open_ = std::move(*file);
+    SUPYO_ASSIGN(const bool compressed, is_compressed(path));
+    open_.reset();
+    unpacked_.reset();
+    if (compressed) {
+      unpacked_ = open_compressed(std::move(*file), path);
+      SUPYO_TRY(skip(offset));
+    } else {
+      open_ = std::move(*file);
+    }
     file_ = path;
     block_offset_ = consumed_ = offset;
     block_.clear();
     at_start_ = offset == 0;
+    return ok();
+  }
+
+  // There is no way into the middle of compressed data but through all that is before.
+  Status skip(std::uint64_t bytes) {
+    std::string passed(kBlock, '\0');
+    while (bytes > 0) {
+      SUPYO_ASSIGN(const auto read, unpacked_->read(std::span<char>(passed.data(), std::min<std::uint64_t>(bytes, passed.size()))));
+      bytes -= read.bytes;
+      if (read.ended) break;
+    }
     return ok();
   }
 
@@ -81,16 +101,18 @@ class FileReader final : public dataflow::SourceReader {
     records_.clear();
     next_record_ = 0;
     if (stream_) return fill_from_stream(out);
-    if (!open_) {
+    if (!open_ && !unpacked_) {
       SUPYO_ASSIGN(const bool more, next_file());
       if (!more) return wait_for_files(out);
     }
     SUPYO_ASSIGN(const bool ended, read_block([&](std::span<char> into) -> Result<env::InputStream::Read> {
+      if (unpacked_) return unpacked_->read(into);
       SUPYO_ASSIGN(const std::size_t n, open_->read_at(block_offset_ + static_cast<std::uint64_t>(into.data() - block_.data()), into));
       return env::InputStream::Read{.bytes = n, .ended = n < into.size()};
     }));
     if (ended) {
       open_.reset();
+      unpacked_.reset();
     }
     return Poll::more();
   }
@@ -189,7 +211,8 @@ class FileReader final : public dataflow::SourceReader {
   FileWalk walk_;
   std::unique_ptr<formats::Decoder> decoder_;
   BatchBuilder builder_;
-  std::unique_ptr<env::File> open_;
+  std::unique_ptr<env::File> open_;             // or
+  std::unique_ptr<env::InputStream> unpacked_;  // of a compressed file: offsets are those of its contents
   std::unique_ptr<env::InputStream> stream_;
   std::string file_;                            // current or last file
   std::uint64_t resume_at_ = 0;
@@ -241,7 +264,7 @@ catalog::ConnectorDescriptor file_descriptor() {
   catalog::ConnectorDescriptor d;
   d.name = "filesystem";
   d.options = {
-      {.key = "path", .required = true, .help = "file or directory (file:// is fine); /dev/stdin or - reads what is piped in"},
+      {.key = "path", .required = true, .help = "file or directory (file:// is fine), read in the order of names, numbers in them as numbers; .gz, .gzip, .deflate and .zst are unpacked; /dev/stdin or - reads what is piped in"},
       {.key = "source.monitor-interval", .kind = K::kDuration, .help = "look for new files in the directory this often, whatever their names; a file must be whole when it appears. Without it the input is bounded"},
       {.key = "sink.rolling-policy.file-size", .kind = K::kBytes, .default_value = "128MB", .help = "start a new file at this size"},
       {.key = "sink.rolling-policy.rollover-interval", .kind = K::kDuration, .default_value = "10 s", .help = "start a new file when the open one is this old; rows are readable then"},

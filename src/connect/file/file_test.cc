@@ -1,6 +1,8 @@
 #include "connect/file/file.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -163,6 +165,75 @@ TEST_F(FileConnector, NumbersInNamesAreNumbers) {
   Output out;
   drain(*reader, out, 10);
   EXPECT_EQ(out.rows, (std::vector<std::string>{"7|a|", "1|a|", "7|a|", "14|a|", "21|a|"}));
+}
+
+std::string gzipped(std::string_view text) {
+  z_stream z = {};
+  deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+  std::string out(deflateBound(&z, text.size()) + 64, '\0');
+  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  z.avail_in = static_cast<uInt>(text.size());
+  z.next_out = reinterpret_cast<Bytef*>(out.data());
+  z.avail_out = static_cast<uInt>(out.size());
+  deflate(&z, Z_FINISH);
+  out.resize(z.total_out);
+  deflateEnd(&z);
+  return out;
+}
+
+std::string zstandard(std::string_view text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
+  return out;
+}
+
+TEST_F(FileConnector, CompressedFilesAreReadAndResumed) {
+  std::string lines;
+  for (int i = 100; i < 20'000; ++i) lines += std::to_string(i) + ",x\n";
+  put("in/1.csv.gz", gzipped("1,a\n2,b") + gzipped("b\n3,c\n"));   // two members, as cat makes them
+  put("in/2.csv.zst", zstandard("4,d\n") + zstandard(lines));
+  put("in/3.csv", "5,e\n");
+  std::vector<std::string> all;
+  {
+    Output out;
+    const auto reader = open(table("in"));
+    drain(*reader, out, 1000);
+    all = out.rows;
+  }
+  ASSERT_EQ(all.size(), 3U + 1 + 19'900 + 1);
+  EXPECT_EQ(all[1], "2|bb|");
+  EXPECT_EQ(all.back(), "5|e|");
+  for (const std::size_t cut : {0U, 1U, 2U, 3U, 4U, 5U, 10'000U, 19'904U}) {
+    Output out;
+    std::string position;
+    {
+      const auto reader = open(table("in"));
+      while (out.rows.size() < cut) ASSERT_TRUE(reader->poll(std::min<std::size_t>(cut - out.rows.size(), 1000), out));
+      position = reader->positions().at(0).position;
+    }
+    const auto reader = open(table("in"), position);
+    drain(*reader, out, 1000);
+    EXPECT_EQ(out.rows, all) << cut;
+  }
+}
+
+TEST_F(FileConnector, WhatCannotBeUnpackedFailsTheJob) {
+  const auto error_of = [&](const std::string& name, const std::string& bytes) {
+    put(name, bytes);
+    const auto reader = open(table(name));
+    Output out;
+    while (true) {
+      const auto polled = reader->poll(10, out);
+      if (!polled) return polled.error();
+      if (polled->progress == dataflow::Progress::kDone) return Error{};
+    }
+  };
+  const std::string whole = gzipped(std::string(1000, 'x') + "\n"), frame = zstandard(std::string(1000, 'x') + "\n");
+  EXPECT_EQ(error_of("half.csv.gz", whole.substr(0, whole.size() / 2)).code, ErrorCode::kDamaged);
+  EXPECT_EQ(error_of("half.csv.zst", frame.substr(0, frame.size() / 2)).code, ErrorCode::kDamaged);
+  EXPECT_EQ(error_of("plain.csv.gz", "1,a\n").code, ErrorCode::kDamaged);
+  EXPECT_EQ(error_of("plain.csv.zst", "1,a\n").code, ErrorCode::kDamaged);
+  EXPECT_EQ(error_of("x.csv.bz2", "BZh9").code, ErrorCode::kUnsupported);
 }
 
 TEST_F(FileConnector, PositionsOfTheFormerFormatGoOnInTheOrderOfPaths) {

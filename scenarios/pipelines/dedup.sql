@@ -7,9 +7,9 @@ CREATE TABLE events (
   arrived AS PROCTIME()
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'dispatch-events',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
-  'properties.group.id' = 'dedup',
+  'topic' = '${PREFIX}dispatch-events',
+  'properties.bootstrap.servers' = '${SERVERS}',
+  'properties.group.id' = '${PREFIX}job',
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'json'
 );
@@ -21,8 +21,8 @@ CREATE TABLE dispatches (
   event_time TIMESTAMP(3)
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'dispatches',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'topic' = '${PREFIX}dispatches',
+  'properties.bootstrap.servers' = '${SERVERS}',
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'json'
 );

@@ -7,9 +7,9 @@ CREATE TABLE orders (
   WATERMARK FOR event_time AS event_time
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'orders',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
-  'properties.group.id' = 'enrichment',
+  'topic' = '${PREFIX}orders',
+  'properties.bootstrap.servers' = '${SERVERS}',
+  'properties.group.id' = '${PREFIX}job',
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'json'
 );
@@ -21,9 +21,9 @@ CREATE TABLE changes (
   WATERMARK FOR changed AS changed - INTERVAL '${bound}' SECOND
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'users',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
-  'properties.group.id' = 'enrichment',
+  'topic' = '${PREFIX}users',
+  'properties.bootstrap.servers' = '${SERVERS}',
+  'properties.group.id' = '${PREFIX}job',
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'json'
 );
@@ -34,9 +34,9 @@ CREATE TABLE changes_waited_for (
   WATERMARK FOR changed AS changed - INTERVAL '${wait}' SECOND
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'users',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
-  'properties.group.id' = 'enrichment-waiting',
+  'topic' = '${PREFIX}users',
+  'properties.bootstrap.servers' = '${SERVERS}',
+  'properties.group.id' = '${PREFIX}job-waiting',
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'json'
 );
@@ -65,8 +65,8 @@ CREATE TABLE newest (
   PRIMARY KEY (order_id) NOT ENFORCED
 ) WITH (
   'connector' = 'upsert-kafka',
-  'topic' = 'newest',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'topic' = '${PREFIX}newest',
+  'properties.bootstrap.servers' = '${SERVERS}',
   'key.format' = 'json',
   'value.format' = 'json'
 );
@@ -78,8 +78,8 @@ CREATE TABLE as_of (
   changed  TIMESTAMP(3)
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'as-of',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'topic' = '${PREFIX}as-of',
+  'properties.bootstrap.servers' = '${SERVERS}',
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'json'
 );
@@ -91,8 +91,8 @@ CREATE TABLE waited (
   changed  TIMESTAMP(3)
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'waited',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'topic' = '${PREFIX}waited',
+  'properties.bootstrap.servers' = '${SERVERS}',
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'json'
 );

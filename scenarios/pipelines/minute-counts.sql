@@ -7,9 +7,9 @@ CREATE TABLE orders (
   WATERMARK FOR event_time AS event_time - INTERVAL '${bound_s}' SECOND
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'orders',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
-  'properties.group.id' = 'minutes',
+  'topic' = '${PREFIX}orders',
+  'properties.bootstrap.servers' = '${SERVERS}',
+  'properties.group.id' = '${PREFIX}job',
   'scan.startup.mode' = 'earliest-offset',
   'scan.watermark.emit.strategy' = '${strategy}',
   'format' = 'json'
@@ -20,8 +20,8 @@ CREATE TABLE minutes (
   orders       BIGINT
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'minutes',
-  'properties.bootstrap.servers' = 'embedded:${DATA}/log',
+  'topic' = '${PREFIX}minutes',
+  'properties.bootstrap.servers' = '${SERVERS}',
   'format' = 'json'
 );
 

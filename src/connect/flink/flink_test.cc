@@ -100,6 +100,18 @@ TEST_F(FlinkJobs, CheckpointsBackpressureRestartsWatermarks) {
   EXPECT_FALSE((*collector_.look(kNow + 1000 * kSecond))[0].vertices[1].watermark_stands_still) << "a quiet source stands for nothing";
 }
 
+TEST_F(FlinkJobs, WhatWindowsDropAndWhatSourcesHaveNotFetched) {
+  const auto with = [](std::string metrics, const std::string& id, const char* sum) { return metrics.replace(metrics.size() - 1, 1, R"(,{"id":")" + id + R"(","min":0,"max":0,"avg":0,"sum":)" + sum + "}]"); };
+  answers_["/jobs/a1/vertices/v1/subtasks/metrics"] = with(metrics(300, 600, 100, 1000, 10, "1700000001000"), "Source__orders.pendingRecords", "12");
+  answers_["/jobs/a1/vertices/v2/subtasks/metrics"] = with(metrics(300, 600, 100, 1000, 10, "1700000001000"), "WindowAggregate.numLateRecordsDropped", "321");
+  const auto job = collector_.look_at("a1", kNow);
+  ASSERT_TRUE(job) << job.error().to_string();
+  EXPECT_EQ(job->vertices[0].pending, 12);
+  EXPECT_FALSE(job->vertices[0].late_dropped) << "a source has no windows";
+  EXPECT_EQ(job->vertices[1].late_dropped, 321);
+  EXPECT_FALSE(collector_.look_at("a2", kNow)) << "there is no such job";
+}
+
 TEST_F(FlinkJobs, WhatIsNotFlink) {
   answers_.erase("/jobs/a1/checkpoints");   // checkpointing is off
   ASSERT_EQ(collector_.look(kNow)->size(), 1U);

@@ -52,7 +52,7 @@ bool is_id(const std::string& id) {
   return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, [](unsigned char c) { return std::isalnum(c) != 0; });
 }
 
-constexpr std::array kMetrics{"busyTimeMsPerSecond", "backPressuredTimeMsPerSecond", "idleTimeMsPerSecond", "numRecordsInPerSecond", "numRecordsOutPerSecond", "currentInputWatermark", "currentOutputWatermark"};
+constexpr std::array kMetrics{"busyTimeMsPerSecond", "backPressuredTimeMsPerSecond", "idleTimeMsPerSecond", "numRecordsInPerSecond", "numRecordsOutPerSecond", "currentInputWatermark", "currentOutputWatermark", "numLateRecordsDropped", "pendingRecords"};
 
 /// The task's metric of that name, else an operator's in it ("Source__clicks[1].numRecordsOutPerSecond"); empty: there is none.
 std::string metric_named(const json& names, const std::string& name) {
@@ -103,6 +103,12 @@ Result<std::vector<FlinkJob>> FlinkCollector::look(TimeUs now) {
   return jobs;
 }
 
+Result<FlinkJob> FlinkCollector::look_at(const std::string& id, TimeUs now) {
+  FlinkJob job{.id = id, .name = {}, .state = {}};
+  SUPYO_TRY(vertices(job, past_[id], now));
+  return job;
+}
+
 Status FlinkCollector::vertices(FlinkJob& job, Past& past, TimeUs now) {
   SUPYO_ASSIGN(const std::string body, get_("/jobs/" + job.id));
   SUPYO_ASSIGN(const json told, parse(body, "/jobs/:id"));
@@ -137,6 +143,8 @@ Status FlinkCollector::vertices(FlinkJob& job, Past& past, TimeUs now) {
       if (name == "idleTimeMsPerSecond") vertex.idle = std::clamp(number(find(m, {"min"})).value_or(most) / 1000, 0.0, 1.0);
       if (name == "numRecordsInPerSecond") vertex.records_in_per_s = sum;
       if (name == "numRecordsOutPerSecond") vertex.records_out_per_s = sum;
+      if (name == "numLateRecordsDropped") vertex.late_dropped = static_cast<std::int64_t>(sum);
+      if (name == "pendingRecords") vertex.pending = static_cast<std::int64_t>(sum);
       if (name == (vertex.source ? "currentOutputWatermark" : "currentInputWatermark")) watermark = number(find(m, {"min"}));
     }
     if (watermark && *watermark > static_cast<double>(kNoWatermark)) vertex.watermark_ms = static_cast<std::int64_t>(*watermark);

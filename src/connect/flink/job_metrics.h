@@ -23,6 +23,8 @@ struct FlinkJob {
     double records_in_per_s = 0, records_out_per_s = 0;
     std::optional<std::int64_t> watermark_ms = {};      ///< the smallest of its subtasks; absent: none yet
     bool watermark_stands_still = false;                ///< for a minute and more, while records came
+    std::optional<std::int64_t> late_dropped = {};      ///< records that came after their window was closed; absent: it has no windows
+    std::optional<std::int64_t> pending = {};           ///< of a source: records that it has not fetched
     bool source = false, sink = false;
   };
   std::vector<Vertex> vertices = {};   ///< in the order of the data
@@ -43,6 +45,8 @@ class FlinkCollector {
   explicit FlinkCollector(Get get) : get_(std::move(get)) {}
   /// `now`: wall clock. Jobs that have ended are left out, unless they failed in the last ten minutes. Errors: kOutsideUnavailable; kMalformedRecord (not Flink's answer).
   Result<std::vector<FlinkJob>> look(TimeUs now);
+  /// One job, as far as its vertices tell: all but its name, its state and its checkpoints. Errors: as look(); also when there is no such job.
+  Result<FlinkJob> look_at(const std::string& id, TimeUs now);
 
  private:
   struct Past {

@@ -81,8 +81,8 @@ class ClientProducer final : public RecordProducer {
     return ok();
   }
 
-  Result<bool> send(std::uint64_t id, std::optional<std::string_view> key, std::string_view value, TimeUs timestamp_us) override {
-    const auto error = produce(client_.get(), topic_.get(), {.key = key, .value = value, .timestamp_ms = timestamp_us / kMillisecond, .opaque = reinterpret_cast<void*>(static_cast<std::uintptr_t>(id))});
+  Result<bool> send_to(std::int32_t partition, std::uint64_t id, std::optional<std::string_view> key, std::string_view value, TimeUs timestamp_us) override {
+    const auto error = produce(client_.get(), topic_.get(), {.partition = partition, .key = key, .value = value, .timestamp_ms = timestamp_us / kMillisecond, .opaque = reinterpret_cast<void*>(static_cast<std::uintptr_t>(id))});
     if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
     if (const std::string fatal = listener_.fatal(); !fatal.empty()) return unavailable("sending a record", fatal, listener_);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) listener_.reports.push_back({.id = id, .outcome = RecordReport::Outcome::kFailed, .why = rd_kafka_err2name(error)});

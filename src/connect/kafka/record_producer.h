@@ -43,7 +43,9 @@ class RecordProducer {
 
   /// Gives the record to the client, by the key's partition (as Java's client chooses it). False when its queue is full: take reports and try again.
   /// An error of the record itself (too large) is a report.
-  virtual Result<bool> send(std::uint64_t id, std::optional<std::string_view> key, std::string_view value, TimeUs timestamp_us) = 0;
+  Result<bool> send(std::uint64_t id, std::optional<std::string_view> key, std::string_view value, TimeUs timestamp_us) { return send_to(-1, id, key, value, timestamp_us); }
+  /// The same, to a partition that the caller chose; -1: by the key.
+  virtual Result<bool> send_to(std::int32_t partition, std::uint64_t id, std::optional<std::string_view> key, std::string_view value, TimeUs timestamp_us) = 0;
   /// Reports that have come, waiting up to `wait_us` for the first. Every record that send() took is reported once.
   virtual std::vector<RecordReport> reports(DurationUs wait_us) = 0;
   /// Gives up what is not reported yet: what was not sent is reported as failed, what was sent as unknown.

@@ -46,6 +46,14 @@ class RecordProducerTest : public testing::Test {
   std::unique_ptr<RecordProducer> producer_;
 };
 
+TEST_F(RecordProducerTest, GoesToThePartitionThatTheCallerChose) {
+  open();
+  for (std::uint64_t id = 0; id < 30; ++id) ASSERT_TRUE(*producer_->send_to(static_cast<std::int32_t>(id % 3), id, "one key", "value", kSecond));
+  const auto reports = settle();
+  ASSERT_EQ(reports.size(), 30U);
+  for (const auto& [id, r] : reports) EXPECT_EQ(r.partition, static_cast<std::int32_t>(id % 3));
+}
+
 TEST_F(RecordProducerTest, EveryRecordIsReportedOnce) {
   open();
   for (std::uint64_t id = 1; id <= 500; ++id) ASSERT_TRUE(*producer_->send(id, "key-" + std::to_string(id % 7), "value", kSecond));

@@ -170,6 +170,14 @@ TEST(Domains, BurstsBeginEvenlySpread) {
     }
     EXPECT_NEAR(wait, 300, 9) << "3 %";
   }
+  // The same in less time.
+  const auto slow = request_bursts(1, start, start + 12 * kHour), fast = request_bursts(1, start, start + 72 * kMinute, 90 * kSecond);
+  ASSERT_EQ(fast.size(), slow.size());
+  for (std::size_t k = 0; k < fast.size(); ++k) {
+    EXPECT_EQ((fast[k].from_us - start) / (90 * kSecond), (fast[k].end_us - start) / (90 * kSecond));
+    EXPECT_NEAR(static_cast<double>(fast[k].from_us - start), static_cast<double>(slow[k].from_us - start) / 10, 1e3);
+  }
+  EXPECT_FALSE(make_generator("request", {.bursts_us = kSecond}));
 }
 
 }  // namespace

@@ -60,6 +60,7 @@ Result<std::unique_ptr<Generator>> make_generator(std::string_view domain, const
   if (!(o.late >= 0 && o.late <= 1)) return bad("late", "0 to 1");
   if (o.disorder_us < 0 || o.disorder_us > kDay) return bad("disorder", "0s to 1d");
   if (o.payload_bytes > kPayloadBytesMax) return bad("payload", "0 to 1,000,000 bytes");
+  if (o.bursts_us < 15 * kSecond) return bad("bursts", "15 s at least");
   if (o.keys == 0 || o.keys > 999'999) return bad("keys", "1 to 999,999");
   return found->make(o);
 }

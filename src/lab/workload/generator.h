@@ -22,6 +22,7 @@ struct GeneratorOptions {
   bool resend = false;               ///< the producer restarts now and then and sends its last records again
   TimeUs start_us = 1'767'225'600'000'000;  ///< event time of the first change: 2026-01-01 00:00:00
   std::uint32_t keys = 1000;         ///< how many products (users, riders) there are
+  DurationUs bursts_us = 15 * kMinute;   ///< "request": a time of many errors comes this often
   std::uint32_t payload_bytes = 0;   ///< each record gets a field "payload" of so many characters that no codec makes smaller: large events
 };
 

@@ -11,30 +11,32 @@
 namespace supyo::workload {
 namespace {
 
-constexpr DurationUs kBlock = 15 * kMinute, kSpread = 10 * kMinute, kWindow = 5 * kMinute, kSlide = kMinute;
+constexpr DurationUs kWindow = 5 * kMinute, kSlide = kMinute;
 constexpr std::int64_t kFewest = 20, kPercent = 5;
 
-/// The burst of the k-th block after `start_us`.
-RequestBurst burst_of(std::uint64_t seed, TimeUs start_us, std::int64_t k) {
+/// The burst of the k-th block of `block` after `start_us`.
+RequestBurst burst_of(std::uint64_t seed, TimeUs start_us, DurationUs block, std::int64_t k) {
+  const DurationUs spread = block / 15 * 10, least = block / 15 * 2;
   Draws draws(hash_u64(seed) ^ static_cast<std::uint64_t>(k));
   constexpr double kGolden = 0.6180339887498949;
   const double first = static_cast<double>(hash_u64(seed) >> 11) * 0x1.0p-53, turns = first + static_cast<double>(k) * kGolden;
-  const auto phase = static_cast<DurationUs>((turns - std::floor(turns)) * static_cast<double>(kSpread)) / kMillisecond * kMillisecond;   // after a whole ten minutes
-  const TimeUs from = start_us + k * kBlock + (phase + kBlock * (k % 2)) % kSpread;
-  return {from, from + 2 * kMinute + static_cast<DurationUs>(draws.below(2 * kMinute))};
+  const auto phase = static_cast<DurationUs>((turns - std::floor(turns)) * static_cast<double>(spread)) / kMillisecond * kMillisecond;   // after a whole spread
+  const TimeUs from = start_us + k * block + (phase + block * (k % 2)) % spread;
+  return {from, from + least + static_cast<DurationUs>(draws.below(static_cast<std::uint64_t>(least)))};
 }
 
 }  // namespace
 
-std::vector<RequestBurst> request_bursts(std::uint64_t seed, TimeUs start_us, TimeUs until_us) {
+std::vector<RequestBurst> request_bursts(std::uint64_t seed, TimeUs start_us, TimeUs until_us, DurationUs every_us) {
   std::vector<RequestBurst> out;
-  for (std::int64_t k = 0; start_us + k * kBlock < until_us; ++k)
-    if (const RequestBurst b = burst_of(seed, start_us, k); b.from_us < until_us) out.push_back(b);
+  for (std::int64_t k = 0; start_us + k * every_us < until_us; ++k)
+    if (const RequestBurst b = burst_of(seed, start_us, every_us, k); b.from_us < until_us) out.push_back(b);
   return out;
 }
 
 void RequestGenerator::make(Request& r) {
-  if (const std::int64_t k = (r.event_us - options_.start_us) / kBlock; burst_.end_us == 0 || k != (burst_.from_us - options_.start_us) / kBlock) burst_ = burst_of(options_.seed, options_.start_us, k);
+  const DurationUs block = options_.bursts_us;
+  if (const std::int64_t k = (r.event_us - options_.start_us) / block; burst_.end_us == 0 || k != (burst_.from_us - options_.start_us) / block) burst_ = burst_of(options_.seed, options_.start_us, block, k);
   r.status = draws_.chance(r.event_us >= burst_.from_us && r.event_us < burst_.end_us ? 0.3 : 0.005) ? 500 : 200;
   r.duration_ms = static_cast<std::int64_t>(5 + draws_.below(60)) * (r.status == 500 ? 20 : 1);
 }

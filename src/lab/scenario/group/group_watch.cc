@@ -89,6 +89,7 @@ void GroupWatch::look_at_offsets() {
     if (offsets == committed->end()) continue;
     Seen& seen = groups_[name].seen;
     seen.committed = seen.end = 0;
+    seen.ends.clear();
     seen.caught_up = true;
     seen.offsets_us = asked;
     for (std::int32_t p = 0; p < topic.second; ++p) {
@@ -97,6 +98,7 @@ void GroupWatch::look_at_offsets() {
       const std::int64_t done = at == offsets->second.end() ? 0 : at->second, all = end == ends->end() ? -1 : end->second.end;
       seen.committed += done;
       seen.end += std::max<std::int64_t>(0, all);
+      seen.ends.push_back(std::max<std::int64_t>(0, all));
       seen.caught_up = seen.caught_up && done == all;
     }
   }

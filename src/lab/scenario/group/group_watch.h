@@ -29,6 +29,7 @@ class GroupWatch {
     std::string state;                                  ///< empty: not told yet
     std::map<std::string, std::size_t> members;         ///< client id -> partitions assigned to it
     std::int64_t committed = 0, end = 0;                ///< sums over the topic's partitions
+    std::vector<std::int64_t> ends = {};                ///< by partition
     bool caught_up = false;                             ///< each of them is committed to its end
     TimeUs offsets_us = 0;                              ///< when that was asked for (monotonic)
   };

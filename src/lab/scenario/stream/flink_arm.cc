@@ -3,111 +3,38 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include "connect/kafka/admin.h"
-#include "connect/kafka/group_consumer.h"
 #include "core/base/duration.h"
 #include "lab/fault/process_fault.h"
 #include "lab/scenario/group/group_watch.h"
 #include "lab/scenario/replica/real_client.h"
 #include "lab/scenario/stream/flink_cluster.h"
+#include "lab/scenario/stream/flink_watch.h"
+#include "lab/scenario/stream/kafka_ends.h"
 #include "lab/scenario/stream/stream_measures.h"
 #include "lab/scenario/stream/stream_promise.h"
 
 namespace supyo::scenario {
 namespace {
 
-using Outcome = connect::RecordReport::Outcome;
-
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr DurationUs kTurn = 5 * kMillisecond, kLook = 150 * kMillisecond;
-constexpr DurationUs kSubmit = 3 * kMinute, kComesUp = 3 * kMinute, kDrain = 2 * kMinute, kQuiet = 3 * kSecond;
+constexpr DurationUs kTurn = 5 * kMillisecond, kLook = 150 * kMillisecond, kCalmLook = 500 * kMillisecond;
+constexpr DurationUs kSubmit = 3 * kMinute, kComesUp = 3 * kMinute, kDrain = 2 * kMinute, kQuiet = 3 * kSecond, kMetricsAge = 3 * kSecond;
+constexpr DurationUs kHeldMost = 15 * kMinute;       // that what a fault holds back still comes
 constexpr DurationUs kZombie = 8 * kSecond;          // that a TaskManager which stood lives on, and may do harm
 constexpr std::int64_t kSettled = 1;                 // complete checkpoints after a kill, before the next
 constexpr std::string_view kStore = "checkpoint.store";
 
-/// A job as the JobManager tells it, looked at again and again in a thread of its own. Ends with its destructor.
-class JobWatch {
- public:
-  JobWatch(const env::Env& env, const FlinkCluster& cluster, std::string job) : env_(env), cluster_(cluster), job_(std::move(job)) {
-    thread_ = env.threads->start("flink-watch", [this] {
-      while (!ended_) {
-        if (const auto seen = cluster_.look(job_)) {
-          const std::lock_guard lock(mutex_);
-          if (seen->last_id != seen_.last_id && seen->last_id != 0) took_us_ += seen->last_took_us, ++took_;
-          seen_ = *seen;
-        }
-        env_.threads->idle(kLook);
-      }
-    });
-  }
-  ~JobWatch() {
-    ended_ = true;
-    thread_->join();
-  }
-  JobWatch(const JobWatch&) = delete;
-  JobWatch& operator=(const JobWatch&) = delete;
-
-  FlinkCluster::Job seen() const {
-    const std::lock_guard lock(mutex_);
-    return seen_;
-  }
-  /// Mean of the complete checkpoints, seconds.
-  double checkpoint_time() const {
-    const std::lock_guard lock(mutex_);
-    return took_ == 0 ? kNaN : static_cast<double>(took_us_) / static_cast<double>(took_) / 1e6;
-  }
-
- private:
-  env::Env env_;
-  const FlinkCluster& cluster_;
-  std::string job_;
-  mutable std::mutex mutex_;
-  FlinkCluster::Job seen_;
-  DurationUs took_us_ = 0;
-  std::int64_t took_ = 0;
-  std::atomic<bool> ended_{false};
-  std::unique_ptr<env::Thread> thread_;
-};
-
-class KafkaRowReader final : public StreamRowReader {
- public:
-  explicit KafkaRowReader(std::unique_ptr<connect::GroupConsumer> consumer) : consumer_(std::move(consumer)) {}
-  Result<std::uint64_t> poll(const std::function<void(std::string_view)>& take) override {
-    for (std::uint64_t n = 0;; ++n) {
-      SUPYO_ASSIGN(const auto record, consumer_->poll(0));
-      (void)consumer_->events();
-      if (!record) return n;
-      if (record->value) take(*record->value);
-    }
-  }
-
- private:
-  std::unique_ptr<connect::GroupConsumer> consumer_;
-};
-
-/// A topic's producer, in real time.
-struct Feed {
-  const StreamInput* input = nullptr;
-  std::unique_ptr<workload::Generator> generator = nullptr;
-  std::unique_ptr<connect::RecordProducer> producer = nullptr;
-  workload::GeneratedRecord next = {};
-  bool more = false;
-  std::map<std::uint64_t, workload::GeneratedRecord> under_way = {};
-  std::uint64_t sent = 0, acked = 0, failed = 0, unknown = 0;
-};
-
 class FlinkArm {
  public:
-  FlinkArm(const env::Env& env, const StreamScenario& s, const std::string& sql, std::string name, const RunOptions& options)
-      : env_(env), s_(s), sql_(sql), options_(options), servers_(options.cluster->servers), prefix_(lab_topic_name(env, name) + "-"), draws_(s.seed) {
+  FlinkArm(const env::Env& env, const StreamScenario& s, const std::string& sql, std::string name, const RunOptions& options, FlinkCluster* shared)
+      : env_(env), s_(s), sql_(sql), options_(options), cluster_(shared), servers_(options.cluster->servers), prefix_(lab_topic_name(env, name) + "-"), draws_(s.seed) {
     arm_.name = std::move(name);
   }
   /// However it ended, nothing of it stays on the cluster.
@@ -116,7 +43,7 @@ class FlinkArm {
     groups_.reset();
     truth_.reset();
     feeds_.clear();
-    cluster_.reset();
+    own_.reset();
     if (!admin_) return;
     for (const std::string& topic : topics_) (void)admin_->delete_topic(topic);
     for (const std::string& group : consumer_groups_) (void)admin_->delete_group(group);
@@ -128,6 +55,7 @@ class FlinkArm {
     SUPYO_TRY(begin());
     while (now() < end_us_) SUPYO_TRY(turn());
     SUPYO_TRY(drain());
+    if (s_.replay) SUPYO_TRY(replay());
     return collect();
   }
 
@@ -141,18 +69,16 @@ class FlinkArm {
 
   Status begin() {
     for (const auto& [key, value] : s_.settings) settings_[key] = value.starts_with("$") ? s_.knobs.find(value.substr(1))->second.text : value;
-    for (const StreamFault& f : s_.phases[s_.fault_phase()].faults)
-      if (f.kind != StreamFault::Kind::kKill && f.kind != StreamFault::Kind::kPoint) return fail(ErrorCode::kUnsupported, "on Flink a lab can kill or stop the TaskManager, and take the checkpoint store away", "without --on real it runs on Supyo's own engine and log");
+    if (!s_.batches.empty()) return fail(ErrorCode::kUnsupported, "a batch takes a declared time, which a real one does not", "without --on real it runs on Supyo's own engine and log; or `batches: []` in the file's part `real`");
     SUPYO_ASSIGN(admin_, connect::KafkaAdmin::open(servers_));
     for (const StreamInput& i : s_.inputs) SUPYO_TRY(make_topic(i.topic, i.partitions));
     for (const StreamResult& r : s_.results) SUPYO_TRY(make_topic(r.topic, 1));
-    SUPYO_ASSIGN(cluster_, FlinkCluster::start(env_, {.flink = options_.flink, .directory = env::join_path(options_.directory, arm_.name)}));
-    auto variables = s_.sql_variables();
-    variables["SERVERS"] = servers_;
-    variables["PREFIX"] = prefix_;
-    SUPYO_ASSIGN(job_, cluster_->submit(sql_, variables, settings_, kSubmit));
-    consumer_groups_.push_back(own("job"));
-    watch_ = std::make_unique<JobWatch>(env_, *cluster_, job_);
+    if (cluster_ == nullptr) {
+      SUPYO_ASSIGN(own_, FlinkCluster::start(env_, {.flink = options_.flink, .directory = env::join_path(options_.directory, arm_.name)}));
+      cluster_ = own_.get();
+    }
+    SUPYO_ASSIGN(job_, submit(prefix_));
+    watch_ = std::make_unique<FlinkWatch>(env_, *cluster_, job_, own_ ? kLook : kCalmLook);
     SUPYO_ASSIGN(groups_, GroupWatch::start(env_, {.servers = servers_, .groups = {{own("job"), {own(s_.inputs[0].topic), s_.inputs[0].partitions}}}, .every_us = kLook}));
     for (const TimeUs limit = now() + kComesUp; watch_->seen().state != "RUNNING" || watch_->seen().completed == 0; env_.threads->idle(kTurn)) {
       SUPYO_TRY(cancelled());
@@ -161,35 +87,40 @@ class FlinkArm {
     return begin_to_measure();
   }
 
+  /// The job with its results in topics that begin with `out`; what it reads is as it is.
+  Result<std::string> submit(const std::string& out) {
+    auto variables = s_.sql_variables();
+    variables["SERVERS"] = variables["OUT_SERVERS"] = servers_;
+    variables["PREFIX"] = prefix_;
+    variables["OUT_PREFIX"] = out;
+    consumer_groups_.push_back(out + "job");
+    return cluster_->submit(sql_, variables, settings_, kSubmit);
+  }
+
   Status make_topic(const std::string& topic, int partitions) {
     SUPYO_TRY(admin_->create_topic(own(topic), partitions, -1, {}));
     topics_.push_back(own(topic));
     return ok();
   }
 
+  Result<std::unique_ptr<StreamRowReader>> reader(const std::string& topic, bool uncommitted) {
+    consumer_groups_.push_back(topic + "-reader");
+    SUPYO_ASSIGN(auto reader, KafkaRowReader::open(env_, servers_, topic, consumer_groups_.back(), uncommitted));
+    return std::unique_ptr<StreamRowReader>(std::move(reader));
+  }
+
   Status begin_to_measure() {
-    SUPYO_ASSIGN(StreamTruth truth, StreamTruth::open(s_, [this](const StreamResult& r) -> Result<std::unique_ptr<StreamRowReader>> {
-      consumer_groups_.push_back(own(r.topic) + "-reader");
-      SUPYO_ASSIGN(auto consumer, open_patiently(env_, [&] { return connect::GroupConsumer::open({.servers = servers_, .topic = own(r.topic), .group = consumer_groups_.back(), .read_committed = !r.uncommitted}); }));
-      return std::make_unique<KafkaRowReader>(std::move(consumer));
-    }));
+    SUPYO_ASSIGN(StreamTruth truth, StreamTruth::open(s_, [this](const StreamResult& r) { return reader(own(r.topic), r.uncommitted); }));
     truth_ = std::make_unique<StreamTruth>(std::move(truth));
+    std::vector<std::unique_ptr<connect::RecordProducer>> producers;
     for (const StreamInput& i : s_.inputs) {
-      Feed f{.input = &i};
-      SUPYO_ASSIGN(f.producer, open_producer(env_, {.servers = servers_, .topic = own(i.topic)}));
-      feeds_.push_back(std::move(f));
+      SUPYO_ASSIGN(auto producer, open_producer(env_, {.servers = servers_, .topic = own(i.topic)}));
+      producers.push_back(std::move(producer));
     }
     start_us_ = now();
-    for (Feed& f : feeds_) {
-      workload::GeneratorOptions w{.seed = s_.input_seed(*f.input), .start_us = start_us_};
-      SUPYO_ASSIGN(w.tps, s_.value(f.input->rate, kRate));
-      SUPYO_ASSIGN(w.disorder_us, s_.duration(f.input->disorder));
-      SUPYO_ASSIGN(w.duplicates, s_.value(f.input->duplicates, kNumber));
-      SUPYO_ASSIGN(w.late, s_.value(f.input->late, kNumber));
-      SUPYO_ASSIGN(const std::uint64_t keys, s_.count(f.input->keys));
-      w.keys = static_cast<std::uint32_t>(keys);
-      SUPYO_ASSIGN(f.generator, workload::make_generator(f.input->domain, w));
-      f.more = f.generator->next(f.next);
+    for (std::size_t i = 0; i < producers.size(); ++i) {
+      SUPYO_ASSIGN(StreamSchedule schedule, StreamSchedule::make(s_, s_.inputs[i], start_us_));
+      feeds_.emplace_back(std::move(schedule), std::move(producers[i]));
     }
     end_us_ = start_us_;
     for (const StreamPhase& p : s_.phases) phase_ends_.push_back(end_us_ += p.length_us);
@@ -202,11 +133,25 @@ class FlinkArm {
       SUPYO_ASSIGN(const DurationUs interval, parse_duration(settings_["execution.checkpointing.interval"]));
       kills_ = plan_kills(times, interval, phase_ends_[fault - 1], phase_ends_[fault], draws_);
     }
-    for (const char* name : {"offered", "acked", "committed", "rows", "repeated", "missing", "lag_committed", "lag_fetched"}) arm_.columns.push_back({name, "records", {}});
-    for (const char* name : {"fired", "updates", "epochs", "epochs_failed", "restarts"}) arm_.columns.push_back({name, "", {}});
-    for (const char* name : {"freshness", "epoch_duration"}) arm_.columns.push_back({name, "s", {}});
-    arm_.columns.push_back({"running", "state", {}});
+    add_columns();
     next_sample_us_ = start_us_ + kSecond;
+    return enter(0);
+  }
+
+  void add_columns() {
+    for (const char* name : {"offered", "acked", "committed", "rows", "repeated", "missing", "late", "lag_committed", "lag_fetched"}) arm_.columns.push_back({name, "records", {}});
+    for (const char* name : {"fired", "updates", "epochs", "epochs_failed", "restarts"}) arm_.columns.push_back({name, "", {}});
+    for (const char* name : {"freshness", "epoch_duration", "watermark_lag"}) arm_.columns.push_back({name, "s", {}});
+    for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) arm_.columns.push_back({fmt::format("watermark_{}", p), "s", {}});
+    for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) arm_.columns.push_back({fmt::format("end_{}", p), "records", {}});
+    arm_.columns.push_back({"running", "state", {}});
+    arm_.columns.push_back({"state_bytes", "B", {}});
+  }
+
+  Status enter(std::size_t phase) {
+    phase_ = phase;
+    note("phase " + s_.phases[phase].name);
+    for (KafkaFeed& f : feeds_) SUPYO_TRY(f.schedule().enter(s_, s_.phases[phase].faults, phase == 0 ? start_us_ : phase_ends_[phase - 1], phase_ends_[phase]));
     return ok();
   }
 
@@ -216,7 +161,8 @@ class FlinkArm {
 
   Status turn() {
     SUPYO_TRY(cancelled());
-    for (Feed& f : feeds_) SUPYO_TRY(feed(f));
+    while (phase_ + 1 < s_.phases.size() && now() >= phase_ends_[phase_]) SUPYO_TRY(enter(phase_ + 1));
+    for (KafkaFeed& f : feeds_) SUPYO_TRY(f.feed(now(), end_us_, *truth_));
     SUPYO_TRY(truth_->poll(now()));
     SUPYO_TRY(hurt());
     if (now() >= next_sample_us_ && next_sample_us_ <= end_us_) {
@@ -225,25 +171,6 @@ class FlinkArm {
       if (options_.progress) options_.progress(arm_.name, seconds(now()) / seconds(end_us_));
     }
     env_.threads->idle(kTurn);
-    return ok();
-  }
-
-  Status feed(Feed& f) {
-    while (f.more && f.next.due_us <= now() && f.next.due_us < end_us_) {
-      SUPYO_ASSIGN(const bool taken, f.producer->send(f.sent, f.next.key, f.next.value, now()));
-      if (!taken) break;
-      f.under_way.emplace(f.sent++, f.next);
-      f.more = f.generator->next(f.next);
-    }
-    for (const auto& report : f.producer->reports(0)) {
-      const auto record = f.under_way.extract(report.id);
-      if (report.outcome == Outcome::kAcknowledged) {
-        ++f.acked;
-        truth_->sent(f.input->topic, record.mapped(), now());
-      } else {
-        ++(report.outcome == Outcome::kFailed ? f.failed : f.unknown);
-      }
-    }
     return ok();
   }
 
@@ -265,9 +192,9 @@ class FlinkArm {
     }
     SUPYO_TRY(mend_stopped(t));
     if (kills_.empty() || !faulty || t < kills_.front().from_us || comes_back_us_ || stopped_) return ok();
-    const FlinkCluster::Job seen = watch_->seen();
+    const FlinkWatch::Seen seen = watch_->seen();
     if (!kill_at_us_) {
-      if (seen.state != "RUNNING" || seen.completed < completed_at_kill_ + kSettled || outstanding() > acked() / 100) waits_from_.reset();
+      if (seen.state != "RUNNING" || seen.completed < completed_at_kill_ + kSettled || outstanding().value_or(0) > acked() / 100) waits_from_.reset();
       else if (!waits_from_) waits_from_ = seen.last_id;
       else if (seen.last_id != *waits_from_) kill_at_us_ = seen.last_completed_us + kills_.front().phase_us;
       return ok();
@@ -317,7 +244,7 @@ class FlinkArm {
   void follow_trial(TimeUs t) {
     if (!open_trial_) return;
     auto& v = trials_.back().values;
-    const FlinkCluster::Job seen = watch_->seen();
+    const FlinkWatch::Seen seen = watch_->seen();
     const double after = seconds(t) - trials_.back().t_s;
     if (!v.contains("detected_after") && seen.state != "RUNNING") v["detected_after"] = after;
     if (v.contains("detected_after") && !v.contains("running_after") && seen.state == "RUNNING") v["running_after"] = after;
@@ -333,7 +260,7 @@ class FlinkArm {
 
   std::uint64_t acked() const {
     std::uint64_t n = 0;
-    for (const Feed& f : feeds_) n += f.acked;
+    for (const KafkaFeed& f : feeds_) n += f.counts().acked;
     return n;
   }
   std::uint64_t repeated() const {
@@ -342,10 +269,10 @@ class FlinkArm {
       if (r.ids) n += r.ids->repeated();
     return n;
   }
-  /// Acknowledged, and not in the first result with ids.
-  std::uint64_t outstanding() const {
+  /// Acknowledged, and not in the first result with ids; nothing without such a result.
+  std::optional<std::uint64_t> outstanding() const {
     const auto ids = std::ranges::find_if(truth_->results(), [](const auto& r) { return r.ids != nullptr; });
-    return ids == truth_->results().end() ? 0 : acked() - std::min(acked(), ids->ids->seen_ids());
+    return ids == truth_->results().end() ? std::nullopt : std::optional(acked() - std::min(acked(), ids->ids->seen_ids()));
   }
 
   void sample(TimeUs t) {
@@ -355,53 +282,104 @@ class FlinkArm {
     const auto n = [](auto v) { return static_cast<double>(v); };
     std::uint64_t sent = 0, fired = 0, updates = 0;
     std::int64_t missing = 0;
-    for (const Feed& f : feeds_) sent += f.sent;
+    for (const KafkaFeed& f : feeds_) sent += f.counts().sent;
     for (const auto& r : truth_->results())
       if (r.windows) fired += r.windows->fired(), updates += r.windows->updates(), missing += r.windows->missing();
     const auto offsets = groups_->seen(own("job"));
-    const FlinkCluster::Job job = watch_->seen();
+    const FlinkWatch::Seen job = watch_->seen();
     put(n(sent));
     put(n(acked()));
     put(n(offsets.committed));
     put(n(truth_->rows()));
     put(n(repeated()));
     put(n(missing));
+    put(n(job.late));
     put(std::max(0.0, n(offsets.end - offsets.committed)));
-    put(n(outstanding()));
+    const auto fetched = outstanding();
+    put(fetched ? n(*fetched) : job.pending ? n(*job.pending) : kNaN);
     put(n(fired));
     put(n(updates));
     put(n(job.completed));
     put(n(job.failed));
     put(n(job.restarts));
-    put(truth_->newest_us() == kTimeMin ? kNaN : n(t - truth_->newest_us()) / 1e6);
+    const auto ago = [&](TimeUs event) { return event == kTimeMin ? kNaN : n(t - event) / 1e6; };
+    put(ago(truth_->newest_us()));
     put(n(job.last_took_us) / 1e6);
+    put(ago(job.watermark_ms ? *job.watermark_ms * kMillisecond : kTimeMin));
+    for (std::int32_t p = 0; p < s_.inputs[0].partitions; ++p) put(ago(feeds_[0].newest_event(p)));
+    for (std::size_t p = 0; p < static_cast<std::size_t>(s_.inputs[0].partitions); ++p) put(p < offsets.ends.size() ? n(offsets.ends[p]) : kNaN);
     put(job.state == "RUNNING" ? 1 : 0);
+    put(n(job.state_bytes));
   }
 
   // ---- afterwards ----------------------------------------------------------------------------------------------------------------
 
   /// All that was acknowledged is there, or does not come; then the job gives out what its windows hold, and ends.
   Status drain() {
-    const auto wait = [this](DurationUs most, const auto& until) -> Status {
-      for (const TimeUs limit = now() + most; now() < limit && !until();) SUPYO_TRY(turn());
-      return ok();
-    };
+    SUPYO_TRY(wait(kHeldMost, [this] { return std::ranges::all_of(feeds_, [](const KafkaFeed& f) { return f.drained(); }); }));
+    all_acked_us_ = env_.clock.monotonic_us();
     SUPYO_TRY(wait(kDrain, [this] { return settled(); }));
     finish_trial();
+    SUPYO_TRY(wait(kMetricsAge, [] { return false; }));
     SUPYO_TRY(cluster_->stop_with_drain(job_));
     SUPYO_TRY(wait(kDrain, [this] { return watch_->seen().state == "FINISHED"; }));
     arm_.drained = watch_->seen().state == "FINISHED";
-    std::uint64_t rows = truth_->rows();
+    ended_ = watch_->seen();
+    checkpoint_time_ = watch_->checkpoint_time();
+    return wait_for_rows([this] { return truth_->rows(); });
+  }
+
+  template <class Until>
+  Status wait(DurationUs most, const Until& until) {
+    for (const TimeUs limit = now() + most; now() < limit && !until();) SUPYO_TRY(turn());
+    return ok();
+  }
+  /// Until no more come.
+  template <class Rows>
+  Status wait_for_rows(const Rows& count) {
+    std::uint64_t rows = count();
     TimeUs changed = now();
     return wait(kDrain, [&] {
-      if (truth_->rows() != rows) changed = now(), rows = truth_->rows();
+      if (const std::uint64_t n = count(); n != rows) changed = now(), rows = n;
       return now() - changed >= kQuiet;
     });
   }
 
   bool settled() const {
     if (stopped_ || comes_back_us_ || store_away_ || watch_->seen().state != "RUNNING") return false;
-    return std::ranges::all_of(feeds_, [](const Feed& f) { return f.under_way.empty(); }) && std::ranges::all_of(truth_->results(), [](const auto& r) { return !r.ids || r.ids->seen_ids() >= r.ids->distinct(); });
+    const auto group = groups_->seen(own("job"));   // committed up to the end, as it was after the last record came
+    return group.caught_up && group.offsets_us > all_acked_us_ && std::ranges::all_of(truth_->results(), [](const auto& r) { return !r.ids || r.ids->seen_ids() >= r.ids->distinct(); });
+  }
+
+  /// How much of what readers got comes again when the job is run again over the same input.
+  Status replay() {
+    const std::string out = prefix_ + "again-", group = out + "job";
+    std::map<std::string, std::multiset<std::string>> rows;
+    std::vector<std::pair<std::string, std::unique_ptr<StreamRowReader>>> readers;
+    for (const StreamResult& r : s_.results) {
+      SUPYO_TRY(admin_->create_topic(out + r.topic, 1, -1, {}));
+      topics_.push_back(out + r.topic);
+    }
+    SUPYO_ASSIGN(job_, submit(out));
+    for (const auto& r : truth_->results()) {
+      if (!r.oracle) continue;
+      SUPYO_ASSIGN(auto one, reader(out + r.spec->topic, r.spec->uncommitted));
+      readers.emplace_back(r.spec->topic, std::move(one));
+    }
+    std::uint64_t count = 0;
+    const auto poll = [&] {
+      for (auto& [topic, one] : readers) (void)one->poll([&](std::string_view row) { rows[topic].emplace(row), ++count; });
+      return count;
+    };
+    watch_ = std::make_unique<FlinkWatch>(env_, *cluster_, job_, kCalmLook);
+    SUPYO_ASSIGN(groups_, GroupWatch::start(env_, {.servers = servers_, .groups = {{group, {own(s_.inputs[0].topic), s_.inputs[0].partitions}}}, .every_us = kLook}));
+    SUPYO_TRY(wait(kComesUp, [&] { return groups_->seen(group).caught_up; }));
+    SUPYO_TRY(wait_for_rows(poll));
+    SUPYO_TRY(cluster_->stop_with_drain(job_));
+    SUPYO_TRY(wait(kDrain, [this] { return watch_->seen().state == "FINISHED"; }));
+    SUPYO_TRY(wait_for_rows(poll));
+    count_replay(*truth_, rows, arm_);
+    return ok();
   }
 
   Result<StreamArmResult> collect() {
@@ -410,14 +388,22 @@ class FlinkArm {
     count_truth(*truth_, end_us_, arm_);
     auto& c = arm_.counts;
     const auto n = [](auto v) { return static_cast<double>(v); };
-    for (const Feed& f : feeds_)
-      for (const auto& [name, v] : {std::pair{"sent", f.sent}, {"acked", f.acked}, {"failed", f.failed}, {"unknown", f.unknown}}) c[name] += n(v);
-    const FlinkCluster::Job job = watch_->seen();
+    for (const KafkaFeed& f : feeds_) {
+      const KafkaFeed::Counts& k = f.counts();
+      const StreamSchedule::Counts& d = f.schedule().counts();
+      for (const auto& [name, v] : {std::pair{"sent", k.sent}, {"acked", k.acked}, {"failed", k.failed}, {"unknown", k.unknown}, {"silenced", d.silenced}, {"delayed", d.delayed}, {"copied", d.copied}}) c[name] += n(v);
+    }
+    const StreamSpan span{start_us_, phase_ends_[s_.fault_phase() - 1], phase_ends_[s_.fault_phase()]};
+    for (const auto& r : truth_->results())
+      if (r.oracle) r.oracle->reckon(span, arm_, trials_);
+    const FlinkWatch::Seen& job = ended_;
+    c["late"] = n(job.late);
+    c["taken"] = c["acked"];
     for (const auto& [name, v] : {std::pair{"epochs", job.completed}, {"epochs_failed", job.failed}, {"restarts", job.restarts}}) c[name] = n(v);
     c["rows"] = n(truth_->rows());
-    c["kills"] = n(trials_.size());
+    c["kills"] = static_cast<double>(std::ranges::count_if(trials_, [](const Trial& t) { return t.group == "kill" || t.group == "stop"; }));
     c["point_hits"] = n(job.failed);
-    c["checkpoint_time"] = watch_->checkpoint_time();
+    c["checkpoint_time"] = checkpoint_time_;
     return StreamArmResult{std::move(arm_), std::move(trials_)};
   }
 
@@ -425,6 +411,8 @@ class FlinkArm {
   const StreamScenario& s_;
   const std::string& sql_;
   const RunOptions& options_;
+  std::unique_ptr<FlinkCluster> own_;                  // unless arms share one
+  FlinkCluster* cluster_;
   std::string servers_, prefix_, job_;
   workload::Draws draws_;
   Arm arm_;
@@ -432,13 +420,15 @@ class FlinkArm {
   std::map<std::string, std::string> settings_;
   std::vector<std::string> topics_, consumer_groups_;
   std::unique_ptr<connect::KafkaAdmin> admin_;
-  std::unique_ptr<FlinkCluster> cluster_;
-  std::unique_ptr<JobWatch> watch_;
+  std::unique_ptr<FlinkWatch> watch_;
   std::unique_ptr<GroupWatch> groups_;
   std::unique_ptr<StreamTruth> truth_;
-  std::vector<Feed> feeds_;
+  std::vector<KafkaFeed> feeds_;
   std::vector<TimeUs> phase_ends_;
-  TimeUs start_us_ = 0, end_us_ = 0, next_sample_us_ = 0;
+  std::size_t phase_ = 0;
+  TimeUs start_us_ = 0, end_us_ = 0, next_sample_us_ = 0, all_acked_us_ = 0;
+  FlinkWatch::Seen ended_;                             // when the job was stopped
+  double checkpoint_time_ = kNaN;
 
   std::vector<PlannedKill> kills_;
   DurationUs detect_us_ = 0, stop_us_ = 0;
@@ -453,8 +443,8 @@ class FlinkArm {
 
 }  // namespace
 
-Result<StreamArmResult> run_flink_arm(const env::Env& env, const StreamScenario& scenario, const std::string& sql, const std::string& name, const RunOptions& options) {
-  return FlinkArm(env, scenario, sql, name, options).run();
+Result<StreamArmResult> run_flink_arm(const env::Env& env, const StreamScenario& scenario, const std::string& sql, const std::string& name, const RunOptions& options, FlinkCluster* shared) {
+  return FlinkArm(env, scenario, sql, name, options, shared).run();
 }
 
 }  // namespace supyo::scenario

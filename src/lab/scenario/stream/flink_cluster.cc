@@ -15,15 +15,15 @@ namespace {
 constexpr DurationUs kAnswer = 5 * kSecond;
 constexpr DurationUs kReady = 120 * kSecond;      // three JVMs at once, on a busy machine
 constexpr DurationUs kPause = 50 * kMillisecond;
-constexpr std::int64_t kFrameworkHeap = 128 << 20, kTaskHeap = 640 << 20, kDirect = 256 << 20, kMetaspace = 256 << 20;
+constexpr std::int64_t kFrameworkHeap = 128 << 20, kTaskHeap = 640 << 20, kDirect = 256 << 20, kMetaspace = 256 << 20, kManagedOfSlot = 32 << 20;
 
 /// Flink's scripts work out a TaskManager's memory; without them every part must be given.
-std::string memory_text() {
+std::string memory_text(int slots) {
   return fmt::format(
       "taskmanager.cpu.cores: 1.0\ntaskmanager.memory.framework.heap.size: {}b\ntaskmanager.memory.framework.off-heap.size: {}b\ntaskmanager.memory.task.heap.size: {}b\ntaskmanager.memory.task.off-heap.size: 0b\n"
-      "taskmanager.memory.network.min: {}b\ntaskmanager.memory.network.max: {}b\ntaskmanager.memory.managed.size: 67108864b\ntaskmanager.memory.jvm-metaspace.size: {}b\n"
+      "taskmanager.memory.network.min: {}b\ntaskmanager.memory.network.max: {}b\ntaskmanager.memory.managed.size: {}b\ntaskmanager.memory.jvm-metaspace.size: {}b\n"
       "taskmanager.memory.jvm-overhead.min: 201326592b\ntaskmanager.memory.jvm-overhead.max: 201326592b\n",
-      kFrameworkHeap, kDirect / 2, kTaskHeap, kDirect / 2, kDirect / 2, kMetaspace);
+      kFrameworkHeap, kDirect / 2, kTaskHeap, kDirect / 2, kDirect / 2, slots * kManagedOfSlot, kMetaspace);
 }
 
 /// Java's own packages that Flink looks into, as its scripts say.
@@ -122,10 +122,10 @@ Status FlinkCluster::write_configuration() {
   // The JobManager's answers are up to web.refresh-interval old. A TaskManager that is silent for heartbeat.timeout is given up; one whose connection breaks is at once.
   const std::string text = fmt::format(
       "jobmanager.rpc.address: 127.0.0.1\njobmanager.rpc.port: {}\njobmanager.bind-host: 127.0.0.1\nblob.server.port: \"0\"\nrest.address: 127.0.0.1\nrest.bind-address: 127.0.0.1\nrest.port: {}\nweb.refresh-interval: \"50\"\n"
-      "taskmanager.host: 127.0.0.1\ntaskmanager.bind-host: 127.0.0.1\ntaskmanager.numberOfTaskSlots: 2\nheartbeat.interval: 1000\nheartbeat.timeout: 8000\nparallelism.default: 1\n{}"
+      "taskmanager.host: 127.0.0.1\ntaskmanager.bind-host: 127.0.0.1\ntaskmanager.numberOfTaskSlots: {}\nmetrics.fetcher.update-interval: 1000\nheartbeat.interval: 1000\nheartbeat.timeout: 8000\nparallelism.default: 1\n{}"
       "restart-strategy.type: fixed-delay\nrestart-strategy.fixed-delay.attempts: 2147483647\nrestart-strategy.fixed-delay.delay: 1 s\nstate.backend.type: hashmap\n"
       "execution.checkpointing.dir: file://{}/checkpoints\nexecution.checkpointing.savepoint-dir: file://{}/savepoints\n",
-      rpc.port, rest_.address.port, memory_text(), options_.directory, options_.directory);
+      rpc.port, rest_.address.port, options_.slots, memory_text(options_.slots), options_.directory, options_.directory);
   SUPYO_TRY(env_.files.write_atomically(env::join_path(conf, "config.yaml"), text));
   return env_.files.write_atomically(env::join_path(conf, "log4j.properties"),
                                      "rootLogger.level=INFO\nrootLogger.appenderRef.f.ref=F\nappender.f.name=F\nappender.f.type=File\nappender.f.fileName=${sys:log.file}\nappender.f.layout.type=PatternLayout\n"
@@ -179,6 +179,7 @@ Result<std::string> FlinkCluster::run_statement(const std::string& session, std:
 }
 
 Result<std::string> FlinkCluster::submit(std::string_view script, const std::map<std::string, std::string>& variables, const std::map<std::string, std::string>& settings, DurationUs timeout_us) {
+  const std::lock_guard one_at_a_time(submitting_);
   SUPYO_ASSIGN(const auto session, parsed(connect::http_post(env_, gateway_, "/v1/sessions", nlohmann::json{{"properties", settings}}.dump(), timeout_us)));
   std::string job;
   for (const std::string& sql : flink_statements(filled(script, variables))) {
@@ -203,10 +204,13 @@ Result<FlinkCluster::Job> FlinkCluster::look(const std::string& job) const {
   if (last.is_object()) {
     out.last_id = last.value("id", std::int64_t{0});
     out.last_completed_us = last.value("latest_ack_timestamp", std::int64_t{0}) * kMillisecond;
+    out.state_bytes = last.value("state_size", std::int64_t{0});
     out.last_took_us = last.value("end_to_end_duration", std::int64_t{0}) * kMillisecond;
   }
   return out;
 }
+
+Result<std::string> FlinkCluster::rest(const std::string& path) const { return connect::http_get(env_, rest_, path, kAnswer); }
 
 Status FlinkCluster::take_checkpoint_store_away() {
   const std::string store = env::join_path(options_.directory, "checkpoints");

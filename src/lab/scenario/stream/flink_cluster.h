@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,13 +14,14 @@
 
 namespace supyo::scenario {
 
-/// A Flink cluster that a lab starts on loopback, hurts and stops: a JobManager, an SQL gateway and TaskManagers, each a process of its own. They end with it. look() is thread-safe, the rest is for one
-/// thread. Needs env.processes, env.threads and env.net.
+/// A Flink cluster that a lab starts on loopback, hurts and stops: a JobManager, an SQL gateway and TaskManagers, each a process of its own. They end with it. submit(), look(), rest() and
+/// stop_with_drain() are thread-safe, the rest is for one thread. Needs env.processes, env.threads and env.net.
 class FlinkCluster {
  public:
   struct Options {
     std::string flink;        ///< where Flink's jars are: lib/ (with the Kafka connector) and gateway/
     std::string directory;    ///< for its configuration, logs and checkpoints; empty or not there
+    int slots = 2;            ///< of each TaskManager: a job of parallelism 1 takes one
   };
   /// Of Flink and its Kafka connector, by their jars. kFileNotFound: no Flink there.
   static Result<std::map<std::string, std::string>> versions(env::Files& files, const std::string& flink);
@@ -37,8 +39,11 @@ class FlinkCluster {
     TimeUs last_completed_us = 0;        ///< wall clock, of the newest that is complete; 0: none
     DurationUs last_took_us = 0;         ///< from its trigger to its last acknowledgement
     std::int64_t restarts = 0;
+    std::int64_t state_bytes = 0;        ///< of that checkpoint
   };
   Result<Job> look(const std::string& job) const;
+  /// The body of an answer of the JobManager's REST API: what a connect::FlinkCollector asks with. Metrics are up to a second old.
+  Result<std::string> rest(const std::string& path) const;
   /// Takes a last checkpoint, gives out what windows still hold, and ends the job.
   Status stop_with_drain(const std::string& job);
 
@@ -62,6 +67,7 @@ class FlinkCluster {
   Options options_;
   std::string java_;
   connect::HttpUrl rest_, gateway_;
+  std::mutex submitting_;
   std::unique_ptr<env::Process> job_manager_, gateway_process_;
   std::vector<std::unique_ptr<env::Process>> task_managers_;
 };

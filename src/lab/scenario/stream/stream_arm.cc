@@ -131,8 +131,8 @@ class StreamArm {
     start_us_ = clock_.now_us();
     variables_ = s_.sql_variables();
     variables_["DATA"] = variables_["OUT"] = directory_;
-    variables_["SERVERS"] = "embedded:" + log_directory();
-    variables_["PREFIX"] = "";
+    variables_["SERVERS"] = variables_["OUT_SERVERS"] = "embedded:" + log_directory();
+    variables_["PREFIX"] = variables_["OUT_PREFIX"] = "";
     if (!s_.capacity.empty()) { SUPYO_ASSIGN(capacity_, s_.value(s_.capacity, kRate)); }
     for (const auto& [key, value] : s_.settings) settings_[key] = value.starts_with("$") ? s_.knobs.find(value.substr(1))->second.text : value;
     SUPYO_TRY(env_.files.create_directories(log_directory()));
@@ -177,7 +177,7 @@ class StreamArm {
     phase_ = phase;
     const StreamPhase& p = s_.phases[phase];
     note("phase " + p.name);
-    for (auto& f : feeds_) SUPYO_TRY(f->enter(s_, p.faults, phase == 0 ? start_us_ : phase_ends_[phase - 1], phase_ends_[phase]));
+    for (auto& f : feeds_) SUPYO_TRY(f->schedule().enter(s_, p.faults, phase == 0 ? start_us_ : phase_ends_[phase - 1], phase_ends_[phase]));
     for (const StreamFault& f : p.faults) {
       if (f.kind != StreamFault::Kind::kKill) continue;
       SUPYO_ASSIGN(const std::uint64_t times, s_.count(f.times));
@@ -297,7 +297,7 @@ class StreamArm {
   Status drain() {
     while (!runner_) SUPYO_TRY(step(comes_back_us_));
     // What is still held back by a fault comes first.
-    const auto held = [&] { return std::ranges::any_of(feeds_, [](const auto& f) { return !f->drained(); }); };
+    const auto held = [&] { return std::ranges::any_of(feeds_, [](const auto& f) { return !f->schedule().drained(); }); };
     for (const TimeUs limit = clock_.now_us() + kHeldMost; held() && clock_.now_us() < limit;) {
       if (clock_.now_us() >= next_feed_us_) SUPYO_TRY(feed(clock_.now_us(), end_us_));
       SUPYO_TRY(step(next_feed_us_));
@@ -315,7 +315,7 @@ class StreamArm {
   StreamJobSetup job_setup() const { return {env_, clock_, directory_, variables_, settings_, {options_.journal_sync_us, options_.sink_commit_us}, s_.seed}; }
 
   std::uint64_t acked_of(const std::string& topic) const {
-    const auto feed = std::ranges::find_if(feeds_, [&](const auto& f) { return f->input().topic == topic; });
+    const auto feed = std::ranges::find_if(feeds_, [&](const auto& f) { return f->schedule().input().topic == topic; });
     return (*feed)->counts().acked;
   }
 
@@ -328,17 +328,7 @@ class StreamArm {
     runner_.reset();
     engine_.reset();
     SUPYO_ASSIGN(const auto again, replay_stream_job(job_setup(), sql_, topics));
-    for (const auto& r : truth_->results()) {
-      if (!made_by_the_job(r)) continue;
-      const auto& rows = again.at(r.spec->topic);
-      std::vector<std::string> both;
-      std::ranges::set_intersection(r.rows, rows, std::back_inserter(both));
-      const auto all = r.rows.size() + rows.size() - both.size();
-      std::string end = "_" + r.spec->topic;
-      std::ranges::replace(end, '-', '_');
-      arm_.counts["replay_equal" + end] = all == 0 ? kNaN : static_cast<double>(both.size()) / static_cast<double>(all);
-      arm_.counts["replay_rows" + end] = static_cast<double>(rows.size());
-    }
+    count_replay(*truth_, again, arm_);
     return ok();
   }
 
@@ -449,7 +439,8 @@ class StreamArm {
     for (const char* name : {"sent", "acked", "failed", "unknown", "silenced", "delayed", "copied"}) c[name] = 0;
     for (const auto& f : feeds_) {
       const StreamFeed::Counts& k = f->counts();
-      for (const auto& [name, v] : {std::pair{"sent", k.sent}, {"acked", k.acked}, {"failed", k.failed}, {"unknown", k.unknown}, {"silenced", k.silenced}, {"delayed", k.delayed}, {"copied", k.copied}}) c[name] += n(v);
+      const StreamSchedule::Counts& d = f->schedule().counts();
+      for (const auto& [name, v] : {std::pair{"sent", k.sent}, {"acked", k.acked}, {"failed", k.failed}, {"unknown", k.unknown}, {"silenced", d.silenced}, {"delayed", d.delayed}, {"copied", d.copied}}) c[name] += n(v);
     }
     const StreamSpan span{start_us_, phase_ends_[s_.fault_phase() - 1], phase_ends_[s_.fault_phase()]};
     for (const auto& r : truth_->results())

@@ -113,6 +113,7 @@ Result<std::map<std::string, std::multiset<std::string>>> replay_stream_job(cons
   SUPYO_TRY(setup.env.files.create_directories(log_directory));
   auto variables = setup.variables;
   variables["OUT"] = directory;
+  variables["OUT_SERVERS"] = "embedded:" + log_directory;
   SUPYO_ASSIGN(Job job, start(setup, sql, directory, variables));
   // There is no more input than there is: a job that waits ten seconds for it has read all.
   for (TimeUs idle_since = setup.clock.now_us(); setup.clock.now_us() - idle_since < 10 * kSecond;) {

@@ -9,38 +9,40 @@
 
 namespace supyo::scenario {
 
-Result<std::unique_ptr<StreamFeed>> StreamFeed::open(const env::Env& env, const std::string& log_directory, const StreamScenario& s, const StreamInput& input, TimeUs start_us) {
-  // Topics of one lab are not copies of each other.
-  const std::uint64_t seed = s.input_seed(input);
-  std::unique_ptr<StreamFeed> feed(new StreamFeed(input, hash_u64(seed)));
-  workload::GeneratorOptions w;
-  w.seed = seed;
+std::int32_t stream_partition(const StreamInput& input, const workload::GeneratedRecord& record) {
+  const auto n = static_cast<std::uint64_t>(input.partitions);
+  if (input.partition_by.empty()) return static_cast<std::int32_t>(hash_bytes(record.key) % n);
+  const auto json = nlohmann::json::parse(record.value, nullptr, false);
+  return static_cast<std::int32_t>(hash_bytes(json.is_object() && json.contains(input.partition_by) ? json[input.partition_by].dump() : std::string()) % n);
+}
+
+// ---- what is sent ----------------------------------------------------------------------------------------------------------------
+
+// Topics of one lab are not copies of each other.
+StreamSchedule::StreamSchedule(const StreamInput& input, std::uint64_t seed) : input_(&input), seed_(hash_u64(seed)), draws_(seed_) {}
+
+Result<StreamSchedule> StreamSchedule::make(const StreamScenario& s, const StreamInput& input, TimeUs start_us) {
+  StreamSchedule schedule(input, s.input_seed(input));
+  workload::GeneratorOptions w{.seed = s.input_seed(input), .start_us = start_us};
   SUPYO_ASSIGN(w.tps, s.value(input.rate, kRate));
   SUPYO_ASSIGN(w.disorder_us, s.duration(input.disorder));
   SUPYO_ASSIGN(w.duplicates, s.value(input.duplicates, kNumber));
   SUPYO_ASSIGN(w.late, s.value(input.late, kNumber));
+  SUPYO_ASSIGN(w.bursts_us, s.duration(input.bursts));
   SUPYO_ASSIGN(const std::uint64_t keys, s.count(input.keys));
   w.keys = static_cast<std::uint32_t>(keys);
-  w.start_us = start_us;
-  feed->rate_ = w.tps;
-  SUPYO_ASSIGN(feed->generator_, workload::make_generator(input.domain, w));
-  SUPYO_ASSIGN(const log::Topic topic, log::create_topic(env, log_directory, input.topic, {.partitions = input.partitions, .segment_bytes = 16 << 20, .retention_ms = s.replay ? -1 : 30 * 60 * 1000}));
-  for (std::int32_t p = 0; p < input.partitions; ++p) {
-    SUPYO_ASSIGN(auto writer, log::PartitionWriter::open(env, topic, PartitionId(p)));
-    feed->writers_.push_back(std::move(writer));
-  }
-  feed->newest_.assign(feed->writers_.size(), kTimeMin);
-  feed->batch_.resize(feed->writers_.size());
-  feed->more_ = feed->generator_->next(feed->next_);
-  return feed;
+  schedule.rate_ = w.tps;
+  SUPYO_ASSIGN(schedule.generator_, workload::make_generator(input.domain, w));
+  schedule.more_ = schedule.generator_->next(schedule.next_);
+  return schedule;
 }
 
-Status StreamFeed::enter(const StreamScenario& s, const std::vector<StreamFault>& faults, TimeUs now, TimeUs until_us) {
+Status StreamSchedule::enter(const StreamScenario& s, const std::vector<StreamFault>& faults, TimeUs now, TimeUs until_us) {
   rules_.clear();
-  SUPYO_ASSIGN(double rate, s.value(input_.rate, kRate));
+  SUPYO_ASSIGN(double rate, s.value(input_->rate, kRate));
   until_us_ = until_us;
   for (const StreamFault& f : faults) {
-    if (f.topic != input_.topic) continue;
+    if (f.topic != input_->topic) continue;
     Rule r{f.kind, f.partition.value_or(-1), 1, -1};
     SUPYO_ASSIGN(r.share, s.value(f.share, kNumber));
     if (!f.delay.empty()) { SUPYO_ASSIGN(r.delay_us, s.duration(f.delay)); }
@@ -53,15 +55,8 @@ Status StreamFeed::enter(const StreamScenario& s, const std::vector<StreamFault>
   return ok();
 }
 
-std::int32_t StreamFeed::partition_of(const workload::GeneratedRecord& record) const {
-  const auto n = static_cast<std::uint64_t>(writers_.size());
-  if (input_.partition_by.empty()) return static_cast<std::int32_t>(hash_bytes(record.key) % n);
-  const auto json = nlohmann::json::parse(record.value, nullptr, false);
-  return static_cast<std::int32_t>(hash_bytes(json.is_object() && json.contains(input_.partition_by) ? json[input_.partition_by].dump() : std::string()) % n);
-}
-
-void StreamFeed::take(const workload::GeneratedRecord& record, TimeUs now) {
-  const std::int32_t p = partition_of(record);
+void StreamSchedule::pass(const workload::GeneratedRecord& record, TimeUs now, const Take& take) {
+  const std::int32_t p = stream_partition(*input_, record);
   for (const Rule& r : rules_) {
     if (r.partition >= 0 && r.partition != p) continue;
     if (r.kind == StreamFault::Kind::kSilence) {
@@ -74,11 +69,11 @@ void StreamFeed::take(const workload::GeneratedRecord& record, TimeUs now) {
     held_.push({r.delay_us < 0 ? until_us_ : now + r.delay_us, order_++, p, record});
     return;
   }
-  batch_[static_cast<std::size_t>(p)].push_back(record);
+  take(p, record);
 }
 
 /// Whether the producer goes back to here, and when, is drawn for each span of time, or for each record.
-void StreamFeed::repeat(const Rule& rule, const workload::GeneratedRecord& record, std::int32_t partition, TimeUs now) {
+void StreamSchedule::repeat(const Rule& rule, const workload::GeneratedRecord& record, std::int32_t partition, TimeUs now) {
   workload::Draws span(seed_ ^ hash_u64(rule.span_us > 0 ? static_cast<std::uint64_t>(now / rule.span_us) : record.id));
   if (!(rule.share >= 1 || span.chance(rule.share))) return;
   const double u = (static_cast<double>(span.random() >> 11) + 0.5) * 0x1.0p-53, age = static_cast<double>(rule.delay_us);
@@ -87,15 +82,34 @@ void StreamFeed::repeat(const Rule& rule, const workload::GeneratedRecord& recor
   ++counts_.copied;
 }
 
-Status StreamFeed::feed(TimeUs now, TimeUs end_us, StreamTruth& truth) {
+void StreamSchedule::due(TimeUs now, TimeUs end_us, const Take& take) {
   while (more_ && next_.due_us <= now && next_.due_us < end_us) {
-    take(next_, now);
+    pass(next_, now, take);
     more_ = generator_->next(next_);
   }
   while (!held_.empty() && held_.top().due_us <= now) {
-    batch_[static_cast<std::size_t>(held_.top().partition)].push_back(held_.top().record);
+    take(held_.top().partition, held_.top().record);
     held_.pop();
   }
+}
+
+// ---- into the embedded log -------------------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<StreamFeed>> StreamFeed::open(const env::Env& env, const std::string& log_directory, const StreamScenario& s, const StreamInput& input, TimeUs start_us) {
+  SUPYO_ASSIGN(StreamSchedule schedule, StreamSchedule::make(s, input, start_us));
+  std::unique_ptr<StreamFeed> feed(new StreamFeed(std::move(schedule)));
+  SUPYO_ASSIGN(const log::Topic topic, log::create_topic(env, log_directory, input.topic, {.partitions = input.partitions, .segment_bytes = 16 << 20, .retention_ms = s.replay ? -1 : 30 * 60 * 1000}));
+  for (std::int32_t p = 0; p < input.partitions; ++p) {
+    SUPYO_ASSIGN(auto writer, log::PartitionWriter::open(env, topic, PartitionId(p)));
+    feed->writers_.push_back(std::move(writer));
+  }
+  feed->newest_.assign(feed->writers_.size(), kTimeMin);
+  feed->batch_.resize(feed->writers_.size());
+  return feed;
+}
+
+Status StreamFeed::feed(TimeUs now, TimeUs end_us, StreamTruth& truth) {
+  schedule_.due(now, end_us, [this](std::int32_t p, const workload::GeneratedRecord& record) { batch_[static_cast<std::size_t>(p)].push_back(record); });
   return flush(now, truth);
 }
 
@@ -113,7 +127,7 @@ Status StreamFeed::flush(TimeUs now, StreamTruth& truth) {
     } else {
       counts_.acked += n;
       for (const workload::GeneratedRecord& r : batch_[p]) {
-        truth.sent(input_.topic, r, now);
+        truth.sent(schedule_.input().topic, r, now);
         newest_[p] = std::max(newest_[p], r.event_us);
       }
     }

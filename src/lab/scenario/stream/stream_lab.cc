@@ -318,8 +318,7 @@ namespace {
 
 /// `at_once` arms side by side, each on a thread of its own.
 template <class RunOne>
-Result<LabResult> run_arms(const env::Env& env, const StreamScenario& scenario, const RunOptions& options, LabResult r, std::size_t at_once, RunOne run_one_arm) {
-  SUPYO_TRY(begin_data(env, options));
+Result<LabResult> run_arms(const env::Env& env, const StreamScenario& scenario, LabResult r, std::size_t at_once, RunOne run_one_arm) {
   std::vector<std::string> names{"fault"};
   for (const auto& [name, spec] : scenario.arms) names.push_back(name);
   std::vector<std::optional<Result<StreamArmResult>>> done(names.size());
@@ -334,7 +333,6 @@ Result<LabResult> run_arms(const env::Env& env, const StreamScenario& scenario, 
       (names[j] == "fault" ? r.fault : names[j] == "control" ? r.control : r.arms.emplace_back()) = std::move(one.arm);
     }
   }
-  SUPYO_TRY(end_data(env, options));
   SUPYO_TRY(evaluate_stream(scenario, r));
   return r;
 }
@@ -353,12 +351,15 @@ Result<LabResult> run_stream_scenario(const env::Env& env, const StreamScenario&
   LabResult r;
   describe(scenario, options, r);
   r.versions = {{"supyo", SUPYO_VERSION}, {"compiler", __VERSION__}, {"log", "embedded"}, {"engine", "embedded"}};
-  return run_arms(env, scenario, options, std::move(r), 1, [&](const std::string& name) -> Result<StreamArmResult> {
+  SUPYO_TRY(begin_data(env, options));
+  SUPYO_ASSIGN(LabResult result, run_arms(env, scenario, std::move(r), 1, [&](const std::string& name) -> Result<StreamArmResult> {
     SUPYO_ASSIGN(const StreamScenario s, scenario.arm(name));
     slo::Objectives objectives = declared;
     if (scenario.objectives.empty()) { SUPYO_ASSIGN(objectives, promised_objectives(s)); }
     return run_stream_once(env, s, objectives, name, options);
-  });
+  }));
+  SUPYO_TRY(end_data(env, options));
+  return result;
 }
 
 Result<LabResult> run_real_stream_scenario(const env::Env& env, const StreamScenario& scenario, const RunOptions& options) {
@@ -376,14 +377,24 @@ Result<LabResult> run_real_stream_scenario(const env::Env& env, const StreamScen
       const std::lock_guard lock(mutex);
       options.progress(arm, share);
     };
-  // Clusters of Flink: the fault has its control beside it. Where JVMs are killed and started all the time, two cores do not carry more.
+  // Where nothing is done to Flink itself, its arms are jobs of one cluster, all at once. Else each has a cluster of its own, the fault its control beside it; where JVMs are killed and started all the time, two cores do not carry more.
   constexpr std::size_t kCalm = 6, kRestless = 3;
   const auto& faults = scenario.phases[scenario.fault_phase()].faults;
-  const bool kills = std::ranges::any_of(faults, [](const StreamFault& f) { return f.kind == StreamFault::Kind::kKill; });
-  return run_arms(env, scenario, options, std::move(r), kills ? kRestless : kCalm, [&](const std::string& name) -> Result<StreamArmResult> {
+  const auto any = [&](StreamFault::Kind kind) { return std::ranges::any_of(faults, [kind](const StreamFault& f) { return f.kind == kind; }); };
+  const bool kills = any(StreamFault::Kind::kKill), alone = kills || any(StreamFault::Kind::kPoint);
+  std::unique_ptr<FlinkCluster> cluster;
+  const std::size_t jobs = scenario.arms.size() + 1;
+  SUPYO_TRY(begin_data(env, options));
+  if (!alone) {
+    SUPYO_ASSIGN(cluster, FlinkCluster::start(env, {.flink = options.flink, .directory = env::join_path(options.directory, "flink"), .slots = static_cast<int>(jobs)}));
+  }
+  SUPYO_ASSIGN(LabResult result, run_arms(env, scenario, std::move(r), !alone ? jobs : kills ? kRestless : kCalm, [&](const std::string& name) -> Result<StreamArmResult> {
     SUPYO_ASSIGN(const StreamScenario s, scenario.arm(name));
-    return run_flink_arm(env, s, sql, name, shared);
-  });
+    return run_flink_arm(env, s, sql, name, shared, cluster.get());
+  }));
+  cluster.reset();   // before its files
+  SUPYO_TRY(end_data(env, options));
+  return result;
 }
 
 }  // namespace supyo::scenario

@@ -10,7 +10,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 void count_windows(const WindowTruth& w, TimeUs end_us, Arm& arm) {
   auto& c = arm.counts;
-  double input = 0, final_sum = 0, timely = 0, largest = 0, main = 0, wrong = 0, wrong_with_side = 0, fired = 0, delay = 0, delay_max = 0, updated_windows = 0;
+  double input = 0, final_sum = 0, timely = 0, largest = 0, main = 0, wrong = 0, wrong_with_side = 0, fired = 0, unfired = 0, delay = 0, delay_max = 0, updated_windows = 0;
   for (const auto& [key, window] : w.windows()) {
     input += static_cast<double>(window.truth);
     final_sum += static_cast<double>(window.value);
@@ -18,7 +18,10 @@ void count_windows(const WindowTruth& w, TimeUs end_us, Arm& arm) {
     wrong += window.value != window.truth ? 1 : 0;
     wrong_with_side += window.value + window.aside != window.truth ? 1 : 0;
     updated_windows += window.firings > 1 ? 1 : 0;
-    if (window.firings == 0) continue;
+    if (window.firings == 0) {
+      unfired += static_cast<double>(window.truth);
+      continue;
+    }
     ++fired;
     main += static_cast<double>(window.first);
     const double d = static_cast<double>(window.first_us - key.first - w.size_us()) / 1e6;
@@ -29,6 +32,7 @@ void count_windows(const WindowTruth& w, TimeUs end_us, Arm& arm) {
   }
   c["window_input"] += input;
   c["window_final"] += final_sum;
+  c["window_unfired"] += unfired;
   c["window_largest"] = largest;
   c["main_records"] += main;
   c["windows"] += fired;
@@ -80,6 +84,20 @@ void count_truth(const StreamTruth& truth, TimeUs end_us, Arm& arm) {
     c["repeated"] += n(r.ids->repeated());
     c["lost_" + r.spec->topic] = n(r.ids->lost());
     c["repeated_" + r.spec->topic] = n(r.ids->repeated());
+  }
+}
+
+void count_replay(const StreamTruth& truth, const std::map<std::string, std::multiset<std::string>>& again, Arm& arm) {
+  for (const auto& r : truth.results()) {
+    const auto rows = again.find(r.spec->topic);
+    if (!r.oracle || rows == again.end()) continue;
+    std::vector<std::string> both;
+    std::ranges::set_intersection(r.rows, rows->second, std::back_inserter(both));
+    const auto all = r.rows.size() + rows->second.size() - both.size();
+    std::string end = "_" + r.spec->topic;
+    std::ranges::replace(end, '-', '_');
+    arm.counts["replay_equal" + end] = all == 0 ? kNaN : static_cast<double>(both.size()) / static_cast<double>(all);
+    arm.counts["replay_rows" + end] = static_cast<double>(rows->second.size());
   }
 }
 

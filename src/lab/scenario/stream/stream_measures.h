@@ -1,4 +1,7 @@
 #pragma once
+#include <map>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "core/base/result.h"
@@ -22,5 +25,7 @@ std::vector<PlannedKill> plan_kills(std::uint64_t times, DurationUs interval_us,
 void add_catch_up(const StreamScenario& scenario, double detect_s, const Arm& arm, std::vector<Trial>& trials);
 /// Adds what readers lost and got again, and how their windows are. Windows that were given out first after `end_us` say nothing of the delay.
 void count_truth(const StreamTruth& truth, TimeUs end_us, Arm& arm);
+/// replay_equal_TOPIC, the share of the rows of either run that both gave, and replay_rows_TOPIC: `again` has the rows of the second run, by topic. Needs a scenario with `replay`.
+void count_replay(const StreamTruth& truth, const std::map<std::string, std::multiset<std::string>>& again, Arm& arm);
 
 }  // namespace supyo::scenario

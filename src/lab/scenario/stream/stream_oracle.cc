@@ -226,7 +226,7 @@ void AlarmOracle::seen(const nlohmann::json& row, std::string_view, TimeUs now) 
 }
 
 void AlarmOracle::reckon(const StreamSpan& span, Arm& arm, std::vector<Trial>& trials) const {
-  const std::vector<workload::RequestBurst> bursts = workload::request_bursts(seed_, span.start_us, newest_us_);
+  const std::vector<workload::RequestBurst> bursts = workload::request_bursts(seed_, span.start_us, newest_us_, bursts_us_);
   std::uint64_t missed = 0, false_alarms = 0;
   std::vector<double> before, during;
   for (const workload::RequestBurst& b : bursts) {
@@ -281,7 +281,8 @@ Result<std::unique_ptr<StreamOracle>> make_stream_oracle(const StreamScenario& s
   if (r.oracle == "alarms") {
     const auto input = std::ranges::find(s.inputs, r.input, &StreamInput::topic);
     SUPYO_ASSIGN(const DurationUs size, s.duration(r.size));
-    return std::make_unique<AlarmOracle>(r, s.input_seed(*input), size);
+    SUPYO_ASSIGN(const DurationUs bursts, s.duration(input->bursts));
+    return std::make_unique<AlarmOracle>(r, s.input_seed(*input), size, bursts);
   }
   return std::unique_ptr<StreamOracle>();
 }

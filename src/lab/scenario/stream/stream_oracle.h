@@ -117,8 +117,8 @@ class VersionOracle final : public StreamOracle {
 /// delay_mean_before and so on of those before). Trials: at and delay of each burst.
 class AlarmOracle final : public StreamOracle {
  public:
-  /// `seed` is the generator's.
-  AlarmOracle(const StreamResult& result, std::uint64_t seed, DurationUs size_us) : result_(result), seed_(seed), size_us_(size_us) {}
+  /// `seed` and how often there is a burst are the generator's.
+  AlarmOracle(const StreamResult& result, std::uint64_t seed, DurationUs size_us, DurationUs bursts_us = 15 * kMinute) : result_(result), seed_(seed), size_us_(size_us), bursts_us_(bursts_us) {}
   void sent(const std::string&, const workload::GeneratedRecord& record, TimeUs) override { newest_us_ = std::max(newest_us_, record.event_us); }
   void seen(const nlohmann::json& row, std::string_view text, TimeUs now) override;
   void reckon(const StreamSpan& span, Arm& arm, std::vector<Trial>& trials) const override;
@@ -129,7 +129,7 @@ class AlarmOracle final : public StreamOracle {
   };
   const StreamResult& result_;
   std::uint64_t seed_;
-  DurationUs size_us_;
+  DurationUs size_us_, bursts_us_;
   TimeUs newest_us_ = kTimeMin;
   std::vector<Alarm> alarms_;
 };

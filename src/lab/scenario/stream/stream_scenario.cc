@@ -20,7 +20,7 @@ class StreamScenarioReader : private YamlReader {
   Result<StreamScenario> scenario(const YAML::Node& root) {
     SUPYO_TRY(allow(root, "a stream scenario", {"lab", "kind", "title", "extends", "expect", "hypothesis", "pipeline", "objectives", "variables", "settings", "seed", "linger", "inputs", "results", "promise", "capacity",
                                                 "lag_alarm", "batches", "replay", "knobs", "phases", "arms", "derive", "guards", "predict", "verdict", "tiles", "plots", "real"}));
-    if (const YAML::Node real = root["real"]) SUPYO_TRY(allow(real, "real", {"settings", "knobs", "phases", "arms", "derive", "predict", "verdict", "tiles", "plots"}));
+    if (const YAML::Node real = root["real"]) SUPYO_TRY(allow(real, "real", {"pipeline", "variables", "settings", "inputs", "results", "batches", "promise", "lag_alarm", "knobs", "phases", "arms", "derive", "predict", "verdict", "tiles", "plots"}));
     StreamScenario s;
     SUPYO_TRY(head(root, s));
     SUPYO_TRY(seed(root, s.seed));
@@ -68,7 +68,7 @@ class StreamScenarioReader : private YamlReader {
     const YAML::Node list = root["inputs"];
     if (!list || !list.IsSequence() || list.size() == 0) return complain(root, "'inputs' is missing", "inputs: [{topic: orders, domain: order, rate: 200rps, partitions: 4}]");
     for (const YAML::Node& n : list) {
-      SUPYO_TRY(allow(n, "an input", {"topic", "domain", "rate", "partitions", "partition_by", "disorder", "duplicates", "late", "keys"}));
+      SUPYO_TRY(allow(n, "an input", {"topic", "domain", "rate", "partitions", "partition_by", "disorder", "duplicates", "late", "keys", "bursts"}));
       StreamInput i;
       SUPYO_ASSIGN(i.topic, YamlReader::text(n, "topic"));
       if (input_named(s, i.topic) != nullptr) return complain(n, fmt::format("there are two inputs '{}'", i.topic));
@@ -78,6 +78,7 @@ class StreamScenarioReader : private YamlReader {
       SUPYO_TRY(quantity(n, "duplicates", kNumber, s.knobs, i.duplicates, "0"));
       SUPYO_TRY(quantity(n, "late", kNumber, s.knobs, i.late, "0"));
       SUPYO_TRY(quantity(n, "keys", kNumber, s.knobs, i.keys, "1000"));
+      SUPYO_TRY(quantity(n, "bursts", kSeconds, s.knobs, i.bursts, "15m"));
       if (n["partitions"]) { SUPYO_ASSIGN(i.partitions, whole(n["partitions"], 1, 64)); }
       if (n["partition_by"]) i.partition_by = n["partition_by"].Scalar();
       s.inputs.push_back(std::move(i));

@@ -23,6 +23,7 @@ struct StreamInput {
   std::string topic = {}, domain = "order";
   std::string rate = {}, disorder = {}, duplicates = {}, late = {};   ///< records a second; seconds; shares
   std::string keys = {};
+  std::string bursts = "15m";                  ///< "request": how often a time of many errors comes
   std::int32_t partitions = 1;
   std::string partition_by = {};               ///< a field of the record; empty: its key
 };

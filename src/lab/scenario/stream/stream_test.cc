@@ -109,7 +109,7 @@ TEST_F(StreamLab, WorkerKillOnRealSystemsIsTheSameFileWithItsOwnPhases) {
   // The planted variants stay planted there.
   EXPECT_EQ(load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/worker-kill-invalid.yaml", true)->count("kills").value(), 0U);
   EXPECT_EQ(load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/checkpoint-timeout-invalid.yaml", true)->phases[1].faults[0].point, "checkpoint.nowhere");
-  EXPECT_EQ(load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/late-window.yaml", true).error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/load-surge.yaml", true).error().code, ErrorCode::kUnsupported);
   // Supyo's own job cannot stand still.
   StreamScenario standing = at_rate(load("worker-kill"), "20rps");
   ASSERT_TRUE(set_knob(standing, "stop=20s"));
@@ -117,6 +117,27 @@ TEST_F(StreamLab, WorkerKillOnRealSystemsIsTheSameFileWithItsOwnPhases) {
   options.root = SUPYO_SOURCE_DIR;
   options.directory = directory_.string();
   EXPECT_THAT(run_stream_scenario(real_.env(), standing, options).error().message, HasSubstr("cannot stand still"));
+}
+
+TEST_F(StreamLab, LabsOfWhatComesInRunOnRealSystemsAsWell) {
+  for (const char* lab : {"watermark-stall", "late-window", "dedup-horizon", "stale-join", "alarm-latency"}) {
+    for (const char* variant : {"", "-refuted", "-invalid"}) {
+      const auto s = load_stream_scenario(real_.env().files, fmt::format("{}/scenarios/{}{}.yaml", SUPYO_SOURCE_DIR, lab, variant), true);
+      ASSERT_TRUE(s) << s.error().to_string();
+      DurationUs length = 0;
+      for (const StreamPhase& p : s->phases) length += p.length_us;
+      EXPECT_LE(length, 10 * kMinute) << lab << variant << ": a person waits for it";
+      EXPECT_TRUE(s->batches.empty());
+    }
+  }
+  // What is planted is planted there, too.
+  const auto real = [&](const char* lab) { return load_stream_scenario(real_.env().files, fmt::format("{}/scenarios/{}.yaml", SUPYO_SOURCE_DIR, lab), true).value(); };
+  EXPECT_EQ(real("watermark-stall").duration("idle").value(), 0);
+  EXPECT_EQ(real("watermark-stall-refuted").duration("idle").value(), 10 * kSecond);
+  EXPECT_EQ(real("late-window-refuted").duration("allowed").value(), 0);
+  EXPECT_EQ(real("late-window-invalid").value("share", kNumber).value(), 0);
+  EXPECT_NE(real("dedup-horizon-refuted").settings.at("table.exec.state.ttl"), real("dedup-horizon").settings.at("table.exec.state.ttl"));
+  EXPECT_EQ(real("alarm-latency-invalid").value("surge", kRate).value(), real("alarm-latency-invalid").value("rate", kRate).value());
 }
 
 TEST(FlinkCluster, StatementsOfAScript) {

@@ -27,6 +27,10 @@ test: ## everything that needs no server: sanitizer build, unit, SQL, simulation
 test-kafka: build ## source and sink against a real Kafka broker (fetches it; needs Maven and a JVM); ROUNDS=300 for more kills
 	@scripts/test_kafka.sh
 
+.PHONY: test-postgres
+test-postgres: build ## connector 'jdbc' against a real PostgreSQL (Debian's postgresql-15, started and stopped by the test): lookups, keyed and appended rows, 10 kills
+	@SUPYO=$(CURDIR)/build/release/supyo build/venv/bin/python tests/e2e/jdbc.py --postgres --kills 10
+
 .PHONY: test-real
 test-real: build ## the SQL of tests/sql and tests/flink on real Flink and here, compared (fetches Flink; needs a JDK and Maven); ONLY=part of a file's name
 	@scripts/test_real.sh

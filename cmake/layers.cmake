@@ -1,7 +1,7 @@
 # The house: which room may include which. Order is the data path. `tests/tidy` reads every #include against this table.
 set(CORE core/base core/env core/obs core/config)
 set(DATA data/types data/formats data/log data/state data/iceberg)
-set(CONNECT_ROOMS connect/generator connect/file connect/console connect/stream connect/iceberg)
+set(CONNECT_ROOMS connect/generator connect/file connect/console connect/stream connect/iceberg connect/jdbc)
 set(CONNECT ${CONNECT_ROOMS} connect/kafka connect/flink)
 
 supyo_layer(core/base)

@@ -10,6 +10,11 @@ find_package(absl REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(SNAPPY REQUIRED IMPORTED_TARGET snappy)
+# Loaded on first use: its headers only.
+pkg_check_modules(PQ REQUIRED libpq)
+add_library(supyo_libpq_headers INTERFACE)
+target_include_directories(supyo_libpq_headers SYSTEM INTERFACE ${PQ_INCLUDE_DIRS})
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 find_package(BZip2 REQUIRED)
 find_library(SUPYO_ROCKSDB librocksdb.a REQUIRED)   # static: the shared one adds 8 ms to every start
 # Not by its .pc file: that redefines _XOPEN_SOURCE.
@@ -36,6 +41,7 @@ set_property(GLOBAL PROPERTY SUPYO_TEST_PIECES_lab/scenario 4)   # whole labs: m
 supyo_libraries(data/iceberg ZLIB::ZLIB)
 supyo_libraries(serve/watch ${SUPYO_NCURSES} ${SUPYO_TINFO})
 supyo_libraries(connect/flink nlohmann_json::nlohmann_json)
+supyo_libraries(connect/jdbc PkgConfig::SQLITE supyo_libpq_headers ${CMAKE_DL_LIBS})
 supyo_libraries(connect/kafka supyo_rdkafka re2 nlohmann_json::nlohmann_json)
 
 # Shared modules that are loaded on first use (so that start-up and memory stay free of them). The loader finds them through the

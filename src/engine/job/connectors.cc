@@ -4,6 +4,7 @@
 #include "connect/generator/generator.h"
 #include "connect/generator/nexmark.h"
 #include "connect/iceberg/iceberg.h"
+#include "connect/jdbc/jdbc.h"
 #include "connect/kafka/kafka.h"
 #include "connect/stream/stream.h"
 #include "data/formats/format.h"
@@ -45,6 +46,9 @@ const std::map<std::string, Connector>& connectors() {
     add(m, {connect::upsert_kafka_descriptor(), [](S r, C c) -> SourceResult { return connect::make_upsert_kafka_source(r, c.env); }, [](K r, C c) -> SinkResult { return connect::make_upsert_kafka_sink(r, c.env); }});
     add(m, {connect::iceberg_descriptor(), [](S r, C c) -> SourceResult { return connect::make_iceberg_source(r, c.env); },
             [](K r, C c) -> SinkResult { return connect::make_iceberg_sink(r, c.env); }});
+    add(m, {connect::jdbc_descriptor(), [](S r, C c) -> SourceResult { return connect::make_jdbc_source(r, c.env); },
+            [](K r, C c) -> SinkResult { return connect::make_jdbc_sink(r, c.env); },
+            [](S r, const dataflow::LookupKeys& keys, C c) { return connect::make_jdbc_lookup(r, keys, c.env); }, connect::jdbc_lookup_cache});
     return m;
   }();
   return all;

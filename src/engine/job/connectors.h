@@ -7,6 +7,7 @@
 #include "connect/console/console.h"
 #include "core/base/result.h"
 #include "core/env/env.h"
+#include "engine/dataflow/lookup.h"
 #include "engine/dataflow/sink.h"
 #include "engine/dataflow/source.h"
 #include "sql/catalog/connector.h"
@@ -24,6 +25,9 @@ struct Connector {
   catalog::ConnectorDescriptor descriptor;
   std::function<Result<std::shared_ptr<dataflow::Source>>(const catalog::SourceRequest&, const ConnectorContext&)> source;
   std::function<Result<std::shared_ptr<dataflow::Sink>>(const catalog::SinkRequest&, const ConnectorContext&)> sink;
+  /// Of a connector that is asked by key.
+  std::function<Result<std::unique_ptr<dataflow::Lookup>>(const catalog::SourceRequest&, const dataflow::LookupKeys&, const ConnectorContext&)> lookup = nullptr;
+  std::function<Result<dataflow::LookupCache>(const catalog::Options&)> lookup_cache = nullptr;
 };
 
 /// All connectors by name. 'kafka' is one descriptor; its servers decide which room serves it.

@@ -39,6 +39,7 @@
 #include "engine/operators/window_rank.h"
 #include "engine/operators/window_updates.h"
 #include "sql/plan/logical.h"
+#include "sql/plan/lookup.h"
 
 namespace supyo::job {
 namespace {
@@ -259,7 +260,20 @@ class Builder {
     LookupTable table{.source = nullptr, .name = j.table.path.name, .input = {}, .not_null = j.not_null, .filter = j.filter, .projections = j.projections, .zone = options_.zone};
     const Schema schema = j.table.schema();
     for (const std::size_t c : j.columns) table.input.add(schema[c].name, schema[c].type, schema[c].nested);
-    SUPYO_ASSIGN(table.source, connectors().at(j.table.connector()).source({j.table, j.columns, options_.base_directory}, context_));
+    const Connector& connector = connectors().at(j.table.connector());
+    const catalog::SourceRequest request{j.table, j.columns, options_.base_directory};
+    if (connector.lookup) {
+      dataflow::LookupKeys keys{.columns = plan::asked_columns(j), .types = {}};
+      for (const std::size_t k : j.left_keys) keys.types.push_back(input()[k].type);
+      SUPYO_ASSIGN(dataflow::LookupCache cache, connector.lookup_cache(j.table.options));
+      return op(ops::make_lookup_join({.left = input(), .right = j.right, .left_keys = j.left_keys, .right_keys = j.right_keys, .keep_left = j.keep_left, .condition = j.condition, .zone = options_.zone, .read = nullptr,
+                                       .ask = [=, make = connector.lookup, context = context_]() -> Result<std::unique_ptr<dataflow::Lookup>> {
+                                         SUPYO_ASSIGN(auto lookup, make(request, keys, context));
+                                         return with_projections(std::move(lookup), table, context.env);
+                                       },
+                                       .cache = cache}));
+    }
+    SUPYO_ASSIGN(table.source, connector.source(request, context_));
     ops::LookupJoinSpec s{.left = input(), .right = j.right, .left_keys = j.left_keys, .right_keys = j.right_keys, .keep_left = j.keep_left, .condition = j.condition,
                           .zone = options_.zone, .read = [table = std::move(table), env = context_.env] { return read_table(table, env); }};
     return op(ops::make_lookup_join(std::move(s)));

@@ -60,7 +60,29 @@ Result<std::vector<BatchPtr>> read(const LookupTable& table, const env::Env& env
   }
 }
 
+class Projected final : public dataflow::Lookup {
+ public:
+  Projected(std::unique_ptr<dataflow::Lookup> lookup, LookupTable table, const env::Env& env) : lookup_(std::move(lookup)), table_(std::move(table)), env_(env) {}
+  std::size_t most_keys() const override { return lookup_->most_keys(); }
+  Result<std::vector<BatchPtr>> find(const Batch& keys) override {
+    auto found = lookup_->find(keys);
+    if (!found) return fail(std::move(found).error().with_context(fmt::format("looking rows up in table '{}'", table_.name)));
+    Rows rows(table_, env_);
+    for (BatchPtr& batch : *found) SUPYO_TRY(rows.emit({.split = 0, .batch = std::move(batch), .produce_us = {}}));
+    return rows.take_rows();
+  }
+
+ private:
+  std::unique_ptr<dataflow::Lookup> lookup_;
+  LookupTable table_;
+  env::Env env_;
+};
+
 }  // namespace
+
+std::unique_ptr<dataflow::Lookup> with_projections(std::unique_ptr<dataflow::Lookup> lookup, LookupTable table, const env::Env& env) {
+  return std::make_unique<Projected>(std::move(lookup), std::move(table), env);
+}
 
 Result<std::vector<BatchPtr>> read_table(const LookupTable& table, const env::Env& env) {
   auto rows = read(table, env);

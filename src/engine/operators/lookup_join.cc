@@ -5,6 +5,7 @@
 
 #include "core/base/hash.h"
 #include "engine/operators/eval_context.h"
+#include "engine/operators/asked_table.h"
 #include "engine/operators/group_keys.h"
 #include "engine/operators/join_schema.h"
 
@@ -30,6 +31,7 @@ class Table {
     }
   }
 
+  Status prepare(const Batch&, std::span<const std::string_view>, TimeUs) const { return ok(); }
   /// Numbers of rows, in the table's order.
   std::span<const std::uint32_t> find(std::string_view key) const {
     const auto it = by_key_.find(key);
@@ -51,9 +53,11 @@ class Table {
   std::unordered_map<std::string, std::vector<std::uint32_t>, Hash, std::equal_to<>> by_key_;
 };
 
+/// `Rows`: what is known of the table. prepare() before find().
+template <class Rows>
 class LookupJoin final : public dataflow::Operator {
  public:
-  LookupJoin(std::shared_ptr<const Spec> spec, std::shared_ptr<const Table> table)
+  LookupJoin(std::shared_ptr<const Spec> spec, std::shared_ptr<Rows> table)
       : spec_(std::move(spec)), table_(std::move(table)), keys_(spec_->left, spec_->left_keys), right_(right_side(*spec_)) {
     right_columns_ = builder_columns(right_, 0, spec_->right.size());
   }
@@ -69,6 +73,7 @@ class LookupJoin final : public dataflow::Operator {
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     keys_.start_with_all(*batch);
     const auto views = keys_.views();
+    SUPYO_TRY(table_->prepare(*batch, views, ctx.now_us()));
     lefts_.clear();
     rights_.clear();
     for (std::uint32_t row = 0; row < batch->rows; ++row) {
@@ -140,7 +145,7 @@ class LookupJoin final : public dataflow::Operator {
   }
 
   std::shared_ptr<const Spec> spec_;
-  std::shared_ptr<const Table> table_;
+  std::shared_ptr<Rows> table_;
   GroupKeys keys_;
   // Scratch of one call.
   BatchBuilder right_;
@@ -156,11 +161,16 @@ dataflow::OperatorFactory make_lookup_join(LookupJoinSpec spec) {
   auto shared = std::make_shared<const Spec>(std::move(spec));
   auto table = std::make_shared<std::shared_ptr<const Table>>();
   return [shared, table](std::uint32_t shard, std::uint32_t) -> Result<std::unique_ptr<dataflow::Operator>> {
+    if (shared->ask) {
+      SUPYO_ASSIGN(auto lookup, shared->ask());
+      auto rows = std::make_shared<AskedTable>(shared->left_keys, shared->right, shared->right_keys, shared->cache, std::move(lookup));
+      return std::make_unique<LookupJoin<AskedTable>>(shared, std::move(rows));
+    }
     if (shard == 0) {
       SUPYO_ASSIGN(const std::vector<BatchPtr> rows, shared->read());
       *table = std::make_shared<const Table>(*shared, rows);
     }
-    return std::make_unique<LookupJoin>(shared, *table);
+    return std::make_unique<LookupJoin<const Table>>(shared, *table);
   };
 }
 

@@ -72,5 +72,98 @@ TEST(LookupJoinTest, TheTableIsReadOnceAStartAndItsErrorIsTheOperators) {
   EXPECT_EQ(made.error().code, ErrorCode::kFileNotFound);
 }
 
+/// Answers from rows, and keeps what it was asked: "1,3" of one question.
+class Asked final : public dataflow::Lookup {
+ public:
+  struct Table {
+    std::vector<In> rows;
+    std::vector<std::string> questions;
+    std::optional<Error> error = {};
+  };
+  explicit Asked(std::shared_ptr<Table> table) : table_(std::move(table)) {}
+  std::size_t most_keys() const override { return 2; }
+  Result<std::vector<BatchPtr>> find(const Batch& keys) override {
+    std::string question;
+    std::vector<BatchPtr> out;
+    for (std::size_t i = 0; i < keys.rows; ++i) {
+      const std::int64_t k = keys.columns[0]->value<std::int64_t>(i);
+      question += (i > 0 ? "," : "") + std::to_string(k);
+      for (const In& row : table_->rows)
+        if (row.key == k || (k == -1 && row.key == 1)) out.push_back(batch_of({row}));   // -1: a key that is 1's equal for the table only
+    }
+    table_->questions.push_back(question);
+    if (table_->error) return fail(*table_->error);
+    return out;
+  }
+
+ private:
+  std::shared_ptr<Table> table_;
+};
+
+LookupJoinSpec asking(const std::shared_ptr<Asked::Table>& table, dataflow::LookupCache cache, bool keep_left = true) {
+  LookupJoinSpec s = spec(keep_left, {});
+  s.read = nullptr;
+  s.ask = [table]() -> Result<std::unique_ptr<dataflow::Lookup>> { return std::make_unique<Asked>(table); };
+  s.cache = cache;
+  return s;
+}
+
+TEST(LookupJoinTest, ATableIsAskedForEachKeyOfABatchOnceAndAllTogether) {
+  const auto table = std::make_shared<Asked::Table>(Asked::Table{{{1, 10}, {1, 11}, {2, 20}}, {}});
+  OperatorHarness h(make_lookup_join(asking(table, {})));
+  h.feed(batch_of({{1, 100}, {3, 101}, {{}, 102}, {1, 103, RowKind::kDelete}, {-1, 104}, {2, 105}}));
+  EXPECT_THAT(h.rows, ElementsAre("+I 1|100|1|10", "+I 1|100|1|11", "+I 3|101|NULL|NULL", "+I NULL|102|NULL|NULL", "-D 1|103|1|10", "-D 1|103|1|11", "+I -1|104|NULL|NULL", "+I 2|105|2|20"));
+  EXPECT_THAT(table->questions, ElementsAre("1,3", "-1,2"));
+  h.rows.clear();
+  table->rows = {{1, 12}};
+  h.feed(batch_of({{1, 106}}));
+  EXPECT_THAT(h.rows, ElementsAre("+I 1|106|1|12")) << "nothing is remembered";
+}
+
+TEST(LookupJoinTest, TheCacheForgetsWhatIsOldOrUsedLongestAgo) {
+  const auto table = std::make_shared<Asked::Table>(Asked::Table{{{1, 10}, {2, 20}, {3, 30}}, {}});
+  OperatorHarness h(make_lookup_join(asking(table, {.max_keys = 2, .after_write_us = 100, .after_access_us = {}, .missing_keys = true})));
+  const auto ask = [&](TimeUs now, std::vector<In> rows) {
+    h.clock_us = now;
+    table->questions.clear();
+    h.feed(batch_of(rows));
+    return table->questions;
+  };
+  EXPECT_THAT(ask(1, {{1, 0}, {9, 0}}), ElementsAre("1,9"));
+  EXPECT_THAT(ask(50, {{9, 0}, {1, 0}}), ElementsAre()) << "that there is none is known, too";
+  EXPECT_THAT(ask(60, {{2, 0}}), ElementsAre("2"));
+  EXPECT_THAT(ask(70, {{1, 0}, {2, 0}}), ElementsAre()) << "9 was used longest ago";
+  EXPECT_THAT(ask(80, {{9, 0}}), ElementsAre("9"));
+  EXPECT_THAT(ask(165, {{2, 0}}), ElementsAre("2")) << "asked for at 60";
+}
+
+TEST(LookupJoinTest, KeysWithoutRowsAreAskedForAgainWhereThatIsWanted) {
+  const auto table = std::make_shared<Asked::Table>();
+  OperatorHarness h(make_lookup_join(asking(table, {.max_keys = 10, .after_write_us = {}, .after_access_us = 100, .missing_keys = false}, false)));
+  h.clock_us = 1;
+  h.feed(batch_of({{1, 100}}));
+  table->rows = {{1, 10}};
+  h.clock_us = 2;
+  h.feed(batch_of({{1, 101}}));
+  for (const TimeUs now : {90, 180}) {   // used often enough
+    h.clock_us = now;
+    h.feed(batch_of({{1, now}}));
+  }
+  EXPECT_THAT(table->questions, ElementsAre("1", "1"));
+  h.clock_us = 281;
+  h.feed(batch_of({{1, 281}}));
+  EXPECT_THAT(table->questions, ElementsAre("1", "1", "1"));
+  EXPECT_THAT(h.rows, ElementsAre("+I 1|101|1|10", "+I 1|90|1|10", "+I 1|180|1|10", "+I 1|281|1|10"));
+}
+
+TEST(LookupJoinTest, WhatTheTableCannotAnswerIsTheOperatorsError) {
+  const auto table = std::make_shared<Asked::Table>();
+  table->error = Error{ErrorCode::kOutsideUnavailable, "gone"};
+  OperatorHarness h(make_lookup_join(asking(table, {})));
+  const Status fed = h.try_feed(batch_of({{1, 100}}));
+  ASSERT_FALSE(fed);
+  EXPECT_EQ(fed.error().code, ErrorCode::kOutsideUnavailable);
+}
+
 }  // namespace
 }  // namespace supyo::operators

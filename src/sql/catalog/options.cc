@@ -3,6 +3,7 @@
 
 #include "core/base/duration.h"
 #include "sql/catalog/connector.h"
+#include "sql/catalog/option_traits.h"
 #include "sql/syntax/diagnostic.h"
 
 namespace supyo::catalog {
@@ -151,7 +152,7 @@ const std::vector<OptionSpec>& common_table_options() {
   using Kind = OptionSpec::Kind;
   static const std::vector<OptionSpec> kCommon = {
       {"connector", Kind::kText, false, "", {}, "which system holds the table"},
-      {"format", Kind::kText, false, "", {}, "how records are written: json, debezium-json, csv, raw; parquet: whole files, of filesystem; columnar: rows in columns, in the embedded log"},
+      {"format", Kind::kText, false, "", {}, "how records are written: json, debezium-json, csv, raw; avro: in topics; parquet: whole files, of filesystem; columnar: rows in columns, in the embedded log"},
       {"scan.watermark.idle-timeout", Kind::kDuration, false, "", {}, "a source partition without rows for this long no longer holds the watermark back"},
       {"scan.watermark.emit.strategy", Kind::kEnum, false, "on-periodic", {"on-periodic", "on-event"}, "when watermarks are sent; the rows are the same"},
   };
@@ -181,6 +182,10 @@ Status check_options(const Options& options, const ConnectorDescriptor& connecto
   if (auto problem = problem_of(options, connector, format_options, true)) return fail(std::move(problem->error));
   return ok();
 }
+
+bool is_secret(std::string_view key) { return key == "password" || key.ends_with(".password") || key.ends_with("sasl.jaas.config"); }
+
+bool is_asked_by_key(const TableDefinition& table) { return table.connector() == "jdbc"; }
 
 std::string option_text(const Options& o, const ConnectorDescriptor& c, std::string_view key) {
   if (const auto it = o.find(std::string(key)); it != o.end()) return it->second;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sql/catalog/option_traits.h"
 #include "sql/plan/rules.h"
 
 // FOR SYSTEM_TIME AS OF: joins with a table as it was.
@@ -57,9 +58,9 @@ std::optional<History> history_of(const LogicalPtr& view) {
 
 }  // namespace
 
-/// A table that has an end, and is read where it lies: no other connector of ours does that at once.
+/// A table that is asked by key; or one that has an end, and is read where it lies.
 Status QueryBinder::can_be_looked_up(const syntax::TableByName& table) {
-  const std::string hint = "name a table of connector 'filesystem' without 'source.monitor-interval', which is read when the job starts; or join by event time: FOR SYSTEM_TIME AS OF o.ts";
+  const std::string hint = "name a table of connector 'jdbc', which is asked by key, or of 'filesystem' without 'source.monitor-interval', which is read when the job starts; or join by event time: FOR SYSTEM_TIME AS OF o.ts";
   const bool is_common = table.name.parts.size() == 1 && std::ranges::any_of(common_tables_, [&](const auto& c) { return c.first == table.name.last(); });
   if (is_common) return unsupported(table.name.span, fmt::format("a join by processing time with `{}`, which is a query", table.name.last()), hint);
   SUPYO_ASSIGN(const catalog::ObjectPath path, resolve(table.name));
@@ -67,6 +68,7 @@ Status QueryBinder::can_be_looked_up(const syntax::TableByName& table) {
   if (!found) return ok();   // from() says so
   const auto* declared = std::get_if<catalog::TableDefinition>(&*found);
   if (declared == nullptr) return unsupported(table.name.span, fmt::format("a join by processing time with `{}`, which is a view", path.name), hint);
+  if (catalog::is_asked_by_key(*declared)) return ok();
   if (declared->connector() != "filesystem" || declared->options.contains("source.monitor-interval"))
     return unsupported(table.name.span, fmt::format("a join by processing time with `{}` (connector '{}')", path.name, declared->connector()), hint);
   return ok();

@@ -380,9 +380,7 @@ class Builder {
     const LogicalPtr& left = node->inputs[0];
     const LogicalPtr& right = node->inputs[1];
     const std::size_t width = left->columns.size();
-    const JoinParts parts = parts_of(join, *left, *right);
-    if (parts.left_keys.empty())
-      return fail_at(join.position, ErrorCode::kInvalidQuery, "the condition of a join by processing time must equate a column of the table with something of the left rows", "add to ON: o.k = t.k");
+    SUPYO_ASSIGN(const JoinParts parts, parts_of_lookup(join, left, right, functions_));
     LookupJoin op;
     op.keep_left = join.keeps_left();
     SUPYO_ASSIGN(const NodeIndex l, keyed(left, parts.left_keys, op.left_keys));

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "core/base/duration.h"
+#include "sql/catalog/option_traits.h"
 #include "sql/plan/build_physical.h"
 #include "sql/plan/logical.h"
 
@@ -307,7 +308,7 @@ std::string state_of(const PhysicalNode& n) {
     return fmt::format("left rows until the watermark {}, right rows until it {}", is_past(j->left_kept_us()), is_past(j->right_kept_us()));
   if (n.as<WindowJoin>()) return "rows of both inputs in open windows; freed when the watermark passes the window's end";
   if (n.as<TemporalJoin>()) return "left rows and right versions until the watermark has reached them; the version of every key that holds, for ever";
-  if (n.as<LookupJoin>()) return "none; the table's rows in memory, read when the job starts";
+  if (const auto* j = n.as<LookupJoin>()) return !catalog::is_asked_by_key(j->table) ? "none; the table's rows in memory, read when the job starts" : "none; rows that were found in memory, as the table's lookup.* options say";
   if (n.as<Join>()) {
     if (n.kept_us(0) == n.kept_us(1)) return fmt::format("all rows of both inputs, {}", kept_for(n.kept_us()));
     return fmt::format("all left rows, {}; all right rows, {}", kept_for(n.kept_us(0)), kept_for(n.kept_us(1)));

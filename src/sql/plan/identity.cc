@@ -1,4 +1,5 @@
 #include "core/base/hash.h"
+#include "sql/catalog/option_traits.h"
 #include "sql/plan/build_physical.h"
 
 // What a node means, as text and as a hash: equal subplans are shared, and state is found again after a restart.
@@ -31,7 +32,8 @@ std::string window_text(const WindowSpec& w) {
 
 std::string table_text(const catalog::TableDefinition& t) {
   std::string text = t.path.to_string();
-  for (const auto& [key, value] : t.options) text += fmt::format(";{}:{}={}:{}", key.size(), key, value.size(), value);
+  for (const auto& [key, value] : t.options)
+    if (!catalog::is_secret(key)) text += fmt::format(";{}:{}={}:{}", key.size(), key, value.size(), value);
   return text;
 }
 

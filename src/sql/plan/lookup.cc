@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
+#include "sql/catalog/option_traits.h"
+#include "sql/plan/bind_expr.h"
+
 namespace supyo::plan {
 
 using expr::Expr;
@@ -42,7 +47,46 @@ Result<TableRows> rows_of(const LogicalPtr& node, const expr::FunctionRegistry& 
   return in;
 }
 
+/// A cast that neither loses a value nor makes two of one.
+bool within_family(const Type& from, const Type& to) {
+  const auto exact = [](const Type& t) { return t.is_integer() || t.id == TypeId::kDecimal; };
+  return (exact(from) && exact(to) && to.scale >= from.scale) || (from.is_text() && to.is_text());
+}
+
+/// The column that says what `e` is equal to.
+std::optional<std::size_t> asked_column(const Expr& e) {
+  const Expr& inner = e.kind == Expr::Kind::kCast && !e.try_cast && within_family(e.args[0]->type, e.type) ? *e.args[0] : e;
+  return inner.kind == Expr::Kind::kColumn ? std::optional(inner.column) : std::nullopt;
+}
+
 }  // namespace
+
+Result<JoinParts> parts_of_lookup(const LogicalJoin& join, const LogicalPtr& left, const LogicalPtr& right, const expr::FunctionRegistry& functions) {
+  JoinParts parts = parts_of(join, *left, *right);
+  SUPYO_ASSIGN(const TableRows rows, rows_of(right, functions));
+  JoinParts out{.left_keys = {}, .right_keys = {}, .rest = std::move(parts.rest)};
+  std::vector<ExprPtr> behind_left;   // the right columns, in pairs
+  for (std::size_t i = 0; i < right->columns.size(); ++i) behind_left.push_back(expr::column(left->columns.size() + i, right->columns[i].type));
+  for (std::size_t i = 0; i < parts.left_keys.size(); ++i) {
+    const ExprPtr& k = parts.right_keys[i];
+    if (!catalog::is_asked_by_key(rows.scan->table) || asked_column(*substitute(k, rows.columns))) {
+      out.left_keys.push_back(parts.left_keys[i]);
+      out.right_keys.push_back(k);
+      continue;
+    }
+    SUPYO_ASSIGN(const expr::ResolvedCall equal, functions.resolve("=", std::vector<Type>{parts.left_keys[i]->type, k->type}));
+    out.rest.push_back(expr::call(equal.function, {parts.left_keys[i], substitute(k, behind_left)}, equal.result));
+  }
+  if (out.left_keys.empty())
+    return fail_at(join.position, ErrorCode::kInvalidQuery, "the condition of a join by processing time must equate a column of the table with something of the left rows", "add to ON: o.k = t.k");
+  return out;
+}
+
+std::vector<std::size_t> asked_columns(const LookupJoin& op) {
+  std::vector<std::size_t> out;
+  for (const std::size_t k : op.right_keys) out.push_back(op.columns[*asked_column(*op.projections[k])]);
+  return out;
+}
 
 Status read_table(LookupJoin& op, const LogicalPtr& table, const std::vector<ExprPtr>& keys, const expr::FunctionRegistry& functions) {
   SUPYO_ASSIGN(const TableRows rows, rows_of(table, functions));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sql/catalog/option_traits.h"
 #include "sql/plan/bind_table.h"
 
 namespace supyo::plan {
@@ -47,6 +48,12 @@ Listing describe(const catalog::Catalog::Object& object) {
   return describe_listing(columns);
 }
 
+catalog::TableDefinition without_secrets(catalog::TableDefinition table) {
+  for (auto& [key, value] : table.options)
+    if (catalog::is_secret(key)) value = "******";
+  return table;
+}
+
 Result<Listing> show_create(BindContext& ctx, const syntax::Show& s, const Span& span) {
   if (!s.name) return fail_at(span, ErrorCode::kInvalidQuery, "SHOW CREATE needs a name", "write SHOW CREATE TABLE t");
   if (s.kind == syntax::Show::Kind::kCreateCatalog) {
@@ -58,7 +65,7 @@ Result<Listing> show_create(BindContext& ctx, const syntax::Show& s, const Span&
   if (view != (s.kind == syntax::Show::Kind::kCreateView))
     return fail_at(s.name->span, ErrorCode::kInvalidQuery, fmt::format("`{}` is a {}", s.name->last(), view ? "view" : "table"),
                    fmt::format("SHOW CREATE {} {}", view ? "VIEW" : "TABLE", s.name->last()));
-  const std::string text = view ? catalog::show_create_view(std::get<catalog::ViewDefinition>(object)) : catalog::show_create_table(std::get<catalog::TableDefinition>(object));
+  const std::string text = view ? catalog::show_create_view(std::get<catalog::ViewDefinition>(object)) : catalog::show_create_table(without_secrets(std::get<catalog::TableDefinition>(object)));
   return text_listing({"result"}, {{text}});
 }
 

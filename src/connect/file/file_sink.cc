@@ -402,6 +402,7 @@ Result<std::shared_ptr<dataflow::Sink>> make_file_sink(const catalog::SinkReques
     SUPYO_ASSIGN(c.parquet, formats::parquet_options(c.format, c.layout.data_schema()));
     for (const std::size_t i : c.layout.data) c.fields.push_back({.name = c.layout.schema[i].name, .type = c.layout.schema[i].type});
   } else {
+    SUPYO_TRY(check_lines(c.format));
     SUPYO_TRY(formats::make_encoder(c.format, c.layout.data_schema()));
   }
   return std::make_shared<FileSink>(std::move(c));

@@ -248,6 +248,11 @@ class FileSource final : public dataflow::Source {
 
 }  // namespace
 
+Status check_lines(const formats::FormatOptions& format) {
+  if (format.name != "avro") return ok();
+  return fail(ErrorCode::kUnsupported, "format 'avro' in files is not supported: it is for topics", "use parquet, or json");
+}
+
 Result<std::string> file_path(const catalog::TableDefinition& table, const std::string& base_directory) {
   const auto it = table.options.find("path");
   if (it == table.options.end() || it->second.empty()) return fail(ErrorCode::kMissingOption, "table '" + table.path.name + "' needs the option 'path'");
@@ -305,6 +310,7 @@ Result<std::shared_ptr<dataflow::Source>> make_file_source(const catalog::Source
     SUPYO_TRY(formats::parquet_options(c.format, c.layout.data_schema()));
     if (c.path == kStdin) return fail(ErrorCode::kUnsupported, "Parquet from standard input is not supported: its table of contents is at the end", "name a file or a directory");
   } else {
+    SUPYO_TRY(check_lines(c.format));
     SUPYO_TRY(formats::make_decoder(c.format, c.layout.data_schema(), c.record_columns()));
   }
   return std::make_shared<FileSource>(std::move(c));

@@ -46,6 +46,9 @@ std::unique_ptr<Encoder> make_csv_encoder(const CsvOptions& options, const Schem
 /// Splits at line breaks outside quotes. Returns the bytes consumed.
 std::size_t split_csv(const CsvOptions& options, std::string_view block, bool final, std::vector<RecordView>& out);
 
+std::unique_ptr<Decoder> make_avro_decoder(const Schema& schema, std::span<const std::size_t> columns);
+std::unique_ptr<Encoder> make_avro_encoder(const Schema& schema);
+
 std::unique_ptr<Decoder> make_raw_decoder(const Schema& schema, std::span<const std::size_t> columns);
 std::unique_ptr<Encoder> make_raw_encoder();
 

@@ -10,7 +10,7 @@
 namespace supyo::formats {
 namespace {
 
-constexpr std::string_view kDebezium = "debezium-json", kParquet = "parquet";
+constexpr std::string_view kDebezium = "debezium-json", kParquet = "parquet", kAvro = "avro";
 
 const std::vector<FormatOptionSpec>& json_specs() {
   static const std::vector<FormatOptionSpec> specs = {
@@ -57,12 +57,21 @@ const std::vector<FormatOptionSpec>& parquet_specs() {
   return specs;
 }
 
+const std::vector<FormatOptionSpec>& avro_specs() {
+  static const std::vector<FormatOptionSpec> specs = {
+      {"encoding", "binary", {"binary"}, "of records"},
+      {"timestamp_mapping.legacy", "true", {"true", "false"}, "as Flink: true: TIMESTAMP of at most 3 digits, as milliseconds; false: also TIMESTAMP_LTZ, and beyond 3 digits as microseconds"},
+  };
+  return specs;
+}
+
 const std::vector<FormatOptionSpec>* specs_of(std::string_view name) {
   static const std::vector<FormatOptionSpec> none;
   if (name == "json") return &json_specs();
   if (name == "csv") return &csv_specs();
   if (name == kDebezium) return &debezium_specs();
   if (name == kParquet) return &parquet_specs();
+  if (name == kAvro) return &avro_specs();
   if (name == "raw" || name == kColumnar) return &none;
   return nullptr;
 }
@@ -70,7 +79,7 @@ const std::vector<FormatOptionSpec>* specs_of(std::string_view name) {
 Status check(const FormatOptions& options) {
   const auto* specs = specs_of(options.name);
   if (options.name == kColumnar) return fail(ErrorCode::kUnsupported, "format 'columnar' is for topics of the embedded log only", "use 'properties.bootstrap.servers' = 'embedded:DIR', or json, csv or raw");
-  if (specs == nullptr) return fail(ErrorCode::kUnknownOption, fmt::format("there is no format '{}'", options.name), "use json, csv, debezium-json or raw");
+  if (specs == nullptr) return fail(ErrorCode::kUnknownOption, fmt::format("there is no format '{}'", options.name), "use json, csv, avro, debezium-json or raw");
   for (const auto& [key, value] : options.options) {
     const auto it = std::find_if(specs->begin(), specs->end(), [&](const FormatOptionSpec& s) { return s.key == key; });
     if (it == specs->end()) {
@@ -150,6 +159,14 @@ Status check_types(const FormatOptions& o, const Schema& schema) {
     if (f.nested) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' has no ROWs, and '{}' is a field of one", o.name, f.name), "use json, or plain columns");
     if (f.type.is_nested()) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' has no {}, as column '{}' is", o.name, f.type.as_nullable().to_string(), f.name), "use json, or plain columns");
   }
+  for (const Field& f : schema.fields()) {
+    if (o.name != kAvro) break;
+    const bool legacy = flag(o, "timestamp_mapping.legacy");
+    if ((f.type.is_timestamp() || f.type.id == TypeId::kTime) && f.type.precision > (legacy || f.type.id == TypeId::kTime ? 3 : 6))
+      return fail(ErrorCode::kUnsupported, fmt::format("format 'avro' has milliseconds, and column '{}' is {}", f.name, f.type.as_nullable().to_string()), "declare at most 3 digits; TIMESTAMP(6) with 'avro.timestamp_mapping.legacy' = 'false'");
+    if (legacy && f.type.id == TypeId::kTimestampLtz)
+      return fail(ErrorCode::kUnsupported, fmt::format("format 'avro' has no {}, as column '{}' is", f.type.as_nullable().to_string(), f.name), "use TIMESTAMP(3), or 'avro.timestamp_mapping.legacy' = 'false'");
+  }
   for (const Field& f : schema.fields())
     if (f.type.id >= TypeId::kIntervalMonth || f.type.id == TypeId::kNull)
       return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot hold column '{}' of type {}", o.name, f.name, f.type.to_string()));
@@ -179,6 +196,7 @@ Result<std::unique_ptr<Decoder>> make_decoder(const FormatOptions& options, cons
     SUPYO_ASSIGN(const CsvOptions csv, csv_options(options));
     return make_csv_decoder(csv, schema, columns);
   }
+  if (options.name == kAvro) return make_avro_decoder(schema, columns);
   SUPYO_TRY(check_raw(schema));
   return make_raw_decoder(schema, columns);
 }
@@ -196,6 +214,7 @@ Result<std::unique_ptr<Encoder>> make_encoder(const FormatOptions& options, cons
     SUPYO_ASSIGN(const CsvOptions csv, csv_options(options));
     return make_csv_encoder(csv, schema);
   }
+  if (options.name == kAvro) return make_avro_encoder(schema);
   SUPYO_TRY(check_raw(schema));
   return make_raw_encoder();
 }
@@ -210,7 +229,7 @@ std::size_t split_records(const FormatOptions& options, std::string_view block, 
   return split_csv(lines, block, final, out);
 }
 
-std::vector<std::string> format_names() { return {"columnar", "csv", std::string(kDebezium), "json", std::string(kParquet), "raw"}; }
+std::vector<std::string> format_names() { return {std::string(kAvro), "columnar", "csv", std::string(kDebezium), "json", std::string(kParquet), "raw"}; }
 
 bool is_parquet(std::string_view format) { return format == kParquet; }
 

@@ -242,5 +242,94 @@ TEST(Raw, IsOneTextColumn) {
   EXPECT_EQ(make_decoder({"raw", {}}, schema(), kAll).error().code, ErrorCode::kTypeMismatch);
 }
 
+/// The bytes that are said in hexadecimal digits.
+std::string bytes_of(std::string_view hex) {
+  std::string out;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) out += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+  return out;
+}
+
+std::string hex_of(std::string_view bytes) {
+  std::string out;
+  for (const char b : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(b));
+  return out;
+}
+
+Schema avro_schema() {
+  return Schema({{"id", Type::big_int().not_null()}, {"n", Type::small_int()}, {"price", Type::decimal(10, 2)}, {"x", Type::double_()}, {"f", Type::float_().not_null()}, {"name", Type::string()},
+                 {"ok", Type::boolean().not_null()}, {"ts", Type::timestamp(3).not_null()}, {"d", Type::date()}, {"raw", Type::bytes().not_null()}, {"t", Type::time(3)}});
+}
+const std::vector<std::size_t> kAllOfAvro = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+// By the specification: 64 = 8001; [null, int] 1 and -7; 12.50 = 1250 in two bytes; 1.5 as double, 0.5 as float; "foo"; true; 1 ms before 1970; day 2; two bytes; 1 s after midnight.
+const std::string kAvroRow = "8001" "020d" "020404e2" "02000000000000f83f" "0000003f" "0206666f6f" "01" "01" "0204" "04ff00" "02d00f";
+const std::string kAvroNulls = "01" "00" "00" "00" "00000000" "00" "00" "00" "00" "00" "00";
+
+TEST(Avro, RecordsAreThoseOfTheSpecification) {
+  const auto d = decode({"avro", {}}, {bytes_of(kAvroRow), bytes_of(kAvroNulls)}, kAllOfAvro, avro_schema());
+  ASSERT_TRUE(d.bad.empty()) << d.bad[0].field << d.bad[0].reason;
+  EXPECT_EQ(row_text(*d.batch, 0), "64|-7|12.50|1.5|0.5|foo|true|1969-12-31 23:59:59.999|1970-01-03|x'ff00'|00:00:01.000");
+  for (const std::size_t c : {1U, 2U, 3U, 5U, 8U, 10U}) EXPECT_TRUE(d.batch->columns[c]->is_null(1)) << c;
+  const auto encoder = make_encoder({"avro", {}}, avro_schema());
+  ASSERT_TRUE(encoder);
+  for (const auto& [row, hex] : {std::pair(0U, kAvroRow), std::pair(1U, kAvroNulls)}) {
+    std::string out;
+    (*encoder)->encode(*d.batch, row, out);
+    EXPECT_EQ(hex_of(out), hex);
+  }
+  EXPECT_EQ(row_text(*decode({"avro", {}}, {bytes_of(kAvroRow)}, {5, 0}, avro_schema()).batch, 0), "foo|64") << "only some columns";
+}
+
+TEST(Avro, DecimalsAndTimesKeepTheirValueAtTheEnds) {
+  const Schema s({{"m", Type::decimal(38, 0)}, {"i", Type::tiny_int()}, {"ts", Type::timestamp_ltz(6)}});
+  const FormatOptions options{"avro", {{"timestamp_mapping.legacy", "false"}}};
+  const auto encoder = make_encoder(options, s);
+  ASSERT_TRUE(encoder);
+  std::vector<std::string> records;
+  BatchBuilder b(s);
+  const std::vector<std::string> decimals = {"0", "-1", "127", "128", "-128", "-129", "99999999999999999999999999999999999999", "-99999999999999999999999999999999999999"};
+  for (const std::string& m : decimals) {
+    b.column(0).append(*parse_decimal(m, 38, 0));
+    b.column(1).append_integer(m[0] == '-' ? -128 : 127);
+    b.column(2).append_integer(m[0] == '-' ? -1'999'999 : 1'000'001);
+    b.end_row();
+  }
+  const BatchPtr batch = b.finish();
+  for (std::size_t row = 0; row < batch->rows; ++row) (*encoder)->encode(*batch, row, records.emplace_back());
+  EXPECT_EQ(hex_of(records[3]), "02040080" "02fe01" "0282897a") << "128 needs a second byte for its sign";
+  const auto d = decode(options, records, {0, 1, 2}, s);
+  ASSERT_TRUE(d.bad.empty());
+  for (std::size_t row = 0; row < decimals.size(); ++row) EXPECT_EQ(row_text(*d.batch, row), row_text(*batch, row));
+}
+
+TEST(Avro, WhatIsNoSuchRecordIsABadOne) {
+  const std::string good = bytes_of(kAvroRow);
+  std::vector<std::string> records;
+  for (std::size_t cut = 0; cut < good.size(); ++cut) records.push_back(good.substr(0, cut));
+  records.push_back(good + '\0');
+  records.push_back(bytes_of("80017f"));                                                   // a branch that is none
+  records.push_back(bytes_of("8001" "02ffff07"));                                          // beyond SMALLINT
+  records.push_back(bytes_of("8001" "00" "0222" "ffffffffffffffffffffffffffffffffff"));   // 17 bytes of decimal
+  records.push_back(bytes_of("ffffffffffffffffffffff"));                                   // a number without end
+  records.push_back(good);
+  const auto d = decode({"avro", {}}, records, kAllOfAvro, avro_schema());
+  EXPECT_EQ(d.bad.size(), records.size() - 1);
+  ASSERT_TRUE(d.batch);
+  EXPECT_EQ(d.batch->rows, 1U);
+  EXPECT_EQ(d.bad[good.size() + 1].field, "n");
+}
+
+TEST(Avro, TypesThatItLacksAreRefused) {
+  const auto code = [](const Type& type, std::vector<std::pair<std::string, std::string>> options = {}) {
+    const auto made = make_encoder({"avro", std::move(options)}, Schema({{"c", type}}));
+    return made ? ErrorCode::kInternal : made.error().code;
+  };
+  EXPECT_EQ(code(Type::timestamp(6)), ErrorCode::kUnsupported);
+  EXPECT_EQ(code(Type::timestamp_ltz(3)), ErrorCode::kUnsupported);
+  EXPECT_EQ(code(Type::timestamp_ltz(6), {{"timestamp_mapping.legacy", "false"}}), ErrorCode::kInternal);
+  EXPECT_EQ(code(Type::time(6), {{"timestamp_mapping.legacy", "false"}}), ErrorCode::kUnsupported);
+  EXPECT_EQ(code(Type::array(Type::integer())), ErrorCode::kUnsupported);
+  EXPECT_EQ(code(Type::integer(), {{"encoding", "json"}}), ErrorCode::kBadOptionValue);
+}
+
 }  // namespace
 }  // namespace supyo::formats

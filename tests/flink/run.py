@@ -70,7 +70,7 @@ def flink_steps(file, file_cases):
     steps, done = [], []
 
     def setup(statement):
-        pair = re.fullmatch(r"\s*SET\s+'([^']*)'\s*=\s*'([^']*)'\s*", statement, re.I)
+        pair = re.fullmatch(r"\s*SET\s+'?([^'=\s]*)'?\s*=\s*'?([^']*?)'?\s*", statement, re.I)
         if not pair:
             return steps.append({"sql": absolute(statement)})
         if not pair[1].startswith(("supyo.", "restart-strategy", "execution.runtime-mode")):

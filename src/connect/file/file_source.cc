@@ -273,6 +273,7 @@ catalog::ConnectorDescriptor file_descriptor() {
       {.key = "source.monitor-interval", .kind = K::kDuration, .help = "look for new files in the directory this often, whatever their names; a file must be whole when it appears. Without it the input is bounded"},
       {.key = "sink.rolling-policy.file-size", .kind = K::kBytes, .default_value = "128MB", .help = "start a new file at this size"},
       {.key = "sink.rolling-policy.rollover-interval", .kind = K::kDuration, .default_value = "10 s", .help = "start a new file when the open one is this old; rows are readable then"},
+      {.key = "sink.rolling-policy.inactivity-interval", .kind = K::kDuration, .default_value = "30 min", .help = "accepted; a file is closed by its age, whether rows come or not"},
       {.key = "sink.rolling-policy.check-interval", .kind = K::kDuration, .default_value = "1 min", .help = "accepted; the age is looked at with every checkpoint"},
       {.key = "sink.parallelism", .kind = K::kInteger, .help = "accepted; the job's parallelism counts"},
       {.key = "partition.default-name", .default_value = "__HIVE_DEFAULT_PARTITION__", .help = "folder of a NULL or empty partition value"},
@@ -282,6 +283,7 @@ catalog::ConnectorDescriptor file_descriptor() {
       {.key = "sink.partition-commit.delay", .kind = K::kDuration, .default_value = "0 s", .help = "and so much later: '1 min' for partitions of a minute"},
       {.key = "sink.partition-commit.watermark-time-zone", .default_value = "UTC", .help = "zone of the partition's time when the watermark comes from a TIMESTAMP_LTZ column"},
       {.key = "partition.time-extractor.kind", .kind = K::kEnum, .default_value = "default", .allowed = {"default"}, .help = "default: by the pattern"},
+      {.key = "partition.time-extractor.timestamp-formatter", .kind = K::kEnum, .default_value = "yyyy-MM-dd HH:mm:ss", .allowed = {"yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd"}, .help = "how that time is read: a date, or a date and a time of day"},
       {.key = "partition.time-extractor.timestamp-pattern", .help = "time of a partition from its values: '$dt $hour:00:00'; without it the first value. Where that is no time, the partition is complete with the end of the input"},
   };
   d.source = d.sink = d.needs_format = true;

@@ -24,6 +24,7 @@ constexpr ClientProperty kProperties[] = {
     {"sasl.password", "sasl.password", Side::kBoth, "broker: with what; write ${VAR} rather than the secret itself"},
     {"sasl.jaas.config", "", Side::kBoth, "broker: `...PlainLoginModule required username=\"..\" password=\"${VAR}\";` (or Scram): name and password are taken from it, no module is loaded"},
     {"ssl.ca.pem", "ssl.ca.pem", Side::kBoth, "broker: the certificate authority's certificate as text; the system's unless given"},
+    {"connections.max.idle.ms", "connections.max.idle.ms", Side::kBoth, "broker: a connection without requests is closed after so long"},
     {"client.rack", "client.rack", Side::kSource, "broker: reads from the nearest replica"},
     {"fetch.min.bytes", "fetch.min.bytes", Side::kSource, "broker: a fetch waits for that much"},
     {"fetch.max.wait.ms", "fetch.wait.max.ms", Side::kSource, "broker: and no longer than this"},
@@ -36,6 +37,7 @@ constexpr ClientProperty kProperties[] = {
     {"session.timeout.ms", "", Side::kSource, "accepted; partitions are dealt out by the job, not by the group"},
     {"heartbeat.interval.ms", "", Side::kSource, "accepted, as session.timeout.ms"},
     {"enable.auto.commit", "", Side::kSource, "accepted; offsets are committed with the epochs"},
+    {"allow.auto.create.topics", "", Side::kSource, "accepted; a topic that is not there is an error"},
     {"acks", "acks", Side::kSink, "broker: all unless given; exactly-once needs all"},
     {"compression.type", "compression.type", Side::kSink, "broker: none, gzip, snappy, lz4 or zstd"},
     {"linger.ms", "linger.ms", Side::kSink, "broker: how long a record waits for others (5 unless given)"},
@@ -43,6 +45,9 @@ constexpr ClientProperty kProperties[] = {
     {"max.request.size", "message.max.bytes", Side::kSink, "broker: the largest request"},
     {"buffer.memory", "", Side::kSink, "accepted; an epoch's records are kept until it is committed"},
     {"delivery.timeout.ms", "message.timeout.ms", Side::kSink, "broker: how long a record is tried (120000 unless given); at-least-once only"},
+    {"enable.idempotence", "", Side::kSink, "accepted; exactly-once is a transaction an epoch, which is idempotent"},
+    {"retries", "", Side::kSink, "accepted; a record is tried for delivery.timeout.ms"},
+    {"max.block.ms", "", Side::kSink, "accepted; a sink that cannot write waits, and with it the job"},
     {"max.in.flight.requests.per.connection", "max.in.flight.requests.per.connection", Side::kSink, "broker: at most 5"},
 };
 

@@ -31,6 +31,11 @@ constexpr std::string_view kNoEffectPrefixes[] = {
     "execution.attached", "execution.target", "pipeline.max-parallelism", "pipeline.object-reuse", "pipeline.operator-chaining", "pipeline.jars",
     "pipeline.auto-watermark-interval", "table.optimizer.", "table.exec.resource.", "table.exec.async-lookup.",
     "table.plan.", "table.dml-sync", "table.generated-code.", "table.exec.spill-compression.", "table.exec.operator-fusion-codegen.",
+    "execution.checkpointing.aligned-checkpoint-timeout", "execution.checkpointing.snapshot-compression", "execution.checkpointing.checkpoints-after-tasks-finish",
+    "execution.checkpointing.interval-during-backlog", "execution.shutdown-on-attached-exit", "execution.batch.", "execution.batch-shuffle-mode",
+    "table.exec.sink.keyed-shuffle", "table.exec.sink.rowtime-inserter", "table.exec.simplify-operator-name-enabled", "table.exec.uid.", "table.exec.rank.topn-cache-size",
+    "table.exec.window-agg.buffer-size-limit", "table.exec.deduplicate.", "table.exec.local-hash-agg.", "table.exec.interval-join.", "table.exec.sort.",
+    "table.display.", "table.rtas-ctas.",
 };
 
 // Flink's settings of how a query is planned that have no effect here, with why. Their values are checked all the same.
@@ -49,6 +54,19 @@ constexpr SettingSpec kNoEffect[] = {
     {SettingKind::kBool, "table.optimizer.union-all-as-breakpoint-enabled", "true", {}, {}, {}, {}, kPlanner},
     {SettingKind::kBool, "table.optimizer.dynamic-filtering.enabled", "true", {}, {}, {}, {}, kPlanner},
     {SettingKind::kBool, "table.optimizer.runtime-filter.enabled", "false", {}, {}, {}, {}, kPlanner},
+    {SettingKind::kChoice, "table.sql-dialect", "default", {}, {}, "default", {}, "There is Flink's own dialect only, not Hive's."},
+    {SettingKind::kChoice, "table.planner", "blink", {}, {}, "blink", {}, "Of older Flinks: the planner that all have by now."},
+    {SettingKind::kChoice, "table.exec.legacy-cast-behaviour", "disabled", {}, {}, "disabled", {}, "A CAST that does not fit fails, as in Flink since 1.15; TRY_CAST gives NULL."},
+    {SettingKind::kChoice, "table.exec.sink.type-length-enforcer", "ignore", {}, {}, "ignore", {}, "Texts are written as they are; CAST(x AS VARCHAR(n)) cuts them."},
+};
+
+// Settings of Flink's whose purpose is met in another way here.
+constexpr std::pair<std::string_view, std::string_view> kInstead[] = {
+    {"execution.savepoint.", "a job goes on from where it was in its own state directory: supyo run JOB.sql --state DIR"},
+    {"execution.state-recovery.", "a job goes on from where it was in its own state directory: supyo run JOB.sql --state DIR"},
+    {"restart-strategy.failure-rate.", "SET 'restart-strategy.type' = 'exponential-delay', which waits longer after each failure"},
+    {"table.column-expansion-strategy", "name the columns in SELECT"},
+    {"table.builtin-", "CREATE CATALOG and USE"},
 };
 
 const SettingSpec* find_no_effect(std::string_view name) {
@@ -191,6 +209,8 @@ Result<const SettingSpec*> find_setting(std::string_view name) {
   std::vector<std::string> names;
   for (const SettingSpec* s : kAll) names.emplace_back(s->name);
   for (const SettingSpec& s : kNoEffect) names.emplace_back(s.name);
+  for (const auto& [prefix, hint] : kInstead)
+    if (name.starts_with(prefix)) return fail(ErrorCode::kUnknownOption, fmt::format("there is no setting '{}'", name), std::string(hint));
   const std::string near = name.size() <= 256 ? nearest(name, names) : std::string();
   return fail(ErrorCode::kUnknownOption, fmt::format("there is no setting '{}'", name),
               near.empty() ? "docs/reference/settings.md lists all settings" : fmt::format("did you mean '{}'?", near));

@@ -84,6 +84,11 @@ const char* timestamp_from_text(std::string_view text, const Type& type, Timesta
   return nullptr;
 }
 
+template <class T>
+std::string bytes_of(T v) {
+  return {reinterpret_cast<const char*>(&v), sizeof v};
+}
+
 constexpr char kBase64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 }  // namespace
@@ -179,6 +184,22 @@ void append_cell(ColumnBuilder& out, const Cell& cell) {
       break;
     default:
       out.append_integer(cell.integer);
+  }
+}
+
+std::string cell_bytes(const Cell& cell, const Type& type) {
+  switch (type.id) {
+    case TypeId::kFloat: return bytes_of(static_cast<float>(cell.number));
+    case TypeId::kDouble: return bytes_of(cell.number);
+    case TypeId::kDecimal: return bytes_of(cell.decimal);
+    default: break;
+  }
+  switch (type.width()) {
+    case 0: return std::string(cell.text);
+    case 1: return bytes_of(static_cast<std::int8_t>(cell.integer));
+    case 2: return bytes_of(static_cast<std::int16_t>(cell.integer));
+    case 4: return bytes_of(static_cast<std::int32_t>(cell.integer));
+    default: return bytes_of(cell.integer);
   }
 }
 

@@ -28,6 +28,8 @@ const char* cell_from_text(std::string_view text, const Type& type, TimestampSty
 /// Range check of an integer for the type; null on success.
 const char* cell_from_integer(std::int64_t v, const Type& type, Cell& cell);
 void append_cell(ColumnBuilder& out, const Cell& cell);
+/// The bytes of a cell that is not null, as they lie inside a nested value (data/types/nested.h).
+std::string cell_bytes(const Cell& cell, const Type& type);
 
 /// Standard base64 (RFC 4648) with padding.
 bool base64_decode(std::string_view text, std::string& out);

@@ -39,6 +39,7 @@ struct CsvOptions {
   bool ignore_parse_errors = false;
   bool has_null_literal = false;
   std::string null_literal;
+  std::string element_delimiter = ";";   ///< between the elements of an ARRAY and the fields of a ROW
   bool header = false;            ///< Supyo's own: the first line of a file names the columns
 };
 std::unique_ptr<Decoder> make_csv_decoder(const CsvOptions& options, const Schema& schema, std::span<const std::size_t> columns);

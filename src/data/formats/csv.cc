@@ -1,5 +1,8 @@
+#include <deque>
+
 #include "core/base/check.h"
 #include "data/formats/codecs.h"
+#include "data/types/nested.h"
 
 namespace supyo::formats {
 namespace {
@@ -53,7 +56,7 @@ class CsvDecoder final : public Decoder {
         const Type& type = schema_[column].type;
         cell.null = options_.has_null_literal && !quoted && text == options_.null_literal;
         if (!cell.null) {
-          if (const char* why = cell_from_text(text, type, TimestampStyle::kSql, cell)) {
+          if (const char* why = type.is_nested() ? elements(text, type, cell) : cell_from_text(text, type, TimestampStyle::kSql, cell)) {
             if (!options_.ignore_parse_errors) {
               field_ = schema_[column].name;
               return why;
@@ -66,6 +69,37 @@ class CsvDecoder final : public Decoder {
       if (at >= record.size() + 1) break;
     }
     if (column != schema_.size()) return "fewer fields than columns";
+    return nullptr;
+  }
+
+  // The elements of an ARRAY or the fields of a ROW, all in one field of the record; nothing is no element, and of a ROW nulls.
+  const char* elements(std::string_view text, const Type& type, Cell& cell) const {
+    const bool array = type.id == TypeId::kArray;
+    nested::Items items;
+    std::deque<std::string> own;
+    for (bool more = !text.empty(); more;) {
+      const std::size_t end = text.find(options_.element_delimiter);
+      const std::string_view part = text.substr(0, end);
+      more = end != std::string_view::npos;
+      text.remove_prefix(more ? end + options_.element_delimiter.size() : text.size());
+      if (!array && items.size() == type.children().size()) return "more elements than the ROW has fields";
+      const Type& of = type.children()[array ? 0 : items.size()];
+      items.emplace_back();
+      if (options_.has_null_literal && part == options_.null_literal) continue;
+      Cell element;
+      if (const char* why = cell_from_text(part, of, TimestampStyle::kSql, element)) return why;
+      items.back() = {false, own.emplace_back(cell_bytes(element, of))};
+    }
+    if (!array && !items.empty() && items.size() != type.children().size()) return "fewer elements than the ROW has fields";
+    cell.owned.clear();
+    if (array) {
+      nested::write_array(type.children()[0], items, cell.owned);
+    } else {
+      items.resize(type.children().size());
+      nested::write_row(type, items, cell.owned);
+    }
+    cell.null = false;
+    cell.text = cell.owned;
     return nullptr;
   }
 
@@ -141,11 +175,8 @@ class CsvEncoder final : public Encoder {
         continue;
       }
       text_.clear();
-      const TypeId id = column.type().id;
-      if (id == TypeId::kTimestamp || id == TypeId::kTimestampLtz || id == TypeId::kDate || id == TypeId::kTime) append_temporal(column, row, TimestampStyle::kSql, text_);
-      else if (id == TypeId::kBytes) base64_encode(column.text(row), text_);
-      else if (id == TypeId::kString) text_ += column.text(row);
-      else append_text_of(column, row, text_);
+      if (column.type().is_nested()) append_elements(column, row);
+      else append_value(column, row);
       append_quoted(text_, out);
     }
   }
@@ -161,6 +192,32 @@ class CsvEncoder final : public Encoder {
   }
 
  private:
+  void append_value(const Column& column, std::size_t row) {
+    const TypeId id = column.type().id;
+    if (id == TypeId::kTimestamp || id == TypeId::kTimestampLtz || id == TypeId::kDate || id == TypeId::kTime) append_temporal(column, row, TimestampStyle::kSql, text_);
+    else if (id == TypeId::kBytes) base64_encode(column.text(row), text_);
+    else if (id == TypeId::kString) text_ += column.text(row);
+    else append_text_of(column, row, text_);
+  }
+
+  void append_elements(const Column& column, std::size_t row) {
+    const Type& type = column.type();
+    const bool array = type.id == TypeId::kArray;
+    nested::Items items;
+    if (array) nested::read_array(type, column.text(row), items);
+    else nested::read_row(type, column.text(row), items);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (i > 0) text_ += options_.element_delimiter;
+      if (items[i].null) {
+        text_ += options_.null_literal;
+        continue;
+      }
+      ColumnBuilder one(type.children()[array ? 0 : i], 1);
+      nested::append_item(one, items[i]);
+      append_value(*one.finish(), 0);
+    }
+  }
+
   void append_quoted(std::string_view text, std::string& out) const {
     const bool needed = options_.quote != 0 && (text.find_first_of("\r\n") != std::string_view::npos || text.find(options_.delimiter) != std::string_view::npos ||
                                                 text.find(options_.quote) != std::string_view::npos || (options_.has_null_literal && text == options_.null_literal));

@@ -19,6 +19,7 @@ const std::vector<FormatOptionSpec>& json_specs() {
       {"ignore-parse-errors", "false", {"true", "false"}, "skip undecodable records and null undecodable fields without keeping them as dead records"},
       {"encode.ignore-null-fields", "false", {"true", "false"}, "leave null columns out when writing"},
       {"encode.decimal-as-plain-number", "true", {"true"}, "decimals are written as plain numbers"},
+      {"decode.json-parser.enabled", "true", {"true", "false"}, "accepted; what is read is the same"},
   };
   return specs;
 }
@@ -40,6 +41,8 @@ const std::vector<FormatOptionSpec>& csv_specs() {
       {"disable-quote-character", "false", {"true", "false"}, "quotes are ordinary characters"},
       {"escape-character", "", {}, "one character that takes the next one literally"},
       {"allow-comments", "false", {"true", "false"}, "skip lines that begin with #"},
+      {"array-element-delimiter", ";", {}, "text between the elements of an ARRAY and the fields of a ROW"},
+      {"write-bigdecimal-in-scientific-notation", "true", {"true", "false"}, "accepted; DECIMALs are written in full, and read in both ways"},
       {"null-literal", "", {}, "text that stands for null (when given, the empty text too may be one)"},
       {"ignore-parse-errors", "false", {"true", "false"}, "skip undecodable records and null undecodable fields without keeping them as dead records"},
       {"header", "false", {"true", "false"}, "the first line of each file names the columns: skipped when reading, written when writing (Flink has no such option)"},
@@ -67,12 +70,17 @@ const std::vector<FormatOptionSpec>& avro_specs() {
 
 const std::vector<FormatOptionSpec>* specs_of(std::string_view name) {
   static const std::vector<FormatOptionSpec> none;
+  static const std::vector<FormatOptionSpec> raw = {
+      {"charset", "UTF-8", {"UTF-8"}, "of texts"},
+      {"endianness", "big-endian", {"big-endian", "little-endian"}, "accepted; it is of numbers, which the format does not hold here"},
+  };
   if (name == "json") return &json_specs();
   if (name == "csv") return &csv_specs();
   if (name == kDebezium) return &debezium_specs();
   if (name == kParquet) return &parquet_specs();
   if (name == kAvro) return &avro_specs();
-  if (name == "raw" || name == kColumnar) return &none;
+  if (name == "raw") return &raw;
+  if (name == kColumnar) return &none;
   return nullptr;
 }
 
@@ -132,6 +140,8 @@ Result<CsvOptions> csv_options(const FormatOptions& o) {
   c.ignore_parse_errors = flag(o, "ignore-parse-errors");
   c.has_null_literal = has(o, "null-literal");
   c.null_literal = get(o, "null-literal");
+  c.element_delimiter = get(o, "array-element-delimiter");
+  if (c.element_delimiter.empty()) return fail(ErrorCode::kBadOptionValue, "'csv.array-element-delimiter' is empty", "write for example ';' or '|'");
   c.header = flag(o, "header");
   return c;
 }
@@ -155,7 +165,12 @@ Status check_types(const FormatOptions& o, const Schema& schema) {
       if (!json_has(f.type)) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot hold column '{}' of type {}", o.name, f.name, f.type.to_string()), f.type.is_nested() ? "keys of MAPs and elements of MULTISETs must be STRING there" : "");
     return ok();
   }
+  const auto plain = [](const Type& t) { return t.id < TypeId::kIntervalMonth && t.id != TypeId::kNull; };
   for (const Field& f : schema.fields()) {
+    if (o.name == "csv" && (f.type.id == TypeId::kArray || f.type.id == TypeId::kRow) && !f.nested) {
+      if (!std::ranges::all_of(f.type.children(), plain)) return fail(ErrorCode::kUnsupported, fmt::format("format 'csv' cannot hold column '{}' of type {}", f.name, f.type.to_string()), "what is in an ARRAY or ROW is of plain types there; or use json");
+      continue;
+    }
     if (f.nested) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' has no ROWs, and '{}' is a field of one", o.name, f.name), "use json, or plain columns");
     if (f.type.is_nested()) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' has no {}, as column '{}' is", o.name, f.type.as_nullable().to_string(), f.name), "use json, or plain columns");
   }
@@ -168,7 +183,7 @@ Status check_types(const FormatOptions& o, const Schema& schema) {
       return fail(ErrorCode::kUnsupported, fmt::format("format 'avro' has no {}, as column '{}' is", f.type.as_nullable().to_string(), f.name), "use TIMESTAMP(3), or 'avro.timestamp_mapping.legacy' = 'false'");
   }
   for (const Field& f : schema.fields())
-    if (f.type.id >= TypeId::kIntervalMonth || f.type.id == TypeId::kNull)
+    if (!plain(f.type) && !f.type.is_nested())
       return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot hold column '{}' of type {}", o.name, f.name, f.type.to_string()));
   return ok();
 }

@@ -11,28 +11,6 @@ namespace sj = simdjson;
 using nested::Item;
 using nested::Items;
 
-template <class T>
-std::string bytes_of(T v) {
-  return {reinterpret_cast<const char*>(&v), sizeof v};
-}
-
-/// The bytes of a cell that is not null.
-std::string cell_bytes(const Cell& cell, const Type& type) {
-  switch (type.id) {
-    case TypeId::kFloat: return bytes_of(static_cast<float>(cell.number));
-    case TypeId::kDouble: return bytes_of(cell.number);
-    case TypeId::kDecimal: return bytes_of(cell.decimal);
-    default: break;
-  }
-  switch (type.width()) {
-    case 0: return std::string(cell.text);
-    case 1: return bytes_of(static_cast<std::int8_t>(cell.integer));
-    case 2: return bytes_of(static_cast<std::int16_t>(cell.integer));
-    case 4: return bytes_of(static_cast<std::int32_t>(cell.integer));
-    default: return bytes_of(cell.integer);
-  }
-}
-
 /// One value of a nested type, under construction.
 class Reader {
  public:

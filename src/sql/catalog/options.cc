@@ -154,6 +154,9 @@ const std::vector<OptionSpec>& common_table_options() {
       {"connector", Kind::kText, false, "", {}, "which system holds the table"},
       {"format", Kind::kText, false, "", {}, "how records are written: json, debezium-json, csv, raw; avro: in topics; parquet: whole files, of filesystem; columnar: rows in columns, in the embedded log"},
       {"scan.watermark.idle-timeout", Kind::kDuration, false, "", {}, "a source partition without rows for this long no longer holds the watermark back"},
+      {"scan.watermark.alignment.group", Kind::kText, false, "", {}, "accepted: a source that runs ahead of others waits in state, the rows are the same"},
+      {"scan.watermark.alignment.max-drift", Kind::kDuration, false, "", {}, "accepted, as the group"},
+      {"scan.watermark.alignment.update-interval", Kind::kDuration, false, "1 s", {}, "accepted, as the group"},
       {"scan.watermark.emit.strategy", Kind::kEnum, false, "on-periodic", {"on-periodic", "on-event"}, "when watermarks are sent; the rows are the same"},
   };
   return kCommon;

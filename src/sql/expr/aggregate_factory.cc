@@ -11,7 +11,8 @@ namespace {
 
 // Result types: Flink's LogicalTypeMerging.findSumAggType and findAvgAggType. SUM and AVG of integers keep the type of their argument,
 // SUM(DECIMAL(p, s)) is DECIMAL(38, s), AVG(DECIMAL(p, s)) is DECIMAL(38, max(6, s)).
-constexpr std::array<AggregateHelp, 20> kHelp = {{
+constexpr std::array<AggregateHelp, 21> kHelp = {{
+    {"APPROX_COUNT_DISTINCT", "APPROX_COUNT_DISTINCT(any) -> BIGINT", "Number of different values; here exact, as COUNT(DISTINCT any)."},
     {"ARRAY_AGG", "ARRAY_AGG([DISTINCT] any) -> ARRAY", "All values, NULLs too, in the order in which they came; null when there is none."},
     {"AVG", "AVG([DISTINCT] numeric) -> numeric", "Mean of the values that are not null; of integers an integer, cut towards zero."},
     {"COLLECT", "COLLECT([DISTINCT] any) -> MULTISET", "All values that are not null."},
@@ -34,7 +35,7 @@ constexpr std::array<AggregateHelp, 20> kHelp = {{
     {"VAR_POP", "VAR_POP([DISTINCT] numeric) -> numeric", "Mean square distance from the mean, in the type of AVG: of integers computed in integers."},
     {"VAR_SAMP", "VAR_SAMP([DISTINCT] numeric) -> numeric", "The same of a sample: divided by one less; null of a single value."},
 }};
-constexpr std::array<std::string_view, 20> kNames = {"ARRAY_AGG", "AVG", "COLLECT", "COUNT", "FIRST_VALUE", "JSON_ARRAYAGG", "JSON_OBJECTAGG", "LAST_VALUE", "LISTAGG", "MAX", "MIN", "PERCENTILE", "SINGLE_VALUE", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "SUM",
+constexpr std::array<std::string_view, 21> kNames = {"APPROX_COUNT_DISTINCT", "ARRAY_AGG", "AVG", "COLLECT", "COUNT", "FIRST_VALUE", "JSON_ARRAYAGG", "JSON_OBJECTAGG", "LAST_VALUE", "LISTAGG", "MAX", "MIN", "PERCENTILE", "SINGLE_VALUE", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "SUM",
                                                    "VARIANCE", "VAR_POP", "VAR_SAMP"};
 
 std::unexpected<Error> does_not_take(std::string_view name, std::span<const Type> args) {
@@ -71,6 +72,7 @@ Result<ResolvedAggregate> make_aggregate(std::string_view name, std::span<const 
     if (distinct) collected = make_distinct(std::move(collected), args[0]);
     return ResolvedAggregate{std::move(collected), {args.begin(), args.end()}};
   }
+  if (name == "APPROX_COUNT_DISTINCT") return does_not_take(name, args);   // one value: COUNT(DISTINCT x), which the planner makes of it
   if (args.size() != 1 || args[0].id == TypeId::kNull || (args[0].is_nested() && (name != "COUNT" || distinct))) return does_not_take(name, args);
   const Type& arg = args[0];
   AggregatePtr made;

@@ -126,7 +126,7 @@ bool can_cast(const Type& from, const Type& to) {
   if (to.is_text()) return true;  // BYTES too: read as UTF-8
   if (from.is_text()) return to.id != TypeId::kNull && !is_interval(to);
   if (from.id == TypeId::kBytes || to.id == TypeId::kBytes) return false;
-  if (from.is_numeric()) return to.is_numeric() || (to.id == TypeId::kBoolean && from.is_integer()) || (is_interval(to) && from.is_integer());
+  if (from.is_numeric()) return to.is_numeric() || to.id == TypeId::kBoolean || (is_interval(to) && from.is_integer());
   if (from.id == TypeId::kBoolean) return to.is_numeric();
   if (is_interval(from)) return to.is_integer();
   return can_cast_temporal(from, to);

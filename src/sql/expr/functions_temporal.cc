@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "sql/expr/kernel.h"
 #include "sql/expr/registration.h"
 #include "sql/expr/time_pattern.h"
@@ -107,6 +109,27 @@ Result<ColumnPtr> extract(Args args, const Type& result, std::size_t rows, const
     // EPOCH of a TIMESTAMP_LTZ counts from 1970 in UTC.
     const bool utc = u == TimeUnit::kEpoch && args[1]->type().id == TypeId::kTimestampLtz;
     out.set(i, extract_unit(u, utc ? times.moment(i) : times[i]));
+    return ok();
+  }));
+  return out.finish(result);
+}
+
+/// What is left of an interval in a unit, without the larger ones; cut towards zero.
+Result<ColumnPtr> extract_of_interval(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  const bool months = args[1]->type().id == TypeId::kIntervalMonth;
+  const BufferPtr valid = merged_validity(args, rows);
+  FixedOutput<std::int64_t> out(rows, valid);
+  UnitArgument unit(*args[0]);
+  SUPYO_TRY(each_row(out, valid, rows, [&](std::size_t i) -> Status {
+    SUPYO_ASSIGN(const TimeUnit u, unit.at(i));
+    const std::int64_t v = args[1]->value<std::int64_t>(i);
+    if (months && u == TimeUnit::kYear) out.set(i, v / 12);
+    else if (months && u == TimeUnit::kMonth) out.set(i, v % 12);
+    else if (!months && u == TimeUnit::kDay) out.set(i, v / kDay);
+    else if (!months && u == TimeUnit::kHour) out.set(i, v % kDay / kHour);
+    else if (!months && u == TimeUnit::kMinute) out.set(i, v % kHour / kMinute);
+    else if (!months && u == TimeUnit::kSecond) out.set(i, v % kMinute / kSecond);
+    else return arithmetic_error(fmt::format("EXTRACT: an interval of {}", months ? "months has YEAR and MONTH" : "time has DAY, HOUR, MINUTE and SECOND"));
     return ok();
   }));
   return out.finish(result);
@@ -303,6 +326,16 @@ Result<ColumnPtr> timestamp_of_number(Args args, const Type& result, std::size_t
   });
 }
 
+/// ..of a number with a fraction: milliseconds are cut.
+Result<ColumnPtr> timestamp_of_fraction(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_rows<double, std::int32_t>(args, result, rows, [&](double v, std::int32_t precision) -> Result<std::optional<std::int64_t>> {
+    if (precision != 0 && precision != 3) return arithmetic_error(fmt::format("TO_TIMESTAMP_LTZ: precision {}; it takes 0 (seconds) and 3 (milliseconds)", precision));
+    const double ms = std::trunc(precision == 0 ? v * 1000 : v);
+    if (!(ms >= static_cast<double>(kFirstSecond * 1000) && ms <= static_cast<double>(kLastSecond * 1000 + 999))) return std::nullopt;
+    return static_cast<std::int64_t>(ms) * kMillisecond;
+  });
+}
+
 Result<ColumnPtr> from_unixtime(Args args, const Type& result, std::size_t rows, const EvalContext& ctx) {
   const BufferPtr valid = merged_validity(args, rows);
   TextOutput out(rows);
@@ -418,6 +451,19 @@ std::optional<Typing> interval_times(std::span<const Type> args) {
   return Typing{at == 0 ? std::vector<Type>{args[0], number} : std::vector<Type>{number, args[1]}, args[at].as_nullable(any_nullable(args))};
 }
 
+Binder part_of_interval() {
+  return [](std::span<const Type> args) -> std::optional<Typing> {
+    if (args.size() != 2 || !args[0].is_text() || !is_interval(args[1])) return std::nullopt;
+    return Typing{{args[0], args[1]}, Type::big_int().as_nullable(any_nullable(args))};
+  };
+}
+Binder fraction_and_precision() {
+  return [](std::span<const Type> args) -> std::optional<Typing> {
+    if (args.size() != 2 || !(args[0].is_floating() || args[0].id == TypeId::kDecimal) || !args[1].is_integer()) return std::nullopt;
+    return Typing{{Type::double_().as_nullable(args[0].nullable), Type::integer().as_nullable(args[1].nullable)}, Type::timestamp_ltz(3)};
+  };
+}
+
 Binder date_format_binder() {
   return [](std::span<const Type> args) -> std::optional<Typing> {
     if (args.size() != 2 || !args[1].is_text() || !(args[0].is_text() || args[0].is_timestamp() || args[0].id == TypeId::kDate)) return std::nullopt;
@@ -450,6 +496,7 @@ void register_parts(Registrar& r) {
   part.operator()<TimeUnit::kSecond>("SECOND", "The second.");
   r.add({.name = "EXTRACT", .kernel = extract, .signature = "EXTRACT(unit FROM time) -> BIGINT", .help = "A part of a date or time.", .reads_context = true},
         takes_times({false, true}, Type::big_int()));
+  r.add({.name = "EXTRACT", .kernel = extract_of_interval, .signature = "EXTRACT(unit FROM INTERVAL) -> BIGINT", .help = "DAY, HOUR, MINUTE or SECOND of an interval, or YEAR or MONTH of one of months."}, part_of_interval());
 }
 
 }  // namespace
@@ -484,6 +531,8 @@ void register_temporal(Registrar& r) {
   r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = timestamp_of_number, .signature = "TO_TIMESTAMP_LTZ(BIGINT [, 0 | 3]) -> TIMESTAMP_LTZ(3)",
          .help = "The moment that many seconds (0) or milliseconds (3) after 1970; null beyond the year 9999."},
         takes({Type::big_int(), Type::integer()}, Type::timestamp_ltz(3), may_fail));
+  r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = timestamp_of_fraction, .signature = "TO_TIMESTAMP_LTZ(numeric, 0 | 3) -> TIMESTAMP_LTZ(3)", .help = "The same of a number with a fraction, which is cut behind the milliseconds."},
+        fraction_and_precision());
   r.add({.name = "CONVERT_TZ", .kernel = convert_tz, .signature = "CONVERT_TZ(STRING, from, to) -> STRING",
          .help = "A local time of one zone, as yyyy-MM-dd HH:mm:ss, in another: CONVERT_TZ('2026-01-01 00:00:00', 'UTC', 'Asia/Seoul')."},
         takes({s, s, s}, s, {.always_nullable = true}));

@@ -35,13 +35,14 @@ Result<Scope> QueryBinder::lateral(const Scope& left, const syntax::TableRef& re
     SUPYO_ASSIGN(offset, row_count(*query.offset, "OFFSET"));
   }
   SUPYO_ASSIGN(Subquery sub, subquery(query, left, true));
-  const bool bounded = query.limit || query.offset || !query.order_by.empty(), ordered = bounded && !sub.correlated.empty();
+  KeyedSubquery q = keyed(sub, left.node);
+  const bool bounded = query.limit || query.offset || !query.order_by.empty(), ordered = bounded && (!q.keys.empty() || !q.only_outer.empty());
   if (bounded && !ordered) {
     SUPYO_ASSIGN(sub, subquery(query, left));   // it names nothing: a query like another
+    q = keyed(sub, left.node);
   }
   if (ordered && (count == 0 || query.order_by.empty()))
     return unsupported(query.span, "LATERAL with ORDER BY and no LIMIT, or LIMIT and no ORDER BY,", "write ORDER BY .. LIMIT 10 [OFFSET 5]: it gives the first rows");
-  const KeyedSubquery q = keyed(sub, left.node);
   std::vector<ExprPtr> columns = q.items;
   std::vector<std::string> names = sub.names;
   columns.insert(columns.end(), q.keys.begin(), q.keys.end());

@@ -74,28 +74,36 @@ KeyedSubquery keyed(const Subquery& sub, const LogicalPtr& outer) {
   const std::size_t width = outer->columns.size();
   KeyedSubquery out{.node = sub.node, .keys = {}, .outer = {}, .only_outer = {}, .items = {}, .null_safe = {}};
   std::vector<ExprPtr> rest;
-  std::vector<std::size_t> asked;
+  std::vector<std::size_t> asked;   // of the query around it, by more than equations: its different values come into the subquery
+  const auto ask = [&](const Expr& e) {
+    for (const std::size_t c : expr::columns_read(e))
+      if (c < width && std::ranges::find(asked, c) == asked.end()) asked.push_back(c);
+  };
+  const bool selected = std::ranges::any_of(sub.items, [&](const ExprPtr& item) { return reads_outer(*item, width); });
+  for (const ExprPtr& item : sub.items) ask(*item);
   for (const ExprPtr& e : sub.correlated) {
     if (!reads_inner(*e, width)) {
       out.only_outer.push_back(e);
-    } else if (const auto equal = Subquery::equation(*e, width)) {
+    } else if (const auto equal = selected ? std::nullopt : Subquery::equation(*e, width)) {
       out.outer.push_back(equal->first);
       out.keys.push_back(inner_part(equal->second, width, sub.node->columns.size()));
       out.null_safe.push_back(e->function->name != "=");
     } else {
       rest.push_back(e);
-      for (const std::size_t c : expr::columns_read(*e))
-        if (c < width && std::ranges::find(asked, c) == asked.end()) asked.push_back(c);
+      ask(*e);
     }
   }
   const std::size_t inner = sub.node->columns.size();
-  for (const ExprPtr& item : sub.items) out.items.push_back(inner_part(item, width, inner));
-  if (rest.empty()) return out;
   std::vector<std::size_t> map(width + inner, 0);
   for (std::size_t i = 0; i < inner; ++i) map[width + i] = i;
   for (std::size_t i = 0; i < asked.size(); ++i) map[asked[i]] = inner + i;
+  for (const ExprPtr& item : sub.items) out.items.push_back(expr::remap_columns(item, map));
+  if (asked.empty()) return out;
   for (ExprPtr& e : rest) e = expr::remap_columns(e, map);
-  out.node = make_join(out.node, distinct(make_selection(outer, asked), {}), {.kind = LogicalJoin::Kind::kInner, .condition = std::move(rest), .position = {}});
+  LogicalPtr values = distinct(make_selection(outer, asked), {});
+  // A SELECT without FROM has one row for each.
+  const bool alone = sub.node->as<LogicalValues>() != nullptr && inner == 0;
+  out.node = alone ? std::move(values) : make_join(out.node, std::move(values), {.kind = LogicalJoin::Kind::kInner, .condition = std::move(rest), .position = {}});
   for (std::size_t i = 0; i < asked.size(); ++i) {
     out.outer.push_back(column_of(*outer, asked[i]));
     out.keys.push_back(expr::column(inner + i, outer->columns[asked[i]].type));
@@ -193,8 +201,9 @@ Result<ExprPtr> SelectBinder::is_met(const KeyedSubquery& q, LogicalPtr right, s
 }
 
 Result<ExprPtr> SelectBinder::exists_value(const syntax::Exists& exists, const Span& span) {
-  SUPYO_ASSIGN(const Subquery sub, queries_.subquery(*exists.query, scope_));
+  SUPYO_ASSIGN(Subquery sub, queries_.subquery(*exists.query, scope_));
   if (sub.always_one_row) return truth(true);
+  sub.items.clear();   // what it selects does not matter
   const KeyedSubquery q = keyed(sub, scope_.node);
   const std::vector<ExprPtr> columns = q.keys.empty() ? std::vector{truth(true)} : q.keys;
   return is_met(q, distinct(project(q.node, columns), span.position()), 0, {}, span);

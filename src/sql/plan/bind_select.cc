@@ -46,7 +46,12 @@ ExprBinder SelectBinder::binder(bool aggregates, bool over) {
 std::optional<Result<ExprPtr>> SelectBinder::special_call(const syntax::FunctionCall& call, const Span& span, bool over_allowed) {
   const std::string name = call.upper_name();
   if (is_variance(name) && (!call.over || over_allowed)) return variance_call(call, span);
-  if (name == "APPROX_COUNT_DISTINCT") return Result<ExprPtr>(unsupported(span, "APPROX_COUNT_DISTINCT over a stream", "write COUNT(DISTINCT x), which is exact"));
+  if (name == "APPROX_COUNT_DISTINCT" && !call.distinct && call.arguments.size() == 1 && !call.arguments[0].value->as<syntax::Star>()) {   // the exact number is as good as one about right
+    syntax::FunctionCall exact = call;
+    exact.name.parts = {syntax::Identifier{call.name.span, "COUNT"}};
+    exact.distinct = true;
+    return special_call(exact, span, over_allowed);
+  }
   if (call.over) {
     if (!over_allowed) return Result<ExprPtr>(fail_at(span, ErrorCode::kInvalidQuery, fmt::format("{} OVER cannot stand here", name), "compute it in a subquery first"));
     return over_call(call, span);
@@ -211,6 +216,7 @@ Status SelectBinder::expand_star(const syntax::Star& star, const Span& span) {
 }
 
 Status SelectBinder::bind_items() {
+  std::optional<Span> around;   // where a column of the query around this one is named
   for (std::size_t i = 0; i < select_.items.size(); ++i) {
     const syntax::SelectItem& item = select_.items[i];
     if (const auto* star = item.expr->as<syntax::Star>()) {
@@ -221,8 +227,11 @@ Status SelectBinder::bind_items() {
       continue;
     }
     ExprBinder b = binder(true, true);
+    b.set_outer(outer_);
     SUPYO_ASSIGN(ExprPtr e, b.bind(*item.expr));
     references_.insert(references_.end(), b.references().begin(), b.references().end());
+    const auto read = expr::columns_read(*e);
+    if (!around && !read.empty() && read.back() >= kOuterBase) around = item.span;
     std::string name = fmt::format("EXPR${}", i);
     if (item.alias) name = item.alias->text;
     else if (const auto* c = item.expr->as<syntax::ColumnRef>()) name = c->name.last();
@@ -245,6 +254,8 @@ Status SelectBinder::bind_items() {
     references_.insert(references_.end(), b.references().begin(), b.references().end());
   }
   grouped_ = select_.has_group_by || !aggregates_.empty() || having_;
+  if (around && (grouped_ || !overs_.empty() || qualify_))
+    return unsupported(*around, "a column of the query around it in what a subquery aggregates or ranks", "compute it in the query around it");
   if (grouped_) SUPYO_TRY(group_by_values());
   if (grouped_ && !correlated_.empty()) SUPYO_TRY(group_by_correlation());
   if (grouped_) SUPYO_TRY(group());

@@ -52,6 +52,7 @@ class TableBinder {
     }
     SUPYO_TRY(columns());
     if (query_schema != nullptr) SUPYO_TRY(query_columns(*query_schema));
+    if (gives_rows_whole()) std::erase_if(table_.columns, [](const ColumnDefinition& c) { return c.nested; });
     if (table_.columns.empty())
       return fail_at(create_.name.span, ErrorCode::kInvalidQuery, fmt::format("table `{}` has no columns", create_.name.last()), "list them: CREATE TABLE t (id BIGINT, ..) WITH (..)");
     SUPYO_TRY(primary_key());
@@ -135,6 +136,11 @@ class TableBinder {
       if (c.kind == Kind::kPhysical) add_fields(c.name.text, type);
     }
     return ok();
+  }
+
+  /// Formats that cannot read a field of a ROW alone.
+  bool gives_rows_whole() const {
+    return std::ranges::any_of(table_.options, [](const auto& o) { return (o.first == "format" || o.first == "value.format") && (o.second == "csv" || o.second == "parquet"); });
   }
 
   /// The fields of a ROW are columns beside it, null where the ROW is, so that reading one does not read the others.

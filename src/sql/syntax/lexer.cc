@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "sql/syntax/token.h"
 
@@ -151,6 +152,10 @@ class Lexer {
       advance();
       quoted(token, TokenKind::kBinary, "binary string");
       check_hex(token, begin);
+    } else if (const std::size_t prefix = text_prefix(); prefix > 0) {
+      advance(prefix);
+      quoted(token, TokenKind::kString, "string");
+      if (text_[begin + 1] == '&') check_escapes(token, begin);
     } else if (is_digit(c) || (c == '.' && is_digit(peek(1)))) {
       number(token);
     } else if (is_word_start(c)) {
@@ -160,8 +165,34 @@ class Lexer {
     }
     close(token.span);
     token.text = text_.substr(begin, at_ - begin);
+    if (token.kind == TokenKind::kWord && (equals_word(token.text, "SET") || equals_word(token.text, "RESET")) && begins_statement()) {
+      result_.tokens.push_back(token);
+      bare_setting();
+      return;
+    }
     if (token.kind == TokenKind::kWord || token.kind == TokenKind::kQuoted) check_length(token);
     if (!result_.error) result_.tokens.push_back(token);
+  }
+
+  bool begins_statement() const { return result_.tokens.empty() || result_.tokens.back().text == ";"; }
+
+  /// SET pipeline.name = flights; as Flink's SQL client takes it: a setting and its value, up to a blank or ;, are strings without their quotes.
+  void bare_setting() {
+    if (!skip_blank() || peek() == '\'' || peek() == ';') return;
+    bare_string("=");
+    if (!skip_blank() || peek() != '=') return;
+    next();
+    if (!result_.error && skip_blank() && peek() != '\'') bare_string("");
+  }
+  void bare_string(std::string_view end) {
+    Token token;
+    token.kind = TokenKind::kString;
+    mark(token.span);
+    const std::size_t begin = at_;
+    while (!at_end() && !result_.error && static_cast<unsigned char>(peek()) > ' ' && peek() != ';' && peek() != '\'' && !end.contains(peek())) advance();
+    close(token.span);
+    token.text = text_.substr(begin, at_ - begin);
+    if (!token.text.empty() && !result_.error) result_.tokens.push_back(token);
   }
 
   void quoted(Token& token, TokenKind kind, std::string_view what) {
@@ -183,6 +214,23 @@ class Lexer {
       }
     }
   }
+  /// n'text', _UTF8'text', _UTF16'text': texts are Unicode anyway; U&'..' with its escapes.
+  std::size_t text_prefix() const {
+    for (const std::string_view prefix : {"n'", "N'", "U&'", "u&'", "_UTF8'", "_utf8'", "_UTF16'", "_utf16'"})
+      if (starts_with(prefix)) return prefix.size() - 1;
+    return 0;
+  }
+  void check_escapes(const Token& token, std::size_t begin) {
+    if (result_.error) return;
+    const std::string_view text = text_.substr(begin, at_ - begin);
+    for (std::size_t at = text.find('\\'); at != std::string_view::npos; at = text.find('\\', at + 1)) {
+      if (at + 1 < text.size() && text[at + 1] == '\\') { ++at; continue; }
+      const std::string_view digits = text.substr(at + 1, 4);
+      const bool surrogate = digits.size() == 4 && (digits[0] == 'd' || digits[0] == 'D') && digits[1] >= '8';
+      if (digits.size() < 4 || !std::ranges::all_of(digits, is_hex) || surrogate) return fail(token.span, "a backslash in U&'..' stands before the four hexadecimal digits of a character", "write U&'\\00e9', and two backslashes for one");
+    }
+  }
+
   void check_hex(const Token& token, std::size_t begin) {
     if (result_.error) return;
     const std::string_view digits = text_.substr(begin + 2, at_ - begin - 3);
@@ -285,9 +333,9 @@ class Lexer {
 
 LexResult lex(std::string_view text) { return Lexer(text).run(); }
 
-std::string unquote(const Token& token) {
-  std::string_view body = token.text;
-  if (token.kind == TokenKind::kBinary) body.remove_prefix(1);
+namespace {
+
+std::string quotes_removed(std::string_view body) {
   if (body.size() < 2) return {};
   const char quote = body.front();
   body = body.substr(1, body.size() - 2);
@@ -298,6 +346,39 @@ std::string unquote(const Token& token) {
     if (body[i] == quote) ++i;
   }
   return value;
+}
+
+/// Of U&'..': the lexer saw that every backslash stands before four digits or another one.
+std::string unescaped(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || text[i + 1] == '\\') {
+      out.push_back(text[i]);
+      if (text[i] == '\\') ++i;
+      continue;
+    }
+    unsigned code = 0;
+    std::from_chars(text.data() + i + 1, text.data() + i + 5, code, 16);
+    i += 4;
+    if (code >= 0x800) out.push_back(static_cast<char>(0xE0 | code >> 12));
+    if (code >= 0x80) out.push_back(static_cast<char>(code >= 0x800 ? 0x80 | (code >> 6 & 0x3F) : 0xC0 | code >> 6));
+    out.push_back(static_cast<char>(code >= 0x80 ? 0x80 | (code & 0x3F) : code));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string unquote(const Token& token) {
+  std::string_view body = token.text;
+  if (token.kind == TokenKind::kBinary) body.remove_prefix(1);
+  if (token.kind == TokenKind::kString && !body.starts_with('\'')) {
+    if (!body.ends_with('\'')) return std::string(body);   // of SET
+    const bool escapes = body[1] == '&';
+    body.remove_prefix(body.find('\''));
+    if (escapes) return unescaped(quotes_removed(body));
+  }
+  return quotes_removed(body);
 }
 
 std::string to_upper(std::string_view text) {

@@ -309,6 +309,10 @@ bool Parser::special_arguments(FunctionCall& function) {
   add(position ? kPrecedenceRange + 1 : 0);
   if (position && accept("IN")) {
     add(0);
+    if (accept("FROM")) {
+      add(0);
+      function.name.parts.front().text = "LOCATE";
+    }
   } else if (overlay && accept("PLACING")) {
     add(0);
     expect("FROM");

@@ -3,11 +3,11 @@
 /// The arguments of the JSON functions: KEY k VALUE v, RETURNING, ON EMPTY, ON ERROR, ON NULL, wrappers.
 namespace supyo::syntax {
 
-/// [KEY] key VALUE value
+/// [KEY] key VALUE value, key: value
 void Parser::json_pair(FunctionCall& function) {
   if (is_word("KEY") && !is_word("VALUE", 1)) take();
   function.arguments.push_back({std::nullopt, expression()});
-  expect("VALUE");
+  if (!accept_symbol(":")) expect("VALUE");
   function.arguments.push_back({std::nullopt, expression()});
 }
 

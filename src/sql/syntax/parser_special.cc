@@ -43,6 +43,17 @@ std::optional<ExprPtr> Parser::literal() {
   if (accept("TRUE")) return make(start, BooleanLiteral{true});
   if (accept("FALSE")) return make(start, BooleanLiteral{false});
   if (is_word("INTERVAL")) return interval_literal();
+  if (is_word("TIMESTAMP") && is_word("WITH", 1) && is_word("LOCAL", 2) && is_word("TIME", 3) && is_word("ZONE", 4) && is_kind(TokenKind::kString, 5)) {
+    for (int i = 0; i < 5; ++i) take();
+    std::string text = unquote(take());   // a time in the session's zone
+    const std::size_t point = text.find('.');
+    Cast zoned;
+    zoned.type.span = span_from(start);
+    zoned.type.keyword = TypeKeyword::kTimestampLtz;
+    zoned.type.precision = point == std::string::npos ? 0 : static_cast<int>(text.size() - point) - 1;
+    zoned.operand = make(start, TemporalLiteral{TemporalLiteral::Kind::kTimestamp, std::move(text)});
+    return make(start, std::move(zoned));
+  }
   if (!is_kind(TokenKind::kString, 1)) return std::nullopt;
   using Kind = TemporalLiteral::Kind;
   for (const auto& [word, kind] : {std::pair("DATE", Kind::kDate), std::pair("TIME", Kind::kTime), std::pair("TIMESTAMP", Kind::kTimestamp)}) {
@@ -63,12 +74,8 @@ ExprPtr Parser::interval_literal() {
   } else {
     accept_symbol("+");
   }
-  if (is_kind(TokenKind::kInteger)) {
-    fail_at(peek().span, ErrorCode::kSyntax, "the length of an interval is a string",
-            fmt::format("write INTERVAL '{}' {}", peek().text, is_kind(TokenKind::kWord, 1) ? to_upper(peek(1).text) : "SECOND"));
-    return {};
-  }
-  value.text = string_literal("the interval's length as a string, as in INTERVAL '5' MINUTE");
+  if (is_kind(TokenKind::kInteger)) value.text = take().text;   // INTERVAL 5 MINUTE
+  else value.text = string_literal("the interval's length as a string, as in INTERVAL '5' MINUTE");
   value.from = value.to = time_unit();
   const auto digits = [&](bool leading) {
     if (!accept_symbol("(")) return;

@@ -306,11 +306,6 @@ Statement::Node Parser::set_option() {
   take();
   SetOption result;
   if (at_end() || is_symbol(";")) return result;
-  if (is_kind(TokenKind::kWord)) {
-    fail_at(peek().span, ErrorCode::kSyntax, fmt::format("expected a setting as a string, but found {}", found()),
-            fmt::format("write SET '{}..' = 'value'", peek().text));
-    return result;
-  }
   result.entry = option_entry();
   return result;
 }

@@ -165,7 +165,7 @@ TEST(Errors, NameThePlaceAndTheRemedy) {
       {"INSERT t SELECT 1", 1, 8, "INTO", ""},
       {"TABLE", 1, 6, "a table name", ""},
       {"INSERT INTO t", 1, 14, "SELECT, VALUES or WITH", ""},
-      {"SET execution.runtime-mode = batch", 1, 5, "setting as a string", "SET '"},
+      {"SET execution.runtime-mode = two words", 1, 34, "found words", ""},
       {"SHOW TABELS", 1, 6, "TABLES", "TABLES"},
       {"EXPLAIN SELCT 1", 1, 9, "", "SELECT"},
       {"EXECUTE STATEMENT SET BEGIN END", 1, 29, "INSERT", ""},

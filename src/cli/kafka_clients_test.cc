@@ -159,6 +159,10 @@ TEST_F(KafkaClients, ASurveyAsksForAllAtOnce) {
   EXPECT_EQ(ends->at({"u", 0}).start, 50);
   EXPECT_EQ(ends->at({"u", 0}).end, 500);
   EXPECT_EQ(ends->at({"t", 2}).end, 0);
+  const auto twice = (*survey)->ends({{"u", 0}, {"t", 1}, {"u", 0}});
+  ASSERT_TRUE(twice) << twice.error().to_string();
+  ASSERT_EQ(twice->size(), 2U) << "a place that is named twice";
+  EXPECT_EQ(twice->at({"u", 0}).end, 500);
   const auto times = (*survey)->offsets_for_times({{{"u", 0}, 1000}, {{"t", 0}, 1000}});   // produce() gives all records the first second of 1970
   ASSERT_TRUE(times) << times.error().to_string();
   EXPECT_EQ(times->at({"u", 0}), 50);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 
 #include "connect/kafka/client.h"
@@ -183,7 +184,9 @@ class ClientSurvey final : public KafkaSurvey {
     std::map<Place, Found> all;
     if (questions.empty()) return all;
     const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(questions.size())));
-    for (const auto& [place, time] : questions) rd_kafka_topic_partition_list_add(list.get(), place.first.c_str(), place.second)->offset = time;
+    std::set<Place> asked;   // a list that names a partition twice is refused
+    for (const auto& [place, time] : questions)
+      if (asked.insert(place).second) rd_kafka_topic_partition_list_add(list.get(), place.first.c_str(), place.second)->offset = time;
     const auto add = [&](const rd_kafka_topic_partition_t* p, std::int64_t timestamp) {
       if (p->err == RD_KAFKA_RESP_ERR_NO_ERROR) all[{p->topic, p->partition}] = {.offset = p->offset, .timestamp = timestamp};
     };

@@ -28,7 +28,7 @@ class KafkaSurvey {
 
   using Place = std::pair<std::string, std::int32_t>;   ///< topic and partition
   virtual Result<KafkaAdmin::Cluster> describe() = 0;
-  /// Log start and high watermark. Ask only for partitions that have a leader.
+  /// Log start and high watermark. Ask only for partitions that have a leader. Here and in the two below: a place that is named twice is asked for once, as it is named first.
   virtual Result<std::map<Place, KafkaAdmin::Ends>> ends(const std::vector<Place>& places) = 0;
   /// The first offset whose record's timestamp is at least so many ms; -1: there is none.
   virtual Result<std::map<Place, std::int64_t>> offsets_for_times(const std::vector<std::pair<Place, std::int64_t>>& questions) = 0;

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/env/processes.h"
 #include "core/env/sim/sim_env.h"
 #include "lab/scenario/group/group_watch.h"
+#include "lab/scenario/group/member.h"
 #include "lab/scenario/trial/cluster.h"
 #include "lab/scenario/trial/numbered_producer.h"
 
@@ -21,6 +23,8 @@ constexpr DurationUs kWarm = 3 * kSecond;           // so that each group has co
 constexpr DurationUs kSettle = 10 * kSecond;
 constexpr DurationUs kSample = kSecond;
 constexpr std::size_t kTail = 1000;
+constexpr DurationUs kVisit = 5 * kSecond, kAway = 2 * kSecond;   // of a member that comes and goes
+constexpr double kTroubled = 0.6;                   // of the looks: then who came and went stays, so that the last look sees who is there
 
 double uniform(env::Random& random, double low, double high) { return low + (high - low) * static_cast<double>(random.below(1'000'001)) / 1e6; }
 
@@ -43,6 +47,10 @@ CauseSpec draw(std::string_view label, double strain, env::Random& random) {
     s.hot = uniform(random, 0.6, 0.75);
     each = s.hot * strained;
   }
+  using Trouble = CauseSpec::Trouble;
+  static const std::map<std::string_view, Trouble> kTroubles{{"no-consumers", Trouble::kLeave}, {"stuck", Trouble::kHang}, {"rebalance-churn", Trouble::kChurn}, {"oversized-group", Trouble::kShare}};
+  if (const auto trouble = kTroubles.find(label); trouble != kTroubles.end()) s.trouble = trouble->second;
+  if (label == "too-many-partitions") s.partitions = 100 + random.below(50);
   if (label == "slow-member") first = strained / static_cast<double>(s.members) * uniform(random, 0.5, 0.9);
   s.handler_us = static_cast<DurationUs>(1e6 / each);
   s.first_handler_us = first > 0 ? static_cast<DurationUs>(1e6 / first) : s.handler_us;
@@ -67,7 +75,7 @@ class Run {
     SUPYO_ASSIGN(const std::string program, env_.processes->own_program());
     const auto number = [](auto n) { return fmt::format("{}", n); };
     const std::string work = env::join_path(directory_, name_ + ".work");
-    env::Program p{.arguments = {program, "lab-member", "--servers", servers, "--topic", name_, "--group", name_, "--client", name_ + "-c", "--count", number(spec_.members), "--batch", "10", "--commit-us", "1000000", "--handler-us", number(spec_.handler_us),
+    env::Program p{.arguments = {program, "lab-member", "--servers", servers, "--topic", name_, "--group", name_, "--client", "orders-" + name_ + "-c", "--count", number(spec_.members), "--batch", "10", "--commit-us", "1000000", "--handler-us", number(spec_.handler_us),
                                  "--first-handler-us", number(spec_.first_handler_us)},
                    .error = env::ProgramOutput::to_file(log())};
     if (statistics) {
@@ -75,8 +83,25 @@ class Run {
       for (std::uint64_t i = 0; i < spec_.members; ++i) works_.push_back(spec_.members == 1 ? work : fmt::format("{}-{}", work, i));
     }
     if (spec_.compute) p.arguments.emplace_back("--compute");
+    if (spec_.trouble == CauseSpec::Trouble::kHang) p.arguments.insert(p.arguments.end(), {"--slow-us", number(kHour), "--slow-times", "64", "--slow-mark", env::join_path(directory_, name_ + ".slow")});
     SUPYO_ASSIGN(process_, env_.processes->start(p));
+    visitor_ = {.arguments = {program, "lab-member", "--servers", servers, "--topic", name_, "--group", name_, "--client", (spec_.trouble == CauseSpec::Trouble::kShare ? "billing-" : "orders-") + name_ + "-extra", "--handler-us", number(spec_.handler_us)},
+                .error = env::ProgramOutput::to_file(log() + ".visitor")};
     return ok();
+  }
+
+  /// The looks begin at `now` and go on until `until`: from here on it has its trouble.
+  Status strike(TimeUs now, TimeUs until) {
+    struck_ = true;
+    calm_us_ = now + static_cast<DurationUs>(kTroubled * static_cast<double>(until - now));
+    next_visit_us_ = now;
+    return spec_.trouble == CauseSpec::Trouble::kLeave ? end() : ok();
+  }
+  Status turn(TimeUs now) {
+    using Trouble = CauseSpec::Trouble;
+    if (struck_ && spec_.trouble == Trouble::kHang) producer_->mark_next(std::string(kSlowWord));
+    if (struck_ && (spec_.trouble == Trouble::kChurn || spec_.trouble == Trouble::kShare)) SUPYO_TRY(visit(now));
+    return producer_->turn(now);
   }
 
   const std::vector<std::string>& works() const { return works_; }
@@ -88,7 +113,7 @@ class Run {
   }
   Status lives() {
     SUPYO_ASSIGN(const auto ended, process_->poll());
-    if (!ended) return ok();
+    if (!ended || (struck_ && spec_.trouble == CauseSpec::Trouble::kLeave)) return ok();
     const auto text = env_.files.read_all(log());
     return fail(ErrorCode::kJobFailed, fmt::format("the members of {} ended by themselves, with status {}: {}", name_, ended->status, text ? text->substr(text->size() > kTail ? text->size() - kTail : 0) : ""));
   }
@@ -98,11 +123,31 @@ class Run {
     const auto seen = watch.seen(name_);
     return static_cast<double>(seen.end - seen.committed);
   }
-  Status end() { return process_->signal(env::ProcessSignal::kTerminate); }
+  Status end() {
+    if (guest_) SUPYO_TRY(guest_->signal(env::ProcessSignal::kTerminate));
+    return ended_ ? ok() : (ended_ = true, process_->signal(env::ProcessSignal::kTerminate));
+  }
 
-  double offered_before = 0, came_before = 0, behind_before = 0, offered_after = 0, came_after = 0, behind_after = 0;
+  double offered_before = 0, came_before = 0, behind_before = 0, offered_after = 0, came_after = 0, behind_after = 0, changes_before = 0, changes_after = 0;
 
  private:
+  /// One member more, which leaves again; another application's is away no longer than a restart takes, and both stay for the last looks.
+  Status visit(TimeUs now) {
+    if (now < next_visit_us_ || (guest_ && now > calm_us_)) return ok();
+    if (!guest_) {
+      SUPYO_ASSIGN(guest_, env_.processes->start(visitor_));
+      leaves_ = false;
+      next_visit_us_ = now + kVisit;
+      return ok();
+    }
+    if (!std::exchange(leaves_, true)) SUPYO_TRY(guest_->signal(env::ProcessSignal::kTerminate));
+    SUPYO_ASSIGN(const auto left, guest_->poll());   // it says good-bye to its group first
+    if (!left) return ok();
+    guest_.reset();
+    next_visit_us_ = now + kAway;
+    return ok();
+  }
+
   std::string log() const { return env::join_path(directory_, name_ + ".log"); }
   env::Env env_;
   CauseSpec spec_;
@@ -110,8 +155,11 @@ class Run {
   env::SeededRandom random_;
   std::unique_ptr<connect::RecordProducer> client_;
   std::optional<NumberedProducer> producer_;
-  std::unique_ptr<env::Process> process_;
+  std::unique_ptr<env::Process> process_, guest_;
+  env::Program visitor_;
   std::vector<std::string> works_;
+  TimeUs calm_us_ = 0, next_visit_us_ = 0;
+  bool struck_ = false, ended_ = false, leaves_ = false;
 };
 
 class Batches {
@@ -157,9 +205,14 @@ class Batches {
     const TimeUs warm = env_.clock.monotonic_us() + kWarm;
     while (env_.clock.monotonic_us() < warm) SUPYO_TRY(turn(*watch));
     const TimeUs from = env_.clock.monotonic_us();
+    for (const auto& r : runs_) {
+      r->changes_before = static_cast<double>(watch->changes(r->name()).size());
+      SUPYO_TRY(r->strike(from, from + watch_us_));
+    }
     for (const auto& r : runs_) r->offered_before = static_cast<double>(r->producer().counts().offered), r->came_before = r->came(*watch), r->behind_before = r->behind(*watch);
     SUPYO_ASSIGN(const auto causes, diagnosis(*watch, first));
     const double took = static_cast<double>(env_.clock.monotonic_us() - from) / kSecond;
+    for (const auto& r : runs_) r->changes_after = static_cast<double>(watch->changes(r->name()).size());
     for (const auto& r : runs_) r->offered_after = static_cast<double>(r->producer().counts().offered), r->came_after = r->came(*watch), r->behind_after = r->behind(*watch);
     SUPYO_TRY(settle());
     for (std::size_t i = 0; i < runs_.size(); ++i) count(*runs_[i], first + i, causes, took);
@@ -182,7 +235,7 @@ class Batches {
       SUPYO_TRY(turn(watch));
     }
     const auto text = env_.files.read_all(out);
-    auto causes = text ? named_causes(*text) : Result<std::map<std::string, std::string>>(std::unexpected(text.error()));
+    auto causes = text ? named_causes(*text, s_.labels) : Result<std::map<std::string, std::string>>(std::unexpected(text.error()));
     if (causes) return causes;
     const auto said = env_.files.read_all(out + ".log");
     return fail(ErrorCode::kJobFailed, fmt::format("supyo diagnose gave no report: {}; it said: {}", causes.error().message, said ? said->substr(0, kTail) : ""));
@@ -192,7 +245,7 @@ class Batches {
     const TimeUs now = env_.clock.monotonic_us();
     for (const auto& r : runs_) {
       SUPYO_TRY(r->lives());
-      SUPYO_TRY(r->producer().turn(now));
+      SUPYO_TRY(r->turn(now));
     }
     if (now >= sample_us_) {
       sample_us_ = now + kSample;
@@ -236,7 +289,8 @@ class Batches {
     const auto index = std::ranges::find(s_.labels, name);
     const double offered = r.offered_after - r.offered_before, came = r.came_after - r.came_before, t = static_cast<double>(env_.clock.monotonic_us() - begin_us_) / kSecond;
     r_.trials.push_back({"causes", label, t, {{"run", static_cast<double>(number)}, {"label", static_cast<double>(r.spec().label)}, {"named", index == s_.labels.end() ? -1 : static_cast<double>(index - s_.labels.begin())},
-                                              {"offered", offered / (r.spec().rate * took)}, {"grew", came > 0 ? (r.behind_after - r.behind_before) / came : 0}}});
+                                              {"offered", offered / (r.spec().rate * took)}, {"grew", came > 0 ? (r.behind_after - r.behind_before) / came : 0},
+                                              {"changes", r.changes_after - r.changes_before}, {"each", r.spec().rate / static_cast<double>(r.spec().partitions)}}});
     if (name != label) arm.timeline.emplace_back(t, fmt::format("run {}: {}, named {}", number, label, name));
   }
 
@@ -273,7 +327,7 @@ Result<std::vector<CauseSpec>> draw_causes(const FitScenario& s) {
   return out;
 }
 
-Result<std::map<std::string, std::string>> named_causes(std::string_view diagnosis) {
+Result<std::map<std::string, std::string>> named_causes(std::string_view diagnosis, const std::vector<std::string>& labels) {
   const auto json = nlohmann::json::parse(diagnosis, nullptr, false);
   if (!json.is_object() || !json.contains("groups") || !json["groups"].is_array()) return fail(ErrorCode::kMalformedRecord, "this is no report of supyo diagnose --json");
   std::map<std::string, std::string> out;
@@ -283,7 +337,8 @@ Result<std::map<std::string, std::string>> named_causes(std::string_view diagnos
     if (const auto& all = g["findings"]; !all.empty()) {
       const auto& worst = all[0];   // ranked
       // Information is no trouble; but what could not be said is not health either.
-      if (worst.value("severity", "") != "info" || worst.value("cause", "") == "not-enough-data") cause = worst.value("cause", "");
+      const std::string named = worst.value("cause", "");
+      if (worst.value("severity", "") != "info" || named == "not-enough-data" || std::ranges::find(labels, named) != labels.end()) cause = named;
     }
     out[g.value("name", "")] = cause;
   }

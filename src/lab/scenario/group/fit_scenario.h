@@ -25,7 +25,7 @@ struct FitScenario : Declaration {
 };
 
 inline constexpr std::string_view kHealthy = "healthy";
-inline constexpr std::string_view kFitLabels[] = {kHealthy, "processing-bottleneck", "external-call", "partition-skew", "slow-member"};
+inline constexpr std::string_view kFitLabels[] = {kHealthy, "processing-bottleneck", "external-call", "partition-skew", "slow-member", "no-consumers", "stuck", "rebalance-churn", "oversized-group", "too-many-partitions"};
 
 /// As parse_scenario and load_scenario, with `extends`. Errors: kBadConfigFile with line and column.
 Result<FitScenario> parse_fit_scenario(std::string_view text, std::string_view file, const std::string* base_text = nullptr);

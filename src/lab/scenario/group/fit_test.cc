@@ -136,9 +136,41 @@ TEST(NamedCauses, TheFirstFindingUnlessItIsInformation) {
   for (const char* bad : {"", "[]", "{\"groups\":3}"}) EXPECT_FALSE(named_causes(bad)) << bad;
 }
 
+TEST(NamedCauses, InformationThatIsALabelIsNamed) {
+  constexpr std::string_view said = R"({"groups":[{"name":"a","findings":[{"cause":"too-many-partitions","severity":"info"}]}]})";
+  EXPECT_EQ(named_causes(said)->at("a"), "healthy");
+  EXPECT_EQ(named_causes(said, {"healthy", "too-many-partitions"})->at("a"), "too-many-partitions");
+}
+
+TEST_F(FitVerdict, TroublesThatAreNoLagHaveGuardsOfTheirOwn) {
+  auto s = load_fit_scenario(real_.env().files, scenario_file("group-troubles"));
+  ASSERT_TRUE(s) << s.error().to_string();
+  s_ = *s;
+  for (const CauseSpec& c : *draw_causes(s_)) {
+    EXPECT_EQ(c.trouble == CauseSpec::Trouble::kHang, s_.labels[c.label] == "stuck");
+    EXPECT_EQ(c.partitions >= 100, s_.labels[c.label] == "too-many-partitions");
+  }
+  const auto of = [&](std::string_view label, const char* value, double v) {
+    LabResult r = run_of();
+    for (Trial& t : r.trials) {
+      if (t.arm != "causes") continue;
+      t.values["changes"] = 9;
+      t.values["each"] = 0.4;
+      if (t.group == label) t.values[value] = v;
+    }
+    return judge(r);
+  };
+  EXPECT_EQ(of("stuck", "changes", 0), Verdict::kConfirmed) << why_;
+  EXPECT_EQ(of("rebalance-churn", "grew", 0), Verdict::kConfirmed) << why_;
+  for (const auto& [label, value, v] : {std::tuple{"rebalance-churn", "changes", 1.0}, {"oversized-group", "changes", 3.0}, {"too-many-partitions", "each", 1.5}, {"stuck", "grew", 0.0}, {"no-consumers", "grew", 0.0}}) {
+    EXPECT_EQ(of(label, value, v), Verdict::kInvalid) << label;
+    EXPECT_THAT(why_, HasSubstr("G2"));
+  }
+}
+
 TEST(FitFiles, LoadAndSayWhatIsWrong) {
   env::RealEnv real;
-  for (const char* name : {"parallelism-fit", "parallelism-fit-refuted", "parallelism-fit-invalid"}) {
+  for (const char* name : {"parallelism-fit", "parallelism-fit-refuted", "parallelism-fit-invalid", "group-troubles", "group-troubles-refuted", "group-troubles-invalid"}) {
     EXPECT_EQ(scenario_kind(real.env().files, scenario_file(name)), "fit");
     EXPECT_TRUE(load_fit_scenario(real.env().files, scenario_file(name))) << name;
   }

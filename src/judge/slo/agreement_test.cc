@@ -230,7 +230,7 @@ TEST(Agreement, PlantedFaultsAreFound) {
   if (!Promtool::is_there()) GTEST_SKIP() << "no promtool: apt-get install -y --no-install-recommends prometheus";
   // Rules that forget what no reader can see yet miss stalls; a wrong window or threshold changes when alerts come and go.
   const std::vector<std::tuple<std::string, std::string, std::uint64_t>> faults{
-      {" + sum(supyo_slo_unfinished_bad_events", " + 0 * sum(supyo_slo_unfinished_bad_events", 7}, {"[10m]", "[5m]", 11}, {"> (1 - 0.95)", "> (1 - 0.85)", 11}};
+      {" + sum(supyo_slo_unfinished_bad_events", " + 0 * sum(supyo_slo_unfinished_bad_events", 7}, {"10m", "5m", 11}, {"> (1 - 0.95)", "> (1 - 0.85)", 11}};
   for (const auto& [from, to, seed] : faults) {
     const Objective o = traced(false);
     std::string rules = prometheus_rules({.items = {o}, .targets = {}, .file = {}});

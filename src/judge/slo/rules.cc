@@ -9,6 +9,7 @@ namespace supyo::slo {
 namespace {
 
 constexpr DurationUs kNowView = kMinute;
+constexpr DurationUs kExact = kHour;            // windows up to it are what lies between two scrapes; above it, what a range misses at its ends is nothing beside it, and to look for restarts costs as much again
 constexpr DurationUs kLongWindow = 6 * kHour;   // windows above it are evaluated once a minute: they read days of samples
 
 /// A YAML scalar in single quotes.
@@ -32,11 +33,11 @@ std::string ratio_name(DurationUs window) { return "objective:supyo_slo_errors:r
 /// What a recorded ratio is found by: the labels that the rule gave it.
 std::string recorded(const Objective& o, DurationUs window) { return fmt::format("{}{{objective=\"{}\",service=\"{}\"}}", ratio_name(window), o.name, o.service); }
 
-/// What a counter grew by. The last minute is the difference of two samples a minute apart: a range of a minute holds 45 s of scrapes every 15 s unless it begins with one, and nothing of scrapes every minute.
-/// increase() has it where the counter began anew within the minute, or nothing was scraped a minute ago.
+/// What a counter grew by, as the judge counts it: the difference of two samples that lie the window apart. increase() guesses what was before a range's first scrape and after its last (a range of a minute that
+/// does not begin with a scrape holds 45 s of scrapes every 15 s, and nothing of scrapes every minute). It has its place where the counter began anew, nothing was scraped then, or the guess is nothing beside the window.
 std::string grown(const std::string& counter, DurationUs window) {
-  const std::string increase = fmt::format("increase({}[{}])", counter, duration_text(window));
-  return window == kNowView ? fmt::format("{0} - {0} offset {1} >= 0 or {2}", counter, duration_text(window), increase) : increase;
+  const std::string w = duration_text(window), increase = fmt::format("increase({}[{}])", counter, w);
+  return window > kExact ? increase : fmt::format("{0} - {0} offset {1} >= 0 and resets({0}[{1}]) == 0 or {2}", counter, w, increase);
 }
 
 /// Bad and all are summed first and divided once. What no reader can see yet counts at its age. Without events there is no value.

@@ -91,14 +91,15 @@ def compare(directory, traces):
     agreed, asked, firing, found, differ = {t["objective"] for t in traces}, 0, 0, 0, {}
     for interval in (15, 60):
         # A server that evaluates rules ends a series that a rule no longer gives; blocks have no such mark, so what is older than one evaluation must not count.
-        with Server(directory, interval + 1) as server:
+        with Server(directory, interval) as server:
             alerts = server.alerts()
             for t, alert in ((t, alert) for t in traces for alert in t["alerts"]):
                 times = [t["start"] + k * t["step"] for k in range(len(t["blind"]))]
                 expr, every = alerts[alert["alert"], t["objective"], alert["burn"]]
                 if every != interval:
                     continue
-                skip, there = unsure(t), server.range(expr, times[0], times[-1], t["step"])
+                # promtool leaves out an evaluation that falls into the last second of a block of two hours.
+                skip, there = [u or at % 7200 == 0 for u, at in zip(unsure(t), times)], server.range(expr, times[0], times[-1], t["step"])
                 judge, prometheus = [b == "1" for b in alert["firing"]], [at in there for at in times]
                 found += intervals(judge)
                 # One evaluation of the rule, which lies anywhere between two scrapes.

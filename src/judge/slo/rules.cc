@@ -9,7 +9,6 @@ namespace supyo::slo {
 namespace {
 
 constexpr DurationUs kNowView = kMinute;
-constexpr DurationUs kExact = kHour;            // windows up to it are what lies between two scrapes; above it, what a range misses at its ends is nothing beside it, and to look for restarts costs as much again
 constexpr DurationUs kLongWindow = 6 * kHour;   // windows above it are evaluated once a minute: they read days of samples
 
 /// A YAML scalar in single quotes.
@@ -34,10 +33,11 @@ std::string ratio_name(DurationUs window) { return "objective:supyo_slo_errors:r
 std::string recorded(const Objective& o, DurationUs window) { return fmt::format("{}{{objective=\"{}\",service=\"{}\"}}", ratio_name(window), o.name, o.service); }
 
 /// What a counter grew by, as the judge counts it: the difference of two samples that lie the window apart. increase() guesses what was before a range's first scrape and after its last (a range of a minute that
-/// does not begin with a scrape holds 45 s of scrapes every 15 s, and nothing of scrapes every minute). It has its place where the counter began anew, nothing was scraped then, or the guess is nothing beside the window.
+/// does not begin with a scrape holds 45 s of scrapes every 15 s, and nothing of scrapes every minute). What is younger than the window grew since its first sample; increase()
+/// has its place where the counter began anew, and where the guess is nothing beside the window.
 std::string grown(const std::string& counter, DurationUs window) {
   const std::string w = duration_text(window), increase = fmt::format("increase({}[{}])", counter, w);
-  return window > kExact ? increase : fmt::format("{0} - {0} offset {1} >= 0 and resets({0}[{1}]) == 0 or {2}", counter, w, increase);
+  return window > kLongWindow ? increase : fmt::format("({0} - {0} offset {1} >= 0 or {0} - min_over_time({0}[{1}])) and resets({0}[{1}]) == 0 or {2}", counter, w, increase);
 }
 
 /// Bad and all are summed first and divided once. What no reader can see yet counts at its age. Without events there is no value.

@@ -72,7 +72,7 @@ std::string times_of(const std::string& name, const LabResult& r, const Arm& arm
   }
   const auto cell = [](double seconds) { return fmt::format("<td class=\"n\">{}</td>", seconds > 0 ? clock_text(seconds) : "-"); };
   const std::string lab = &arm == &r.fault ? fmt::format("<a href=\"{0}/report.html\">{0}</a>", escape(name)) : fmt::format("{}, {}", escape(name), escape(arm.name));
-  return fmt::format("<tr><th scope=\"row\">{}</th>{}{}{}{}</tr>\n", lab, cell(broken), cell(alarm), cell(blind), cell(false_alarm));
+  return fmt::format("<tr><th scope=\"row\" style=\"overflow-wrap:anywhere\">{}</th>{}{}{}{}</tr>\n", lab, cell(broken), cell(alarm), cell(blind), cell(false_alarm));
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ std::string render_index(const std::vector<std::pair<std::string, LabResult>>& l
   if (!strips.empty())
     out += "<section aria-labelledby=\"h-blind\">\n<h2 id=\"h-blind\">What readers had, beside what lag said</h2>\n<table>\n<caption>For how long, by arm, in minutes and seconds</caption>\n<thead><tr><th scope=\"col\">Lab and arm</th><th scope=\"col\" class=\"n\">Promise broken</th>"
            "<th scope=\"col\" class=\"n\">Lag alarm on</th><th scope=\"col\" class=\"n\">Broken, lag silent</th><th scope=\"col\" class=\"n\">Kept, lag alarm on</th></tr></thead>\n<tbody>\n" + times +
-           "</tbody>\n</table>\n<p>Of each lab's fault arm, minute by minute. Red above and nothing below: lag was blind. Red below only: a false alarm.</p>\n" + strips + "</section>\n";
+           "</tbody>\n</table>\n<p style=\"margin-top:1.5rem\">Of each lab's fault arm, minute by minute. Red above and nothing below: lag was blind. Red below only: a false alarm.</p>\n" + strips + "</section>\n";
   return out + "</main>\n<footer><p>This page needs no network and runs no script.</p></footer>\n</body>\n</html>\n";
 }
 

@@ -72,9 +72,11 @@ class CsvDecoder final : public Decoder {
     return nullptr;
   }
 
-  // The elements of an ARRAY or the fields of a ROW, all in one field of the record; nothing is no element, and of a ROW nulls.
+  // The elements of an ARRAY or the fields of a ROW, all in one field of the record; nothing is no element, and no ROW.
   const char* elements(std::string_view text, const Type& type, Cell& cell) const {
     const bool array = type.id == TypeId::kArray;
+    cell.null = !array && text.empty();
+    if (cell.null) return nullptr;
     nested::Items items;
     std::deque<std::string> own;
     for (bool more = !text.empty(); more;) {
@@ -90,15 +92,13 @@ class CsvDecoder final : public Decoder {
       if (const char* why = cell_from_text(part, of, TimestampStyle::kSql, element)) return why;
       items.back() = {false, own.emplace_back(cell_bytes(element, of))};
     }
-    if (!array && !items.empty() && items.size() != type.children().size()) return "fewer elements than the ROW has fields";
+    if (!array && items.size() != type.children().size()) return "fewer elements than the ROW has fields";
     cell.owned.clear();
     if (array) {
       nested::write_array(type.children()[0], items, cell.owned);
     } else {
-      items.resize(type.children().size());
       nested::write_row(type, items, cell.owned);
     }
-    cell.null = false;
     cell.text = cell.owned;
     return nullptr;
   }

@@ -26,7 +26,7 @@ struct KeyedTable::TimeBucket {
 
 struct KeyedTable::TimeIndex {
   std::map<TimeUs, TimeBucket> buckets;       // none without a live slot
-  std::vector<TimeBucket*> by_id;
+  std::vector<std::map<TimeUs, TimeBucket>::iterator> by_id;
   std::vector<std::uint32_t> free_ids;
   TimeBucket* last = nullptr;                 // asked for last
   struct Restored {

@@ -11,23 +11,27 @@ namespace supyo::state {
 namespace {
 
 constexpr std::size_t kFewItems = 64;   // are never worth tidying
+constexpr std::size_t kAhead = 8;       // items on their way into the cache
 constexpr std::uint32_t kMostNumbers = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
 
 KeyedTable::TimeBucket& KeyedTable::TimeIndex::at(TimeUs time) {
   if (last != nullptr && last->time == time) return *last;
-  const auto [it, fresh] = buckets.try_emplace(time);
+  // Mostly the latest of all.
+  const bool latest = buckets.empty() || time > buckets.rbegin()->first;
+  const std::size_t before = buckets.size();
+  const auto it = latest ? buckets.try_emplace(buckets.end(), time) : buckets.try_emplace(time).first;
   TimeBucket& b = it->second;
-  if (fresh) {
+  if (buckets.size() > before) {
     b.time = time;
     if (free_ids.empty()) {
       b.id = static_cast<std::uint32_t>(by_id.size());
-      by_id.push_back(&b);
+      by_id.push_back(it);
     } else {
       b.id = free_ids.back();
       free_ids.pop_back();
-      by_id[b.id] = &b;
+      by_id[b.id] = it;
     }
   }
   last = &b;
@@ -36,13 +40,14 @@ KeyedTable::TimeBucket& KeyedTable::TimeIndex::at(TimeUs time) {
 
 void KeyedTable::TimeIndex::remove(TimeBucket& bucket) {
   if (last == &bucket) last = nullptr;
-  by_id[bucket.id] = nullptr;
+  const auto it = by_id[bucket.id];
+  by_id[bucket.id] = buckets.end();
   free_ids.push_back(bucket.id);
-  buckets.erase(bucket.time);
+  buckets.erase(it);
 }
 
 void KeyedTable::TimeIndex::append_time(Stamp stamp, std::string& out) const {
-  const TimeBucket& b = *by_id[stamp.bucket];
+  const TimeBucket& b = by_id[stamp.bucket]->second;
   ByteWriter w(out);
   w.i64(b.time);
   w.u64(b.origin + stamp.number);
@@ -54,7 +59,7 @@ std::size_t KeyedTable::TimeIndex::memory_bytes() const {
   return n;
 }
 
-TimeUs KeyedTable::time_of(Slot slot) const { return by_time_->by_id[stamp(slot).bucket]->time; }
+TimeUs KeyedTable::time_of(Slot slot) const { return by_time_->by_id[stamp(slot).bucket]->first; }
 
 /// A record in the space keeps the stamp of then: what counts is the one beside it.
 void KeyedTable::set_stamp(Slot slot, Stamp stamp) {
@@ -85,7 +90,7 @@ void KeyedTable::enter_bucket(Slot slot, TimeUs time) {
 }
 
 void KeyedTable::leave_bucket(Slot slot) {
-  TimeBucket& b = *by_time_->by_id[stamp(slot).bucket];
+  TimeBucket& b = by_time_->by_id[stamp(slot).bucket]->second;
   if (--b.live == 0) by_time_->remove(b);
 }
 
@@ -124,7 +129,7 @@ void KeyedTable::settle_restored() {
   std::ranges::sort(touched);
   touched.erase(std::ranges::unique(touched).begin(), touched.end());
   for (const std::uint32_t id : touched) {
-    TimeBucket& b = *by_time_->by_id[id];
+    TimeBucket& b = by_time_->by_id[id]->second;
     settle(b);
     for (const Slot slot : b.items) all.push_back({.bucket = id, .slot = slot, .order = b.origin + stamp(slot).number});
   }
@@ -133,7 +138,7 @@ void KeyedTable::settle_restored() {
     return a.bucket != b.bucket ? a.bucket < b.bucket : a.order != b.order ? a.order < b.order : hash_of_slot(a) < hash_of_slot(b);
   });
   for (std::size_t from = 0, to = 0; from < all.size(); from = to) {
-    TimeBucket& b = *by_time_->by_id[all[from].bucket];
+    TimeBucket& b = by_time_->by_id[all[from].bucket]->second;
     for (; to < all.size() && all[to].bucket == b.id; ++to) {}
     const auto entries = std::span(all).subspan(from, to - from);
     const bool anew = entries.back().order - entries.front().order >= kMostNumbers / 2;   // too far from one another for their numbers: the next epoch has all of them
@@ -156,8 +161,10 @@ void KeyedTable::due(TimeUs until, std::vector<Slot>& out, std::size_t most) {
   for (auto it = buckets.begin(); it != buckets.end() && it->first <= until && out.size() < end; ++it) {
     TimeBucket& b = it->second;
     while (!holds(b, b.first)) ++b.first;   // one is
-    for (std::size_t i = b.first; i < b.items.size() && out.size() < end; ++i)
+    for (std::size_t i = b.first; i < b.items.size() && out.size() < end; ++i) {
+      if (i + 2 * kAhead < b.items.size()) prefetch_slot(b.items[i + 2 * kAhead]), prefetch_record(b.items[i + kAhead]);
       if (holds(b, i)) out.push_back(b.items[i]);
+    }
   }
 }
 

@@ -117,6 +117,7 @@ Result<std::unique_ptr<runtime::JobRunner>> Engine::start(const plan::Job& job, 
   g.newest = impl_->options.newest;
   g.replay_column = impl_->options.replay_column;
   g.final_only = s.get(config::kRuntimeMode) != "streaming";
+  g.adaptive_levels = s.get(config::kAggPhase) == "auto";
   g.cut_outputs = s.get(config::kOutputConsistency) == "cut";
   g.late_retention_us = s.get(config::kLateRetention);
   g.dead_retention_us = s.get(config::kDeadRetention);

@@ -177,7 +177,7 @@ class Builder {
     s.origins = options_.origins;
     s.zone = options_.zone;
     if (w.phase == plan::AggregatePhase::kLocal)
-      return op(ops::make_local_aggregate({.input = s.input, .keys = s.keys, .aggregates = s.aggregates, .window = s, .hold = {}, .origins = s.origins}));
+      return op(ops::make_local_aggregate({.input = s.input, .keys = s.keys, .aggregates = s.aggregates, .window = s, .hold = {}, .adaptive = options_.adaptive_levels, .origins = s.origins}));
     if (w.phase == plan::AggregatePhase::kGlobal) {
       const plan::PhysicalNode& local = local_level();
       const plan::PhysicalNode& rows = plan_.nodes[local.inputs.front()];
@@ -193,7 +193,7 @@ class Builder {
 
   Result<Kind> make(const plan::GroupAggregate& g) {
     if (g.phase == plan::AggregatePhase::kLocal) {
-      ops::LocalAggregateSpec s{.input = input(), .keys = g.keys, .aggregates = g.calls, .window = {}, .hold = {}, .origins = options_.origins};
+      ops::LocalAggregateSpec s{.input = input(), .keys = g.keys, .aggregates = g.calls, .window = {}, .hold = {}, .adaptive = options_.adaptive_levels, .origins = options_.origins};
       if (g.mini_batch) s.hold = {.rows = g.mini_batch->rows, .latency_us = g.mini_batch->latency_us};
       return op(ops::make_local_aggregate(std::move(s)));
     }

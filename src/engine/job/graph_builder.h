@@ -15,6 +15,7 @@ struct GraphOptions {
   std::string replay_column;           ///< --replay
   Zone zone = {};
   bool final_only = false;             ///< batch mode: bounded input, only final rows
+  bool adaptive_levels = false;        ///< the first of two levels of an aggregation steps aside where keys hardly repeat
   bool cut_outputs = false;            ///< supyo.output-consistency = cut
   DurationUs late_retention_us = 0;    ///< of `T$late`; 0 = for ever
   DurationUs dead_retention_us = 0;    ///< of `T$dead`

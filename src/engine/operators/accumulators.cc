@@ -56,17 +56,28 @@ Status Accumulators::fold(const Batch& batch, std::span<const std::uint32_t> row
   base_.resize(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) base_[i] = table.fixed(slots[i]);
   row_slots_ = slots;
-  for (std::size_t call = 0; call < calls_.size(); ++call) SUPYO_TRY(update_one(call, batch, rows, signs, table));
+  for (std::size_t call = 0; call < calls_.size(); ++call) SUPYO_TRY(update_one(call, batch, rows, signs, &table));
   return ok();
 }
 
-Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs, const state::KeyedTable& table) {
+Status Accumulators::alone(const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs, std::span<std::byte> out) {
+  SUPYO_CHECK(blobs_ == 0 && distinct_ == nullptr && extremes_ == nullptr && out.size() == rows.size() * width_);
+  base_.resize(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    base_[i] = out.data() + i * width_;
+    std::fill(base_[i] + first_, base_[i] + width_, std::byte{0});
+  }
+  for (std::size_t call = 0; call < calls_.size(); ++call) SUPYO_TRY(update_one(call, batch, rows, signs, nullptr));
+  return ok();
+}
+
+Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs, const state::KeyedTable* table) {
   const expr::AggregateCall& c = calls_[call];
   if (extremes_ != nullptr && extremes_->has(call)) {
     const Column* asked = c.filter == SIZE_MAX ? nullptr : batch.columns[c.filter].get();
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (asked != nullptr && (asked->is_null(rows[i]) || asked->value<std::uint8_t>(rows[i]) == 0)) continue;
-      extremes_->take(call, batch, rows[i], table.hash(row_slots_[i]), table.key(row_slots_[i]), !signs.empty() && signs[i] < 0);
+      extremes_->take(call, batch, rows[i], table->hash(row_slots_[i]), table->key(row_slots_[i]), !signs.empty() && signs[i] < 0);
     }
     return ok();
   }
@@ -89,11 +100,11 @@ Status Accumulators::update_one(std::size_t call, const Batch& batch, std::span<
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (filter != nullptr && (filter->is_null(rows[i]) || filter->value<std::uint8_t>(rows[i]) == 0)) continue;
     kept_.rows.push_back(rows[i]);
-    kept_.slots.push_back(row_slots_[i]);
+    if (table != nullptr) kept_.slots.push_back(row_slots_[i]);
     kept_.numbers.push_back(static_cast<std::uint32_t>(i));
     if (!signs.empty()) kept_.signs.push_back(signs[i]);
   }
-  if (gated) distinct_->take(call, batch, table, kept_);
+  if (gated) distinct_->take(call, batch, *table, kept_);
   for (const std::uint32_t i : kept_.numbers) {
     acc_.push_back(base_[i] + offsets_[call]);
     if (blob != SIZE_MAX) blob_of_row_.push_back(&open_blobs_[group_of_slot_[row_slots_[i]] - 1][blob]);
@@ -129,6 +140,16 @@ Status Accumulators::merge(state::Slot into, state::Slot from, state::KeyedTable
 }
 
 Status Accumulators::fold_partials(const Column& partials, std::size_t skip, std::span<const std::uint32_t> rows, std::span<const state::Slot> slots, state::KeyedTable& table) {
+  if (blobs_ == 0) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::string_view partial = partials.text(rows[i]).substr(skip);
+      SUPYO_CHECK(partial.size() >= width_ - first_);
+      std::byte* const into = table.fixed(slots[i]);
+      const auto* from = reinterpret_cast<const std::byte*>(partial.data());
+      for (std::size_t call = 0; call < calls_.size(); ++call) SUPYO_TRY(calls_[call].aggregate->merge(into + offsets_[call], nullptr, from + (offsets_[call] - first_), {}));
+    }
+    return ok();
+  }
   open(slots, table);
   std::vector<std::string_view> others(blobs_);
   for (std::size_t i = 0; i < rows.size(); ++i) {

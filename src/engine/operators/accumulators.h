@@ -53,6 +53,8 @@ class Accumulators {
     out.append(reinterpret_cast<const char*>(table.fixed(slot)) + first_, width_ - first_);
     if (blobs_ > 0) out.append(table.blob(slot));
   }
+  /// For each row a group of that row alone, width() bytes each; what stands there before the accumulators is left. Only where no call has a blob.
+  Status alone(const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs, std::span<std::byte> out);
   /// As update(), of rows each of which is a group already: behind `skip` bytes of its text stands what append_partial() of the same calls wrote.
   Status fold_partials(const Column& partials, std::size_t skip, std::span<const std::uint32_t> rows, std::span<const state::Slot> slots, state::KeyedTable& table);
   /// The open group is as if nothing had gone into it.
@@ -66,7 +68,7 @@ class Accumulators {
   }
 
  private:
-  Status update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs, const state::KeyedTable& table);
+  Status update_one(std::size_t call, const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::int8_t> signs, const state::KeyedTable* table);
   void unpack_blobs(std::span<const state::Slot> slots, const state::KeyedTable& table);
   void pack_blobs(state::KeyedTable& table);
 

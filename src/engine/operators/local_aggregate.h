@@ -24,6 +24,8 @@ struct LocalAggregateSpec {
     DurationUs latency_us = 0;                      ///< ..or so long by the clock; 0 = up to the barrier
   };
   std::optional<Hold> hold = {};
+  /// Where hardly any rows go together it steps aside, by what it has seen last: each row is then a group that is gone at once. The result is the same.
+  bool adaptive = false;
   bool origins = false;
 };
 Schema output_schema(const LocalAggregateSpec& spec);

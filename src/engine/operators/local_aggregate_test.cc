@@ -180,6 +180,91 @@ TEST_F(LocalAggregateTest, WindowsAreHeldUntilOneFires) {
   EXPECT_EQ(whole.origins.size(), 0U);
 }
 
+/// Where keys hardly repeat each row passes as it comes; where they do again, they are gathered again.
+TEST_F(LocalAggregateTest, ItStepsAsideWhereKeysHardlyRepeat) {
+  LocalAggregateSpec l = local(false);
+  l.hold = {.rows = 100};
+  l.adaptive = true;
+  l.aggregates.erase(l.aggregates.end() - 2);   // MIN of text has more than its bytes in place: it is always gathered
+  OperatorHarness h(make_local_aggregate(l));
+  std::int64_t key = 0;
+  const auto sent = [&](std::size_t keys) {
+    std::vector<Row> rows;
+    for (std::size_t i = 0; i < 50; ++i) rows.push_back({.key = std::to_string(keys == 0 ? ++key : ++key % static_cast<std::int64_t>(keys)), .value = key, .time = 0});
+    h.rows.clear();
+    h.feed(batch_of(rows));
+    return h.rows.size();
+  };
+  EXPECT_EQ(sent(0), 0U);
+  EXPECT_EQ(sent(0), 100U) << "gathered, and in vain";
+  for (std::size_t i = 0; i < 32; ++i) EXPECT_EQ(sent(5), 50U) << "for 16 times as many rows";
+  EXPECT_EQ(sent(5), 0U);
+  EXPECT_EQ(sent(5), 5U);
+  EXPECT_EQ(sent(5), 0U);
+  EXPECT_EQ(sent(5), 5U) << "it pays";
+}
+
+TEST_F(LocalAggregateTest, SteppingAsideGivesTheSame) {
+  for (const bool retracting : {false, true}) {
+    LocalAggregateSpec l = local(retracting);
+    if (!retracting) l.aggregates.erase(l.aggregates.end() - 2);
+    l.hold = {.rows = 20};
+    l.adaptive = true;
+    OperatorHarness one(make_group_aggregate({.input = rows_schema(), .keys = {0}, .aggregates = l.aggregates})), first(make_local_aggregate(l));
+    OperatorHarness whole(make_group_aggregate({.input = output_schema(l), .keys = {0}, .aggregates = l.aggregates, .partials = true}));
+    std::vector<Row> rows = random_rows(9, 3000, retracting);
+    for (Row& r : rows)
+      if (const TimeUs number = r.time / (100 * kMillisecond); number % 1000 < 700) r.key += std::to_string(number);   // what is taken back has the time of what came
+    for (std::size_t at = 0; at < rows.size(); at += 15) {
+      const BatchPtr batch = batch_of({rows.begin() + static_cast<std::ptrdiff_t>(at), rows.begin() + static_cast<std::ptrdiff_t>(at + 15)});
+      one.feed(batch);
+      first.feed(batch);
+    }
+    first.barrier();
+    for (const BatchPtr& b : first.batches) whole.feed(b);
+    EXPECT_EQ(remaining(one.rows), remaining(whole.rows)) << retracting;
+  }
+}
+
+TEST_F(LocalAggregateTest, WindowsPassAsTheyCome) {
+  for (const WindowSpec::Kind kind : {WindowSpec::Kind::kHop, WindowSpec::Kind::kTumble})
+    for (const bool origins : {false, true}) {
+      LocalAggregateSpec l = local(false);
+      l.aggregates.erase(l.aggregates.end() - 2);
+      l.adaptive = true;
+      l.origins = origins;
+      l.window = windows();
+      l.window->window.kind = kind;
+      l.window->aggregates = l.aggregates;
+      l.window->origins = origins;
+      OperatorHarness one(make_window_aggregate(*l.window)), first(make_local_aggregate(l)), whole(make_window_aggregate(global(*l.window, l)));
+      std::vector<Row> rows = random_rows(7, 2000, false);
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        rows[i].key += std::to_string(i % 1000);
+        if (i % 7 == 3 && rows[i].time > 9 * kSecond) rows[i].time -= 9 * kSecond;   // late
+      }
+      std::size_t batches = 0;
+      for (std::size_t at = 0; at < rows.size(); at += 10) {
+        const BatchPtr batch = batch_of({rows.begin() + static_cast<std::ptrdiff_t>(at), rows.begin() + static_cast<std::ptrdiff_t>(at + 10)});
+        one.feed(batch);
+        first.feed(batch);
+        for (OperatorHarness* h : {&one, &first}) h->watermark(rows[at + 9].time - kSecond);
+        batches += first.batches.size();
+        for (const BatchPtr& b : first.batches) whole.feed(b);
+        first.batches.clear();
+        whole.watermark(rows[at + 9].time - kSecond);
+      }
+      for (OperatorHarness* h : {&one, &first}) h->watermark(kTimeMax);
+      for (const BatchPtr& b : first.batches) whole.feed(b);
+      whole.watermark(kTimeMax);
+      EXPECT_GT(batches, 150U) << "nearly every batch goes on at once";
+      EXPECT_GT(one.late.size(), 100U);
+      EXPECT_EQ(first.late, one.late);
+      EXPECT_EQ(remaining(one.rows), remaining(whole.rows));
+      EXPECT_EQ(one.origins.size(), whole.origins.size());
+    }
+}
+
 TEST_F(LocalAggregateTest, LateRowsAreToldBeforeTheyAreFolded) {
   LocalAggregateSpec l = local(false);
   l.window = windows();

@@ -6,6 +6,7 @@
 #include "engine/operators/accumulators.h"
 #include "engine/operators/group_keys.h"
 #include "engine/operators/late_rows.h"
+#include "engine/operators/recent_slots.h"
 
 namespace supyo::operators {
 namespace {
@@ -74,7 +75,7 @@ class SessionAggregate final : public dataflow::Operator {
     attach(ctx.state());
     combined_ = ctx.watermark_us();
     open_first_sessions();
-    for (std::size_t i = 0; i < candidates_.size(); ++i) SUPYO_TRY(assign(candidates_[i], firsts_[i], inserted_[i] != 0));
+    for (const Candidate& c : candidates_) SUPYO_TRY(assign(c));
     SUPYO_TRY(flush());
     return late_.empty() ? ok() : late_.flush(*batch, ctx);
   }
@@ -111,6 +112,8 @@ class SessionAggregate final : public dataflow::Operator {
     std::uint32_t row = 0;
     TimeUs time = 0;
     TimeUs edge = 0;
+    Slot first = kNoSlot;    // the key's session 0; not asked for where no session of this row alone would be open
+    bool inserted = false;   // for this row
   };
   void attach(state::OperatorState& state) {
     table_ = &state.keyed(0);
@@ -128,7 +131,8 @@ class SessionAggregate final : public dataflow::Operator {
     key_columns_.clear();
     for (const std::size_t k : spec_->keys) key_columns_.push_back(batch_->columns[k]);
     const Column& time = *batch_->columns[spec_->time_column];
-    behind_.clear();
+    asked_.clear();
+    recent_.start(*batch_, spec_->keys, true);
     for (std::uint32_t row = 0; row < batch_->rows; ++row) {
       if (time.is_null(row)) [[unlikely]] {
         late_.add({.row = row, .watermark_us = combined_, .reason = LateRows::Reason::kNullTime});
@@ -137,28 +141,31 @@ class SessionAggregate final : public dataflow::Operator {
       const TimeUs t = time.value<std::int64_t>(row);
       const TimeUs edge = edge_watermark(*batch_, row, combined_);
       const TimeUs fires = t + spec_->window.gap_us - kWindowGrain;
-      candidates_.push_back({row, t, edge});
-      behind_.push_back(edge >= fires || combined_ >= fires);
-      if (behind_.back()) continue;
+      const bool behind = edge >= fires || combined_ >= fires;
+      candidates_.push_back({.row = row, .time = t, .edge = edge});
+      if (behind) continue;
+      asked_.push_back(static_cast<std::uint32_t>(candidates_.size() - 1));
+      if (!recent_.add(keys_.hash(row), 0, row)) continue;
       hashes_.push_back(keys_.hash(row));
       times_.push_back(fires);
       keys_.add(0, row);
     }
-    slots_.resize(hashes_.size());
-    made_.resize(hashes_.size());
-    table_->find_or_insert(hashes_, keys_.views(), times_, slots_, made_);
-    firsts_.assign(candidates_.size(), kNoSlot);
-    inserted_.assign(candidates_.size(), 0);
-    for (std::size_t i = 0, n = 0; i < candidates_.size(); ++i) {
-      if (behind_[i]) continue;
-      firsts_[i] = slots_[n];
-      inserted_[i] = made_[n++];
+    recent_.find_or_insert(*table_, hashes_, keys_.views(), times_, slots_, made_);
+    for (std::size_t i = 0; i < asked_.size(); ++i) {
+      candidates_[asked_[i]].first = slots_[i];
+      candidates_[asked_[i]].inserted = made_[i] != 0;
     }
   }
 
+  void erase(Slot slot) {
+    recent_.forget(*table_, slot);
+    table_->erase(slot);
+  }
+
   /// Finds the session of a row, and joins those that it connects.
-  Status assign(const Candidate& c, Slot first, bool inserted) {
-    if (inserted) {
+  Status assign(const Candidate& c) {
+    Slot first = c.first;
+    if (c.inserted) {
       begin(first, c);
       header(first).sessions = 1;
       return take(c, first);
@@ -257,9 +264,9 @@ class SessionAggregate final : public dataflow::Operator {
     const std::int64_t last = header(first).sessions - 1;
     const Slot from = last == 0 ? first : table_->find(hash, key(last));
     if (n == last) {
-      table_->erase(from);
+      erase(from);
     } else {
-      table_->erase(n == 0 ? first : table_->find(hash, key(n)));
+      erase(n == 0 ? first : table_->find(hash, key(n)));
       const Slot to = move_to(from, hash, std::string(key(n)), header(from).end - kWindowGrain);
       if (n == 0) first = to;
     }
@@ -272,7 +279,7 @@ class SessionAggregate final : public dataflow::Operator {
   Slot move_to(Slot from, std::uint64_t hash, const std::string& key, TimeUs time) {
     fixed_.assign(table_->fixed(from), table_->fixed(from) + accumulators_.width());
     blob_ = table_->blob(from);
-    table_->erase(from);
+    erase(from);
     const Slot to = table_->find_or_insert(hash, key, time);
     std::ranges::copy(fixed_, table_->fixed(to));
     if (!blob_.empty()) table_->set_blob(to, blob_);
@@ -284,7 +291,7 @@ class SessionAggregate final : public dataflow::Operator {
     // The highest numbers of a key first, so that what takes a number stays.
     many_.clear();
     for (const Slot slot : due_) {
-      if (number_of(slot) == 0 && header(slot).sessions == 1) table_->erase(slot);
+      if (number_of(slot) == 0 && header(slot).sessions == 1) erase(slot);
       else many_.push_back({std::string(key_of(slot)), table_->hash(slot), number_of(slot)});
     }
     std::ranges::sort(many_, [](const Numbered& a, const Numbered& b) { return a.key != b.key ? a.key < b.key : a.number > b.number; });
@@ -427,6 +434,7 @@ class SessionAggregate final : public dataflow::Operator {
   GroupKeys keys_;
   RowCodec key_codec_, row_codec_;
   Accumulators accumulators_;
+  RecentSlots recent_;             // of sessions 0
   // Scratch of one call.
   LateRows late_;
   BatchBuilder out_;
@@ -436,11 +444,11 @@ class SessionAggregate final : public dataflow::Operator {
   state::KeyedTable* row_table_ = nullptr;
   TimeUs combined_ = kTimeMin;
   std::vector<Candidate> candidates_;
-  std::vector<bool> behind_;
   std::vector<std::uint64_t> hashes_;
   std::vector<TimeUs> times_;
-  std::vector<Slot> slots_, firsts_, row_slots_, due_;
-  std::vector<std::uint8_t> made_, inserted_;
+  std::vector<Slot> slots_, row_slots_, due_;
+  std::vector<std::uint8_t> made_;
+  std::vector<std::uint32_t> asked_;      // of candidates_
   std::vector<std::uint32_t> rows_;
   std::vector<std::int8_t> signs_;
   std::vector<Numbered> many_;

@@ -191,6 +191,31 @@ TEST(SessionAggregateTest, EqualsBruteForceAtEveryBatchSizeAndAfterRestore) {
   }
 }
 
+/// Keys of eight bytes whose first sessions are known from before, beside the same keys as text, which are looked for row by row.
+TEST(SessionAggregateTest, KeysThatCameLatelyGiveWhatLookingForThemGives) {
+  std::vector<Row> rows = random_rows(4, 6000, 6);
+  std::mt19937 random(4);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].price = random() % 2 == 0 ? random() % 4 : random() % 2000;
+    if (random() % 300 == 0) rows[i].price.reset();
+    rows[i].key = rows[i].price ? std::to_string(*rows[i].price) : "NULL";
+  }
+  WindowAggregateSpec text = spec_of();
+  text.aggregates = {call("COUNT", {}), call("MIN", {3})};
+  WindowAggregateSpec number = text;
+  number.keys = {2};
+  for (const std::size_t batch_rows : {std::size_t{1}, std::size_t{7}, std::size_t{512}}) {
+    std::size_t late = 0, seen_late = 0;
+    std::vector<std::string> want = run(rows, make_session_aggregate(text), batch_rows, 60, late), got = run(rows, make_session_aggregate(number), batch_rows, 60, seen_late);
+    // Sessions of one time are in the order of their keys' bytes.
+    std::ranges::sort(want);
+    std::ranges::sort(got);
+    EXPECT_GT(want.size(), 1000U);
+    EXPECT_EQ(got, want) << batch_rows;
+    EXPECT_EQ(seen_late, late);
+  }
+}
+
 TEST(SessionAggregateTest, ARowJoinsWhatItTouches) {
   OperatorHarness h(make_session_aggregate(spec_of()));
   const auto row = [](TimeUs ms, std::int64_t price) { return Row{.time = ms * kMillisecond, .key = "a", .price = price, .word = "w"}; };

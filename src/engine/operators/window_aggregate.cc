@@ -14,6 +14,7 @@ using Spec = WindowAggregateSpec;
 /// Bytes before the accumulators: rows in the group (retracting input only), then the group's origin (when a judge listens).
 constexpr std::uint32_t kOriginBytes = sizeof(Origin);
 constexpr std::uint32_t kPause = 15;
+constexpr std::size_t kAhead = 8;                // groups of those that fire, on their way into the cache
 constexpr std::size_t kFiredAtOnce = 1U << 15;   // groups: a list of all of them would be memory too
 
 std::uint32_t header_bytes(const Spec& s) { return (s.retracting ? 8U : 0U) + (s.origins ? kOriginBytes : 0U); }
@@ -53,9 +54,7 @@ class WindowAggregate final : public dataflow::Operator {
     rows_ = windows_.rows();
     if (rows_.empty()) return ok();
     if (distinct_.any()) distinct_.start(ctx.state().keyed(1), ctx.now_us());
-    slots_.resize(rows_.size());
-    inserted_.resize(rows_.size());
-    table.find_or_insert(windows_.hashes(), windows_.keys(), windows_.times(), slots_, inserted_);
+    windows_.find_or_insert(table, slots_, inserted_);
     if (spec_->partials) return fold_partials(*batch, table);
     return fold_rows(*batch, table);
   }
@@ -64,9 +63,12 @@ class WindowAggregate final : public dataflow::Operator {
     state::KeyedTable& table = ctx.state().keyed(0);
     if (distinct_.any()) distinct_.start(ctx.state().keyed(1), ctx.now_us());
     for (due_.clear(), table.due(w.us, due_, kFiredAtOnce); !due_.empty(); due_.clear(), table.due(w.us, due_, kFiredAtOnce)) {
-      for (const state::Slot slot : due_) {
+      for (std::size_t i = 0; i < due_.size(); ++i) {
+        const state::Slot slot = due_[i];
+        if (i + kAhead < due_.size()) table.prefetch_record(due_[i + kAhead]), table.prefetch(table.hash(due_[i + kAhead]));
         if (!spec_->retracting || table.as<std::int64_t>(slot) > 0) SUPYO_TRY(fire(table, slot));
         if (distinct_.any()) distinct_.drop(table.hash(slot), table.key(slot));
+        windows_.forget(table, slot);
         table.erase(slot);
         if (out_.full()) SUPYO_TRY(out.emit(out_.finish()));
       }
@@ -110,10 +112,8 @@ class WindowAggregate final : public dataflow::Operator {
 
   /// A row that is in five windows is one update, of its key in the step of time that all five have, and each of those groups five: many rows of a batch have few keys.
   Status take_steps(const Batch& batch, state::KeyedTable& table) {
-    slots_.resize(batch.rows);
-    inserted_.resize(batch.rows);
     rows_ = windows_.rows();
-    steps_.find_or_insert(windows_.hashes(), windows_.keys(), {}, slots_, inserted_);
+    windows_.find_or_insert(steps_, slots_, inserted_);
     SUPYO_TRY(fold_rows(batch, steps_));
     first_rows_.clear();
     for (std::uint32_t row = 0; row < batch.rows; ++row)
@@ -121,9 +121,7 @@ class WindowAggregate final : public dataflow::Operator {
     if (first_rows_.size() * 2 > batch.rows) pause_ = kPause;
     windows_.spread(batch, first_rows_);
     rows_ = windows_.rows();
-    group_slots_.resize(rows_.size());
-    inserted_.resize(rows_.size());
-    table.find_or_insert(windows_.hashes(), windows_.keys(), windows_.times(), group_slots_, inserted_);
+    windows_.find_or_insert(table, group_slots_, inserted_);
     const std::size_t origin_at = spec_->retracting ? 8 : 0;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       const state::Slot into = group_slots_[i], from = slots_[rows_[i]];
@@ -135,7 +133,7 @@ class WindowAggregate final : public dataflow::Operator {
       }
       SUPYO_TRY(accumulators_.merge(into, table, steps_.fixed(from)));
     }
-    for (const std::uint32_t row : first_rows_) steps_.erase(slots_[row]);
+    for (const std::uint32_t row : first_rows_) windows_.forget_step(steps_, slots_[row]), steps_.erase(slots_[row]);
     steps_.forget_changes();
     return ok();
   }

@@ -241,6 +241,66 @@ TEST_F(WindowAggregateTest, GatheredRowsAreTakenBackToo) {
   EXPECT_THAT(h.rows, ::testing::ElementsAre(::testing::StartsWith("+I a|2|8|"), ::testing::StartsWith("+I a|2|8|")));
 }
 
+/// Keys of eight bytes whose slots are known from before, beside the same keys as text, which are looked for row by row. Batches with a null have no such keys either.
+TEST_F(WindowAggregateTest, KeysThatCameLatelyGiveWhatLookingForThemGives) {
+  std::vector<Row> rows = random_rows(11, 24'000);
+  std::mt19937 random(11);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    // Few keys, then hardly any twice, then both; more than are remembered.
+    const std::uint32_t kind = i < 8000 ? 0 : i < 16'000 ? 2 : random() % 3;
+    rows[i].value = kind == 0 ? random() % 9 : kind == 1 ? random() % 3000 : random() % 1'000'000;
+    if (random() % 500 == 0) rows[i].value.reset();
+    rows[i].key = rows[i].value ? std::to_string(*rows[i].value) : "NULL";
+  }
+  const std::vector<Row> few(rows.begin(), rows.begin() + 3000);
+  for (const bool retracting : {false, true}) {
+    WindowAggregateSpec text = spec_of({.kind = WindowSpec::Kind::kTumble, .size_us = 10 * kSecond});
+    text.aggregates = {call_of("COUNT", {}), call_of("SUM", {2}, false, retracting)};
+    text.retracting = retracting;
+    WindowAggregateSpec number = text;
+    number.keys = {2};
+    const std::vector<Row>& some = retracting ? few : rows;
+    const std::size_t batch_rows = retracting ? 17 : 1024;
+    const Outcome want = run(text, some, batch_rows);
+    const Outcome got = run(number, some, batch_rows);
+    EXPECT_EQ(got.rows, want.rows) << "order included";
+    EXPECT_EQ(got.late, want.late);
+    EXPECT_EQ(run(number, some, batch_rows, 7).rows, want.rows);
+  }
+}
+
+/// Rows that have their window, and two keys: three values in all.
+TEST_F(WindowAggregateTest, GivenWindowsAreRememberedToo) {
+  std::mt19937 random(5);
+  const Schema schema({{"s", Type::timestamp(3)}, {"e", Type::timestamp(3)}, {"k", Type::big_int()}, {"t", Type::string()}});
+  WindowAggregateSpec spec;
+  spec.input = schema;
+  spec.given = {.start_column = 0, .end_column = 1};
+  spec.aggregates = {call_of("COUNT", {})};
+  spec.keys = {0, 1, 2};
+  WindowAggregateSpec text = spec;
+  text.keys = {0, 1, 3};
+  OperatorHarness one(make_window_aggregate(text)), other(make_window_aggregate(spec));
+  for (TimeUs second = 0; second < 40; ++second) {
+    BatchBuilder b(schema);
+    for (std::size_t i = 0; i < 100; ++i) {
+      const TimeUs start = (second + static_cast<TimeUs>(random() % 3)) * kSecond;
+      const std::int64_t key = random() % 20;
+      b.column(0).append(start);
+      b.column(1).append(start + static_cast<TimeUs>(1 + random() % 2) * kSecond);
+      b.column(2).append(key);
+      b.column(3).append_text(std::to_string(key));
+      b.end_row();
+    }
+    const BatchPtr batch = b.finish();
+    for (OperatorHarness* h : {&one, &other}) h->feed(batch), h->watermark((second - 1) * kSecond);
+  }
+  for (OperatorHarness* h : {&one, &other}) h->watermark(kTimeMax);
+  EXPECT_GT(one.rows.size(), 1000U);
+  EXPECT_EQ(other.rows, one.rows);
+  EXPECT_EQ(other.late, one.late);
+}
+
 TEST_F(WindowAggregateTest, LateRowsSayWhy) {
   OperatorHarness h(make_window_aggregate(spec_of({.kind = WindowSpec::Kind::kTumble, .size_us = 10 * kSecond})));
   Row on_time{.time = 12 * kSecond, .key = "a", .value = 1, .edge = 9 * kSecond};

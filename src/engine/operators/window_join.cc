@@ -66,6 +66,7 @@ class WindowJoin final : public dataflow::Operator {
     const auto views = side.keys.views();
     const TimeUs combined = ctx.watermark_us();
     const Column& end = *batch->columns[side.end_column];
+    encoded_.clear(), ends_.clear(), taken_.clear(), hashes_.clear(), times_.clear();
     for (std::uint32_t row = 0; row < batch->rows; ++row) {
       const TimeUs edge = edge_watermark(*batch, row, combined);
       if (end.is_null(row)) [[unlikely]] {
@@ -81,18 +82,13 @@ class WindowJoin final : public dataflow::Operator {
       }
       const bool null_key = has_null(*batch, side.keys.columns(), row);
       if (null_key && !side.keep) continue;
-      KeyedRow::encode(views[row], side.codec, batch->columns, row, encoded_);
-      const Slot slot = table.find_or_insert(side.keys.hash(row), encoded_, fires);
-      Kept& k = table.as<Kept>(slot);
-      k.null_key = null_key ? 1 : 0;
-      if (spec_->origins) {
-        auto& origin = table.as<Origin>(slot, sizeof(Kept));
-        if (k.count == 0) origin = Origin{};
-        if (!batch->origins.empty()) origin.merge(batch->origins[row]);
-      }
-      ++k.count;
-      table.touch(slot);
+      KeyedRow::append(views[row], side.codec, batch->columns, row, encoded_);
+      ends_.push_back(encoded_.size());
+      taken_.push_back({.row = row, .null_key = null_key ? 1U : 0U});
+      hashes_.push_back(side.keys.hash(row));
+      times_.push_back(fires);
     }
+    keep(*batch, table);
     return late_.empty() ? ok() : late_.flush(*late_rows_.finish(), ctx);
   }
 
@@ -128,6 +124,25 @@ class WindowJoin final : public dataflow::Operator {
   state::TableSpec table_spec(std::string name) const {
     return {.kind = state::TableSpec::Kind::kKeyed, .name = std::move(name), .fixed_width = static_cast<std::uint32_t>(sizeof(Kept) + (spec_->origins ? sizeof(Origin) : 0)),
             .timed = true, .shared_hashes = true};
+  }
+  /// The rows of taken_, looked up at once.
+  void keep(const Batch& batch, state::KeyedTable& table) {
+    const std::size_t n = taken_.size();
+    views_.resize(n);
+    slots_.resize(n);
+    inserted_.resize(n);
+    for (std::size_t i = 0, from = 0; i < n; from = ends_[i++]) views_[i] = std::string_view(encoded_).substr(from, ends_[i] - from);
+    table.find_or_insert(hashes_, views_, times_, slots_, inserted_);
+    for (std::size_t i = 0; i < n; ++i) {
+      Kept& k = table.as<Kept>(slots_[i]);
+      k.null_key = taken_[i].null_key;
+      if (spec_->origins) {
+        auto& origin = table.as<Origin>(slots_[i], sizeof(Kept));
+        if (k.count == 0) origin = Origin{};
+        if (!batch.origins.empty()) origin.merge(batch.origins[taken_[i].row]);
+      }
+      ++k.count;
+    }
   }
   bool pairs() const { return spec_->rows == Spec::Rows::kPairs; }
   TimeUs next_time(std::size_t s) const { return sides_[s].from < sides_[s].due.size() ? tables_[s]->time(sides_[s].due[sides_[s].from]) : kTimeMax; }
@@ -242,7 +257,18 @@ class WindowJoin final : public dataflow::Operator {
   expr::EvalContext eval_;
   std::vector<std::uint32_t> selection_;
   std::vector<Pair> pairs_;            // one per row of candidates_
-  std::string encoded_;
+  struct Taken {
+    std::uint32_t row = 0;
+    std::uint32_t null_key = 0;
+  };
+  std::vector<Taken> taken_;           // of a batch, with what follows
+  std::string encoded_;                // one behind the other
+  std::vector<std::size_t> ends_;
+  std::vector<std::uint64_t> hashes_;
+  std::vector<TimeUs> times_;
+  std::vector<std::string_view> views_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint8_t> inserted_;
 };
 
 }  // namespace

@@ -41,14 +41,18 @@ void WindowRows::clear(std::size_t rows) {
   rows_.clear();
   times_.clear();
   hashes_.clear();
+  numbers_.clear();
   rows_.reserve(rows);
   times_.reserve(rows);
   hashes_.reserve(rows);
 }
 
-void WindowRows::start(const Batch& batch) {
+void WindowRows::start(const Batch& batch, RecentSlots& known) {
   clear(batch.rows);
+  if (!keyed_) return;
   keys_.start(batch);
+  known_ = &known;
+  known_->start(batch, spec_->keys, !spec_->given);
 }
 
 bool WindowRows::has_steps() const {
@@ -58,7 +62,7 @@ bool WindowRows::has_steps() const {
 }
 
 bool WindowRows::take_steps(const Batch& batch, TimeUs combined) {
-  start(batch);
+  start(batch, recent_steps_);
   const Column& time = *batch.columns[spec_->time_column];
   if (time.has_nulls()) return false;
   const auto values = time.values<std::int64_t>();
@@ -75,6 +79,8 @@ void WindowRows::spread(const Batch& batch, std::span<const std::uint32_t> rows)
   const auto values = batch.columns[spec_->time_column]->values<std::int64_t>();
   clear(rows.size());
   keys_.restart();
+  known_ = &recent_;
+  known_->stop();
   for (const std::uint32_t row : rows) {
     const WindowBounds::Range range = bounds_.windows_of(bounds_.local(values[row]));
     for (std::int64_t n = range.first; n < range.first + range.count; ++n) add(row, n, bounds_.fires(bounds_.end(n)), window_mix(n));
@@ -82,7 +88,7 @@ void WindowRows::spread(const Batch& batch, std::span<const std::uint32_t> rows)
 }
 
 void WindowRows::assign(const Batch& batch, TimeUs combined) {
-  start(batch);
+  start(batch, recent_);
   const Column& time = *batch.columns[spec_->time_column];
   const auto values = time.values<std::int64_t>();
   LastWindow w{.length_us = spec_->window.size_us};
@@ -110,7 +116,7 @@ void WindowRows::assign(const Batch& batch, TimeUs combined) {
 }
 
 void WindowRows::take_given(const Batch& batch, TimeUs combined) {
-  start(batch);
+  start(batch, recent_);
   const auto starts = batch.columns[spec_->given->start_column]->values<std::int64_t>();
   const auto ends = batch.columns[spec_->given->end_column]->values<std::int64_t>();
   for (std::uint32_t row = 0; row < batch.rows; ++row) {
@@ -126,7 +132,7 @@ void WindowRows::take_given(const Batch& batch, TimeUs combined) {
 }
 
 void WindowRows::take_partials(const Batch& batch, TimeUs combined) {
-  start(batch);
+  start(batch, recent_);
   const WindowAggregateSpec::Partials& from = *spec_->partials;
   for (std::uint32_t row = 0; row < batch.rows; ++row) {
     const std::int64_t number = spec_->given ? 0 : batch.columns[from.window_column]->value<std::int64_t>(row);

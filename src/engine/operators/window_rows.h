@@ -5,6 +5,7 @@
 
 #include "engine/operators/group_keys.h"
 #include "engine/operators/late_rows.h"
+#include "engine/operators/recent_slots.h"
 #include "engine/operators/window_aggregate.h"
 #include "engine/operators/window_bounds.h"
 
@@ -27,6 +28,12 @@ class WindowRows {
   void take(const Batch& batch, TimeUs combined_us) {
     if (spec_->given) take_given(batch, combined_us); else assign(batch, combined_us);
   }
+  /// As take(), but rows() and numbers() only.
+  void take_numbers(const Batch& batch, TimeUs combined_us) {
+    keyed_ = false;
+    take(batch, combined_us);
+    keyed_ = true;
+  }
   /// Of rows that a local aggregation made. They are late only where the partitions that they came from had been left out as idle.
   void take_partials(const Batch& batch, TimeUs combined_us);
 
@@ -38,11 +45,17 @@ class WindowRows {
   /// take_steps() may be true.
   bool has_steps() const;
 
-  // One entry for each row and window that takes it.
+  /// The slots of all entries in `table`, made where they are missing. It is always the same one, and after take_steps() always another. Who erases a slot calls forget() first.
+  void find_or_insert(state::KeyedTable& table, std::vector<state::Slot>& slots, std::vector<std::uint8_t>& inserted) {
+    known_->find_or_insert(table, hashes_, keys_.views(), times_, slots, inserted);
+  }
+  void forget(const state::KeyedTable& table, state::Slot slot) { recent_.forget(table, slot); }
+  void forget_step(const state::KeyedTable& table, state::Slot slot) { recent_steps_.forget(table, slot); }
+
+  // One entry for each row and window that takes it; times only of those that find_or_insert() has to look for.
   std::span<const std::uint32_t> rows() const { return rows_; }
   std::span<const TimeUs> times() const { return times_; }          ///< the watermark at which the window fires
-  std::span<const std::uint64_t> hashes() const { return hashes_; }
-  std::span<const std::string_view> keys() { return keys_.views(); }   ///< the window's number, then the key
+  std::span<const std::int64_t> numbers() const { return numbers_; }   ///< after take_numbers() only
   const GroupKeys& codec() const { return keys_; }
   const WindowBounds& bounds() const { return bounds_; }
   LateRows& late() { return late_; }
@@ -51,11 +64,14 @@ class WindowRows {
   void clear(std::size_t rows);
   void assign(const Batch& batch, TimeUs combined_us);
   void take_given(const Batch& batch, TimeUs combined_us);
-  void start(const Batch& batch);
+  void start(const Batch& batch, RecentSlots& known);
   void add(std::uint32_t row, std::int64_t number, TimeUs fires, std::uint64_t mix) {
     rows_.push_back(row);
+    if (!keyed_) return numbers_.push_back(number);
+    const std::uint64_t hash = keys_.hash(row) ^ mix;
+    if (!known_->add(hash, number, row)) return;
     times_.push_back(fires);
-    hashes_.push_back(keys_.hash(row) ^ mix);
+    hashes_.push_back(hash);
     keys_.add(number, row);
   }
   void add_late(std::uint32_t row, TimeUs t, std::int64_t number, TimeUs edge, TimeUs fires);
@@ -67,6 +83,10 @@ class WindowRows {
   std::vector<std::uint32_t> rows_;
   std::vector<TimeUs> times_;
   std::vector<std::uint64_t> hashes_;
+  std::vector<std::int64_t> numbers_;
+  bool keyed_ = true;                     // false: numbers_ alone
+  RecentSlots recent_, recent_steps_;
+  RecentSlots* known_ = &recent_;         // one of them
 };
 
 }  // namespace supyo::operators

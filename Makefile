@@ -36,7 +36,7 @@ test-real: build ## the SQL of tests/sql and tests/flink on real Flink and here,
 	@scripts/test_real.sh
 
 .PHONY: test-flink
-test-flink: build ## labs about a job on a real Flink and a real Kafka: TaskManagers killed and stopped, checkpoints refused, partitions silent, records and tables late (fetches both; needs a JDK and Maven); LABS=worker-kill for one
+test-flink: build ## labs about a job on a real Flink and a real Kafka: TaskManagers killed and stopped, checkpoints refused, partitions silent, records and tables late, an Iceberg table committed slowly (fetches all; needs a JDK and Maven); LABS=worker-kill for one
 	@scripts/test_flink_labs.sh
 
 .PHONY: test-slo

@@ -11,6 +11,7 @@
 #include "core/base/duration.h"
 #include "lab/report/report.h"
 #include "lab/report/summary.h"
+#include "lab/scenario/flink_bench.h"
 #include "lab/scenario/group/fit_lab.h"
 #include "lab/scenario/group/group_lab.h"
 #include "lab/scenario/bench.h"
@@ -317,10 +318,16 @@ class LabRun {
 
  private:
   Result<scenario::LabResult> run(scenario::Scenario& lab) {
-    if (options_.on == "real") return fail(ErrorCode::kUnsupported, fmt::format("{} has no run on a real cluster yet", lab.lab), "--on embedded runs it on Supyo's own engine and log");
     if (options_.seed) lab.workload.seed = *options_.seed;
-    const auto bench = scenario::make_embedded_bench();
-    return scenario::run_scenario(context_.env, lab, *bench, run_options());
+    scenario::RunOptions run = run_options();
+    if (options_.on != "real") return scenario::run_scenario(context_.env, lab, *scenario::make_embedded_bench(), run);
+    SUPYO_ASSIGN(const scenario::OnFlink on_flink, scenario::load_on_flink(context_.env.files, lab.file));
+    lab.pipeline = on_flink.pipeline;
+    lab.real_scale = on_flink.scale;
+    const auto cluster = flink_and_kafka(lab.lab, run);
+    if (!cluster) return fail(cluster.error());
+    run.real_clock = true;
+    return scenario::run_scenario(context_.env, lab, *scenario::make_flink_bench(context_.env, run), run);
   }
   Result<scenario::LabResult> run(scenario::TopicScenario& lab) {
     if (options_.seed) lab.seed = *options_.seed;
@@ -355,11 +362,17 @@ class LabRun {
     if (options_.seed) lab.seed = *options_.seed;
     scenario::RunOptions run = run_options();
     if (options_.on != "real") return scenario::run_stream_scenario(context_.env, lab, run);
-    if (options_.bootstrap == "embedded") return fail(ErrorCode::kUnsupported, fmt::format("{} runs on Flink and Kafka, not on Flink and supyo broker", lab.lab), "supyo stack up kafka, and no --bootstrap");
-    SUPYO_ASSIGN(const LabCluster cluster, lab_cluster(context_, options_.bootstrap, options_.lab_cluster, {"kafka"}, run.directory));
+    SUPYO_ASSIGN(const LabCluster cluster, flink_and_kafka(lab.lab, run));
+    return scenario::run_real_stream_scenario(context_.env, lab, run);
+  }
+
+  /// What a job on a real Flink runs between; into `run`, too.
+  Result<LabCluster> flink_and_kafka(const std::string& lab, scenario::RunOptions& run) {
+    if (options_.bootstrap == "embedded") return fail(ErrorCode::kUnsupported, fmt::format("{} runs on Flink and Kafka, not on Flink and supyo broker", lab), "supyo stack up kafka, and no --bootstrap");
+    SUPYO_ASSIGN(LabCluster cluster, lab_cluster(context_, options_.bootstrap, options_.lab_cluster, {"kafka"}, run.directory));
     run.cluster = cluster.cluster;
     SUPYO_ASSIGN(run.flink, flink_directory());
-    return scenario::run_real_stream_scenario(context_.env, lab, run);
+    return cluster;
   }
 
   /// Where scripts/fetch_flink.sh puts it.

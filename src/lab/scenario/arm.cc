@@ -6,16 +6,18 @@
 #include <cmath>
 #include <limits>
 
+#include "lab/scenario/own_columns.h"
+
 namespace supyo::scenario {
 namespace {
 
 constexpr std::size_t kBatch = 4096;
 constexpr DurationUs kDrainLimit = 5 * kMinute;
 
-/// What the fault does at a time: nothing outside its phase.
+/// What the fault does at a time since the start: nothing outside its phase.
 struct FaultPlan {
   std::string point;
-  TimeUs from = 0, to = 0;
+  DurationUs from = 0, to = 0;
   DurationUs delay = 0;
 };
 
@@ -26,12 +28,7 @@ ArmRun::~ArmRun() = default;
 
 Status ArmRun::begin() {
   const Scenario& s = setup_.scenario;
-  workload::GeneratorOptions w = s.workload;
-  // The run starts on a whole second, so that samples fall on whole seconds of it.
-  start_us_ = (setup_.env.clock.now_us() / kSecond + 1) * kSecond;
-  w.start_us = start_us_;
-  SUPYO_ASSIGN(generator_, workload::make_generator(s.domain, w));
-  TimeUs t = start_us_;
+  TimeUs t = 0;
   FaultPlan plan;
   for (const Phase& p : s.phases) {
     const auto length = static_cast<DurationUs>(std::llround(static_cast<double>(p.length_us) * setup_.scale / 1e6)) * kSecond;
@@ -42,10 +39,10 @@ Status ArmRun::begin() {
     t += length;
     phase_ends_.push_back(t);
   }
-  end_us_ = t;
   if (plan.delay > 0) {
-    faults_.arm([plan](std::string_view point, TimeUs now) {
-      return point == plan.point && now >= plan.from && now < plan.to ? FaultDecision{plan.delay, false} : FaultDecision{};
+    faults_.arm([this, plan](std::string_view point, TimeUs now) {
+      const TimeUs start = start_us_;
+      return point == plan.point && start != kTimeMax && now - start >= plan.from && now - start < plan.to ? FaultDecision{plan.delay, false} : FaultDecision{};
     });
   }
   slo::JudgeOptions judge_options;
@@ -57,9 +54,17 @@ Status ArmRun::begin() {
   SUPYO_ASSIGN(pipeline_, setup_.bench.start({setup_.env, env::join_path(setup_.options.directory, setup_.name), setup_.sql, settings, "product-events", s.result_table, s.result_id, *judge_, faults_,
                                               setup_.clock != nullptr, setup_.clock != nullptr ? setup_.options.journal_sync_us : 0, setup_.clock != nullptr ? setup_.options.sink_commit_us : 0,
                                               s.workload.seed}));
-  next_feed_us_ = start_us_;
-  next_sample_us_ = start_us_ + kSecond;
+  // The run starts when the pipeline runs, on a whole second, so that samples fall on whole seconds of it.
+  const TimeUs start = (setup_.env.clock.now_us() / kSecond + 1) * kSecond;
+  workload::GeneratorOptions w = s.workload;
+  w.start_us = start;
+  SUPYO_ASSIGN(generator_, workload::make_generator(s.domain, w));
+  for (TimeUs& end : phase_ends_) end += start;
+  end_us_ = phase_ends_.back();
+  next_feed_us_ = start;
+  next_sample_us_ = start + kSecond;
   more_ = generator_->next(next_);
+  start_us_ = start;
   return ok();
 }
 
@@ -95,11 +100,14 @@ Status ArmRun::sample() {
   if (now < next_sample_us_) return ok();
   judge_->advance(now);
   SUPYO_ASSIGN(readable_, pipeline_->readable_rows());
+  auto* columns = dynamic_cast<OwnColumns*>(pipeline_.get());
+  const auto own = columns == nullptr ? std::vector<std::pair<std::string, double>>() : columns->sampled();
   // Late calls (a slow machine, in real time) give the samples that were missed the same value.
   for (; next_sample_us_ <= now; next_sample_us_ += kSecond) {
     sample_t_.push_back(seconds(next_sample_us_));
     offered_.push_back(static_cast<double>(sent_));
     table_rows_.push_back(static_cast<double>(readable_));
+    for (const auto& [name, value] : own) sampled_[name].push_back(value);
     if (std::find(phase_ends_.begin(), phase_ends_.end(), next_sample_us_) != phase_ends_.end()) {
       const slo::Decision d = judge_->decision();
       Judgement j{seconds(next_sample_us_), std::string(slo::state_name(d.state)), d.reasons, {}};
@@ -164,6 +172,7 @@ Result<Arm> ArmRun::collect() {
   std::vector<std::size_t> keep;
   std::size_t k = 0;
   std::vector<double> offered, rows;
+  std::map<std::string, std::vector<double>> own;
   for (std::size_t i = 0; i < times.size(); ++i) {
     if (times[i] <= start_us_ || times[i] > end_us_) continue;
     const double t = seconds(times[i]);
@@ -173,12 +182,15 @@ Result<Arm> ArmRun::collect() {
     arm.t_s.push_back(t);
     offered.push_back(offered_[k]);
     rows.push_back(table_rows_[k]);
+    for (const auto& [name, values] : sampled_) own[name].push_back(values[k]);
   }
   for (const slo::Column& c : series.columns()) {
     slo::Column out{c.name, c.unit, {}};
     for (const std::size_t i : keep) out.values.push_back(c.values[i]);
+    if (auto better = own.extract(c.name)) out.values = std::move(better.mapped());
     arm.columns.push_back(std::move(out));
   }
+  for (auto& [name, values] : own) arm.columns.push_back({name, "s", std::move(values)});
   arm.columns.push_back({"offered", "records", std::move(offered)});
   arm.columns.push_back({"table_rows", "records", std::move(rows)});
   for (const slo::TimelineEvent& e : judge_->timeline()) if (e.t <= end_us_) arm.timeline.emplace_back(seconds(e.t), e.what);

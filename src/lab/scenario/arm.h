@@ -1,4 +1,6 @@
 #pragma once
+#include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,7 +44,8 @@ class ArmRun {
   double seconds(TimeUs t) const { return static_cast<double>(t - start_us_) / 1e6; }
 
   Setup setup_;
-  TimeUs start_us_ = 0, end_us_ = 0, next_feed_us_ = 0, next_sample_us_ = 0;
+  std::atomic<TimeUs> start_us_{kTimeMax};   // read by a job's thread, too, at a fault point
+  TimeUs end_us_ = 0, next_feed_us_ = 0, next_sample_us_ = 0;
   FaultPoints faults_;
   std::unique_ptr<slo::Judge> judge_;
   std::unique_ptr<workload::Generator> generator_;
@@ -53,6 +56,7 @@ class ArmRun {
   std::vector<bool> acked_ids_;
   std::uint64_t sent_ = 0, acked_ = 0, failed_ = 0, unknown_ = 0, acked_distinct_ = 0, readable_ = 0;
   std::vector<double> sample_t_, offered_, table_rows_;
+  std::map<std::string, std::vector<double>> sampled_;   // the pipeline's own columns
   std::vector<TimeUs> phase_ends_;
   std::vector<Judgement> judgements_;
 };

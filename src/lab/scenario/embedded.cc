@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <mutex>
 #include <optional>
 
@@ -90,12 +89,7 @@ class EmbeddedPipeline final : public PipelineUnderTest {
   }
 
  private:
-  /// "lake.shop.product_changes" -> DATA/warehouse/shop/product_changes: the layout of a path-based catalog.
-  std::string table_location() const {
-    std::string path = setup_.result_table.substr(setup_.result_table.find('.') + 1);
-    std::replace(path.begin(), path.end(), '.', '/');
-    return env::join_path(env::join_path(setup_.directory, "warehouse"), path);
-  }
+  std::string table_location() const { return scenario::table_location(env::join_path(setup_.directory, "warehouse"), setup_.result_table); }
 
   env::Env env_;
   ArmSetup setup_;

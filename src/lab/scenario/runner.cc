@@ -80,6 +80,7 @@ void describe(const Scenario& s, const slo::Objectives& objectives, const RunOpt
   r.lab = s.lab;
   r.title = s.title;
   r.hypothesis = s.hypothesis;
+  if (options.cluster) r.mode = "real";
   r.clock = options.real_clock ? "real" : "virtual";
   r.seed = s.workload.seed;
   r.expected = s.expect;
@@ -97,6 +98,7 @@ void describe(const Scenario& s, const slo::Objectives& objectives, const RunOpt
   auto& c = r.config;
   c["workload"] = fmt::format("{}, {:g} changes/s, disorder below {}, duplicates {:g}, late {:g}, {} keys, seed {}", s.domain, s.workload.tps, slo::show_duration(s.workload.disorder_us),
                               s.workload.duplicates, s.workload.late, s.workload.keys, s.workload.seed);
+  if (options.cluster) c["cluster"] = options.cluster->name;
   c["producer linger"] = slo::show_duration(s.linger_us);
   c["pipeline"] = s.pipeline;
   c["objectives"] = s.objectives;

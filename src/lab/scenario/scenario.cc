@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/base/duration.h"
+#include "lab/scenario/flink_bench.h"
 #include "lab/scenario/yaml_reader.h"
 
 namespace supyo::scenario {
@@ -18,11 +19,26 @@ class Reader : private YamlReader {
  public:
   using YamlReader::YamlReader;
 
+  Result<OnFlink> on_flink(std::string_view text, const std::string* base_text) {
+    return parsed(text, base_text, [this](const YAML::Node& root) -> Result<OnFlink> {
+      if (root["real"] && root["real"]["flink"]) return flink(root["real"]["flink"]);
+      return fail(ErrorCode::kUnsupported, fmt::format("{} says nothing of a run on a real cluster", file()), "--on embedded runs it on Supyo's own engine and log");
+    });
+  }
+
   Result<Scenario> read(std::string_view text, const std::string* base_text) {
     return parsed(text, base_text, [this](const YAML::Node& root) { return scenario(root); });
   }
 
  private:
+  Result<OnFlink> flink(const YAML::Node& node) {
+    SUPYO_TRY(allow(node, "flink", {"pipeline", "window_scale"}));
+    OnFlink out;
+    SUPYO_ASSIGN(out.pipeline, text(node, "pipeline"));
+    if (node["window_scale"]) { SUPYO_ASSIGN(out.scale, number(node["window_scale"], 1e-3, 1)); }
+    return out;
+  }
+
   Result<Scenario> scenario(const YAML::Node& root) {
     if (!root || !root.IsMap()) return complain(YAML::Mark(), "a scenario is a mapping that starts with 'lab: NAME'");
     SUPYO_TRY(allow(root, "a scenario", {"lab", "title", "extends", "expect", "hypothesis", "pipeline", "objectives", "result", "workload", "knobs", "settings", "lag_rules", "phases", "control", "guards",
@@ -49,8 +65,9 @@ class Reader : private YamlReader {
     SUPYO_TRY(formulas(root, s.predict, s.verdict));
     if (const YAML::Node n = root["plots"]) for (const YAML::Node& p : n) s.plots.push_back(p.Scalar());
     if (const YAML::Node n = root["real"]) {
-      SUPYO_TRY(allow(n, "real", {"window_scale"}));
+      SUPYO_TRY(allow(n, "real", {"window_scale", "flink"}));
       if (n["window_scale"]) { SUPYO_ASSIGN(s.real_scale, number(n["window_scale"], 1e-3, 1)); }
+      if (n["flink"]) { SUPYO_TRY(flink(n["flink"])); }
     }
     return s;
   }
@@ -212,6 +229,11 @@ Result<ScenarioText> read_scenario_text(env::Files& files, const std::string& pa
 Result<Scenario> load_scenario(env::Files& files, const std::string& path) {
   SUPYO_ASSIGN(const ScenarioText text, read_scenario_text(files, path));
   return parse_scenario(text.own, path, text.base_or_null());
+}
+
+Result<OnFlink> load_on_flink(env::Files& files, const std::string& path) {
+  SUPYO_ASSIGN(const ScenarioText text, read_scenario_text(files, path));
+  return Reader(path).on_flink(text.own, text.base_or_null());
 }
 
 Status set_knob(Scenario& scenario, std::string_view assignment) { return set_knob(scenario.knobs, scenario.lab, assignment); }

@@ -89,20 +89,24 @@ Result<std::unique_ptr<FlinkCluster>> FlinkCluster::start(const env::Env& env, c
   return cluster;
 }
 
-Result<std::map<std::string, std::string>> FlinkCluster::versions(env::Files& files, const std::string& flink) {
+Result<std::map<std::string, std::string>> FlinkCluster::versions(env::Files& files, const std::string& flink, bool tables) {
   constexpr std::string_view kFetch = "scripts/fetch_flink.sh fetches it, with pip and Maven (about 300 MB); --flink DIR when it is somewhere else";
   std::map<std::string, std::string> out;
-  for (const auto& [what, part, begin] : {std::tuple{"flink", "lib", std::string_view("flink-dist-")}, {"flink kafka connector", "lib", "flink-sql-connector-kafka-"}, {"flink sql gateway", "gateway", "flink-sql-gateway-"}}) {
+  std::vector<std::tuple<const char*, const char*, std::string_view>> jars_of = {{"flink", "lib", "flink-dist-"}, {"flink kafka connector", "lib", "flink-sql-connector-kafka-"}, {"flink sql gateway", "gateway", "flink-sql-gateway-"}};
+  if (tables) jars_of.insert(jars_of.end(), {{"flink iceberg connector", "iceberg", "iceberg-flink-runtime-"}, {"hadoop client", "iceberg", "hadoop-client-runtime-"}});
+  for (const auto& [what, part, begin] : jars_of) {
     const auto jars = files.list(env::join_path(flink, part));
     const auto jar = jars ? std::ranges::find_if(*jars, [b = begin](const std::string& name) { return name.starts_with(b) && name.ends_with(".jar"); }) : std::vector<std::string>::const_iterator();
     if (!jars || jar == jars->end()) return fail(ErrorCode::kFileNotFound, fmt::format("there is no {}*.jar in {}/{}", begin, flink, part), std::string(kFetch));
     out[what] = jar->substr(begin.size(), jar->size() - begin.size() - std::string_view(".jar").size());
   }
+  if (constexpr std::string_view kStore = "slow-store.jar"; tables && !files.exists(env::join_path(env::join_path(flink, "iceberg"), kStore)).value_or(false))
+    return fail(ErrorCode::kFileNotFound, fmt::format("there is no {} in {}/iceberg", kStore, flink), std::string(kFetch));
   return out;
 }
 
 Status FlinkCluster::come_up() {
-  SUPYO_ASSIGN([[maybe_unused]] const auto there, versions(env_.files, options_.flink));
+  SUPYO_ASSIGN([[maybe_unused]] const auto there, versions(env_.files, options_.flink, options_.tables));
   SUPYO_ASSIGN(java_, env_.processes->find("java"));
   SUPYO_TRY(write_configuration());
   const std::string conf = env::join_path(options_.directory, "conf");
@@ -139,7 +143,7 @@ Result<std::unique_ptr<env::Process>> FlinkCluster::start_process(const std::str
   add({"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"});   // compiling better takes longer than all that a lab asks of it
   add(jvm);
   add(opened_packages());
-  add({fmt::format("-Dlog.file={}/{}.log", options_.directory, name), fmt::format("-Dlog4j.configurationFile=file:{}/log4j.properties", conf), "-cp", fmt::format("{}/lib/*:{}/gateway/*", options_.flink, options_.flink)});
+  add({fmt::format("-Dlog.file={}/{}.log", options_.directory, name), fmt::format("-Dlog4j.configurationFile=file:{}/log4j.properties", conf), "-cp", fmt::format("{0}/lib/*:{0}/gateway/*{1}", options_.flink, options_.tables ? fmt::format(":{}/iceberg/*", options_.flink) : "")});
   add(rest);
   p.environment = {{"FLINK_CONF_DIR", conf}, {"FLINK_LIB_DIR", env::join_path(options_.flink, "lib")}};
   p.out = p.error = env::ProgramOutput::to_file(env::join_path(options_.directory, name + ".out"));
@@ -206,6 +210,10 @@ Result<FlinkCluster::Job> FlinkCluster::look(const std::string& job) const {
     out.last_completed_us = last.value("latest_ack_timestamp", std::int64_t{0}) * kMillisecond;
     out.state_bytes = last.value("state_size", std::int64_t{0});
     out.last_took_us = last.value("end_to_end_duration", std::int64_t{0}) * kMillisecond;
+  }
+  for (const auto& c : all.value("history", nlohmann::json::array())) {
+    const bool complete = c.value("status", "") == "COMPLETED";
+    out.checkpoints.push_back({.id = c.value("id", std::int64_t{0}), .triggered_us = c.value("trigger_timestamp", std::int64_t{0}) * kMillisecond, .completed_us = complete ? c.value("latest_ack_timestamp", std::int64_t{0}) * kMillisecond : 0});
   }
   return out;
 }

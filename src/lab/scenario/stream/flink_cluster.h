@@ -22,9 +22,10 @@ class FlinkCluster {
     std::string flink;        ///< where Flink's jars are: lib/ (with the Kafka connector) and gateway/
     std::string directory;    ///< for its configuration, logs and checkpoints; empty or not there
     int slots = 2;            ///< of each TaskManager: a job of parallelism 1 takes one
+    bool tables = false;      ///< Iceberg tables, too: what is in iceberg/
   };
-  /// Of Flink and its Kafka connector, by their jars. kFileNotFound: no Flink there.
-  static Result<std::map<std::string, std::string>> versions(env::Files& files, const std::string& flink);
+  /// Of Flink and its Kafka connector, with `tables` also of Iceberg's, by their jars. kFileNotFound: no Flink there.
+  static Result<std::map<std::string, std::string>> versions(env::Files& files, const std::string& flink, bool tables = false);
   /// Waits until all three answer. Errors: kFileNotFound (no Flink there), kProgramMissing (no Java), kOutsideUnavailable (it does not come up: where its logs are).
   static Result<std::unique_ptr<FlinkCluster>> start(const env::Env& env, const Options& options);
 
@@ -32,6 +33,10 @@ class FlinkCluster {
   /// Errors: kOutsideUnavailable with Flink's reason, kJobFailed (no job was started).
   Result<std::string> submit(std::string_view script, const std::map<std::string, std::string>& variables, const std::map<std::string, std::string>& settings, DurationUs timeout_us);
 
+  struct Checkpoint {
+    std::int64_t id = 0;
+    TimeUs triggered_us = 0, completed_us = 0;   ///< wall clock; completed 0: it is under way, or failed
+  };
   /// As the JobManager tells it.
   struct Job {
     std::string state;                   ///< "RUNNING", "RESTARTING", "FINISHED", ..
@@ -40,6 +45,7 @@ class FlinkCluster {
     DurationUs last_took_us = 0;         ///< from its trigger to its last acknowledgement
     std::int64_t restarts = 0;
     std::int64_t state_bytes = 0;        ///< of that checkpoint
+    std::vector<Checkpoint> checkpoints = {};   ///< the newest some, newest first
   };
   Result<Job> look(const std::string& job) const;
   /// The body of an answer of the JobManager's REST API: what a connect::FlinkCollector asks with. Metrics are up to a second old.

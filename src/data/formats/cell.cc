@@ -235,6 +235,18 @@ void base64_encode(std::string_view bytes, std::string& out) {
   }
 }
 
+namespace {
+
+/// Of the digits behind the second those that say something, as Flink writes them: a key of an upsert topic is the same bytes whoever wrote it.
+std::string without_zeros(std::string text) {
+  if (text.find('.') == std::string::npos) return text;
+  text.resize(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
 void append_temporal(const Column& column, std::size_t row, TimestampStyle style, std::string& out) {
   const Type& type = column.type();
   switch (type.id) {
@@ -242,10 +254,10 @@ void append_temporal(const Column& column, std::size_t row, TimestampStyle style
       out += format_date(column.value<std::int32_t>(row));
       return;
     case TypeId::kTime:
-      out += format_time(column.value<std::int64_t>(row), type.precision);
+      out += without_zeros(format_time(column.value<std::int64_t>(row), type.precision));
       return;
     default: {
-      std::string text = format_timestamp(column.value<std::int64_t>(row), type.precision);
+      std::string text = without_zeros(format_timestamp(column.value<std::int64_t>(row), type.precision));
       if (style == TimestampStyle::kIso8601) text[10] = 'T';
       out += text;
       if (type.id == TypeId::kTimestampLtz) out.push_back('Z');

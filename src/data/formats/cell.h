@@ -34,7 +34,7 @@ std::string cell_bytes(const Cell& cell, const Type& type);
 /// Standard base64 (RFC 4648) with padding.
 bool base64_decode(std::string_view text, std::string& out);
 void base64_encode(std::string_view bytes, std::string& out);
-/// Text of a temporal value in a record: SQL "2013-01-01 05:15:00.000" or ISO "2013-01-01T05:15:00.000", 'Z' behind TIMESTAMP_LTZ.
+/// Text of a temporal value in a record: SQL "2013-01-01 05:15:00" or ISO "2013-01-01T05:15:00.5", digits behind the second as far as they are not zero, 'Z' behind TIMESTAMP_LTZ.
 void append_temporal(const Column& column, std::size_t row, TimestampStyle style, std::string& out);
 /// Shortest text that reads back as the same number.
 void append_double(double v, std::string& out);

@@ -298,6 +298,15 @@ Result<FieldPlan> plan_field(const Field& field, const catalog::Options& options
   } else if (f.type.is_floating()) {
     SUPYO_TRY(o.read("min", f.least));
     SUPYO_TRY(o.read("max", f.greatest));
+  } else if (f.type.id == TypeId::kDecimal) {   // in the column's own units: 1 to 500 of a DECIMAL(10, 2) is 1.00 to 500.00
+    const double unit = std::pow(10, f.type.scale), lowest = static_cast<double>(f.start), highest = static_cast<double>(f.end);
+    double least = lowest / unit, greatest = highest / unit;
+    SUPYO_TRY(o.read("min", least));
+    SUPYO_TRY(o.read("max", greatest));
+    if (!(least <= greatest) || std::round(least * unit) < lowest || std::round(greatest * unit) > highest)
+      return fail(ErrorCode::kBadOptionValue, fmt::format("'{}min' to '{}max' is not a range of {}", o.prefix(), o.prefix(), f.type.to_string()), "min is at most max, and both are values of the type");
+    if (o.find("min") != nullptr) f.start = std::llround(least * unit);
+    if (o.find("max") != nullptr) f.end = std::llround(greatest * unit);
   } else {
     SUPYO_TRY(o.read("min", f.start));
     SUPYO_TRY(o.read("max", f.end));

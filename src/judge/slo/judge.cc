@@ -202,9 +202,9 @@ void Judge::written(std::uint32_t writer, TimeUs taken_us, TimeUs watermark_us, 
   for (const auto& [_, w] : d.writers) all = {std::min(all.taken_us, w.taken_us), std::min(all.watermark_us, w.watermark_us)};
   Impl::EpochInfo info;
   info.cut_us = info.final_us = now_us;
-  d.records.finish_taken(all.taken_us, d.shape.holds_until_watermark, all.watermark_us, [&](const PendingRecords::Chunk& chunk) {
-    if (const auto e = d.epochs.find(chunk.epoch); e != d.epochs.end()) e->second.shown_by_split[chunk.split] += chunk.records;
-    d.finish_chunk(chunk, info, now_us);
+  d.records.finish_taken(all.taken_us, d.shape.holds_until_watermark, all.watermark_us, [&](const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows) {
+    if (const auto e = d.epochs.find(chunk.epoch); e != d.epochs.end()) e->second.shown_by_split[chunk.split] += rows.records;
+    d.finish_rows(chunk, rows, info, now_us);
   });
 }
 
@@ -365,39 +365,47 @@ void Judge::Impl::count_tally(const EpochInfo& tally, TimeUs now) {
   }
 }
 
-void Judge::Impl::count_finished(const PendingRecords::Chunk& chunk, Reference reference, TimeUs now) {
+void Judge::Impl::count_finished(const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows, Reference reference, TimeUs now) {
   // A record dropped as late counts as bad already; its finish is not good as well.
-  const std::uint64_t dropped = reference == Reference::kRecord ? std::min(late_debt, chunk.records) : 0;
+  const std::uint64_t dropped = reference == Reference::kRecord ? std::min(late_debt, rows.records) : 0;
   if (reference == Reference::kRecord) late_debt -= dropped;
   for (std::size_t i = 0; i < counters.size(); ++i) {
     const Objective& o = objectives.items[i];
     const bool latency = o.measure == Measure::kEndToEndLatency;
     if ((!latency && o.measure != Measure::kProcessingSuccess) || o.reference != reference) continue;
-    const std::vector<TimeUs>& times = o.clock == LatencyClock::kEvent ? chunk.event_us : chunk.produce_us;
-    const TimeUs limit = now - o.threshold_us;
     Counts c;
-    if (chunk.counts.empty()) {
-      c.bad = static_cast<std::uint64_t>(std::count_if(times.begin(), times.end(), [limit](TimeUs t) { return t <= limit; }));
-    } else {
-      for (std::size_t k = 0; k < times.size(); ++k) c.bad += times[k] <= limit ? chunk.counts[k] : 0;
-    }
-    c.good = chunk.records - c.bad;
+    c.bad = at_or_before(chunk, rows, now - o.threshold_us, o.clock == LatencyClock::kProduce);
+    c.good = rows.records - c.bad;
     if (!latency) c.good -= std::min(c.good, dropped);
     counters[i].add(now, c);
   }
 }
 
-void Judge::Impl::add_waterfall(const PendingRecords::Chunk& chunk, const EpochInfo& info, TimeUs now) {
+void Judge::Impl::finish_records(Epoch epoch, const EpochInfo& info, TimeUs now) {
+  records.finish(epoch, shape.holds_until_watermark, info.watermark_us, [&](const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows) { finish_rows(chunk, rows, info, now); });
+}
+
+void Judge::Impl::finish_rows(const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows, const EpochInfo& info, TimeUs now) {
+  count_finished(chunk, rows, Reference::kRecord, now);
+  totals.finished += rows.records;
+  sample_out += rows.records;
   const TimeUs taken = chunk.mean_taken_us();
-  const TimeUs first_cut = chunk.first_cut_us == kTimeMin ? info.cut_us : chunk.first_cut_us;
-  const auto n = static_cast<std::int64_t>(chunk.records);
+  TimeUs newest = kTimeMin;
   Waterfall w;
-  w.records = chunk.records;
-  for (std::size_t i = 0; i < chunk.event_us.size(); ++i) {
-    const std::int64_t k = chunk.count_at(i);
-    w.source_us += k * (chunk.produce_us[i] - chunk.event_us[i]);
-    w.log_us += k * (taken - chunk.produce_us[i]);
+  w.records = rows.records;
+  for (std::size_t i = 0; i < rows.event_us.size(); ++i) {
+    const TimeUs event = rows.event_us[i], produce = rows.produce_us[i];
+    const std::uint32_t n = rows.count_at(i);
+    e2e.add(now - event, n);
+    pipe.add(now - produce, n);
+    newest = std::max(newest, event);
+    w.source_us += std::int64_t{n} * (produce - event);
+    w.log_us += std::int64_t{n} * (taken - produce);
   }
+  Split& s = split(chunk.split);
+  s.newest_visible_us = std::max(s.newest_visible_us, std::min(newest, now));
+  const TimeUs first_cut = chunk.first_cut_us == kTimeMin ? info.cut_us : chunk.first_cut_us;
+  const auto n = static_cast<std::int64_t>(rows.records);
   w.interval_us = n * (first_cut - taken);
   w.watermark_us = n * (info.cut_us - first_cut);
   w.epoch_us = n * (info.final_us - info.cut_us);
@@ -405,32 +413,12 @@ void Judge::Impl::add_waterfall(const PendingRecords::Chunk& chunk, const EpochI
   open_waterfall += w;
 }
 
-void Judge::Impl::finish_records(Epoch epoch, const EpochInfo& info, TimeUs now) {
-  records.finish(epoch, shape.holds_until_watermark, info.watermark_us, [&](const PendingRecords::Chunk& chunk) { finish_chunk(chunk, info, now); });
-}
-
-void Judge::Impl::finish_chunk(const PendingRecords::Chunk& chunk, const EpochInfo& info, TimeUs now) {
-  count_finished(chunk, Reference::kRecord, now);
-  totals.finished += chunk.records;
-  sample_out += chunk.records;
-  TimeUs newest = kTimeMin;
-  for (std::size_t i = 0; i < chunk.event_us.size(); ++i) {
-    const std::uint32_t n = chunk.count_at(i);
-    e2e.add(now - chunk.event_us[i], n);
-    pipe.add(now - chunk.produce_us[i], n);
-    newest = std::max(newest, chunk.event_us[i]);
-  }
-  Split& s = split(chunk.split);
-  s.newest_visible_us = std::max(s.newest_visible_us, std::min(newest, now));
-  add_waterfall(chunk, info, now);
-}
-
 void Judge::Impl::finish_results(Epoch epoch, TimeUs now) {
-  results.finish(epoch, false, kTimeMax, [&](const PendingRecords::Chunk& chunk) {
-    count_finished(chunk, Reference::kCompletion, now);
+  results.finish(epoch, false, kTimeMax, [&](const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows) {
+    count_finished(chunk, rows, Reference::kCompletion, now);
     newest_result_us.resize(std::max<std::size_t>(newest_result_us.size(), chunk.split + 1), kTimeMin);
     TimeUs& newest = newest_result_us[chunk.split];
-    newest = std::max(newest, std::min(now, *std::ranges::max_element(chunk.event_us)));
+    newest = std::max(newest, std::min(now, *std::ranges::max_element(rows.event_us)));
   });
 }
 

@@ -299,11 +299,12 @@ void Judge::Impl::record(TimeUs now) {
   TimeUs oldest = kTimeMax;
   const std::size_t step = 1 + static_cast<std::size_t>(records.records() / 200'000);
   records.for_each([&](const PendingRecords::Chunk& c) {
-    for (std::size_t i = 0; i < c.event_us.size(); i += step) {
-      const std::uint64_t n = std::uint64_t{c.count_at(i)} * std::min(step, c.event_us.size() - i);
-      scratch_e2e.add(now - c.event_us[i], n);
-      scratch_pipe.add(now - c.produce_us[i], n);
-      oldest = std::min(oldest, c.produce_us[i]);
+    const PendingRecords::Rows r = c.rows();
+    for (std::size_t i = 0; i < r.event_us.size(); i += step) {
+      const std::uint64_t n = std::uint64_t{r.count_at(i)} * std::min(step, r.event_us.size() - i);
+      scratch_e2e.add(now - r.event_us[i], n);
+      scratch_pipe.add(now - r.produce_us[i], n);
+      oldest = std::min(oldest, r.produce_us[i]);
     }
   });
   const std::vector<double> qs{0.5, 0.95, 0.99};

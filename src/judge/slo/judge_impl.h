@@ -45,16 +45,15 @@ struct Judge::Impl {
 
   // judge.cc
   void finish_records(Epoch epoch, const EpochInfo& info, TimeUs now);
-  void finish_chunk(const PendingRecords::Chunk& chunk, const EpochInfo& info, TimeUs now);
+  void finish_rows(const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows, const EpochInfo& info, TimeUs now);
   void take_back(Epoch last_final);
   void finish_restored();
   std::uint64_t taken_after(Epoch epoch, std::uint32_t split) const;
   std::uint64_t shown_after(Epoch epoch, std::uint32_t split) const;
   void finish_results(Epoch epoch, TimeUs now);
-  void count_finished(const PendingRecords::Chunk& chunk, Reference reference, TimeUs now);
+  void count_finished(const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows, Reference reference, TimeUs now);
   void count_stream_lag(EpochInfo& info, const Taken& t);
   void count_tally(const EpochInfo& tally, TimeUs now);
-  void add_waterfall(const PendingRecords::Chunk& chunk, const EpochInfo& info, TimeUs now);
   Split& split(std::uint32_t i);
   // judge_evaluate.cc
   void advance(TimeUs now);

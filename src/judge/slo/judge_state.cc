@@ -35,7 +35,7 @@ DurationUs seconds_reach(const Objective& o) {
 
 std::string Judge::save(Epoch last) {
   const std::lock_guard lock(mutex_);
-  const Impl& d = *impl_;
+  Impl& d = *impl_;
   std::string bytes;
   ByteWriter w(bytes);
   w.u8(kVersion);

@@ -367,7 +367,7 @@ TEST(Judge, FoldedRecordsNeverLookYounger) {
   EXPECT_EQ(p.at_or_before(kTimeMax, false), p.records());
   EXPECT_GE(p.at_or_before(500'000, false), std::uint64_t{500} * 4096);
   std::uint64_t out = 0;
-  p.finish(Epoch{1}, true, 999'999, [&](const PendingRecords::Chunk& c) { out += c.records; });
+  p.finish(Epoch{1}, true, 999'999, [&](const PendingRecords::Chunk&, const PendingRecords::Rows& rows) { out += rows.records; });
   EXPECT_EQ(out + p.records(), p.at_or_before(kTimeMax, false) + out);
   EXPECT_GT(out, std::uint64_t{999} * 4096);
 }

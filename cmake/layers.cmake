@@ -31,7 +31,7 @@ supyo_layer(judge/diagnosis ${CORE} data/types)
 supyo_layer(lab/workload ${CORE} data/types data/formats)
 supyo_layer(lab/fault ${CORE} data/log)
 supyo_layer(lab/stack ${CORE})
-supyo_layer(lab/scenario ${CORE} ${DATA} engine/job ${CONNECT} judge/slo lab/workload lab/fault)
+supyo_layer(lab/scenario ${CORE} ${DATA} sql/syntax engine/job ${CONNECT} judge/slo lab/workload lab/fault lab/stack)   # docs/design/rooms.md
 supyo_layer(lab/report ${CORE} judge/slo lab/scenario)
 supyo_layer(serve/broker ${CORE} data/types data/log)
 supyo_layer(serve/watch ${CORE} data/types data/log ${CONNECT} judge/slo judge/diagnosis)

@@ -13,6 +13,7 @@
 #include "lab/scenario/flink_bench.h"
 #include "lab/scenario/scenario.h"
 #include "lab/scenario/table_ids.h"
+#include "sql/syntax/split.h"
 
 namespace supyo::scenario {
 namespace {
@@ -134,13 +135,10 @@ TEST(LagBlindSinkOnFlink, RunsTheSameStatements) {
   ASSERT_TRUE(flink) << flink.error().to_string();
   EXPECT_LT(flink->scale, 0.25);   // not what a file that does not say gets
   const auto statements = [&](const std::string& path) {
-    const auto text = real.env().files.read_all(std::string(SUPYO_SOURCE_DIR "/") + path);
-    std::vector<std::string> out = text ? flink_statements(*text) : std::vector<std::string>();
-    std::erase_if(out, [](const std::string& q) { return q.find("SET '") != std::string::npos; });   // the scenario's settings are given beside the text
-    for (std::string& q : out) {
-      q.erase(0, q.find_first_not_of(" \n"));
-      if (const auto with = q.find(" WITH ("); with != std::string::npos) q.resize(with);
-    }
+    const std::string text = real.env().files.read_all(std::string(SUPYO_SOURCE_DIR "/") + path).value();
+    std::vector<std::string> out;
+    for (const syntax::StatementText& s : syntax::split_statements(text).value())
+      if (s.first_word != "SET") out.emplace_back(s.text.substr(0, s.text.find(" WITH (")));   // the scenario's settings are given beside the text
     return out;
   };
   EXPECT_EQ(statements(s->pipeline), statements(flink->pipeline));

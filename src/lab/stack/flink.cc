@@ -38,27 +38,54 @@ Status fetch_into(const env::Env& env, const std::string& work, const UpHooks& h
   return env.files.remove(env::join_path(work, "requirements.txt"));
 }
 
-}  // namespace
-
-std::string FlinkMemory::configuration() const {
-  return fmt::format(
-      "taskmanager.cpu.cores: 1.0\ntaskmanager.memory.framework.heap.size: {}b\ntaskmanager.memory.framework.off-heap.size: {}b\ntaskmanager.memory.task.heap.size: {}b\ntaskmanager.memory.task.off-heap.size: 0b\n"
-      "taskmanager.memory.network.min: {}b\ntaskmanager.memory.network.max: {}b\ntaskmanager.memory.managed.size: {}b\ntaskmanager.memory.jvm-metaspace.size: {}b\n"
-      "taskmanager.memory.jvm-overhead.min: 201326592b\ntaskmanager.memory.jvm-overhead.max: 201326592b\n",
-      framework_heap, direct / 2, task_heap, direct / 2, direct / 2, managed, metaspace);
-}
-
-std::vector<std::string> FlinkMemory::jvm_arguments() const {
-  const std::int64_t heap = framework_heap + task_heap;
-  return {fmt::format("-Xms{}", heap), fmt::format("-Xmx{}", heap), fmt::format("-XX:MaxDirectMemorySize={}", direct), fmt::format("-XX:MaxMetaspaceSize={}", metaspace), "-XX:+ExitOnOutOfMemoryError"};
-}
-
-std::vector<std::string> flink_jvm_arguments() {
+/// Java's own packages that Flink looks into, as its scripts say.
+std::vector<std::string> opened_packages() {
   std::vector<std::string> out;
   for (const char* p : {"lang", "net", "io", "nio", "lang.reflect", "text", "time", "util", "util.concurrent", "util.concurrent.atomic", "util.concurrent.locks"}) out.push_back(fmt::format("--add-opens=java.base/java.{}=ALL-UNNAMED", p));
   for (const char* p : {"java.base/sun.net.util", "java.rmi/sun.rmi.registry", "java.security.jgss/sun.security.krb5"}) out.push_back(fmt::format("--add-exports={}=ALL-UNNAMED", p));
   out.emplace_back("--add-opens=java.base/sun.nio.ch=ALL-UNNAMED");
   return out;
+}
+
+}  // namespace
+
+std::string FlinkConfiguration::text() const {
+  return fmt::format(
+      "jobmanager.rpc.address: 127.0.0.1\njobmanager.rpc.port: {}\njobmanager.bind-host: 127.0.0.1\nblob.server.port: \"{}\"\nrest.address: 127.0.0.1\nrest.bind-address: 127.0.0.1\nrest.port: {}\n"
+      "taskmanager.host: 127.0.0.1\ntaskmanager.bind-host: 127.0.0.1\ntaskmanager.numberOfTaskSlots: {}\nparallelism.default: 1\n"
+      "taskmanager.cpu.cores: 1.0\ntaskmanager.memory.framework.heap.size: {}b\ntaskmanager.memory.framework.off-heap.size: {}b\ntaskmanager.memory.task.heap.size: {}b\ntaskmanager.memory.task.off-heap.size: 0b\n"
+      "taskmanager.memory.network.min: {}b\ntaskmanager.memory.network.max: {}b\ntaskmanager.memory.managed.size: {}b\ntaskmanager.memory.jvm-metaspace.size: {}b\n"
+      "taskmanager.memory.jvm-overhead.min: 201326592b\ntaskmanager.memory.jvm-overhead.max: 201326592b\n"
+      "restart-strategy.type: fixed-delay\nrestart-strategy.fixed-delay.attempts: 2147483647\nrestart-strategy.fixed-delay.delay: 1 s\nstate.backend.type: hashmap\n"
+      "execution.checkpointing.dir: {}://{}/checkpoints\nexecution.checkpointing.savepoint-dir: file://{}/savepoints\n",
+      rpc, blob, rest, slots, memory.framework_heap, memory.direct / 2, memory.task_heap, memory.direct / 2, memory.direct / 2, memory.managed, memory.metaspace, store, directory, directory);
+}
+
+std::vector<std::string> FlinkJvm::command(const std::vector<std::string>& memory, const std::vector<std::string>& program) const {
+  std::string class_path = fmt::format("{0}/lib/*:{0}/gateway/*", home);
+  for (const std::string& jars : more_jars) class_path += fmt::format(":{}/{}/*", home, jars);
+  const std::vector<std::string> files = {fmt::format("-Dlog4j.configurationFile=file:{}/log4j.properties", configuration), "-cp", class_path};
+  std::vector<std::string> out = {java};
+  for (const auto& part : {memory, arguments, opened_packages(), files, program}) out.insert(out.end(), part.begin(), part.end());
+  return out;
+}
+
+std::vector<std::string> FlinkJvm::job_manager() const {
+  return command({"-Xmx512m", "-XX:+UseSerialGC"}, {"org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint", "--configDir", configuration, "--executionMode", "cluster"});
+}
+
+std::vector<std::string> FlinkJvm::task_manager(const std::string& id, const FlinkMemory& memory) const {
+  const std::int64_t heap = memory.framework_heap + memory.task_heap;
+  return command({fmt::format("-Xms{}", heap), fmt::format("-Xmx{}", heap), fmt::format("-XX:MaxDirectMemorySize={}", memory.direct), fmt::format("-XX:MaxMetaspaceSize={}", memory.metaspace), "-XX:+ExitOnOutOfMemoryError"},
+                 {"org.apache.flink.runtime.taskexecutor.TaskManagerRunner", "--configDir", configuration, "-D", "taskmanager.resource-id=" + id});
+}
+
+std::vector<std::string> FlinkJvm::sql_gateway(std::uint16_t port) const {
+  return command({"-Xmx512m", "-XX:+UseSerialGC"}, {"org.apache.flink.table.gateway.SqlGateway", "-Dsql-gateway.endpoint.rest.address=127.0.0.1", fmt::format("-Dsql-gateway.endpoint.rest.port={}", port)});
+}
+
+std::map<std::string, std::string> FlinkJvm::environment() const {
+  return {{"FLINK_CONF_DIR", configuration}, {"FLINK_LIB_DIR", env::join_path(home, "lib")}, {"FLINK_PLUGINS_DIR", env::join_path(home, "plugins")}};
 }
 
 Result<std::string> flink_home(const env::Env& env, const std::string& downloads, const UpHooks& hooks) {
@@ -88,37 +115,24 @@ Result<std::string> flink_home(const env::Env& env, const std::string& downloads
 
 std::vector<Service> flink_services(const StackOptions& options, const std::string& java, const std::string& home, const std::string& stack_directory) {
   const auto port = [&](std::uint16_t base) { return static_cast<std::uint16_t>(base + options.port_offset); };
-  const FlinkMemory memory;
-  const std::string common = fmt::format(
-      "jobmanager.rpc.address: 127.0.0.1\njobmanager.rpc.port: {}\njobmanager.bind-host: 127.0.0.1\nblob.server.port: \"{}\"\nrest.address: 127.0.0.1\nrest.bind-address: 127.0.0.1\nrest.port: {}\n"
-      "taskmanager.host: 127.0.0.1\ntaskmanager.bind-host: 127.0.0.1\ntaskmanager.numberOfTaskSlots: {}\nparallelism.default: 1\n{}"
-      "restart-strategy.type: fixed-delay\nrestart-strategy.fixed-delay.attempts: 2147483647\nrestart-strategy.fixed-delay.delay: 1 s\nstate.backend.type: hashmap\n"
-      "execution.checkpointing.dir: file://{}/jobmanager/checkpoints\nexecution.checkpointing.savepoint-dir: file://{}/jobmanager/savepoints\n",
-      port(kRpc), port(kBlob), port(kRest), kSlots, memory.configuration(), stack_directory, stack_directory);
-  const auto service = [&](const char* name, int tier, std::uint16_t metrics, const std::vector<std::string>& jvm, const std::vector<std::string>& program) {
-    const std::string directory = env::join_path(stack_directory, name);
+  const FlinkConfiguration common{.rpc = port(kRpc), .rest = port(kRest), .blob = port(kBlob), .slots = kSlots, .directory = env::join_path(stack_directory, "jobmanager")};
+  const auto service = [&](const char* name, int tier, std::uint16_t metrics) {
     Service s{.name = name, .tier = tier};
-    s.files = {{"config.yaml", common + (metrics == 0 ? "" : fmt::format("metrics.reporters: prom\nmetrics.reporter.prom.factory.class: org.apache.flink.metrics.prometheus.PrometheusReporterFactory\nmetrics.reporter.prom.port: {}\n", metrics))}, {"log4j.properties", std::string(kLogging)}};
-    s.environment = {{"FLINK_CONF_DIR", directory}, {"FLINK_LIB_DIR", env::join_path(home, "lib")}, {"FLINK_PLUGINS_DIR", env::join_path(home, "plugins")}};
-    s.command = {java};
-    const auto add = [&](const std::vector<std::string>& more) { s.command.insert(s.command.end(), more.begin(), more.end()); };
-    add(jvm);
-    add(flink_jvm_arguments());
-    add({fmt::format("-Dlog4j.configurationFile=file:{}", env::join_path(directory, "log4j.properties")), "-cp", fmt::format("{}/lib/*:{}/gateway/*", home, home)});
-    add(program);
+    s.files = {{"config.yaml", common.text() + (metrics == 0 ? "" : fmt::format("metrics.reporters: prom\nmetrics.reporter.prom.factory.class: org.apache.flink.metrics.prometheus.PrometheusReporterFactory\nmetrics.reporter.prom.port: {}\n", metrics))}, {"log4j.properties", std::string(kLogging)}};
     if (metrics != 0) s.ports.push_back({"metrics", metrics});
-    return s;
+    const FlinkJvm jvm{.java = java, .home = home, .configuration = env::join_path(stack_directory, name)};
+    s.environment = jvm.environment();
+    return std::pair(std::move(s), jvm);
   };
-  const auto configured = [&](const char* type, const char* name) { return std::vector<std::string>{type, "--configDir", env::join_path(stack_directory, name)}; };
-  Service manager = service("jobmanager", 0, port(kJobManagerMetrics), {"-Xmx512m", "-XX:+UseSerialGC"}, configured("org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint", "jobmanager"));
-  manager.command.insert(manager.command.end(), {"--executionMode", "cluster"});
+  auto [manager, manager_jvm] = service("jobmanager", 0, port(kJobManagerMetrics));
+  manager.command = manager_jvm.job_manager();
   manager.ports.push_back({"rest", port(kRest)});
   manager.ready = {.kind = Probe::Kind::kHttp, .address = {.port = port(kRest)}, .path = "/overview"};
-  Service worker = service("taskmanager", 1, port(kTaskManagerMetrics), memory.jvm_arguments(), configured("org.apache.flink.runtime.taskexecutor.TaskManagerRunner", "taskmanager"));
-  worker.command.insert(worker.command.end(), {"-D", "taskmanager.resource-id=taskmanager"});
+  auto [worker, worker_jvm] = service("taskmanager", 1, port(kTaskManagerMetrics));
+  worker.command = worker_jvm.task_manager("taskmanager", common.memory);
   worker.ready = {.kind = Probe::Kind::kHttp, .address = {.port = port(kRest)}, .path = "/taskmanagers/taskmanager"};
-  Service gateway = service("gateway", 1, 0, {"-Xmx512m", "-XX:+UseSerialGC"},
-                            {"org.apache.flink.table.gateway.SqlGateway", "-Dsql-gateway.endpoint.rest.address=127.0.0.1", fmt::format("-Dsql-gateway.endpoint.rest.port={}", port(kGateway))});
+  auto [gateway, gateway_jvm] = service("gateway", 1, 0);
+  gateway.command = gateway_jvm.sql_gateway(port(kGateway));
   gateway.ports.push_back({"sql-gateway", port(kGateway)});
   gateway.ready = {.kind = Probe::Kind::kHttp, .address = {.port = port(kGateway)}, .path = "/v1/info"};
   return {manager, worker, gateway};

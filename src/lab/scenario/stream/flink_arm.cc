@@ -74,7 +74,7 @@ class FlinkArm {
     for (const StreamInput& i : s_.inputs) SUPYO_TRY(make_topic(i.topic, i.partitions));
     for (const StreamResult& r : s_.results) SUPYO_TRY(make_topic(r.topic, 1));
     if (cluster_ == nullptr) {
-      SUPYO_ASSIGN(own_, FlinkCluster::start(env_, {.flink = options_.flink, .directory = env::join_path(options_.directory, arm_.name)}));
+      SUPYO_ASSIGN(own_, FlinkCluster::start(env_, {.flink = options_.flink, .directory = env::join_path(options_.directory, arm_.name), .may_hang = std::ranges::any_of(s_.phases[s_.fault_phase()].faults, [this](const StreamFault& f) { return hangs(f); })}));
       cluster_ = own_.get();
     }
     SUPYO_ASSIGN(job_, submit(prefix_));
@@ -174,15 +174,18 @@ class FlinkArm {
     return ok();
   }
 
+  /// A store that is slow to refuse does not answer at all: Flink's own time-out ends the checkpoint.
+  bool hangs(const StreamFault& f) const { return f.point == kStore && s_.duration(f.delay).value_or(0) > 0; }
+
   Status hurt() {
     const TimeUs t = now();
     const auto fault = s_.fault_phase();
     const bool faulty = t >= phase_ends_[fault - 1] && t < phase_ends_[fault];
     for (const StreamFault& f : s_.phases[fault].faults) {
       if (f.point != kStore || faulty == store_away_) continue;
-      SUPYO_TRY(faulty ? cluster_->take_checkpoint_store_away() : cluster_->bring_checkpoint_store_back());
+      SUPYO_TRY(cluster_->set_checkpoint_store(!faulty ? FlinkCluster::Store::kAnswers : hangs(f) ? FlinkCluster::Store::kHangs : FlinkCluster::Store::kRefuses));
       store_away_ = faulty;
-      note(faulty ? "the checkpoint store is away" : "the checkpoint store is back");
+      note(!faulty ? "the checkpoint store answers" : hangs(f) ? "the checkpoint store hangs" : "the checkpoint store refuses");
     }
     follow_trial(t);
     if (comes_back_us_ && t >= *comes_back_us_) {

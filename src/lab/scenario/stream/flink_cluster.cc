@@ -7,7 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "connect/flink/sql_gateway.h"
 #include "lab/scenario/trial/cluster.h"
+#include "sql/syntax/parser.h"
+#include "sql/syntax/split.h"
 
 namespace supyo::scenario {
 namespace {
@@ -15,24 +18,14 @@ namespace {
 constexpr DurationUs kAnswer = 5 * kSecond;
 constexpr DurationUs kReady = 120 * kSecond;      // three JVMs at once, on a busy machine
 constexpr DurationUs kPause = 50 * kMillisecond;
-constexpr std::int64_t kFrameworkHeap = 128 << 20, kTaskHeap = 640 << 20, kDirect = 256 << 20, kMetaspace = 256 << 20, kManagedOfSlot = 32 << 20;
+constexpr std::int64_t kManagedOfSlot = 32 << 20;
 
-/// Flink's scripts work out a TaskManager's memory; without them every part must be given.
-std::string memory_text(int slots) {
-  return fmt::format(
-      "taskmanager.cpu.cores: 1.0\ntaskmanager.memory.framework.heap.size: {}b\ntaskmanager.memory.framework.off-heap.size: {}b\ntaskmanager.memory.task.heap.size: {}b\ntaskmanager.memory.task.off-heap.size: 0b\n"
-      "taskmanager.memory.network.min: {}b\ntaskmanager.memory.network.max: {}b\ntaskmanager.memory.managed.size: {}b\ntaskmanager.memory.jvm-metaspace.size: {}b\n"
-      "taskmanager.memory.jvm-overhead.min: 201326592b\ntaskmanager.memory.jvm-overhead.max: 201326592b\n",
-      kFrameworkHeap, kDirect / 2, kTaskHeap, kDirect / 2, kDirect / 2, slots * kManagedOfSlot, kMetaspace);
-}
+constexpr std::string_view kSlowStore = "iceberg/slow-store.jar", kHangingStore = "hanging/hanging-store.jar";
+constexpr std::string_view kFetch = "scripts/fetch_flink.sh fetches it, with pip and Maven (about 300 MB); --flink DIR when it is somewhere else";
 
-/// Java's own packages that Flink looks into, as its scripts say.
-std::vector<std::string> opened_packages() {
-  std::vector<std::string> out;
-  for (const char* p : {"lang", "net", "io", "nio", "lang.reflect", "text", "time", "util", "util.concurrent", "util.concurrent.atomic", "util.concurrent.locks"}) out.push_back(fmt::format("--add-opens=java.base/java.{}=ALL-UNNAMED", p));
-  for (const char* p : {"java.base/sun.net.util", "java.rmi/sun.rmi.registry", "java.security.jgss/sun.security.krb5"}) out.push_back(fmt::format("--add-exports={}=ALL-UNNAMED", p));
-  out.emplace_back("--add-opens=java.base/sun.nio.ch=ALL-UNNAMED");
-  return out;
+/// A store that a lab puts beneath Flink.
+Status check_jar(env::Files& files, const std::string& flink, std::string_view jar) {
+  return files.exists(env::join_path(flink, jar)).value_or(false) ? ok() : Status(fail(ErrorCode::kFileNotFound, fmt::format("there is no {} in {}", jar, flink), std::string(kFetch)));
 }
 
 Result<nlohmann::json> parsed(const Result<std::string>& answer) {
@@ -42,46 +35,7 @@ Result<nlohmann::json> parsed(const Result<std::string>& answer) {
   return json;
 }
 
-std::string filled(std::string_view text, const std::map<std::string, std::string>& variables) {
-  std::string out(text);
-  for (const auto& [name, value] : variables) {
-    const std::string mark = "${" + name + "}";
-    for (std::size_t at = out.find(mark); at != std::string::npos; at = out.find(mark, at + value.size())) out.replace(at, mark.size(), value);
-  }
-  return out;
-}
-
 }  // namespace
-
-std::vector<std::string> flink_statements(std::string_view script) {
-  std::vector<std::string> out;
-  std::string current;
-  bool quoted = false, set = false;
-  for (std::size_t i = 0; i < script.size(); ++i) {
-    const char c = script[i];
-    if (c == '\'') quoted = !quoted;
-    if (!quoted && c == '-' && script.substr(i).starts_with("--")) {
-      i = std::min(script.find('\n', i), script.size());
-      current += '\n';
-      continue;
-    }
-    if (quoted || c != ';') {
-      current += c;
-      continue;
-    }
-    const std::size_t from = std::min(current.find_first_not_of(" \n\t"), current.size());
-    const std::string_view text = std::string_view(current).substr(from);
-    if (text.starts_with("EXECUTE STATEMENT SET")) set = true;
-    if (set && !text.ends_with("END")) {
-      current += c;
-      continue;
-    }
-    set = false;
-    if (!text.empty()) out.emplace_back(text);
-    current.clear();
-  }
-  return out;
-}
 
 Result<std::unique_ptr<FlinkCluster>> FlinkCluster::start(const env::Env& env, const Options& options) {
   std::unique_ptr<FlinkCluster> cluster(new FlinkCluster(env, options));
@@ -90,7 +44,6 @@ Result<std::unique_ptr<FlinkCluster>> FlinkCluster::start(const env::Env& env, c
 }
 
 Result<std::map<std::string, std::string>> FlinkCluster::versions(env::Files& files, const std::string& flink, bool tables) {
-  constexpr std::string_view kFetch = "scripts/fetch_flink.sh fetches it, with pip and Maven (about 300 MB); --flink DIR when it is somewhere else";
   std::map<std::string, std::string> out;
   std::vector<std::tuple<const char*, const char*, std::string_view>> jars_of = {{"flink", "lib", "flink-dist-"}, {"flink kafka connector", "lib", "flink-sql-connector-kafka-"}, {"flink sql gateway", "gateway", "flink-sql-gateway-"}};
   if (tables) jars_of.insert(jars_of.end(), {{"flink iceberg connector", "iceberg", "iceberg-flink-runtime-"}, {"hadoop client", "iceberg", "hadoop-client-runtime-"}});
@@ -100,61 +53,57 @@ Result<std::map<std::string, std::string>> FlinkCluster::versions(env::Files& fi
     if (!jars || jar == jars->end()) return fail(ErrorCode::kFileNotFound, fmt::format("there is no {}*.jar in {}/{}", begin, flink, part), std::string(kFetch));
     out[what] = jar->substr(begin.size(), jar->size() - begin.size() - std::string_view(".jar").size());
   }
-  if (constexpr std::string_view kStore = "slow-store.jar"; tables && !files.exists(env::join_path(env::join_path(flink, "iceberg"), kStore)).value_or(false))
-    return fail(ErrorCode::kFileNotFound, fmt::format("there is no {} in {}/iceberg", kStore, flink), std::string(kFetch));
+  if (tables) SUPYO_TRY(check_jar(files, flink, kSlowStore));
   return out;
 }
 
 Status FlinkCluster::come_up() {
   SUPYO_ASSIGN([[maybe_unused]] const auto there, versions(env_.files, options_.flink, options_.tables));
+  if (options_.may_hang) SUPYO_TRY(check_jar(env_.files, options_.flink, kHangingStore));
   SUPYO_ASSIGN(java_, env_.processes->find("java"));
   SUPYO_TRY(write_configuration());
-  const std::string conf = env::join_path(options_.directory, "conf");
-  SUPYO_ASSIGN(job_manager_, start_process("jobmanager", {"-Xmx512m"}, {"org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint", "--configDir", conf, "--executionMode", "cluster"}));
-  SUPYO_ASSIGN(gateway_process_, start_process("gateway", {"-Xmx512m"}, {"org.apache.flink.table.gateway.SqlGateway", "-Dsql-gateway.endpoint.rest.address=127.0.0.1", fmt::format("-Dsql-gateway.endpoint.rest.port={}", gateway_.address.port)}));
+  SUPYO_ASSIGN(job_manager_, start_process("jobmanager", jvm("jobmanager").job_manager()));
+  SUPYO_ASSIGN(gateway_process_, start_process("gateway", jvm("gateway").sql_gateway(gateway_.address.port)));
   SUPYO_TRY(start_task_manager());
   return wait_until_ready();
+}
+
+stack::FlinkMemory FlinkCluster::memory() const { return {.managed = options_.slots * kManagedOfSlot}; }
+
+stack::FlinkJvm FlinkCluster::jvm(const std::string& name) const {
+  stack::FlinkJvm out{.java = java_, .home = options_.flink, .configuration = configuration()};
+  out.arguments = {"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", fmt::format("-Dlog.file={}/{}.log", options_.directory, name)};   // compiling better takes longer than all that a lab asks of it
+  if (options_.tables) out.more_jars.emplace_back("iceberg");
+  if (options_.may_hang) out.more_jars.emplace_back("hanging");
+  return out;
 }
 
 Status FlinkCluster::write_configuration() {
   SUPYO_ASSIGN(const env::NetAddress rpc, free_address(*env_.net));
   SUPYO_ASSIGN(rest_.address, free_address(*env_.net));
   SUPYO_ASSIGN(gateway_.address, free_address(*env_.net));
-  const std::string conf = env::join_path(options_.directory, "conf");
-  SUPYO_TRY(env_.files.create_directories(conf));
+  SUPYO_TRY(env_.files.create_directories(configuration()));
   SUPYO_TRY(env_.files.create_directories(env::join_path(options_.directory, "checkpoints")));
+  const stack::FlinkConfiguration common{.rpc = rpc.port, .rest = rest_.address.port, .slots = options_.slots, .memory = memory(), .directory = options_.directory, .store = options_.may_hang ? "hanging" : "file"};
   // The JobManager's answers are up to web.refresh-interval old. A TaskManager that is silent for heartbeat.timeout is given up; one whose connection breaks is at once.
-  const std::string text = fmt::format(
-      "jobmanager.rpc.address: 127.0.0.1\njobmanager.rpc.port: {}\njobmanager.bind-host: 127.0.0.1\nblob.server.port: \"0\"\nrest.address: 127.0.0.1\nrest.bind-address: 127.0.0.1\nrest.port: {}\nweb.refresh-interval: \"50\"\n"
-      "taskmanager.host: 127.0.0.1\ntaskmanager.bind-host: 127.0.0.1\ntaskmanager.numberOfTaskSlots: {}\nmetrics.fetcher.update-interval: 1000\nheartbeat.interval: 1000\nheartbeat.timeout: 8000\nparallelism.default: 1\n{}"
-      "restart-strategy.type: fixed-delay\nrestart-strategy.fixed-delay.attempts: 2147483647\nrestart-strategy.fixed-delay.delay: 1 s\nstate.backend.type: hashmap\n"
-      "execution.checkpointing.dir: file://{}/checkpoints\nexecution.checkpointing.savepoint-dir: file://{}/savepoints\n",
-      rpc.port, rest_.address.port, options_.slots, memory_text(options_.slots), options_.directory, options_.directory);
-  SUPYO_TRY(env_.files.write_atomically(env::join_path(conf, "config.yaml"), text));
-  return env_.files.write_atomically(env::join_path(conf, "log4j.properties"),
+  // What is too small for a file of its own goes with the acknowledgement, and never to a store that hangs.
+  const std::string own = fmt::format("web.refresh-interval: \"50\"\nmetrics.fetcher.update-interval: 1000\nheartbeat.interval: 1000\nheartbeat.timeout: 8000\n{}", options_.may_hang ? "execution.checkpointing.data-inline-threshold: 0 b\n" : "");
+  SUPYO_TRY(env_.files.write_atomically(env::join_path(configuration(), "config.yaml"), common.text() + own));
+  return env_.files.write_atomically(env::join_path(configuration(), "log4j.properties"),
                                      "rootLogger.level=INFO\nrootLogger.appenderRef.f.ref=F\nappender.f.name=F\nappender.f.type=File\nappender.f.fileName=${sys:log.file}\nappender.f.layout.type=PatternLayout\n"
                                      "appender.f.layout.pattern=%d %p %c{1} %m%n\n");
 }
 
-Result<std::unique_ptr<env::Process>> FlinkCluster::start_process(const std::string& name, const std::vector<std::string>& jvm, std::vector<std::string> rest) const {
-  const std::string conf = env::join_path(options_.directory, "conf");
-  env::Program p{.arguments = {java_}};
-  const auto add = [&](const std::vector<std::string>& more) { p.arguments.insert(p.arguments.end(), more.begin(), more.end()); };
-  add({"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"});   // compiling better takes longer than all that a lab asks of it
-  add(jvm);
-  add(opened_packages());
-  add({fmt::format("-Dlog.file={}/{}.log", options_.directory, name), fmt::format("-Dlog4j.configurationFile=file:{}/log4j.properties", conf), "-cp", fmt::format("{0}/lib/*:{0}/gateway/*{1}", options_.flink, options_.tables ? fmt::format(":{}/iceberg/*", options_.flink) : "")});
-  add(rest);
-  p.environment = {{"FLINK_CONF_DIR", conf}, {"FLINK_LIB_DIR", env::join_path(options_.flink, "lib")}};
+Result<std::unique_ptr<env::Process>> FlinkCluster::start_process(const std::string& name, std::vector<std::string> command) const {
+  env::Program p{.arguments = std::move(command)};
+  p.environment = jvm(name).environment();
   p.out = p.error = env::ProgramOutput::to_file(env::join_path(options_.directory, name + ".out"));
   return env_.processes->start(p);
 }
 
 Status FlinkCluster::start_task_manager() {
   const std::string name = fmt::format("taskmanager-{}", task_managers_.size());
-  const std::string heap = std::to_string(kFrameworkHeap + kTaskHeap);
-  SUPYO_ASSIGN(auto process, start_process(name, {"-Xms" + heap, "-Xmx" + heap, fmt::format("-XX:MaxDirectMemorySize={}", kDirect), fmt::format("-XX:MaxMetaspaceSize={}", kMetaspace), "-XX:+ExitOnOutOfMemoryError"},
-                                           {"org.apache.flink.runtime.taskexecutor.TaskManagerRunner", "--configDir", env::join_path(options_.directory, "conf"), "-D", "taskmanager.resource-id=" + name}));
+  SUPYO_ASSIGN(auto process, start_process(name, jvm(name).task_manager(name, memory())));
   task_managers_.push_back(std::move(process));
   return ok();
 }
@@ -171,26 +120,18 @@ Status FlinkCluster::wait_until_ready() {
   }
 }
 
-Result<std::string> FlinkCluster::run_statement(const std::string& session, std::string_view sql, DurationUs timeout_us) {
-  const std::string path = "/v1/sessions/" + session;
-  SUPYO_ASSIGN(const auto opened, parsed(connect::http_post(env_, gateway_, path + "/statements", nlohmann::json{{"statement", sql}}.dump(), timeout_us)));
-  const std::string result = fmt::format("/v2/sessions/{}/operations/{}/result/0?rowFormat=JSON", session, opened.value("operationHandle", ""));
-  for (const TimeUs until = env_.clock.monotonic_us() + timeout_us;; env_.threads->idle(kPause)) {
-    SUPYO_ASSIGN(const auto page, parsed(connect::http_get(env_, gateway_, result, timeout_us)));
-    if (page.value("resultType", "") != "NOT_READY") return page.value("jobID", std::string());
-    if (env_.clock.monotonic_us() > until) return fail(ErrorCode::kOutsideUnavailable, "Flink's SQL gateway has not carried out a statement in time");
-  }
-}
-
 Result<std::string> FlinkCluster::submit(std::string_view script, const std::map<std::string, std::string>& variables, const std::map<std::string, std::string>& settings, DurationUs timeout_us) {
   const std::lock_guard one_at_a_time(submitting_);
-  SUPYO_ASSIGN(const auto session, parsed(connect::http_post(env_, gateway_, "/v1/sessions", nlohmann::json{{"properties", settings}}.dump(), timeout_us)));
-  std::string job;
-  for (const std::string& sql : flink_statements(filled(script, variables))) {
-    SUPYO_ASSIGN(job, run_statement(session.value("sessionHandle", ""), sql, timeout_us));
+  SUPYO_ASSIGN(const std::string text, syntax::substitute_variables(script, {variables.begin(), variables.end()}));
+  SUPYO_ASSIGN(const auto statements, syntax::split_statements(text));
+  SUPYO_ASSIGN(const connect::SqlGateway session, connect::SqlGateway::open(env_, gateway_, settings, timeout_us));
+  connect::SqlGateway::Answer last;
+  for (const syntax::StatementText& statement : statements) {
+    SUPYO_ASSIGN(last, session.run(statement.text, timeout_us));
   }
-  if (job.empty()) return fail(ErrorCode::kJobFailed, "the script's last statement started no job of Flink");
-  return job;
+  session.close();
+  if (last.job.empty()) return fail(ErrorCode::kJobFailed, "the script's last statement started no job of Flink");
+  return last.job;
 }
 
 Result<FlinkCluster::Job> FlinkCluster::look(const std::string& job) const {
@@ -220,16 +161,18 @@ Result<FlinkCluster::Job> FlinkCluster::look(const std::string& job) const {
 
 Result<std::string> FlinkCluster::rest(const std::string& path) const { return connect::http_get(env_, rest_, path, kAnswer); }
 
-Status FlinkCluster::take_checkpoint_store_away() {
-  const std::string store = env::join_path(options_.directory, "checkpoints");
-  SUPYO_TRY(env_.files.rename(store, store + "-away"));
-  return env_.files.write_atomically(store, "");   // a file, in which no directory can be made
-}
-
-Status FlinkCluster::bring_checkpoint_store_back() {
-  const std::string store = env::join_path(options_.directory, "checkpoints");
-  SUPYO_TRY(env_.files.remove(store));
-  return env_.files.rename(store + "-away", store);
+Status FlinkCluster::set_checkpoint_store(Store store) {
+  const std::string there = env::join_path(options_.directory, "checkpoints"), away = there + "-away", hang = env::join_path(options_.directory, "hang");
+  if (store_ == Store::kRefuses) {
+    SUPYO_TRY(env_.files.remove(there));
+    SUPYO_TRY(env_.files.rename(away, there));
+  }
+  if (store_ == Store::kHangs) SUPYO_TRY(env_.files.remove(hang));
+  store_ = store;
+  if (store == Store::kHangs) return env_.files.write_atomically(hang, "");
+  if (store == Store::kAnswers) return ok();
+  SUPYO_TRY(env_.files.rename(there, away));
+  return env_.files.write_atomically(there, "");   // a file, in which no directory can be made
 }
 
 Status FlinkCluster::stop_with_drain(const std::string& job) {

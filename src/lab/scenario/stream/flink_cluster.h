@@ -11,6 +11,7 @@
 #include "core/base/result.h"
 #include "core/env/env.h"
 #include "core/env/processes.h"
+#include "lab/stack/flink.h"
 
 namespace supyo::scenario {
 
@@ -23,6 +24,7 @@ class FlinkCluster {
     std::string directory;    ///< for its configuration, logs and checkpoints; empty or not there
     int slots = 2;            ///< of each TaskManager: a job of parallelism 1 takes one
     bool tables = false;      ///< Iceberg tables, too: what is in iceberg/
+    bool may_hang = false;    ///< checkpoints go to a store that can hang: what is in hanging/
   };
   /// Of Flink and its Kafka connector, with `tables` also of Iceberg's, by their jars. kFileNotFound: no Flink there.
   static Result<std::map<std::string, std::string>> versions(env::Files& files, const std::string& flink, bool tables = false);
@@ -30,7 +32,7 @@ class FlinkCluster {
   static Result<std::unique_ptr<FlinkCluster>> start(const env::Env& env, const Options& options);
 
   /// Runs the statements of a script, with these settings of the session, and gives the id of the job that the last one starts. ${NAME} is `variables`' NAME.
-  /// Errors: kOutsideUnavailable with Flink's reason, kJobFailed (no job was started).
+  /// Errors: those of substitute_variables() and split_statements(), of SqlGateway; kJobFailed (no job was started).
   Result<std::string> submit(std::string_view script, const std::map<std::string, std::string>& variables, const std::map<std::string, std::string>& settings, DurationUs timeout_us);
 
   struct Checkpoint {
@@ -57,28 +59,28 @@ class FlinkCluster {
   const env::ProcessIdentity& task_manager() const { return task_managers_.back()->identity(); }
   /// One more; those before stay what they are. Does not wait for it.
   Status start_task_manager();
-  /// Where checkpoints go is not there any more: each is refused until it is there again, with all that was in it.
-  Status take_checkpoint_store_away();
-  Status bring_checkpoint_store_back();
+  /// What becomes of checkpoints: kRefuses: where they go is not there until it is back with all that was in it; kHangs (`may_hang`): whoever writes a task's state waits until it answers again.
+  enum class Store : std::uint8_t { kAnswers, kRefuses, kHangs };
+  Status set_checkpoint_store(Store store);
 
  private:
   FlinkCluster(const env::Env& env, const Options& options) : env_(env), options_(options) {}
   Status come_up();
   Status write_configuration();
-  Result<std::unique_ptr<env::Process>> start_process(const std::string& name, const std::vector<std::string>& jvm, std::vector<std::string> rest) const;
+  std::string configuration() const { return env::join_path(options_.directory, "conf"); }
+  stack::FlinkMemory memory() const;
+  stack::FlinkJvm jvm(const std::string& name) const;
+  Result<std::unique_ptr<env::Process>> start_process(const std::string& name, std::vector<std::string> command) const;
   Status wait_until_ready();
-  Result<std::string> run_statement(const std::string& session, std::string_view sql, DurationUs timeout_us);
 
   env::Env env_;
   Options options_;
   std::string java_;
+  Store store_ = Store::kAnswers;
   connect::HttpUrl rest_, gateway_;
   std::mutex submitting_;
   std::unique_ptr<env::Process> job_manager_, gateway_process_;
   std::vector<std::unique_ptr<env::Process>> task_managers_;
 };
-
-/// The statements of a script, without their semicolons; EXECUTE STATEMENT SET BEGIN .. END is one. Comments are left out.
-std::vector<std::string> flink_statements(std::string_view script);
 
 }  // namespace supyo::scenario

@@ -140,11 +140,6 @@ TEST_F(StreamLab, LabsOfWhatComesInRunOnRealSystemsAsWell) {
   EXPECT_EQ(real("alarm-latency-invalid").value("surge", kRate).value(), real("alarm-latency-invalid").value("rate", kRate).value());
 }
 
-TEST(FlinkCluster, StatementsOfAScript) {
-  EXPECT_THAT(flink_statements("-- one; two\nCREATE TABLE a (x INT) WITH ('k' = 'a;b'); -- it's\n\nINSERT INTO a SELECT 1;\n"), testing::ElementsAre("CREATE TABLE a (x INT) WITH ('k' = 'a;b')", "INSERT INTO a SELECT 1"));
-  EXPECT_THAT(flink_statements("EXECUTE STATEMENT SET BEGIN\nINSERT INTO a SELECT 1;\nINSERT INTO b SELECT 2;\nEND;"), testing::ElementsAre("EXECUTE STATEMENT SET BEGIN\nINSERT INTO a SELECT 1;\nINSERT INTO b SELECT 2;\nEND"));
-}
-
 TEST(PlanKills, EachPartOfTheIntervalIsHitOnce) {
   workload::Draws draws(7);
   std::set<DurationUs> parts;

@@ -28,7 +28,7 @@ public final class SlowStore extends HadoopFileIO {
   public OutputFile newOutputFile(String path) {
     OutputFile file = super.newOutputFile(path);
     if (path.endsWith(".metadata.json")) return new SlowFile(file, "commit");
-    if (path.contains("/data/")) return new SlowFile(file, "write");
+    if (path.lastIndexOf("/data/") > path.lastIndexOf("/metadata/")) return new SlowFile(file, "write");   // the table itself may lie in a folder of that name
     return file;
   }
 

@@ -109,6 +109,12 @@ TEST_F(StreamLab, WorkerKillOnRealSystemsIsTheSameFileWithItsOwnPhases) {
   // The planted variants stay planted there.
   EXPECT_EQ(load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/worker-kill-invalid.yaml", true)->count("kills").value(), 0U);
   EXPECT_EQ(load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/checkpoint-timeout-invalid.yaml", true)->phases[1].faults[0].point, "checkpoint.nowhere");
+  // A store that refuses, unless --set hang= makes it one that does not answer until the job's time-out.
+  auto store = load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/checkpoint-timeout.yaml", true).value();
+  EXPECT_EQ(store.duration(store.phases[1].faults[0].delay).value(), 0);
+  EXPECT_EQ(store.settings.at("execution.checkpointing.timeout"), "$timeout");
+  ASSERT_TRUE(set_knob(store, "hang=10s"));
+  EXPECT_EQ(store.duration(store.phases[1].faults[0].delay).value(), store.duration("timeout").value());
   EXPECT_EQ(load_stream_scenario(real_.env().files, SUPYO_SOURCE_DIR "/scenarios/load-surge.yaml", true).error().code, ErrorCode::kUnsupported);
   // Supyo's own job cannot stand still.
   StreamScenario standing = at_rate(load("worker-kill"), "20rps");

@@ -50,14 +50,20 @@ class Postgres:
         self.call("pg_ctl", "-D", f"{self.directory}/data", "-m", "immediate", "-w", "stop")
         self.start()
 
+    def client(self):
+        return [f"{self.bin}/psql", "-X", "-q", "-At", "-F", "\x1f", "-v", "ON_ERROR_STOP=1", f"postgresql://supyo@127.0.0.1:{self.port}/postgres"], {**os.environ, "PGPASSWORD": "hush-hush"}
+
     def psql(self, sql):
-        done = subprocess.run([f"{self.bin}/psql", "-X", "-q", "-At", "-F", "\x1f", "-v", "ON_ERROR_STOP=1", f"postgresql://supyo@127.0.0.1:{self.port}/postgres"], input=sql, capture_output=True, text=True,
-                              env={**os.environ, "PGPASSWORD": "hush-hush"}, timeout=60)
+        command, env = self.client()
+        done = subprocess.run(command, input=sql, capture_output=True, text=True, env=env, timeout=60)
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 
     def run(self, sql):
         self.psql(sql)
+
+    def session(self):
+        return Session(*self.client())
 
     def rows(self, sql):
         return [tuple(line.split("\x1f")) for line in self.psql(sql).splitlines()]
@@ -67,3 +73,22 @@ class Postgres:
             self.call("pg_ctl", "-D", f"{self.directory}/data", "-m", "immediate", "-w", "stop")
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Session:
+    """A connection that stays open, for one thread."""
+    END = "that was all"
+
+    def __init__(self, command, env):
+        self.process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def run(self, sql):
+        """Lines of the answer. An error ends the session."""
+        self.process.stdin.write(f"{sql}\n\\echo {self.END}\n")
+        self.process.stdin.flush()
+        lines = []
+        for line in self.process.stdout:
+            if line.rstrip("\n") == self.END:
+                return lines
+            lines.append(line.rstrip("\n"))
+        raise AssertionError(f"psql ended with {self.process.wait()}: {sql[:200]}")

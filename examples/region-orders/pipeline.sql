@@ -1,9 +1,9 @@
 -- Orders counted by region and minute, as they come: the smallest pipeline that is of use.
 -- ${DATA} is the directory that holds the log:
---   supyo gen order --live --tps 200 --disorder 2s --to embedded:/tmp/orders/log/orders
---   supyo run examples/region-orders/pipeline.sql --var DATA=/tmp/orders --state /tmp/orders/state --slo examples/region-orders/slo.yaml --serve
+--   supyo gen order --live --tps 200 --disorder 2s --to embedded:/tmp/region-orders/log/orders
+--   supyo run examples/region-orders/pipeline.sql --var DATA=/tmp/region-orders --state /tmp/region-orders/state --slo examples/region-orders/slo.yaml --serve
 -- The counts are a topic; read along:
---   supyo sql -e "$(sed -n '/CREATE TABLE by_region/,/;/p' examples/region-orders/pipeline.sql | sed 's|${DATA}|/tmp/orders|') SELECT * FROM by_region"
+--   supyo sql -e "$(sed -n '/CREATE TABLE by_region/,/;/p' examples/region-orders/pipeline.sql | sed 's|${DATA}|/tmp/region-orders|') SELECT * FROM by_region"
 
 SET 'execution.checkpointing.interval' = '1 s';
 

@@ -34,7 +34,7 @@ struct RunOptions {
   std::string file, objectives_file, state, run_for, replay, dashboard;
   std::vector<std::string> settings, variables;
   std::optional<std::string> serve;
-  bool json = false;
+  bool json = false, bounded = false;
 };
 
 std::string summary(const runtime::JobResult& result, const runtime::JobStats& stats, DurationUs took) {
@@ -126,6 +126,7 @@ class Run {
     engine_options_.state_dir = options_.state;
     engine_options_.print = print_target();
     engine_options_.replay_column = options_.replay;
+    engine_options_.bounded = options_.bounded;
     engine_options_.costs = costs();
     if (options_.serve || !options_.dashboard.empty()) newest_ = std::make_unique<job::NewestRows>();
     engine_options_.newest = newest_.get();
@@ -220,6 +221,7 @@ void add_run(CLI::App& app, Context& context, int& result) {
   sub->add_option("--set", options->settings, "KEY=VALUE: a setting, wins over SET in the file")->allow_extra_args(false);
   sub->add_option("--var", options->variables, "NAME=VALUE: fills ${NAME} in the file")->allow_extra_args(false);
   sub->add_option("--for", options->run_for, "stop after so long (10s, 5m)");
+  sub->add_flag("--bounded", options->bounded, "read topics and watched directories to where they end now, fire what is open, and end");
   sub->add_option("--replay", options->replay, "COLUMN: play a recorded stream in virtual time, each row released at its time in that column");
   CLI::Option* serve = sub->add_option("--serve", options->serve, "[ADDR:]PORT: the dashboard, /metrics (Prometheus) and /v1/ on this machine while it runs; 8081 without a port");
   serve->expected(0, 1);

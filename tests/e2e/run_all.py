@@ -8,6 +8,7 @@ CHECKS = [
     ("flights: equal to the truth at parallelism 1, 2, 4, and after 6 kills", ["tests/e2e/flights.py", "--parallelism", "1,2,4", "--kills", "6", "--seed", "20130101"]),
     ("product: previous values exactly once, killed 10 times", ["tests/e2e/product.py", "--kills", "10", "--seed", "7"]),
     ("applications: orders by region, with their users, dispatches once, alarms; each killed 4 times", ["tests/e2e/applications.py", "--kills", "4", "--seed", "3"]),
+    ("examples: the commands of their pages print what the pages show", ["tests/e2e/examples.py"]),
     ("parquet: DuckDB's files copied, killed 4 times, each row once and equal in DuckDB", ["tests/e2e/parquet.py", "--kills", "4", "--seed", "5"]),
     ("bank: with cuts every output is the query over exactly its prefix", ["tests/e2e/bank.py"]),
     ("spill: state beyond its memory, killed 8 times and gone on with under either backend, equals the truth", ["tests/e2e/spill.py", "--seed", "11"]),

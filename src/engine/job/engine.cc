@@ -42,6 +42,7 @@ struct Engine::Impl {
   plan::PlannerOptions planner_options() {
     plan::PlannerOptions p;
     p.rules = options.rules;
+    p.bounded = options.bounded;
     if (!options.replay_column.empty()) p.also_read.push_back(options.replay_column);
     p.system_table = [this](const catalog::ObjectPath& path) { return system.find(path); };
     return p;

@@ -32,6 +32,7 @@ struct EngineOptions {
   NewestRows* newest = nullptr;           ///< looks on at what the job writes to its tables
   const FaultPoints* faults = nullptr;
   std::string replay_column = {};             ///< --replay: see runtime; needs a VirtualClock in `env` and the stepped drive
+  bool bounded = false;                   ///< --bounded: see plan::PlannerOptions
   runtime::VirtualCosts costs = {};           ///< declared costs of outside effects in virtual time
   std::uint64_t seed = 0;                 ///< stepped drive
   bool rules = true;                      ///< off: plans are not rewritten (tests)

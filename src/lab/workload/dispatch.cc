@@ -1,5 +1,9 @@
 #include "lab/workload/dispatch.h"
 
+#include <fmt/format.h>
+
+#include <iterator>
+
 #include "lab/workload/json_text.h"
 #include "lab/workload/order.h"
 
@@ -58,9 +62,9 @@ void DispatchGenerator::arrived(const DispatchEvent& e) { distinct_.try_emplace(
 std::string DispatchGenerator::truth() const {
   std::string out;
   for (const auto& [key, e] : distinct_) {
-    append_event(e, out);
-    out += ",\"event_time\":\"";
-    append_time(e.event_us, out);
+    fmt::format_to(std::back_inserter(out), R"({{"order_id":{},"event_id":{},"kind":"{}","region":"{}","rider_id":{},"event_time":")", e.order, e.event_id, kKinds[static_cast<std::size_t>(e.kind)],
+                   region_name(e.region), e.rider == 0 ? "null" : fmt::format_int(e.rider).str());
+    append_result_time(e.event_us, out);
     out += "\"}\n";
   }
   return out;

@@ -35,6 +35,12 @@ void append_time(TimeUs t, std::string& out) {
   append_digits(ms % 1000, 3, out);
 }
 
+void append_result_time(TimeUs t, std::string& out) {
+  append_time(t, out);
+  out.erase(out.find_last_not_of('0') + 1);
+  if (out.back() == '.') out.pop_back();
+}
+
 void append_times(TimeUs event_us, TimeUs ingest_us, std::string& out) {
   out += ",\"event_time\":\"";
   append_time(event_us, out);

@@ -67,8 +67,12 @@ void OrderGenerator::arrived(const Order& o) {
 
 std::string OrderGenerator::truth() const {
   std::string out;
-  for (const auto& [key, sums] : minutes_)
-    fmt::format_to(std::back_inserter(out), "{{\"window_start\":\"{}\",\"region\":\"{}\",\"orders\":{},\"amount\":{}}}\n", format_timestamp(key.first, 3), kRegions[key.second], sums.first, sums.second);
+  for (const auto& [key, sums] : minutes_) {
+    out += R"({"window_start":")";
+    append_result_time(key.first, out);
+    fmt::format_to(std::back_inserter(out), R"(","region":"{}","orders":{},"amount":{}}})", kRegions[key.second], sums.first, sums.second);
+    out += '\n';
+  }
   return out;
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 constexpr DurationUs kWindow = 5 * kMinute, kSlide = kMinute;
 constexpr std::int64_t kFewest = 20, kPercent = 5;
+constexpr std::string_view kService = "order-api";
 
 /// The burst of the k-th block of `block` after `start_us`.
 RequestBurst burst_of(std::uint64_t seed, TimeUs start_us, DurationUs block, std::int64_t k) {
@@ -47,7 +48,9 @@ void RequestGenerator::write(const Request& r, GeneratedRecord& record) const {
   std::string& out = record.value;
   out += "{\"event_id\":";
   append_number(id, out);
-  out += ",\"service\":\"order-api\",\"status\":";
+  out += ",\"service\":\"";
+  out += kService;
+  out += "\",\"status\":";
   append_number(r.status, out);
   out += ",\"duration_ms\":";
   append_number(r.duration_ms, out);
@@ -69,7 +72,12 @@ std::string RequestGenerator::truth() const {
   for (const auto& [start, counts] : windows_) {
     const auto [calls, errors] = counts;
     if (calls < kFewest || errors * 100 < kPercent * calls) continue;
-    fmt::format_to(std::back_inserter(out), "{{\"window_start\":\"{}\",\"window_end\":\"{}\",\"calls\":{},\"errors\":{}}}\n", format_timestamp(start, 3), format_timestamp(start + kWindow, 3), calls, errors);
+    std::string from, to;
+    append_result_time(start, from);
+    append_result_time(start + kWindow, to);
+    fmt::format_to(std::back_inserter(out), R"({{"window_start":"{0}","window_end":"{1}","service":"{2}","calls":{3},"errors":{4},"message":"{2}: {4} of {3} calls failed until {5}"}})", from, to, kService, calls, errors,
+                   to.substr(11, 5));
+    out += '\n';
   }
   return out;
 }

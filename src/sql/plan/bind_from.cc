@@ -136,7 +136,7 @@ Status differently_named(const Scope& left, const Scope& right, const Span& span
 /// Of a side of a join that is one table: what two were joined to has no name.
 std::optional<DurationUs> QueryBinder::ttl_of(const Scope& side) const {
   std::optional<DurationUs> out;
-  for (const Ttl& t : ttls_)
+  for (const Ttl& t : hints_.ttls)
     if (side.relations.size() == 1 && side.relations.front().alias == t.table) out = t.ttl_us;
   return out;
 }
@@ -265,6 +265,10 @@ Result<LogicalPtr> QueryBinder::object(const catalog::ObjectPath& path, const sy
     if (hint.name != "OPTIONS")
       return unsupported(hint.span, fmt::format("the hint {}", hint.name), "only OPTIONS is there: /*+ OPTIONS('key'='value') */");
     for (const syntax::OptionEntry& o : hint.options) table.options.insert_or_assign(o.key, o.value);
+  }
+  if (ctx_.options.bounded) {
+    if (table.connector() == "kafka" || table.connector() == "upsert-kafka") table.options.try_emplace("scan.bounded.mode", "latest-offset");
+    if (table.connector() == "filesystem") table.options.erase("source.monitor-interval");
   }
   return scan(table, name.span);
 }

@@ -25,6 +25,8 @@ using LogicalPtr = std::shared_ptr<const LogicalNode>;
 struct PlannerOptions {
   /// Off: no rewriting but the pruning of columns, for tests; the same rows.
   bool rules = true;
+  /// Topics, and directories that are watched, are read to where they end when the job starts (--bounded).
+  bool bounded = false;
   /// Columns that every scan of a table that has them reads, whether or not the query does (--replay COLUMN, the judge's time columns).
   std::vector<std::string> also_read;
   /// The system table `T$late` or `T$dead` at that path, when the session can see it; asked only for names with a `$`.

@@ -59,7 +59,8 @@ std::optional<History> history_of(const LogicalPtr& view) {
 }  // namespace
 
 /// A table that is asked by key; or one that has an end, and is read where it lies.
-Status QueryBinder::can_be_looked_up(const syntax::TableByName& table) {
+Status QueryBinder::can_be_looked_up(const syntax::TableRef& ref) {
+  const auto& table = *ref.as<syntax::TableByName>();
   const std::string hint = "name a table of connector 'jdbc', which is asked by key, or of 'filesystem' without 'source.monitor-interval', which is read when the job starts; or join by event time: FOR SYSTEM_TIME AS OF o.ts";
   const bool is_common = table.name.parts.size() == 1 && std::ranges::any_of(common_tables_, [&](const auto& c) { return c.first == table.name.last(); });
   if (is_common) return unsupported(table.name.span, fmt::format("a join by processing time with `{}`, which is a query", table.name.last()), hint);
@@ -68,7 +69,12 @@ Status QueryBinder::can_be_looked_up(const syntax::TableByName& table) {
   if (!found) return ok();   // from() says so
   const auto* declared = std::get_if<catalog::TableDefinition>(&*found);
   if (declared == nullptr) return unsupported(table.name.span, fmt::format("a join by processing time with `{}`, which is a view", path.name), hint);
-  if (catalog::is_asked_by_key(*declared)) return ok();
+  if (catalog::is_asked_by_key(*declared)) {
+    for (const auto& [name, span] : hints_.retried)
+      if (name == table.name.last() || (ref.alias && name == ref.alias->text))
+        return fail_at(span, ErrorCode::kUnsupported, fmt::format("LOOKUP: rows of `{}` that are missing are asked for once", path.name), "leave the four options of the retry out; a row that comes later is found by later rows");
+    return ok();
+  }
   if (declared->connector() != "filesystem" || declared->options.contains("source.monitor-interval"))
     return unsupported(table.name.span, fmt::format("a join by processing time with `{}` (connector '{}')", path.name, declared->connector()), hint);
   return ok();
@@ -85,7 +91,7 @@ Result<Scope> QueryBinder::versioned(const syntax::TableRef& ref, const Scope& l
     return fail_at(time.span, ErrorCode::kNoTimeAttribute, "FOR SYSTEM_TIME AS OF names a time attribute of the left table, and PROCTIME() is none",
                    "give the left table the column: FROM (SELECT *, PROCTIME() AS p FROM o) AS o JOIN t FOR SYSTEM_TIME AS OF o.p");
   if (is_column && left.node->columns[as_of->column].proc_time) {
-    SUPYO_TRY(can_be_looked_up(table));
+    SUPYO_TRY(can_be_looked_up(ref));
     join.lookup = true;
     syntax::TableRef plain = ref;
     std::get<syntax::TableByName>(plain.node).system_time = {};

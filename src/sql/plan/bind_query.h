@@ -85,7 +85,7 @@ class QueryBinder {
   Result<Scope> lateral(const Scope& left, const syntax::TableRef& ref, LogicalJoin::Kind kind, const syntax::Expr* condition);
   Result<Scope> unnest(Scope left, const syntax::TableRef& ref, LogicalJoin::Kind kind, const syntax::Expr* condition);
   /// The right side of FOR SYSTEM_TIME AS OF, and what makes it one.
-  Status can_be_looked_up(const syntax::TableByName& table);
+  Status can_be_looked_up(const syntax::TableRef& ref);
   Result<Scope> versioned(const syntax::TableRef& ref, const Scope& left, LogicalJoin& join);
   Result<Scope> named(const syntax::TableByName& table, const syntax::Span& span);
   Result<LogicalPtr> object(const catalog::ObjectPath& path, const syntax::Name& name, const std::vector<syntax::Hint>& hints);
@@ -103,10 +103,15 @@ class QueryBinder {
     DurationUs ttl_us = 0;
     syntax::Span span;
   };
+  /// What the hints of the SELECT that is being bound say of tables in its FROM.
+  struct Hints {
+    std::vector<Ttl> ttls;
+    std::vector<std::pair<std::string, syntax::Span>> retried;   // LOOKUP asks again for rows that are missing: of these tables
+  };
   std::optional<DurationUs> ttl_of(const Scope& side) const;
 
   BindContext& ctx_;
-  std::vector<Ttl> ttls_;
+  Hints hints_;
   std::string catalog_;
   std::string database_;
   int depth_;
@@ -151,7 +156,7 @@ class SelectBinder {
   };
 
   /// STATE_TTL('table' = 'time', ..).
-  Result<std::vector<QueryBinder::Ttl>> ttls() const;
+  Result<QueryBinder::Hints> hints() const;
   Status from();
   /// Filters, and joins what is asked of subqueries. `outer`: the query around this one, whose columns WHERE may name.
   Status where(const Scope* outer);

@@ -416,18 +416,18 @@ Status SelectBinder::from() {
     return ok();
   }
   // What stands in FROM has hints of its own.
-  SUPYO_ASSIGN(auto ttls, this->ttls());
-  std::swap(queries_.ttls_, ttls);
+  SUPYO_ASSIGN(auto hints, this->hints());
+  std::swap(queries_.hints_, hints);
   auto scope = queries_.from(select_.from);
-  std::swap(queries_.ttls_, ttls);
+  std::swap(queries_.hints_, hints);
   if (!scope) return std::unexpected(std::move(scope).error());
   scope_ = std::move(*scope);
-  for (const QueryBinder::Ttl& t : ttls) {
+  for (const QueryBinder::Ttl& t : hints.ttls) {
     const std::vector<std::string> names = scope_.aliases();
     if (std::ranges::find(names, t.table) == names.end())
       return fail_at(t.span, ErrorCode::kInvalidQuery, fmt::format("STATE_TTL: `{}` is no table of this FROM", t.table), did_you_mean(t.table, names, "name a table by its alias, or by its name when it has none"));
   }
-  if (scope_.relations.size() == 1 && !ttls.empty()) ttl_us_ = ttls.back().ttl_us;
+  if (scope_.relations.size() == 1 && !hints.ttls.empty()) ttl_us_ = hints.ttls.back().ttl_us;
   return ok();
 }
 
@@ -435,7 +435,8 @@ constexpr std::array<std::string_view, 5> kJoinHints = {"BROADCAST", "SHUFFLE_HA
 
 namespace {
 
-/// LOOKUP says how a table is asked again, or by several at a time: here the answer is there at once, and is the same whenever it comes. What is said is checked.
+/// LOOKUP says how a table is asked again, or by several at a time. What is said is checked; that a row which is missing be asked for again, says something only of tables that are asked by key
+/// (can_be_looked_up() refuses it there): of one that was read when the job began the answer stays the same.
 Status check_lookup_hint(const syntax::Hint& hint) {
   static constexpr std::array<std::string_view, 9> kKeys = {"table", "async", "output-mode", "capacity", "timeout", "retry-predicate", "retry-strategy", "fixed-delay", "max-attempts"};
   const auto wrong = [](const syntax::OptionEntry& o, std::string_view wanted) {
@@ -472,13 +473,15 @@ Status check_lookup_hint(const syntax::Hint& hint) {
 
 }  // namespace
 
-Result<std::vector<QueryBinder::Ttl>> SelectBinder::ttls() const {
-  std::vector<QueryBinder::Ttl> out;
+Result<QueryBinder::Hints> SelectBinder::hints() const {
+  QueryBinder::Hints out;
   for (const syntax::Hint& hint : select_.hints) {
     // How to join is said to a batch planner; Flink's streaming one does not look at it either.
     if (std::ranges::find(kJoinHints, hint.name) != kJoinHints.end()) continue;
     if (hint.name == "LOOKUP") {
       SUPYO_TRY(check_lookup_hint(hint));
+      for (const syntax::OptionEntry& retry : hint.options)
+        if (retry.key == "retry-predicate") out.retried.emplace_back(std::ranges::find(hint.options, "table", &syntax::OptionEntry::key)->value, retry.key_span);
       continue;
     }
     if (hint.name != "STATE_TTL") return unsupported(hint.span, fmt::format("the hint {}", hint.name), "remove it: the result is the same");
@@ -487,7 +490,7 @@ Result<std::vector<QueryBinder::Ttl>> SelectBinder::ttls() const {
     for (const syntax::OptionEntry& o : hint.options) {
       SUPYO_ASSIGN(const DurationUs ttl_us, at(parse_duration(o.value), o.value_span));
       if (ttl_us < 0) return fail_at(o.value_span, ErrorCode::kBadOptionValue, fmt::format("STATE_TTL: '{}' is no time to keep state for", o.value), "0s keeps it for ever");
-      out.push_back({.table = o.key, .ttl_us = ttl_us, .span = o.key_span});
+      out.ttls.push_back({.table = o.key, .ttl_us = ttl_us, .span = o.key_span});
     }
   }
   return out;

@@ -196,7 +196,7 @@ void add_slo(CLI::App& app, Context& context, int& result) {
   rules_command->add_option("--output", options->output, "write the rules here, not to the output");
   rules_command->add_option("--tests", options->tests, "write unit tests of the rules here: promtool test rules FILE");
   rules_command->callback([options, &context, &result] { result = rules(context, *options); });
-  CLI::App* dashboards_command = sub->add_subcommand("dashboards", "write Grafana dashboards: Kafka, Supyo's broker, and of a job pipeline, end to end, error budgets, consistency, labs");
+  CLI::App* dashboards_command = sub->add_subcommand("dashboards", "write Grafana dashboards: Kafka, Supyo's broker, Flink, and of a job pipeline, end to end, error budgets, consistency, labs");
   dashboards_command->add_option("--output", options->output, "directory")->required();
   dashboards_command->callback([options, &context, &result] { result = dashboards(context, *options); });
   sub->footer("Example:\n  supyo slo check examples/product/slo.yaml examples/orders/slo.yaml --interval 3s --bound 1s --rate 2000 --record-bytes 1024 --partitions 6");

@@ -20,15 +20,12 @@ class IcebergCommitter final : public dataflow::SinkCommitter {
     const bool empty = std::all_of(handles.begin(), handles.end(), [](const CommitHandle& h) { return h.empty(); });
     if (empty) return PolledCommit{.outcome = CommitOutcome::kVisibleNow, .poll = dataflow::Poll::more()};
     const TimeUs now = env_.clock.now_us();
-    if (waiting_for_ != e) {
-      const FaultDecision fault = faults_.at("iceberg.commit.before", now);
-      if (fault.fail) return fail(ErrorCode::kOutsideUnavailable, fmt::format("the commit to {} was refused (injected fault)", location_), "the job restarts and commits again");
-      waiting_for_ = e;
-      commit_at_us_ = now + fault.delay_us;
-    }
-    if (now < commit_at_us_) return PolledCommit{.outcome = CommitOutcome::kPending, .poll = dataflow::Poll::waiting_until(commit_at_us_)};
+    const std::optional<TimeUs> until = gate_.wait_until(faults_, "iceberg.commit.before", now);
+    if (!until) return fail(ErrorCode::kOutsideUnavailable, fmt::format("the commit to {} was refused (injected fault)", location_), "the job restarts and commits again");
+    if (now < *until) return PolledCommit{.outcome = CommitOutcome::kPending, .poll = dataflow::Poll::waiting_until(*until)};
     SUPYO_ASSIGN(const std::vector<iceberg::NewFiles> files, files_of(handles));
     SUPYO_ASSIGN(const iceberg::AppendOutcome outcome, table_.append(e, files));
+    gate_.reset();
     return PolledCommit{.outcome = outcome == iceberg::AppendOutcome::kAppended ? CommitOutcome::kVisibleNow : CommitOutcome::kWasVisible, .poll = dataflow::Poll::more()};
   }
 
@@ -55,8 +52,7 @@ class IcebergCommitter final : public dataflow::SinkCommitter {
   env::Env env_;
   const FaultPoints& faults_;
   iceberg::TableCommitter table_;
-  std::optional<Epoch> waiting_for_;
-  TimeUs commit_at_us_ = 0;
+  FaultGate gate_;
 };
 
 class IcebergSink final : public dataflow::Sink {

@@ -74,7 +74,7 @@ class IcebergWriter final : public dataflow::SinkWriter {
     open_.clear();
     preparing_ = std::move(done_);
     done_.clear();
-    prepare_at_us_.reset();
+    gate_.reset();
     (void)e;
     return ok();
   }
@@ -82,12 +82,9 @@ class IcebergWriter final : public dataflow::SinkWriter {
   Result<dataflow::PolledPrepare> poll_prepare(Epoch) override {
     if (closing_.empty() && preparing_.empty()) return dataflow::PolledPrepare{.done = true, .handle = {}, .poll = dataflow::Poll::more()};
     const TimeUs now = env_.clock.now_us();
-    if (!prepare_at_us_) {
-      const FaultDecision fault = faults_.at("iceberg.write.before", now);
-      if (fault.fail) return fail(ErrorCode::kOutsideUnavailable, fmt::format("writing to {} was refused (injected fault)", target_.location), "the job restarts from its last epoch");
-      prepare_at_us_ = now + fault.delay_us;
-    }
-    if (now < *prepare_at_us_) return dataflow::PolledPrepare{.done = false, .handle = {}, .poll = dataflow::Poll::waiting_until(*prepare_at_us_)};
+    const std::optional<TimeUs> until = gate_.wait_until(faults_, "iceberg.write.before", now);
+    if (!until) return fail(ErrorCode::kOutsideUnavailable, fmt::format("writing to {} was refused (injected fault)", target_.location), "the job restarts from its last epoch");
+    if (now < *until) return dataflow::PolledPrepare{.done = false, .handle = {}, .poll = dataflow::Poll::waiting_until(*until)};
     for (auto& [key, file] : closing_) {
       SUPYO_ASSIGN(iceberg::DataFile described, file->finish());
       preparing_.push_back(std::move(described));
@@ -177,7 +174,7 @@ class IcebergWriter final : public dataflow::SinkWriter {
   std::map<std::string, std::vector<std::uint32_t>>::iterator last_;
   std::set<std::string> touched_;                              // directories with new entries since the last sync
   std::set<std::string> known_;                                // directories that exist and were synced once
-  std::optional<TimeUs> prepare_at_us_;
+  FaultGate gate_;
 };
 
 }  // namespace

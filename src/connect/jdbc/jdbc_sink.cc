@@ -138,14 +138,11 @@ class Committer final : public dataflow::SinkCommitter {
   Committer(std::shared_ptr<Worker> worker, const dataflow::SinkOpen& open) : worker_(std::move(worker)), env_(open.env), faults_(open.faults) {}
   Result<dataflow::PolledCommit> poll_commit(Epoch e, const std::vector<dataflow::CommitHandle>& handles) override {
     const TimeUs now = env_.clock.now_us();
-    if (!delayed_until_) {
-      const FaultDecision fault = faults_.at("jdbc.commit.before", now);
-      if (fault.fail) return fail(ErrorCode::kOutsideUnavailable, fmt::format("the commit of epoch {} failed by a fault point", e.value));
-      delayed_until_ = now + fault.delay_us;
-    }
-    if (now < *delayed_until_) return dataflow::PolledCommit{.outcome = CommitOutcome::kPending, .poll = Poll::waiting_until(*delayed_until_)};
+    const std::optional<TimeUs> until = gate_.wait_until(faults_, "jdbc.commit.before", now);
+    if (!until) return fail(ErrorCode::kOutsideUnavailable, fmt::format("the commit of epoch {} failed by a fault point", e.value));
+    if (now < *until) return dataflow::PolledCommit{.outcome = CommitOutcome::kPending, .poll = Poll::waiting_until(*until)};
     SUPYO_ASSIGN(const CommitOutcome outcome, worker_->write(e, handles));
-    if (outcome != CommitOutcome::kPending) delayed_until_.reset();
+    if (outcome != CommitOutcome::kPending) gate_.reset();
     return dataflow::PolledCommit{.outcome = outcome, .poll = Poll::waiting_until(now + kPollInterval)};
   }
 
@@ -153,7 +150,7 @@ class Committer final : public dataflow::SinkCommitter {
   std::shared_ptr<Worker> worker_;
   env::Env env_;
   const FaultPoints& faults_;
-  std::optional<TimeUs> delayed_until_;
+  FaultGate gate_;
 };
 
 class JdbcSink final : public dataflow::Sink {

@@ -122,14 +122,11 @@ class StagingCommitter final : public dataflow::SinkCommitter {
 
   Result<dataflow::PolledCommit> poll_commit(Epoch e, const std::vector<dataflow::CommitHandle>& handles) override {
     const TimeUs now = env_.clock.now_us();
-    if (!delayed_until_) {
-      const FaultDecision fault = faults_.at("kafka.commit.before", now);
-      if (fault.fail) return fail(ErrorCode::kOutsideUnavailable, fmt::format("the commit of epoch {} failed by a fault point", e.value));
-      delayed_until_ = now + fault.delay_us;
-    }
-    if (now < *delayed_until_) return dataflow::PolledCommit{.outcome = CommitOutcome::kPending, .poll = Poll::waiting_until(*delayed_until_)};
+    const std::optional<TimeUs> until = gate_.wait_until(faults_, "kafka.commit.before", now);
+    if (!until) return fail(ErrorCode::kOutsideUnavailable, fmt::format("the commit of epoch {} failed by a fault point", e.value));
+    if (now < *until) return dataflow::PolledCommit{.outcome = CommitOutcome::kPending, .poll = Poll::waiting_until(*until)};
     SUPYO_ASSIGN(const CommitOutcome outcome, sender_->send(e, handles));
-    if (outcome != CommitOutcome::kPending) delayed_until_.reset();
+    if (outcome != CommitOutcome::kPending) gate_.reset();
     return dataflow::PolledCommit{.outcome = outcome, .poll = Poll::waiting_until(now + kPollInterval)};
   }
   Status abandon_after(Epoch last) override {
@@ -141,7 +138,7 @@ class StagingCommitter final : public dataflow::SinkCommitter {
   env::Env env_;
   const FaultPoints& faults_;
   std::shared_ptr<EpochSender> sender_;
-  std::optional<TimeUs> delayed_until_;
+  FaultGate gate_;
 };
 
 // ---- at least once ----

@@ -226,13 +226,10 @@ class StreamCommitter final : public dataflow::SinkCommitter {
 
   Result<dataflow::PolledCommit> poll_commit(Epoch e, const std::vector<CommitHandle>& handles) override {
     const TimeUs now = env_.clock.now_us();
-    if (!delayed_until_) {
-      const FaultDecision fault = faults_.at("stream.commit.before", now);
-      if (fault.fail) return fail(ErrorCode::kOutsideUnavailable, fmt::format("topic '{}': the commit of epoch {} failed by a fault point", topic_->topic.name, e.value));
-      delayed_until_ = now + fault.delay_us;
-    }
-    if (now < *delayed_until_) return dataflow::PolledCommit{.outcome = CommitOutcome::kPending, .poll = dataflow::Poll::waiting_until(*delayed_until_)};
-    delayed_until_.reset();
+    const std::optional<TimeUs> until = gate_.wait_until(faults_, "stream.commit.before", now);
+    if (!until) return fail(ErrorCode::kOutsideUnavailable, fmt::format("topic '{}': the commit of epoch {} failed by a fault point", topic_->topic.name, e.value));
+    if (now < *until) return dataflow::PolledCommit{.outcome = CommitOutcome::kPending, .poll = dataflow::Poll::waiting_until(*until)};
+    gate_.reset();
 
     std::vector<Offset> ends(topic_->partitions.size());
     for (const CommitHandle& h : handles) SUPYO_TRY(merge(h, ends));
@@ -281,7 +278,7 @@ class StreamCommitter final : public dataflow::SinkCommitter {
   env::Env env_;
   const FaultPoints& faults_;
   std::shared_ptr<SharedTopic> topic_;
-  std::optional<TimeUs> delayed_until_;
+  FaultGate gate_;
   TimeUs next_retention_us_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,25 @@ class FaultPoints {
 
  private:
   Handler handler_;
+};
+
+/// A call that is made again until it is done, and that a fault at its beginning may hold up or fail: of each round the handler is asked once.
+class FaultGate {
+ public:
+  /// Until when to wait; `now_us` or before: go on. Nothing: it fails.
+  std::optional<TimeUs> wait_until(const FaultPoints& faults, std::string_view point, TimeUs now_us) {
+    if (!until_) {
+      const FaultDecision fault = faults.at(point, now_us);
+      if (fault.fail) return std::nullopt;
+      until_ = now_us + fault.delay_us;
+    }
+    return until_;
+  }
+  /// The round is over.
+  void reset() { until_.reset(); }
+
+ private:
+  std::optional<TimeUs> until_;
 };
 
 /// Marks a rare state that the simulation campaign must reach; `name` is a string literal, "recover.torn_tail".

@@ -21,7 +21,7 @@ constexpr DurationUs kPause = 50 * kMillisecond;
 constexpr std::int64_t kManagedOfSlot = 32 << 20;
 
 constexpr std::string_view kSlowStore = "iceberg/slow-store.jar", kHangingStore = "hanging/hanging-store.jar";
-constexpr std::string_view kFetch = "scripts/fetch_flink.sh fetches it, with pip and Maven (about 300 MB); --flink DIR when it is somewhere else";
+constexpr std::string_view kFetch = "scripts/fetch_flink.sh fetches it, with pip and Maven (about 350 MB); --flink DIR when it is somewhere else";
 
 /// A store that a lab puts beneath Flink.
 Status check_jar(env::Files& files, const std::string& flink, std::string_view jar) {

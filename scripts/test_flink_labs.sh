@@ -7,3 +7,4 @@ supyo=build/release/supyo
 "$supyo" stack up kafka
 trap '"$supyo" stack down kafka' EXIT
 for lab in ${LABS:-worker-kill checkpoint-timeout watermark-stall late-window dedup-horizon stale-join alarm-latency lag-blind-sink lag-blind-sink-writer}; do "$supyo" lab run "$lab" --on real --out "build/labs/$lab"; done
+[ -n "${LABS:-}" ] || "$supyo" lab run checkpoint-timeout --on real --set hang=10s --out build/labs/checkpoint-timeout-hangs   # the store that does not answer

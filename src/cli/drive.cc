@@ -85,7 +85,7 @@ Result<runtime::JobResult> drive_virtual(const Context& context, runtime::JobRun
     if (options.for_us > 0 && context.env.clock.monotonic_us() - begin >= options.for_us) runner.stop();
     progress.update(runner);
   });
-  if (options.judge != nullptr) options.judge->advance(options.clock->now_us());
+  if (options.judge != nullptr) options.judge->ended(options.clock->now_us());
   return result;
 }
 
@@ -99,6 +99,7 @@ Result<runtime::JobResult> drive(const Context& context, runtime::JobRunner& run
   auto result = runner.run();
   ended.store(true);
   watcher->join();
+  if (options.judge != nullptr) options.judge->ended(context.env.clock.now_us());
   return result;
 }
 

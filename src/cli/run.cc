@@ -184,7 +184,8 @@ class Run {
       const Status written = context_.env.files.write_atomically(options_.dashboard, http::recorded_dashboard(page(runner)));
       if (!written) return report(written.error());
     }
-    const std::optional<Verdict> verdict = judge_ && !result->was_finished ? std::optional(verdict_of(*judge_)) : std::nullopt;
+    std::optional<Verdict> verdict;
+    if (judge_) verdict = result->was_finished ? nothing_judged("the job had finished before") : verdict_of(*judge_);
     if (options_.json) {
       write_out(fmt::format("{{\"result\":\"{}\",\"was_finished\":{},\"took_s\":{:.3f},\"job\":{}{}}}\n", job_state_text(result->state), result->was_finished,
                             static_cast<double>(took) / kSecond, runtime::to_json(runner.stats()), verdict ? ",\"slo\":" + verdict->json : ""));

@@ -31,7 +31,9 @@ Verdict verdict_of(const slo::Judge& judge) {
   Verdict verdict;
   const std::set<std::string> broken = broken_once(judge);
   const std::vector<slo::ObjectiveStatus> statuses = judge.objectives();
+  const bool decides = std::ranges::any_of(judge.declared().items, [](const slo::Objective& o) { return o.role == slo::Role::kDeciding; });
   bool breached = false, undecided = false;
+  std::string advice;
   std::string rows;
   for (std::size_t i = 0; i < statuses.size(); ++i) {
     const slo::Objective& objective = judge.declared().items[i];
@@ -39,7 +41,9 @@ Verdict verdict_of(const slo::Judge& judge) {
     const bool bad = status.breached || broken.contains(objective.name);
     const bool deciding = objective.role == slo::Role::kDeciding;
     breached |= bad && deciding;
-    undecided |= !status.judged && !bad && deciding;
+    // Where none decides, what is not known of the others is not met either.
+    undecided |= !status.judged && !bad && (deciding || !decides);
+    if (bad && !deciding) advice += (advice.empty() ? "; advising ones are broken: " : ", ") + objective.name;
     const std::string_view word = bad ? "BROKEN" : status.judged ? "MET" : "UNKNOWN";
     const double good = 1 - status.window.bad_share();
     verdict.text += fmt::format("  {:<8} {:<24} {}\n", word, objective.name, objective.sentence());
@@ -51,9 +55,13 @@ Verdict verdict_of(const slo::Judge& judge) {
   }
   verdict.exit_status = breached ? kBreached : undecided ? kUndecided : kFine;
   const std::string_view word = breached ? "BREACHED" : undecided ? "UNDECIDED" : "MET";
-  verdict.text = fmt::format("objectives: {}\n", undecided && !breached ? "UNDECIDED, too little was seen to say" : word) + verdict.text;
+  verdict.text = fmt::format("objectives: {}{}{}\n", word, undecided && !breached ? ", too little was seen to say" : "", advice) + verdict.text;
   verdict.json = fmt::format("{{\"verdict\":\"{}\",\"state\":\"{}\",\"objectives\":[{}]}}", word, slo::state_name(judge.decision().state), rows);
   return verdict;
+}
+
+Verdict nothing_judged(std::string_view why) {
+  return {fmt::format("objectives: UNDECIDED, {}\n", why), R"({"verdict":"UNDECIDED","state":"UNKNOWN","objectives":[]})", kUndecided};
 }
 
 Result<slo::Objectives> load_objectives(const std::string& text, const std::string& file) {

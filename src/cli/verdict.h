@@ -15,6 +15,9 @@ struct Verdict {
 /// An objective counts as breached when it was broken at any moment of the run. Only deciding objectives decide.
 Verdict verdict_of(const slo::Judge& judge);
 
+/// Nothing ran, so nothing is known: never a green light.
+Verdict nothing_judged(std::string_view why);
+
 /// Reads an objectives file and refuses contradictions. Errors: those of parse_openslo and check_consistent.
 Result<slo::Objectives> load_objectives(const std::string& text, const std::string& file);
 

@@ -427,6 +427,13 @@ void Judge::advance(TimeUs now_us) {
   impl_->advance(now_us);
 }
 
+void Judge::ended(TimeUs now_us) {
+  const std::lock_guard lock(mutex_);
+  impl_->advance(now_us);
+  // The second begun is over, as far as counting goes.
+  if (impl_->running) impl_->judge_objectives((now_us / kSecond + 1) * kSecond);
+}
+
 void Judge::set_raw_lag_rule(RawLagRule rule) {
   const std::lock_guard lock(mutex_);
   impl_->options.raw_lag = rule;
@@ -474,6 +481,7 @@ Judge::Freshness Judge::freshness() const {
   const Impl& d = *impl_;
   Freshness f;
   if (d.fresh_s >= 0) f.proved_s = d.fresh_s;
+  for (const DurationUs age : d.split_ages_us) f.by_split_s.push_back(static_cast<double>(age) / static_cast<double>(kSecond));
   if (d.fresh_naive_s >= 0) f.naive_s = d.fresh_naive_s;
   const TimeUs oldest = d.records.oldest_produce_us();
   const TimeUs now = d.next_sample_us == kTimeMin ? 0 : d.next_sample_us - d.options.sample_us;

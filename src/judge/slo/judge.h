@@ -63,6 +63,8 @@ class Judge final : public VisibilityObserver {
   void stopped(TimeUs now_us);
   /// Evaluates up to `now` though nothing was reported.
   void advance(TimeUs now_us);
+  /// The job came to its end: what was counted since the last sample is judged, too. Nothing may be reported afterwards.
+  void ended(TimeUs now_us);
   /// The threshold of the raw lag rule, once its baseline is known.
   void set_raw_lag_rule(RawLagRule rule);
 
@@ -85,6 +87,7 @@ class Judge final : public VisibilityObserver {
   /// As of the last sample; empty while nobody knows.
   struct Freshness {
     std::optional<double> proved_s;  ///< of the worst split; one that was polled to its end with nothing unfinished is current
+    std::vector<double> by_split_s;  ///< the same of each source split, by its number
     std::optional<double> naive_s;   ///< now less the newest visible event time of all
     double unfinished_age_s = 0;     ///< of the oldest unfinished record, by its produce time
   };

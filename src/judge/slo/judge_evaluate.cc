@@ -25,6 +25,21 @@ int rank(State s) {
   return 3;
 }
 
+std::string_view what_to_inspect(Measure m) {
+  switch (m) {
+    case Measure::kEndToEndLatency:
+    case Measure::kFreshness: return "see in which stage readers wait (the waterfall), and what is said there";
+    case Measure::kProcessingSuccess:
+    case Measure::kCompleteness: return "see which records are not visible in time: lost, dropped late, undecodable (`supyo late`, the dead table) or overdue";
+    case Measure::kStreamLag: return "the job takes records in late: look at the producers' delay first, then for the busiest operator, or raise the parallelism";
+    case Measure::kLateEventRate: return "records come behind the watermark: look at the producers' clocks and delays, or allow more disorder in the WATERMARK";
+    case Measure::kWindowLateRate: return "windows close before their records come: allow more disorder in the WATERMARK; `supyo late` shows what was dropped";
+    case Measure::kDuplicateRate: return "find who writes twice: producers without idempotence, a restart above a sink in no transaction, a deduplication that forgets too soon";
+    case Measure::kCheckpointDuration: return "inspect the write path or the state: the disk of the state directory, the state's size, the sink's prepare";
+  }
+  return "";
+}
+
 std::string describe(const Objective& o, const ObjectiveStatus& s, std::uint64_t unfinished_bad) {
   std::string text = fmt::format("{}: {:.2f} % of {} {} in the last {}, {} needed", o.name, 100 * (1 - s.window.bad_share()), s.window.total(),
                                  o.measure == Measure::kFreshness ? "samples fresh" : "records good", show_duration(o.window_us), show_share(o.target));
@@ -57,6 +72,14 @@ void Judge::Impl::sample(TimeUs now) {
     while (waterfalls.front().first <= now - kHour) waterfalls.pop_front();
   }
   while (!failures.empty() && failures.front() <= now - 10 * kMinute) failures.pop_front();
+  judge_objectives(now);
+  update_state(now);
+  update_tickets(now);
+  record(now);
+  remember(now);
+}
+
+void Judge::Impl::judge_objectives(TimeUs now) {
   for (std::size_t i = 0; i < status.size(); ++i) {
     const bool was = status[i].breached;
     const TimeUs since = status[i].breached_since_us;
@@ -64,28 +87,29 @@ void Judge::Impl::sample(TimeUs now) {
     status[i].breached_since_us = was ? since : now;
     if (status[i].breached != was) note(now, fmt::format("objective {} {}", objectives.items[i].name, status[i].breached ? "broken" : "met again"));
   }
-  update_state(now);
-  update_tickets(now);
-  record(now);
-  remember(now);
 }
 
 void Judge::Impl::sample_freshness(TimeUs now) {
   DurationUs worst = -1;
   TimeUs newest = kTimeMin;
   bool unknown = false;
+  split_ages_us.clear();
   for (std::uint32_t i = 0; i < splits.size(); ++i) {
     const Split& s = splits[i];
     newest = std::max(newest, s.newest_visible_us);
     TimeUs as_of = std::max(s.newest_visible_us, started_us);
     // Proved quiet: the end was polled and nothing is on its way, so what is visible is all there is, as of that poll.
     if (s.quiet_at_us != kTimeMin && records.records_of(i) == 0) as_of = std::max(as_of, s.quiet_at_us);
+    split_ages_us.push_back(now - as_of);
     worst = std::max(worst, now - as_of);
     if (s.polled_us != kTimeMin && now - s.polled_us > options.unknown_after_us) unknown = true;
   }
   fresh_s = worst < 0 || unknown ? -1 : static_cast<double>(worst) / static_cast<double>(kSecond);
   fresh_naive_s = newest == kTimeMin ? -1 : static_cast<double>(now - newest) / static_cast<double>(kSecond);
-  if (fresh_s < 0) return;
+  if (fresh_s < 0) {
+    split_ages_us.clear();
+    return;
+  }
   for (std::size_t i = 0; i < counters.size(); ++i) {
     const Objective& o = objectives.items[i];
     if (o.measure != Measure::kFreshness) continue;
@@ -181,6 +205,15 @@ bool Judge::Impl::fires(std::size_t i, std::size_t alert, const ObjectiveStatus&
 
 bool Judge::Impl::silent(TimeUs now) const { return now - last_word_us > options.unknown_after_us; }
 
+/// A stalled split must not hide behind lively ones: it is named.
+std::string Judge::Impl::oldest_split(const Objective& o) const {
+  if (o.measure != Measure::kFreshness || o.reference != Reference::kRecord || split_ages_us.size() < 2) return {};
+  const auto oldest = std::ranges::max_element(split_ages_us);
+  if (*oldest < o.threshold_us) return {};
+  const auto over = std::ranges::count_if(split_ages_us, [&](DurationUs age) { return age >= o.threshold_us; });
+  return fmt::format("; {} of {} source splits now over {}, the oldest is number {} with {}", over, split_ages_us.size(), show_duration(o.threshold_us), oldest - split_ages_us.begin(), show_duration(*oldest / kSecond * kSecond));
+}
+
 State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const {
   bool incident = false, risk = false, judged = false;
   for (std::size_t i = 0; i < status.size(); ++i) {
@@ -195,7 +228,7 @@ State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const
       paged = true;
       why.push_back(fmt::format("{}: budget burns at least {:g}x too fast over {} and {}", o.name, a->threshold, show_duration(a->long_window_us), show_duration(a->short_window_us)));
     }
-    if (s.breached) why.push_back(describe(o, s, s.unfinished.bad));
+    if (s.breached) why.push_back(describe(o, s, s.unfinished.bad) + oldest_split(o));
     incident = incident || s.breached || paged;
     risk = risk || (s.judged && over_budget(s.now, o.target));
   }
@@ -209,7 +242,8 @@ State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const
   }
   if (incident) return State::kIncident;
   if (!judged) {
-    why.push_back("not enough seen yet to judge");
+    const bool decides = std::ranges::any_of(objectives.items, [](const Objective& o) { return o.role == Role::kDeciding; });
+    why.push_back(decides ? "not enough seen yet to judge" : "no objective decides: all are advising, and open tickets only");
     return State::kUnknown;
   }
   if (risk) {
@@ -246,7 +280,7 @@ void Judge::Impl::update_state(TimeUs now) {
 }
 
 void Judge::Impl::update_tickets(TimeUs now) {
-  tickets.clear();
+  const std::vector<Ticket> before = std::exchange(tickets, {});
   // The sink is the bottleneck when making an epoch visible takes half of what one epoch lasts, or more, for two minutes.
   const DurationUs committing = last_final > last_visible && last_visible_us != kTimeMin ? std::max(commit_delay_us, now - last_visible_us - std::max<DurationUs>(interval_us, 0)) : commit_delay_us;
   const bool slow = interval_us > 0 && committing >= 500 * kMillisecond && 2 * committing >= interval_us;
@@ -263,9 +297,11 @@ void Judge::Impl::update_tickets(TimeUs now) {
   }
   for (std::size_t i = 0; i < status.size(); ++i) {
     const Objective& o = objectives.items[i];
-    if (o.role == Role::kAdvising && status[i].breached) tickets.push_back({o.name, describe(o, status[i], 0), "inspect this objective's measure"});
-    for (const std::string& alert : status[i].alerts) tickets.push_back({o.name, fmt::format("burn alert {}", alert), "see which records spend the budget"});
+    if (o.role == Role::kAdvising && status[i].breached) tickets.push_back({o.name, describe(o, status[i], 0), std::string(what_to_inspect(o.measure))});
+    for (const std::string& alert : status[i].alerts) tickets.push_back({o.name, fmt::format("burn alert {}", alert), std::string(what_to_inspect(o.measure))});
   }
+  for (const Ticket& t : tickets)
+    if (std::ranges::none_of(before, [&](const Ticket& b) { return b.rule == t.rule; })) note(now, fmt::format("ticket {}: {}; {}", t.rule, t.evidence, t.next_step));
 }
 
 double Judge::Impl::lag_committed(TimeUs now) const {

@@ -59,6 +59,7 @@ struct Judge::Impl {
   void advance(TimeUs now);
   void sample(TimeUs now);
   void sample_freshness(TimeUs now);
+  void judge_objectives(TimeUs now);
   ObjectiveStatus status_of(std::size_t i, TimeUs now);
   Counts unfinished(std::size_t i, TimeUs now) const;
   Counts unread(DurationUs threshold, TimeUs now) const;
@@ -66,6 +67,7 @@ struct Judge::Impl {
   Counts counted(std::size_t i, DurationUs window, TimeUs now);
   bool fires(std::size_t i, std::size_t alert, const ObjectiveStatus& s, TimeUs now);
   void update_state(TimeUs now);
+  std::string oldest_split(const Objective& o) const;
   State target_state(TimeUs now, std::vector<std::string>& reasons) const;
   void update_tickets(TimeUs now);
   void record(TimeUs now);
@@ -125,6 +127,7 @@ struct Judge::Impl {
   Ongoing raw_above, sink_slow, spike;
   std::deque<TimeUs> failures;            ///< failed epochs of the last ten minutes
   double fresh_s = -1, fresh_naive_s = -1;
+  std::vector<DurationUs> split_ages_us;  ///< of the newest sample; empty while not known
 
   RollingSketch e2e, pipe, stream_lag, checkpoints;
   LatencySketch scratch_e2e, scratch_pipe;

@@ -356,6 +356,61 @@ TEST(Judge, DamagedSavedCountersAreLeftAside) {
   EXPECT_EQ(other.totals().taken, 0U);
 }
 
+TEST(Judge, FailingEpochsAreATicketThatSaysWhatToInspect) {
+  Judge judge(document_000(), {});
+  const TimeUs start = 1'700'000'000 * kSecond;
+  judge.started({.source_splits = 1}, start);
+  judge.epoch_failed(Epoch{1}, start + 10 * kSecond);
+  judge.advance(start + 20 * kSecond);
+  EXPECT_TRUE(judge.decision().tickets.empty()) << "one is no trend";
+  judge.epoch_failed(Epoch{1}, start + 30 * kSecond);
+  judge.advance(start + 40 * kSecond);
+  ASSERT_EQ(judge.decision().tickets.size(), 1U);
+  EXPECT_EQ(judge.decision().tickets[0].rule, "checkpoint-failures");
+  EXPECT_EQ(judge.decision().tickets[0].next_step, "inspect the write path or the state");
+  const auto opened = [&] { return std::ranges::count_if(judge.timeline(), [](const TimelineEvent& e) { return e.what.starts_with("ticket checkpoint-failures: 2 epochs failed"); }); };
+  EXPECT_EQ(opened(), 1) << "told once, and kept";
+  judge.advance(start + 15 * kMinute);
+  EXPECT_TRUE(judge.decision().tickets.empty());
+  EXPECT_EQ(opened(), 1);
+}
+
+TEST(Judge, AStalledSplitIsNamed) {
+  Judge judge(document_000(), {});
+  TimeUs now = 1'700'000'000 * kSecond;
+  judge.started({.source_splits = 3}, now);
+  for (std::int64_t e = 1; e <= 120; ++e) {
+    for (const std::uint32_t s : {0U, 1U, 2U})
+      if (s != 1 || e == 1) judge.taken({.epoch = Epoch{e}, .split = s, .event_us = std::vector{now}, .produce_us = std::vector{now}, .now_us = now});
+    judge.epoch_cut(Epoch{e}, now, now);
+    judge.epoch_final(Epoch{e}, now);
+    judge.epoch_visible(Epoch{e}, now);
+    now += kSecond;
+  }
+  judge.advance(now);
+  const std::vector<double> ages = judge.freshness().by_split_s;
+  ASSERT_EQ(ages.size(), 3U);
+  EXPECT_EQ(ages[1], 120);
+  EXPECT_LT(ages[0], 3);
+  EXPECT_EQ(judge.freshness().proved_s, 120) << "a stalled split does not hide behind lively ones";
+  EXPECT_EQ(judge.decision().state, State::kIncident);
+  EXPECT_TRUE(std::ranges::any_of(judge.decision().reasons, [](const std::string& r) { return r.ends_with("; 1 of 3 source splits now over 30 s, the oldest is number 1 with 2 min"); })) << judge.decision().reasons[0];
+}
+
+TEST(Judge, WhatTheLastSecondOfAJobBroughtIsJudgedToo) {
+  Judge judge(document_000(), {});
+  const TimeUs start = 1'700'000'000 * kSecond, end = start + 300 * kMillisecond;
+  judge.started({.source_splits = 1}, start);
+  judge.taken({.epoch = Epoch{1}, .event_us = std::vector{start}, .produce_us = std::vector{start}, .now_us = start});
+  judge.epoch_cut(Epoch{1}, start, end);
+  judge.epoch_final(Epoch{1}, end);
+  judge.epoch_visible(Epoch{1}, end);
+  judge.advance(end);
+  EXPECT_EQ(judge.objectives()[0].window.total(), 0U);
+  judge.ended(end);
+  EXPECT_EQ(judge.objectives()[0].window, (Counts{1, 0}));
+}
+
 TEST(Judge, FoldedRecordsNeverLookYounger) {
   PendingRecords p;
   std::vector<TimeUs> t(4096);

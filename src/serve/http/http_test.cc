@@ -173,6 +173,7 @@ struct Judged {
     stats.epochs.last_visible_at_us = t;
     stats.shards.resize(2);
     stats.nodes.push_back({.name = "Scan \"a\"\\\n", .uid = "1", .watermark_us = t});
+    stats.nodes.push_back({.name = "Deduplicate(keep=[FirstRow], key=[id], order=[PROCTIME])", .uid = "2", .rows_in = 100, .rows_out = 97, .watermark_us = t});
   }
   static slo::Objectives objectives() {
     slo::Objectives all;
@@ -205,6 +206,7 @@ TEST(Metrics, EveryDeclaredOneIsOnThePageOfAJudgedJob) {
   EXPECT_THAT(text, HasSubstr("supyo_slo_events_total{objective=\"end-to-end-latency\",service=\"product-pipeline\"} 10\n"));
   EXPECT_THAT(text, HasSubstr("supyo_lost_records_total 2\n"));
   EXPECT_THAT(text, HasSubstr("supyo_duplicate_rows_total 1\n"));
+  EXPECT_THAT(text, HasSubstr("supyo_duplicates_removed_total{operator=\"Deduplicate(keep=[FirstRow], key=[id], order=[PROCTIME])\",uid=\"2\"} 3\n")) << "the raw duplicates";
 }
 
 TEST(Metrics, PromtoolFindsNoFault) {

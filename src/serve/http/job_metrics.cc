@@ -37,6 +37,7 @@ constexpr MetricDeclaration kMetrics[] = {
     {"supyo_state_entries", "gauge", "shard", "Entries of the shard's state as of the last epoch.", "Shards and operators"},
     {"supyo_operator_rows_in_total", "counter", "operator, uid", "Rows that each operator took.", "Shards and operators"},
     {"supyo_operator_rows_out_total", "counter", "operator, uid", "Rows that each operator gave.", "Shards and operators"},
+    {"supyo_duplicates_removed_total", "counter", "operator, uid", "Rows that a deduplication (the first of a key) had seen before; of the operator's supyo_operator_rows_in_total they are the raw duplicate rate.", "Shards and operators"},
     {"supyo_operator_watermark_timestamp_seconds", "gauge", "operator, uid", "Watermark of each operator, lowest over the shards.", "Shards and operators"},
     {"supyo_e2e_latency_seconds", "summary", "quantile", "From event time until readers saw the record, over what became visible in the last minute.", "End to end (with objectives)"},
     {"supyo_pipeline_delay_seconds", "summary", "quantile", "The same from the time the record was produced.", "End to end (with objectives)"},
@@ -44,6 +45,7 @@ constexpr MetricDeclaration kMetrics[] = {
     {"supyo_checkpoint_duration_seconds", "summary", "quantile", "Epochs from their cut until they were durable, over the last ten minutes.", "End to end (with objectives)"},
     {"supyo_stage_latency_seconds", "gauge", "stage", "Mean over the records of the last minute, by where the time went: source, log, interval, watermark, epoch, commit. They add up to the mean end-to-end latency.", "End to end (with objectives)"},
     {"supyo_freshness_seconds", "gauge", "form", "Now less the newest visible event time: proved (worst split; one that was polled to its end is current) and naive (newest of all). Absent while nobody knows.", "End to end (with objectives)"},
+    {"supyo_split_freshness_seconds", "gauge", "split", "The proved form of each source split (the first 512): the one that stalls stands out.", "End to end (with objectives)"},
     {"supyo_unfinished_records", "gauge", "", "Records taken that no reader can see yet.", "End to end (with objectives)"},
     {"supyo_unfinished_age_seconds", "gauge", "", "Age of the oldest of them, by produce time.", "End to end (with objectives)"},
     {"supyo_finished_records_total", "counter", "", "Records that became visible.", "End to end (with objectives)"},
@@ -102,6 +104,8 @@ class MetricsWriter {
   std::string out_;
 };
 
+constexpr std::size_t kMostSplits = 512;   // labels are bounded
+
 double seconds(DurationUs us) { return static_cast<double>(us) / kSecond; }
 double number(std::uint64_t n) { return static_cast<double>(n); }
 bool is_time(TimeUs t) { return t != kTimeMin && t != kTimeMax; }
@@ -146,6 +150,8 @@ void write_parts(MetricsWriter& out, const runtime::JobStats& s) {
   const auto always = [](const auto&) { return true; };
   nodes("supyo_operator_rows_in_total", always, [](const auto& n) { return number(n.rows_in); });
   nodes("supyo_operator_rows_out_total", always, [](const auto& n) { return number(n.rows_out); });
+  nodes("supyo_duplicates_removed_total", [](const auto& n) { return n.name.starts_with("Deduplicate(keep=[FirstRow]"); },
+        [](const auto& n) { return number(n.rows_in - std::min(n.rows_out, n.rows_in)); });
   nodes("supyo_operator_watermark_timestamp_seconds", [](const auto& n) { return is_time(n.watermark_us); }, [](const auto& n) { return seconds(n.watermark_us); });
 }
 
@@ -168,6 +174,7 @@ void write_end_to_end(MetricsWriter& out, const slo::Judge& judge, TimeUs now) {
   const slo::Judge::Freshness fresh = judge.freshness();
   if (fresh.proved_s) out.sample("supyo_freshness_seconds", *fresh.proved_s, label("form", "proved"));
   if (fresh.naive_s) out.sample("supyo_freshness_seconds", *fresh.naive_s, label("form", "naive"));
+  for (std::size_t i = 0; i < std::min<std::size_t>(fresh.by_split_s.size(), kMostSplits); ++i) out.sample("supyo_split_freshness_seconds", fresh.by_split_s[i], label("split", std::to_string(i)));
   out.sample("supyo_unfinished_records", number(totals.unfinished));
   out.sample("supyo_unfinished_age_seconds", fresh.unfinished_age_s);
   out.sample("supyo_finished_records_total", number(totals.finished));

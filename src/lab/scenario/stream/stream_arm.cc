@@ -427,6 +427,9 @@ class StreamArm {
       }
       arm_.columns.push_back(std::move(to));
     }
+    for (const slo::TimelineEvent& e : judge_.timeline())
+      if (e.what.starts_with("ticket ")) arm_.timeline.emplace_back(seconds(e.t), e.what);
+    std::ranges::stable_sort(arm_.timeline, {}, [](const auto& event) { return event.first; });
   }
 
   Result<StreamArmResult> collect() {

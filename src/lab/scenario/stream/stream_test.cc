@@ -87,6 +87,10 @@ TEST_F(StreamLab, WatermarkStallPlanted) {
 TEST_F(StreamLab, CheckpointTimeout) {
   const LabResult r = verdict_of(at_rate(load("checkpoint-timeout"), "50rps"));
   EXPECT_GT(value(r, "false_alarm_s"), 60);
+  const auto& told = r.fault.timeline;
+  const auto ticket = std::ranges::find_if(told, [](const auto& e) { return e.second.starts_with("ticket checkpoint-failures: 2 epochs failed in the last 10 min; inspect the write path or the state"); });
+  ASSERT_NE(ticket, told.end());
+  EXPECT_GT(ticket->first, 240) << "under the fault, and not before it";
   EXPECT_EQ(r.fault.counts.at("repeated_copies"), 0);
 }
 

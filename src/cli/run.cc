@@ -48,13 +48,14 @@ std::string summary(const runtime::JobResult& result, const runtime::JobStats& s
 }
 
 /// Says before the start which objectives this pipeline cannot meet.
-void warn_infeasible(const slo::Objectives& objectives, job::Engine& engine, const plan::Job& job, const runtime::VirtualCosts& costs) {
+void warn_infeasible(const slo::Objectives& objectives, job::Engine& engine, const plan::Job& job, bool as_written, const runtime::VirtualCosts& costs) {
   const auto physical = engine.plan(job);
   if (!physical) return;  // start() tells
   slo::PipelineTiming timing;
   timing.interval_us = engine.settings().get(config::kCheckpointInterval);
   timing.epoch_us = costs.journal_sync_us;
   timing.commit_us = costs.sink_commit_us;
+  timing.readable_as_written = as_written;
   for (const plan::NodeIndex i : physical->scans()) {
     const auto* scan = physical->nodes[i].as<plan::Scan>();
     if (physical->holds_until_watermark && scan->row_time) timing.watermark_bound_us = std::max(timing.watermark_bound_us, scan->row_time->bound_us);
@@ -91,9 +92,9 @@ class Run {
     if (job->sinks.empty()) return kFine;  // only DDL, SHOW and EXPLAIN: done
     if (options_.serve)
       if (const auto physical = (*engine)->plan(*job)) watch_brokers(*physical);
-    if (judge_) warn_infeasible(judge_->declared(), **engine, *job, costs());
     auto runner = (*engine)->start(*job);
     if (!runner) return report(runner.error(), script->text, script->name);
+    if (judge_) warn_infeasible(judge_->declared(), **engine, *job, (*runner)->shape().readable_as_written, costs());
     if (judge_ && !(*engine)->completions_counted()) warn_uncounted(judge_->declared());
     return to_the_end(**runner);
   }

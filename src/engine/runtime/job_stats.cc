@@ -132,6 +132,7 @@ JobShape JobRunner::Impl::shape() const {
     s.nodes.push_back({.id = n.id, .kind = kind, .name = n.name, .head = head[n.id], .instances = plan.instances(n)});
   }
   for (const PlanEdge& e : plan.edges) s.edges.push_back({.from = e.from, .to = e.to, .direct = e.direct, .keyed = !e.keys.empty()});
+  s.readable_as_written = plan.writers_as_written > 0;
   return s;
 }
 

@@ -53,6 +53,7 @@ struct JobShape {
   };
   std::vector<Node> nodes;
   std::vector<Edge> edges;
+  bool readable_as_written = false;   ///< readers wait for no epoch: all sinks are in no transaction
 };
 
 /// One epoch as it went.

@@ -73,7 +73,8 @@ std::optional<Sizing> size_for(const Objectives& objectives, const PipelineTimin
   return s;
 }
 
-Feasibility check_feasibility(const Objectives& objectives, const PipelineTiming& timing) {
+Feasibility check_feasibility(const Objectives& objectives, const PipelineTiming& declared) {
+  const PipelineTiming timing = declared.readable_as_written ? PipelineTiming{.interval_us = 0, .watermark_bound_us = declared.watermark_bound_us, .readable_as_written = true} : declared;
   Feasibility out;
   bool any_impossible = false;
   for (const Objective& o : objectives.items) {
@@ -99,7 +100,7 @@ Feasibility check_feasibility(const Objectives& objectives, const PipelineTiming
   }
   if (any_impossible) out.largest_interval_us.reset();
   for (const Objective& o : objectives.items) {
-    if (o.measure == Measure::kCheckpointDuration) contradict_checkpoint(o, objectives, timing, out);
+    if (o.measure == Measure::kCheckpointDuration && !timing.readable_as_written) contradict_checkpoint(o, objectives, timing, out);
     if (o.measure == Measure::kFreshness && predicted_latency(timing, 1.0) >= o.threshold_us) {
       out.findings.push_back({Feasibility::Finding::Kind::kImpossible, o.name,
                               fmt::format("just before a commit the newest visible event is {} old, not below {}", show_duration(predicted_latency(timing, 1.0)), show_duration(o.threshold_us))});

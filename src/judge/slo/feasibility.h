@@ -14,6 +14,7 @@ struct PipelineTiming {
   DurationUs epoch_us = 0;                      ///< D: cut to durable
   DurationUs commit_us = 0;                     ///< C: durable to visible
   DurationUs watermark_bound_us = 0;            ///< B: 0 where rows are not held until the watermark
+  bool readable_as_written = false;             ///< readers wait for no epoch: I, D and C are nothing to them
 };
 
 struct Feasibility {

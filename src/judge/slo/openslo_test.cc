@@ -262,6 +262,11 @@ TEST(Feasibility, TenSecondCheckpointsAndAFiveSecondLatencyCannotBothHold) {
   for (const auto& finding : f.findings) if (finding.objective == "checkpoint-duration") text = finding.text;
   EXPECT_EQ(text, "epochs of 10 s, which it allows, and end-to-end-latency under 5 s cannot both hold: with them p95 is at least 19.5 s; end-to-end-latency allows epochs up to 2.564 s");
   EXPECT_FALSE(check_feasibility(both, {3 * kSecond, 10 * kSecond, 0, 0}).feasible());
+  // Readers who wait for no epoch are told nothing of epochs.
+  const auto as_written = check_feasibility(both, {.interval_us = kHour, .epoch_us = kMinute, .readable_as_written = true});
+  EXPECT_TRUE(as_written.feasible());
+  for (const auto& finding : as_written.findings) EXPECT_EQ(finding.kind, Feasibility::Finding::Kind::kFine) << finding.text;
+  EXPECT_FALSE(check_feasibility(both, {.interval_us = kHour, .epoch_us = kMinute}).feasible());
   // The bound is exact: an epoch of that length is met, a little more is not.
   const Objective& latency = *both.find(Measure::kEndToEndLatency);
   const DurationUs most = largest_epoch(latency, {});

@@ -10,6 +10,7 @@
 #include "engine/operators/keyed_row.h"
 #include "engine/operators/late_rows.h"
 #include "engine/operators/row_lists.h"
+#include "engine/operators/window_join_rows.h"
 
 namespace supyo::operators {
 namespace {
@@ -34,6 +35,8 @@ struct Side {
   std::vector<Slot> due;           // scratch: by time, then in order of arrival
   std::size_t from = 0, to = 0;    // the window that is being joined: a part of `due`
   std::vector<std::uint8_t> matched;   // by position in it
+  WaitingRows waiting;             // not in the state yet: what an epoch ends with, and what is much, goes there
+  std::vector<WaitingRows::Row> waited;   // scratch: as `due`
 };
 
 class WindowJoin final : public dataflow::Operator {
@@ -51,6 +54,12 @@ class WindowJoin final : public dataflow::Operator {
     out_columns_ = {builder_columns(out_, 0, left), builder_columns(out_, left, pairs() ? right : 0)};
     candidate_columns_ = {builder_columns(candidates_, 0, left), builder_columns(candidates_, left, right)};
     late_columns_ = {builder_columns(late_rows_, 0, left), builder_columns(late_rows_, left, right)};
+    waits_ = std::ranges::none_of(spec_->left_keys, [&](std::size_t c) { return spec_->left[c].type.is_floating(); });
+    if (!spec_->condition) return;
+    condition_reads_ = expr::columns_read(*spec_->condition);
+    std::vector<std::size_t> places(left + right, 0);
+    for (std::size_t i = 0; i < condition_reads_.size(); ++i) places[condition_reads_[i]] = i;
+    condition_ = expr::remap_columns(spec_->condition, places);
   }
 
   static Schema pairs_of(const Spec& s) { return joined_schema(s.left, s.right, s.keep_left, s.keep_right); }
@@ -61,12 +70,9 @@ class WindowJoin final : public dataflow::Operator {
   Status process(const BatchPtr& batch, std::size_t input, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
     if (!only_inserts(*batch)) return fail(ErrorCode::kUnsupported, "a window join over an updating input is not supported");
     Side& side = sides_[input];
-    state::KeyedTable& table = ctx.state().keyed(input);
-    side.keys.start_with_all(*batch);
-    const auto views = side.keys.views();
+    side.keys.start(*batch);
     const TimeUs combined = ctx.watermark_us();
     const Column& end = *batch->columns[side.end_column];
-    encoded_.clear(), ends_.clear(), taken_.clear(), hashes_.clear(), times_.clear();
     for (std::uint32_t row = 0; row < batch->rows; ++row) {
       const TimeUs edge = edge_watermark(*batch, row, combined);
       if (end.is_null(row)) [[unlikely]] {
@@ -82,19 +88,23 @@ class WindowJoin final : public dataflow::Operator {
       }
       const bool null_key = has_null(*batch, side.keys.columns(), row);
       if (null_key && !side.keep) continue;
-      KeyedRow::append(views[row], side.codec, batch->columns, row, encoded_);
-      ends_.push_back(encoded_.size());
-      taken_.push_back({.row = row, .null_key = null_key ? 1U : 0U});
-      hashes_.push_back(side.keys.hash(row));
-      times_.push_back(fires);
+      side.waiting.add(batch, {.fires = fires, .hash = side.keys.hash(row), .batch = batch.get(), .row = row, .null_key = null_key ? 1U : 0U});
     }
-    keep(*batch, table);
+    if (!waits_ || side.waiting.too_many()) store_waiting(input, ctx.state().keyed(input));
     return late_.empty() ? ok() : late_.flush(*late_rows_.finish(), ctx);
+  }
+
+  Status on_barrier(dataflow::Barrier, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
+    for (std::size_t s = 0; s < 2; ++s) store_waiting(s, ctx.state().keyed(s));
+    return ok();
   }
 
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
     eval_ = eval_context(ctx, spec_->zone);
+    const bool stored = ctx.state().keyed(0).next_due() <= w.us || ctx.state().keyed(1).next_due() <= w.us;
+    if (!stored) return join_waiting(w.us, out);
     for (std::size_t s = 0; s < 2; ++s) {
+      store_waiting(s, ctx.state().keyed(s));
       tables_[s] = &ctx.state().keyed(s);
       sides_[s].due.clear();
       sides_[s].from = sides_[s].to = 0;
@@ -125,9 +135,30 @@ class WindowJoin final : public dataflow::Operator {
     return {.kind = state::TableSpec::Kind::kKeyed, .name = std::move(name), .fixed_width = static_cast<std::uint32_t>(sizeof(Kept) + (spec_->origins ? sizeof(Origin) : 0)),
             .timed = true, .shared_hashes = true};
   }
-  /// The rows of taken_, looked up at once.
-  void keep(const Batch& batch, state::KeyedTable& table) {
-    const std::size_t n = taken_.size();
+  /// Looks a batch's rows up at once.
+  void store_waiting(std::size_t s, state::KeyedTable& table) {
+    Side& side = sides_[s];
+    for (auto rows = side.waiting.rows(); !rows.empty();) {
+      const Batch& batch = *rows.front().batch;
+      const auto n = static_cast<std::size_t>(std::ranges::find_if(rows, [&](const WaitingRows::Row& r) { return r.batch != &batch; }) - rows.begin());
+      keep(s, batch, rows.first(n), table);
+      rows = rows.subspan(n);
+    }
+    side.waiting.clear();
+  }
+  void keep(std::size_t s, const Batch& batch, std::span<const WaitingRows::Row> rows, state::KeyedTable& table) {
+    Side& side = sides_[s];
+    const std::size_t n = rows.size();
+    side.keys.start(batch);
+    for (const WaitingRows::Row& r : rows) side.keys.add(r.row);
+    const auto keys = side.keys.views();
+    encoded_.clear(), ends_.clear(), hashes_.clear(), times_.clear();
+    for (std::size_t i = 0; i < n; ++i) {
+      KeyedRow::append(keys[i], side.codec, batch.columns, rows[i].row, encoded_);
+      ends_.push_back(encoded_.size());
+      hashes_.push_back(rows[i].hash);
+      times_.push_back(rows[i].fires);
+    }
     views_.resize(n);
     slots_.resize(n);
     inserted_.resize(n);
@@ -135,15 +166,147 @@ class WindowJoin final : public dataflow::Operator {
     table.find_or_insert(hashes_, views_, times_, slots_, inserted_);
     for (std::size_t i = 0; i < n; ++i) {
       Kept& k = table.as<Kept>(slots_[i]);
-      k.null_key = taken_[i].null_key;
+      k.null_key = rows[i].null_key;
       if (spec_->origins) {
         auto& origin = table.as<Origin>(slots_[i], sizeof(Kept));
         if (k.count == 0) origin = Origin{};
-        if (!batch.origins.empty()) origin.merge(batch.origins[taken_[i].row]);
+        if (!batch.origins.empty()) origin.merge(batch.origins[rows[i].row]);
       }
       ++k.count;
     }
   }
+
+  // ---- windows of which no row is in the state
+
+  Status join_waiting(TimeUs watermark_us, dataflow::Collector& out) {
+    std::array<std::span<const WaitingRows::Row>, 2> rest;
+    for (std::size_t s = 0; s < 2; ++s) {
+      sides_[s].waiting.take_due(watermark_us, sides_[s].waited);
+      rest[s] = sides_[s].waited;
+    }
+    while (!rest[0].empty() || !rest[1].empty()) {
+      const TimeUs time = std::min(rest[0].empty() ? kTimeMax : rest[0].front().fires, rest[1].empty() ? kTimeMax : rest[1].front().fires);
+      for (std::size_t s = 0; s < 2; ++s) {
+        const auto n = static_cast<std::size_t>(std::ranges::find_if(rest[s], [&](const WaitingRows::Row& r) { return r.fires != time; }) - rest[s].begin());
+        rows_[s] = rest[s].first(n);
+        rest[s] = rest[s].subspan(n);
+        sides_[s].matched.assign(n, 0);
+      }
+      SUPYO_TRY(join_rows(out));
+    }
+    for (Side& side : sides_) side.waiting.forget_unused();
+    return out_.rows() > 0 ? out.emit(out_.finish()) : ok();
+  }
+
+  /// One window: rows_.
+  Status join_rows(dataflow::Collector& out) {
+    Side& left = sides_[0];
+    Side& right = sides_[1];
+    if (!rows_[0].empty() && !rows_[1].empty()) {
+      gather_right();
+      by_hash_.build(rows_[1]);
+      for (std::uint32_t l = 0; l < rows_[0].size(); ++l) {
+        const WaitingRows::Row& row = rows_[0][l];
+        if (row.null_key != 0) continue;
+        if (!pairs_.empty() && rows_[0][pairs_.front().left].batch != row.batch) SUPYO_TRY(flush_pairs(out));
+        for (std::uint32_t r = by_hash_.first(row.hash); r != RowsByHash::kNone; r = by_hash_.next(r)) {
+          if (rows_[1][r].hash != row.hash || !same_key(row, rows_[1][r])) continue;
+          if (!pairs() && (condition_ == nullptr || left.matched[l] != 0)) {
+            left.matched[l] = 1;
+            break;
+          }
+          pairs_.push_back({l, r});
+          if (pairs_.size() == Batch::kMaxRows) SUPYO_TRY(flush_pairs(out));
+        }
+      }
+      SUPYO_TRY(flush_pairs(out));
+    }
+    const bool semi = spec_->rows == Spec::Rows::kSemi;
+    for (std::size_t l = 0; l < rows_[0].size() && (left.keep || semi); ++l)
+      if ((left.matched[l] != 0) == semi) SUPYO_TRY(emit_alone(0, rows_[0][l], out));
+    for (std::size_t r = 0; r < rows_[1].size() && right.keep; ++r)
+      if (right.matched[r] == 0) SUPYO_TRY(emit_alone(1, rows_[1][r], out));
+    return ok();
+  }
+  bool same_key(const WaitingRows::Row& l, const WaitingRows::Row& r) const {
+    for (std::size_t k = 0; k < spec_->left_keys.size(); ++k)
+      if (!same_value(*l.batch->columns[spec_->left_keys[k]], l.row, *r.batch->columns[spec_->right_keys[k]], r.row)) return false;
+    return true;
+  }
+  /// Pairs are taken column by column, so the right side of a window is one batch.
+  void gather_right() {
+    const auto rows = rows_[1];
+    if (std::ranges::all_of(rows, [&](const WaitingRows::Row& r) { return r.batch == rows.front().batch; })) return;
+    std::vector<ColumnBuilder> columns;
+    for (const Field& f : spec_->right.fields()) columns.emplace_back(f.type, rows.size());
+    gathered_ = {};
+    gathered_rows_.assign(rows.begin(), rows.end());
+    for (std::uint32_t i = 0; i < rows.size(); ++i) {
+      const Batch& from = *rows[i].batch;
+      for (std::size_t c = 0; c < columns.size(); ++c) columns[c].append_from(*from.columns[c], rows[i].row);
+      if (spec_->origins) gathered_.origins.push_back(from.origins.empty() ? Origin{} : from.origins[rows[i].row]);
+      gathered_rows_[i].batch = &gathered_;
+      gathered_rows_[i].row = i;
+    }
+    for (ColumnBuilder& c : columns) gathered_.columns.push_back(c.finish());
+    gathered_.rows = rows.size();
+    rows_[1] = gathered_rows_;
+  }
+
+  /// Of pairs_, all of whose left rows are of one batch: what holds of the condition.
+  Status flush_pairs(dataflow::Collector& out) {
+    if (pairs_.empty()) return ok();
+    const std::array<const Batch*, 2> from = {rows_[0][pairs_.front().left].batch, rows_[1].front().batch};
+    select_rows();
+    const auto column = [&](std::size_t c) {
+      const std::size_t s = c < spec_->left.size() ? 0 : 1;
+      return supyo::take(*from[s]->columns[c - s * spec_->left.size()], taken_[s]);
+    };
+    if (condition_ != nullptr) {
+      Batch read;
+      read.rows = pairs_.size();
+      for (const std::size_t c : condition_reads_) read.columns.push_back(column(c));
+      SUPYO_TRY(expr::select_true(*condition_, read, eval_, selection_));
+      for (std::size_t i = 0; i < selection_.size(); ++i) pairs_[i] = pairs_[selection_[i]];
+      pairs_.resize(selection_.size());
+      select_rows();
+    }
+    for (const Pair& p : pairs_) note(p);
+    Status sent = ok();
+    if (pairs() && !pairs_.empty()) {
+      auto batch = std::make_shared<Batch>();
+      batch->rows = pairs_.size();
+      const Schema schema = pairs_of(*spec_);
+      for (std::size_t c = 0; c < schema.size(); ++c) batch->columns.push_back(column(c)->with_type(schema[c].type));
+      for (std::size_t i = 0; i < pairs_.size() && spec_->origins; ++i) {
+        Origin o = origin(rows_[0][pairs_[i].left]);
+        o.merge(origin(rows_[1][pairs_[i].right]));
+        batch->origins.push_back(o);
+      }
+      sent = out.emit(std::move(batch));
+    }
+    pairs_.clear();
+    return sent;
+  }
+  void select_rows() {
+    for (std::vector<std::uint32_t>& t : taken_) t.clear();
+    for (const Pair& p : pairs_) taken_[0].push_back(rows_[0][p.left].row), taken_[1].push_back(rows_[1][p.right].row);
+  }
+  static Origin origin(const WaitingRows::Row& r) {
+    Origin o = r.batch->origins.empty() ? Origin{} : r.batch->origins[r.row];
+    o.event_max = std::max(o.event_max, r.fires + kWindowGrain);
+    return o;
+  }
+  Status emit_alone(std::size_t s, const WaitingRows::Row& r, dataflow::Collector& out) {
+    for (std::size_t c = 0; c < out_columns_[s].size(); ++c) out_columns_[s][c]->append_from(*r.batch->columns[c], r.row);
+    for (ColumnBuilder* c : out_columns_[1 - s]) c->append_null();
+    if (spec_->origins) out_.end_row(RowKind::kInsert, origin(r));
+    else out_.end_row();
+    return out_.full() ? out.emit(out_.finish()) : ok();
+  }
+
+  // ---- windows with rows in the state
+
   bool pairs() const { return spec_->rows == Spec::Rows::kPairs; }
   TimeUs next_time(std::size_t s) const { return sides_[s].from < sides_[s].due.size() ? tables_[s]->time(sides_[s].due[sides_[s].from]) : kTimeMax; }
   Slot slot(std::size_t s, std::uint32_t position) const { return sides_[s].due[sides_[s].from + position]; }
@@ -257,12 +420,15 @@ class WindowJoin final : public dataflow::Operator {
   expr::EvalContext eval_;
   std::vector<std::uint32_t> selection_;
   std::vector<Pair> pairs_;            // one per row of candidates_
-  struct Taken {
-    std::uint32_t row = 0;
-    std::uint32_t null_key = 0;
-  };
-  std::vector<Taken> taken_;           // of a batch, with what follows
-  std::string encoded_;                // one behind the other
+  bool waits_ = true;                  // rows may: their keys can be compared as they are
+  std::vector<std::size_t> condition_reads_;
+  expr::ExprPtr condition_;            // over these alone
+  std::array<std::span<const WaitingRows::Row>, 2> rows_;   // of the window that is being joined
+  RowsByHash by_hash_;
+  Batch gathered_;
+  std::vector<WaitingRows::Row> gathered_rows_;
+  std::array<std::vector<std::uint32_t>, 2> taken_;   // of pairs_
+  std::string encoded_;                // of a batch, one behind the other
   std::vector<std::size_t> ends_;
   std::vector<std::uint64_t> hashes_;
   std::vector<TimeUs> times_;

@@ -90,6 +90,9 @@ TEST_F(WindowJoinTest, JoinsAWindowWhenItIsCompleteAndForgetsIt) {
   h.rows.clear();
   OperatorHarness::Stored stored;
   h.cut(stored);
+  EXPECT_THAT(stored, IsEmpty()) << "rows wait outside the state, until an epoch ends";
+  h.barrier();
+  h.cut(stored);
   EXPECT_EQ(stored.size(), 2U);
   h.watermark(kTimeMax);
   EXPECT_THAT(short_rows(h), ElementsAre("+I 1|7|020|1|3|020"));
@@ -173,12 +176,29 @@ TEST_F(WindowJoinTest, EqualsNestedLoopsWhateverTheOrderAndTheRestarts) {
       if (epoch == 9) h.watermark(kTimeMax);
       for (const std::string& row : short_rows(h)) seen.insert(row);
       late += h.late.size();
+      h.barrier();
       h.cut(stored);
     }
     ASSERT_EQ(seen, oracle(fed[0], fed[1], s)) << "mode " << mode;
     EXPECT_EQ(late, expected_late) << "mode " << mode;
     EXPECT_GT(late, 0U);
     EXPECT_THAT(stored, IsEmpty());
+  }
+}
+
+/// Rows that wait go into the state when they are many; the windows that they are in are joined there, with those that came later.
+TEST_F(WindowJoinTest, ManyRowsDoNotWait) {
+  for (const bool with_condition : {false, true}) {
+    OperatorHarness h(make_window_join(spec(false, false, Rows::kPairs, with_condition)));
+    std::vector<In> rows;
+    for (int i = 0; i < 4000; ++i) rows.push_back({i % 100, i % 2, 10});
+    for (int i = 0; i < 17; ++i) h.feed(batch_of(rows), 0);
+    EXPECT_GT(h.state().entries(), 0U);
+    h.feed(batch_of({{5, 1, 10}, {6, 1, 20}}), 1);
+    h.feed(batch_of({{5, 0, 10}, {6, 0, 20}}), 0);
+    h.watermark(kTimeMax);
+    EXPECT_EQ(h.rows.size(), with_condition ? 2U : 17U * 40 + 2);   // key 5 has odd values only, but for the last row
+    EXPECT_EQ(h.state().entries(), 0U);
   }
 }
 

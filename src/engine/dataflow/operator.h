@@ -50,6 +50,8 @@ class Operator {
   virtual ~Operator() = default;
   virtual std::string_view name() const = 0;
   virtual state::StateSpec state() const { return {}; }
+  /// State and watermark are those of the epoch that the job goes on from. Before any other call, and only where there is such an epoch.
+  virtual Status on_restored(OperatorContext& ctx) { (void)ctx; return ok(); }
   virtual Status process(const BatchPtr& batch, std::size_t input, OperatorContext& ctx, Collector& out) = 0;
   /// The combined watermark moved to w. kTimeMax = the input ended: fire everything.
   virtual Status on_watermark(Watermark w, OperatorContext& ctx, Collector& out) { (void)w, (void)ctx, (void)out; return ok(); }

@@ -42,10 +42,13 @@ class Accumulators {
   Status append_open(const state::KeyedTable& table, state::Slot slot, std::span<ColumnBuilder* const> out) const;
   /// Puts what went into `from` into `into`, as if it came after.
   Status merge(state::Slot into, state::Slot from, state::KeyedTable& table);
-  /// Puts what went into a group of another table with the same calls into `into`, as if it came after. Only where no call has a blob.
-  Status merge(state::Slot into, state::KeyedTable& table, const std::byte* other) const {
-    for (std::size_t call = 0; call < calls_.size(); ++call)
-      SUPYO_TRY(calls_[call].aggregate->merge(table.fixed(into) + offsets_[call], nullptr, other + offsets_[call], {}));
+  /// As merge() and append_values(), of the bytes in place of groups. Only where no call has a blob.
+  Status merge(std::byte* into, const std::byte* from) const {
+    for (std::size_t call = 0; call < calls_.size(); ++call) SUPYO_TRY(calls_[call].aggregate->merge(into + offsets_[call], nullptr, from + offsets_[call], {}));
+    return ok();
+  }
+  Status append_values(const std::byte* group, std::span<ColumnBuilder* const> out) const {
+    for (std::size_t call = 0; call < calls_.size(); ++call) SUPYO_TRY(calls_[call].aggregate->value(group + offsets_[call], {}, *out[call]));
     return ok();
   }
   /// Appends what has gone into a group, for fold_partials().

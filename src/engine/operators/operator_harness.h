@@ -60,6 +60,8 @@ class OperatorHarness final : public dataflow::OperatorContext, public dataflow:
       ASSERT_TRUE(s) << s.error().to_string();
     }
     watermark_us_ = watermark_us;
+    const Status s = operator_->on_restored(*this);
+    ASSERT_TRUE(s) << s.error().to_string();
   }
 
   std::vector<std::string> rows;        ///< "+I a|b"

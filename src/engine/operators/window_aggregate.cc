@@ -4,7 +4,7 @@
 
 #include "engine/operators/accumulators.h"
 #include "engine/operators/session_aggregate.h"
-#include "engine/operators/window_rows.h"
+#include "engine/operators/window_slices.h"
 
 namespace supyo::operators {
 namespace {
@@ -13,20 +13,20 @@ using Spec = WindowAggregateSpec;
 
 /// Bytes before the accumulators: rows in the group (retracting input only), then the group's origin (when a judge listens).
 constexpr std::uint32_t kOriginBytes = sizeof(Origin);
-constexpr std::uint32_t kPause = 15;
 constexpr std::size_t kAhead = 8;                // groups of those that fire, on their way into the cache
 constexpr std::size_t kFiredAtOnce = 1U << 15;   // groups: a list of all of them would be memory too
 
 std::uint32_t header_bytes(const Spec& s) { return (s.retracting ? 8U : 0U) + (s.origins ? kOriginBytes : 0U); }
 
-/// Rows of a batch may go together first, and then into each of their windows: whatever the batches, the result is the same.
-bool gathers(const Spec& s) {
+/// Groups of slices may become groups of windows: the result is the same, whichever row came in which order.
+bool merges(const Spec& s) {
   static constexpr std::string_view kMerge[] = {"COUNT", "SUM", "AVG", "MIN", "MAX"};
   return std::ranges::all_of(s.aggregates, [](const expr::AggregateCall& c) {
     return !c.distinct && !c.aggregate->needs_blob() && !c.aggregate->result().is_floating() && std::ranges::find(kMerge, c.aggregate->name()) != std::end(kMerge);
   });
 }
 
+/// A row is in one slice, whatever number of windows that overlap it is in; windows put their slices together when they fire. Table 1 is the slices then, and table 0 only what an older version kept by window.
 class WindowAggregate final : public dataflow::Operator {
  public:
   explicit WindowAggregate(std::shared_ptr<const Spec> spec)
@@ -34,32 +34,56 @@ class WindowAggregate final : public dataflow::Operator {
         windows_(spec_),
         distinct_(spec_->aggregates, spec_->input, true),
         accumulators_(spec_->aggregates, header_bytes(*spec_), &distinct_),
-        steps_({.name = "steps", .fixed_width = accumulators_.width()}),
-        gathers_(windows_.has_steps() && gathers(*spec_)),
-        out_(output_schema(*spec_)) {}
+        slices_(windows_.bounds()),
+        sliced_(!spec_->given && !spec_->partials && windows_.bounds().has_slices() && merges(*spec_)),
+        out_(output_schema(*spec_)),
+        merged_(accumulators_.width()) {}
 
   std::string_view name() const override { return "WindowAggregate"; }
   state::StateSpec state() const override {
     state::StateSpec spec{.tables = {{.kind = state::TableSpec::Kind::kKeyed, .name = "windows", .fixed_width = accumulators_.width(), .timed = true}}};
+    if (sliced_) spec.tables.push_back({.kind = state::TableSpec::Kind::kKeyed, .name = "slices", .fixed_width = accumulators_.width(), .timed = true});
     if (distinct_.any()) spec.tables.push_back(DistinctValues::table());
     return spec;
   }
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
-    state::KeyedTable& table = ctx.state().keyed(0);
-    if (gathers_ && pause_ > 0) --pause_;
-    else if (gathers_ && windows_.take_steps(*batch, ctx.watermark_us())) return take_steps(*batch, table);
-    if (spec_->partials) windows_.take_partials(*batch, ctx.watermark_us()); else windows_.take(*batch, ctx.watermark_us());
+    state::KeyedTable& table = ctx.state().keyed(sliced_ ? 1 : 0);
+    if (sliced_) windows_.take_slices(*batch, ctx.watermark_us());
+    else if (spec_->partials) windows_.take_partials(*batch, ctx.watermark_us()); else windows_.take(*batch, ctx.watermark_us());
     SUPYO_TRY(flush_late(*batch, ctx));
     rows_ = windows_.rows();
     if (rows_.empty()) return ok();
     if (distinct_.any()) distinct_.start(ctx.state().keyed(1), ctx.now_us());
     windows_.find_or_insert(table, slots_, inserted_);
+    if (sliced_) note_new(table);
     if (spec_->partials) return fold_partials(*batch, table);
     return fold_rows(*batch, table);
   }
 
+  Status on_restored(dataflow::OperatorContext& ctx) override {
+    if (!sliced_) return ok();
+    fired_us_ = ctx.watermark_us();
+    state::KeyedTable& windows = ctx.state().keyed(0);
+    state::KeyedTable& slices = ctx.state().keyed(1);
+    due_.clear(), slices.due(kTimeMax, due_);
+    slices_.add(slices, due_);
+    // A group of one window is one of a slice that only this window has.
+    due_.clear(), windows.due(kTimeMax, due_);
+    slots_.clear();
+    for (const state::Slot old : due_) {
+      const std::int64_t window = GroupKeys::prefix_of(windows.key(old)), slice = windows_.bounds().slice_number({.first = window, .last = window});
+      const state::Slot slot = slices.find_or_insert(WindowRows::key_hash(windows, old) ^ WindowRows::mix_of(slice), GroupKeys::with_prefix(slice, GroupKeys::without_prefix(windows.key(old))), windows.time(old));
+      std::copy_n(windows.fixed(old), accumulators_.width(), slices.fixed(slot));
+      slots_.push_back(slot);
+      windows.erase(old);
+    }
+    slices_.add(slices, slots_);
+    return ok();
+  }
+
   Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector& out) override {
+    if (sliced_) return fire_slices(w.us, ctx.state().keyed(1), out);
     state::KeyedTable& table = ctx.state().keyed(0);
     if (distinct_.any()) distinct_.start(ctx.state().keyed(1), ctx.now_us());
     for (due_.clear(), table.due(w.us, due_, kFiredAtOnce); !due_.empty(); due_.clear(), table.due(w.us, due_, kFiredAtOnce)) {
@@ -110,33 +134,60 @@ class WindowAggregate final : public dataflow::Operator {
     return accumulators_.update(batch, rows_, slots_, signs_, table);
   }
 
-  /// A row that is in five windows is one update, of its key in the step of time that all five have, and each of those groups five: many rows of a batch have few keys.
-  Status take_steps(const Batch& batch, state::KeyedTable& table) {
-    rows_ = windows_.rows();
-    windows_.find_or_insert(steps_, slots_, inserted_);
-    SUPYO_TRY(fold_rows(batch, steps_));
-    first_rows_.clear();
-    for (std::uint32_t row = 0; row < batch.rows; ++row)
-      if (inserted_[row] != 0) first_rows_.push_back(row);
-    if (first_rows_.size() * 2 > batch.rows) pause_ = kPause;
-    windows_.spread(batch, first_rows_);
-    rows_ = windows_.rows();
-    windows_.find_or_insert(table, group_slots_, inserted_);
-    const std::size_t origin_at = spec_->retracting ? 8 : 0;
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      const state::Slot into = group_slots_[i], from = slots_[rows_[i]];
-      if (spec_->retracting) table.as<std::int64_t>(into) += steps_.as<std::int64_t>(from);
-      if (spec_->origins) {
-        auto& origin = table.as<Origin>(into, origin_at);
-        if (inserted_[i] != 0) origin = Origin{};
-        origin.merge(steps_.as<Origin>(from, origin_at));
+  void note_new(const state::KeyedTable& table) {
+    new_.clear();
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+      if (inserted_[i] != 0) new_.push_back(slots_[i]);
+    if (!new_.empty()) slices_.add(table, new_);
+  }
+
+  Status fire_slices(TimeUs watermark_us, state::KeyedTable& table, dataflow::Collector& out) {
+    const WindowBounds& bounds = windows_.bounds();
+    while (!slices_.empty()) {
+      const std::int64_t window = std::max(next_window_, slices_.first_window());
+      const TimeUs end = bounds.end(window), fires = bounds.fires(end);
+      if (fires > watermark_us) break;
+      if (fires > fired_us_) {
+        SUPYO_TRY(slices_.each_of(window, table, [&](state::Slot first) -> Status {
+          SUPYO_TRY(fire_key(window, end, fires, table, first));
+          return out_.full() ? out.emit(out_.finish()) : ok();
+        }));
       }
-      SUPYO_TRY(accumulators_.merge(into, table, steps_.fixed(from)));
+      slices_.drop(window, table, [&](state::Slot slot) { windows_.forget(table, slot), table.erase(slot); });
+      next_window_ = window + 1;
     }
-    for (const std::uint32_t row : first_rows_) windows_.forget_step(steps_, slots_[row]), steps_.erase(slots_[row]);
-    steps_.forget_changes();
+    fired_us_ = watermark_us;
+    return out_.rows() > 0 ? out.emit(out_.finish()) : ok();
+  }
+
+  Status fire_key(std::int64_t window, TimeUs end, TimeUs fires, const state::KeyedTable& table, state::Slot first) {
+    const std::byte* group = table.fixed(first);
+    for (state::Slot s = slices_.next(window, table, first); s != state::kNoSlot; s = slices_.next(window, table, s)) {
+      if (group != merged_.data()) group = std::copy_n(group, merged_.size(), merged_.data()) - merged_.size();
+      const std::byte* const other = table.fixed(s);
+      if (spec_->retracting) add_to<std::int64_t>(0, [&](std::int64_t& rows) { rows += read<std::int64_t>(other, 0); });
+      if (spec_->origins) add_to<Origin>(origin_at(), [&](Origin& origin) { origin.merge(read<Origin>(other, origin_at())); });
+      SUPYO_TRY(accumulators_.merge(merged_.data(), other));
+    }
+    if (spec_->retracting && read<std::int64_t>(group, 0) <= 0) return ok();
+    SUPYO_TRY(append_key(table.key(first)));
+    SUPYO_TRY(accumulators_.append_values(group, calls()));
+    end_row(group, end, fires);
     return ok();
   }
+  template <class T>
+  static T read(const std::byte* group, std::size_t at) {
+    T v;
+    std::memcpy(&v, group + at, sizeof v);
+    return v;
+  }
+  template <class T, class Do>
+  void add_to(std::size_t at, const Do& act) {
+    T v = read<T>(merged_.data(), at);
+    act(v);
+    std::memcpy(merged_.data() + at, &v, sizeof v);
+  }
+  std::size_t origin_at() const { return spec_->retracting ? 8 : 0; }
 
   Status fold_partials(const Batch& batch, state::KeyedTable& table) {
     const Column& partials = *batch.columns[spec_->partials->column];
@@ -151,58 +202,58 @@ class WindowAggregate final : public dataflow::Operator {
   }
 
   void merge_origins(const Batch& batch, state::KeyedTable& table) {
-    const std::size_t at = spec_->retracting ? 8 : 0;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-      auto& origin = table.as<Origin>(slots_[i], at);
+      auto& origin = table.as<Origin>(slots_[i], origin_at());
       if (inserted_[i] != 0) origin = Origin{};
       if (!batch.origins.empty()) origin.merge(batch.origins[rows_[i]]);
     }
   }
 
   Status fire(const state::KeyedTable& table, state::Slot slot) {
-    const std::size_t keys = spec_->keys.size();
-    const std::size_t calls = accumulators_.size();
-    if (targets_.empty()) targets_ = builder_columns(out_, 0, keys + calls + spec_->properties.size());
-    const std::span<ColumnBuilder* const> targets(targets_);
-    if (!windows_.codec().decode(GroupKeys::without_prefix(table.key(slot)), targets.first(keys))) {
-      return fail(ErrorCode::kDamaged, "state of " + spec_->label + ": a key does not decode");
-    }
-    SUPYO_TRY(accumulators_.append_values(table, slot, targets.subspan(keys, calls)));
+    SUPYO_TRY(append_key(table.key(slot)));
+    SUPYO_TRY(accumulators_.append_values(table, slot, calls()));
     const TimeUs fires = table.time(slot);
-    const TimeUs end = spec_->given ? fires + kWindowGrain : windows_.bounds().end(GroupKeys::prefix_of(table.key(slot)));
+    end_row(table.fixed(slot), spec_->given ? fires + kWindowGrain : windows_.bounds().end(GroupKeys::prefix_of(table.key(slot))), fires);
+    return ok();
+  }
+
+  // A row of the result: keys, then the values of the calls, then the rest.
+  Status append_key(std::string_view key) {
+    if (targets_.empty()) targets_ = builder_columns(out_, 0, spec_->keys.size() + accumulators_.size() + spec_->properties.size());
+    if (windows_.codec().decode(GroupKeys::without_prefix(key), std::span(targets_).first(spec_->keys.size()))) return ok();
+    return fail(ErrorCode::kDamaged, "state of " + spec_->label + ": a key does not decode");
+  }
+  std::span<ColumnBuilder* const> calls() const { return std::span(targets_).subspan(spec_->keys.size(), accumulators_.size()); }
+  void end_row(const std::byte* group, TimeUs end, TimeUs fires) {
     for (std::size_t p = 0; p < spec_->properties.size(); ++p) {
-      ColumnBuilder& column = *targets_[keys + calls + p];
+      ColumnBuilder& column = *targets_[spec_->keys.size() + accumulators_.size() + p];
       switch (spec_->properties[p]) {
         case Spec::Property::kStart: column.append(windows_.bounds().start_of_end(end)); break;
         case Spec::Property::kEnd: column.append(end); break;
         case Spec::Property::kTime: column.append(fires); break;
       }
     }
-    if (!spec_->origins) {
-      out_.end_row();
-      return ok();
-    }
-    Origin origin;
-    std::memcpy(&origin, table.fixed(slot) + (spec_->retracting ? 8 : 0), sizeof origin);
+    if (!spec_->origins) return out_.end_row();
     // The result is complete no earlier than its window's end.
+    auto origin = read<Origin>(group, origin_at());
     origin.event_max = std::max(origin.event_max, fires + kWindowGrain);
     out_.end_row(RowKind::kInsert, origin);
-    return ok();
   }
 
   std::shared_ptr<const Spec> spec_;
   WindowRows windows_;
   DistinctValues distinct_;
   Accumulators accumulators_;
-  state::KeyedTable steps_;               // groups of one batch, by the first of their windows; never part of an epoch
-  bool gathers_;
-  std::uint32_t pause_ = 0;               // batches that are not gathered, since the last one that was had nearly as many keys as rows
+  WindowSlices slices_;
+  bool sliced_;
+  TimeUs fired_us_ = kTimeMin;            // the watermark up to which windows of slices have fired
+  std::int64_t next_window_ = INT64_MIN;
   // Scratch of one call; empty or meaningless between calls.
   BatchBuilder out_;
   std::vector<ColumnBuilder*> targets_;
   std::span<const std::uint32_t> rows_;   // of windows_
-  std::vector<std::uint32_t> first_rows_;
-  std::vector<state::Slot> slots_, group_slots_;
+  std::vector<std::byte> merged_;         // a group of a window
+  std::vector<state::Slot> slots_, new_;
   std::vector<std::uint8_t> inserted_;
   std::vector<std::int8_t> signs_;
   std::vector<state::Slot> due_;

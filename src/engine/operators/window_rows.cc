@@ -1,7 +1,5 @@
 #include "engine/operators/window_rows.h"
 
-#include "core/base/hash.h"
-
 namespace supyo::operators {
 namespace {
 
@@ -11,9 +9,6 @@ Zone zone_of(const WindowAggregateSpec& s) {
   const Type& time = s.partials ? s.partials->time_type : s.input[s.time_column].type;
   return time.id == TypeId::kTimestampLtz ? s.zone : Zone();
 }
-
-/// The windows of one key share its hash, which must keep its high bits because they name the shard; the low 16 scatter them in the table.
-std::uint64_t window_mix(std::int64_t number) { return hash_u64(static_cast<std::uint64_t>(number)) & 0xffff; }
 
 /// The first window of the row that came last: neighbours mostly have the same.
 struct LastWindow {
@@ -28,7 +23,7 @@ struct LastWindow {
     to = bounds.end(number);
     from = to - length_us;
     fires = bounds.fires(to);
-    mix = window_mix(number);
+    mix = WindowRows::mix_of(number);
   }
 };
 
@@ -47,48 +42,49 @@ void WindowRows::clear(std::size_t rows) {
   hashes_.reserve(rows);
 }
 
-void WindowRows::start(const Batch& batch, RecentSlots& known) {
+void WindowRows::start(const Batch& batch) {
   clear(batch.rows);
   if (!keyed_) return;
   keys_.start(batch);
-  known_ = &known;
-  known_->start(batch, spec_->keys, !spec_->given);
+  recent_.start(batch, spec_->keys, !spec_->given);
 }
 
-bool WindowRows::has_steps() const {
-  if (spec_->given || spec_->partials) return false;
-  const WindowSpec& w = spec_->window;
-  return w.kind == WindowSpec::Kind::kCumulate || (w.kind == WindowSpec::Kind::kHop && w.size_us > w.slide_us && w.size_us % w.slide_us == 0);
-}
-
-bool WindowRows::take_steps(const Batch& batch, TimeUs combined) {
-  start(batch, recent_steps_);
+void WindowRows::take_slices(const Batch& batch, TimeUs combined) {
+  start(batch);
   const Column& time = *batch.columns[spec_->time_column];
-  if (time.has_nulls()) return false;
   const auto values = time.values<std::int64_t>();
-  LastWindow w{.length_us = spec_->window.slide_us};
+  LastWindow w{.length_us = spec_->window.slide_us};   // the first of a row's
+  std::int64_t step = INT64_MIN, number = 0;           // of which the next three are
+  TimeUs ends = 0;
+  std::uint64_t mixed = 0;
   for (std::uint32_t row = 0; row < batch.rows; ++row) {
+    if (time.is_null(row)) [[unlikely]] {
+      late_.add({.row = row, .watermark_us = combined, .reason = LateRows::Reason::kNullTime});
+      continue;
+    }
+    const TimeUs edge = edge_watermark(batch, row, combined);
     w.seek(bounds_, bounds_.local(values[row]));
-    if (edge_watermark(batch, row, combined) >= w.fires || combined >= w.fires) return false;
-    add(row, w.number, w.fires, w.mix);
-  }
-  return true;
-}
-
-void WindowRows::spread(const Batch& batch, std::span<const std::uint32_t> rows) {
-  const auto values = batch.columns[spec_->time_column]->values<std::int64_t>();
-  clear(rows.size());
-  keys_.restart();
-  known_ = &recent_;
-  known_->stop();
-  for (const std::uint32_t row : rows) {
-    const WindowBounds::Range range = bounds_.windows_of(bounds_.local(values[row]));
-    for (std::int64_t n = range.first; n < range.first + range.count; ++n) add(row, n, bounds_.fires(bounds_.end(n)), window_mix(n));
+    const bool late = edge >= w.fires || combined >= w.fires;
+    if (late || step != w.number) {
+      const WindowBounds::Range range = bounds_.windows_of(bounds_.local(values[row]));
+      WindowBounds::Slice slice{.first = range.first, .last = range.first + range.count - 1};
+      for (; late && slice.first <= slice.last; ++slice.first) {
+        const TimeUs fires = bounds_.fires(bounds_.end(slice.first));
+        if (edge < fires && combined < fires) break;
+        add_late(row, values[row], slice.first, edge, fires);
+      }
+      step = late ? INT64_MIN : w.number;
+      if (slice.first > slice.last) continue;
+      number = bounds_.slice_number(slice);
+      ends = bounds_.fires(bounds_.end(slice.last));
+      mixed = mix_of(number);
+    }
+    add(row, number, ends, mixed);
   }
 }
 
 void WindowRows::assign(const Batch& batch, TimeUs combined) {
-  start(batch, recent_);
+  start(batch);
   const Column& time = *batch.columns[spec_->time_column];
   const auto values = time.values<std::int64_t>();
   LastWindow w{.length_us = spec_->window.size_us};
@@ -110,13 +106,13 @@ void WindowRows::assign(const Batch& batch, TimeUs combined) {
     for (std::int64_t n = range.first; n < range.first + range.count; ++n) {
       const TimeUs fires = bounds_.fires(bounds_.end(n));
       if (edge >= fires || combined >= fires) add_late(row, t, n, edge, fires);
-      else add(row, n, fires, window_mix(n));
+      else add(row, n, fires, mix_of(n));
     }
   }
 }
 
 void WindowRows::take_given(const Batch& batch, TimeUs combined) {
-  start(batch, recent_);
+  start(batch);
   const auto starts = batch.columns[spec_->given->start_column]->values<std::int64_t>();
   const auto ends = batch.columns[spec_->given->end_column]->values<std::int64_t>();
   for (std::uint32_t row = 0; row < batch.rows; ++row) {
@@ -132,14 +128,14 @@ void WindowRows::take_given(const Batch& batch, TimeUs combined) {
 }
 
 void WindowRows::take_partials(const Batch& batch, TimeUs combined) {
-  start(batch, recent_);
+  start(batch);
   const WindowAggregateSpec::Partials& from = *spec_->partials;
   for (std::uint32_t row = 0; row < batch.rows; ++row) {
     const std::int64_t number = spec_->given ? 0 : batch.columns[from.window_column]->value<std::int64_t>(row);
     const TimeUs end = spec_->given ? batch.columns[spec_->given->end_column]->value<std::int64_t>(row) : bounds_.end(number);
     const TimeUs fires = spec_->given ? spec_->given->zone.passed(end - kWindowGrain) : bounds_.fires(end);
     if (combined < fires) [[likely]] {
-      add(row, number, fires, spec_->given ? 0 : window_mix(number));
+      add(row, number, fires, spec_->given ? 0 : mix_of(number));
       continue;
     }
     const TimeUs start = spec_->given ? batch.columns[spec_->given->start_column]->value<std::int64_t>(row) : bounds_.start(number);

@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "core/base/hash.h"
 #include "engine/operators/group_keys.h"
 #include "engine/operators/late_rows.h"
 #include "engine/operators/recent_slots.h"
@@ -37,20 +38,18 @@ class WindowRows {
   /// Of rows that a local aggregation made. They are late only where the partitions that they came from had been left out as idle.
   void take_partials(const Batch& batch, TimeUs combined_us);
 
-  /// Of input rows of windows that overlap, where all windows of a step have the same rows: one entry a row, under the first of its windows. False, and nothing is taken, where some row is late for some window,
-  /// and of windows that are not so.
-  bool take_steps(const Batch& batch, TimeUs combined_us);
-  /// After take_steps(), in its place: one entry for each window of these rows, row by row.
-  void spread(const Batch& batch, std::span<const std::uint32_t> rows);
-  /// take_steps() may be true.
-  bool has_steps() const;
+  /// Of input rows of windows that share slices (WindowBounds): one entry a row, under the number of the slice of the windows that it is not late for, due with the last of them.
+  void take_slices(const Batch& batch, TimeUs combined_us);
 
-  /// The slots of all entries in `table`, made where they are missing. It is always the same one, and after take_steps() always another. Who erases a slot calls forget() first.
+  /// The slots of all entries in `table`, made where they are missing. It is always the same one. Who erases a slot calls forget() first.
   void find_or_insert(state::KeyedTable& table, std::vector<state::Slot>& slots, std::vector<std::uint8_t>& inserted) {
-    known_->find_or_insert(table, hashes_, keys_.views(), times_, slots, inserted);
+    recent_.find_or_insert(table, hashes_, keys_.views(), times_, slots, inserted);
   }
   void forget(const state::KeyedTable& table, state::Slot slot) { recent_.forget(table, slot); }
-  void forget_step(const state::KeyedTable& table, state::Slot slot) { recent_steps_.forget(table, slot); }
+  /// The hash of its key without the number.
+  static std::uint64_t key_hash(const state::KeyedTable& table, state::Slot slot) { return table.hash(slot) ^ mix_of(GroupKeys::prefix_of(table.key(slot))); }
+  /// The windows of one key share its hash, which must keep its high bits because they name the shard; the low 16 scatter them in the table.
+  static std::uint64_t mix_of(std::int64_t number) { return hash_u64(static_cast<std::uint64_t>(number)) & 0xffff; }
 
   // One entry for each row and window that takes it; times only of those that find_or_insert() has to look for.
   std::span<const std::uint32_t> rows() const { return rows_; }
@@ -64,12 +63,12 @@ class WindowRows {
   void clear(std::size_t rows);
   void assign(const Batch& batch, TimeUs combined_us);
   void take_given(const Batch& batch, TimeUs combined_us);
-  void start(const Batch& batch, RecentSlots& known);
+  void start(const Batch& batch);
   void add(std::uint32_t row, std::int64_t number, TimeUs fires, std::uint64_t mix) {
     rows_.push_back(row);
     if (!keyed_) return numbers_.push_back(number);
     const std::uint64_t hash = keys_.hash(row) ^ mix;
-    if (!known_->add(hash, number, row)) return;
+    if (!recent_.add(hash, number, row)) return;
     times_.push_back(fires);
     hashes_.push_back(hash);
     keys_.add(number, row);
@@ -85,8 +84,7 @@ class WindowRows {
   std::vector<std::uint64_t> hashes_;
   std::vector<std::int64_t> numbers_;
   bool keyed_ = true;                     // false: numbers_ alone
-  RecentSlots recent_, recent_steps_;
-  RecentSlots* known_ = &recent_;         // one of them
+  RecentSlots recent_;
 };
 
 }  // namespace supyo::operators

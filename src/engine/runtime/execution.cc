@@ -220,6 +220,9 @@ Status Execution::restore_tables() {
       SUPYO_TRY(state.restore(t.table, journal.stored(t, s, shards)));
     }
   }
+  for (const std::vector<OperatorTask*>& instances : operators_)
+    for (OperatorTask* task : instances)
+      if (task != nullptr) SUPYO_TRY(task->on_restored());
   return ok();
 }
 

@@ -12,6 +12,9 @@ class OperatorTask final : public Task, private dataflow::OperatorContext, priva
   OperatorTask(const PlanNode& node, ShardContext& shard, NodeCounters& counters, Epoch last, std::unique_ptr<dataflow::Operator> op, state::SpillSpace* space);
 
   state::OperatorState& operator_state() { return state_; }
+  Status on_restored() {
+    return run([&] { return op_->on_restored(*this); });
+  }
   /// Time that is made stands still behind the last barrier: no row may follow it.
   TimeUs next_timer_us() const override { return makes_time() && shard_.last_cut ? kTimeMax : op_->next_timer_us(*this); }
   Status fire_timers() override;

@@ -31,6 +31,7 @@ test-kafka: build ## source and sink against a real Kafka broker (fetches it; ne
 test-postgres: build ## connector 'jdbc' against a real PostgreSQL (Debian's postgresql-15, started and stopped by the test): lookups, keyed and appended rows, 10 kills; how late a batch over a table makes an alarm (6 minutes)
 	@SUPYO=$(CURDIR)/build/release/supyo build/venv/bin/python tests/e2e/jdbc.py --postgres --kills 10
 	@SUPYO=$(CURDIR)/build/release/supyo build/venv/bin/python tests/e2e/alarm_batch.py
+	@SUPYO=$(CURDIR)/build/release/supyo build/venv/bin/python tests/e2e/jdbc_errors.py
 
 .PHONY: test-real
 test-real: build ## the SQL of tests/sql and tests/flink on real Flink and here, compared (fetches Flink; needs a JDK and Maven); ONLY=part of a file's name

@@ -179,7 +179,7 @@ class PostgresSession final : public Session {
     const std::string said = line_of(pq().PQerrorMessage(connection_.get()));
     const std::string message = fmt::format("{}: {}", where_.text(), said);
     if (pq().PQconnectionNeedsPassword(connection_.get()) != 0) return fail(ErrorCode::kNotAllowed, message, "give the option 'password'");
-    if (has_one_of(said, {"starting up", "shutting down", "recovery mode", "too many", "connection slots"}) || !said.contains("FATAL"))
+    if (has_one_of(said, {"database system is", "too many", "connection slots"}) || !said.contains("FATAL"))
       return fail(ErrorCode::kOutsideUnavailable, message, "see that the server runs and that host and port of 'url' are right");
     return fail(ErrorCode::kNotAllowed, message, "see 'username', 'password' and the database in 'url', and the server's pg_hba.conf");
   }

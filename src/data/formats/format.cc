@@ -159,6 +159,12 @@ bool json_has(const Type& type) {
   return (!keyed || type.children()[0].is_text()) && std::ranges::all_of(type.children(), json_has);
 }
 
+/// Parquet has no MULTISET.
+bool parquet_has(const Type& type) {
+  if (!type.is_nested()) return type.id < TypeId::kIntervalMonth && type.id != TypeId::kNull;
+  return type.id != TypeId::kMultiset && std::ranges::all_of(type.children(), parquet_has);
+}
+
 Status check_types(const FormatOptions& o, const Schema& schema) {
   if (o.name == "json" || o.name == kDebezium) {
     for (const Field& f : schema.fields())
@@ -171,6 +177,7 @@ Status check_types(const FormatOptions& o, const Schema& schema) {
       if (!std::ranges::all_of(f.type.children(), plain)) return fail(ErrorCode::kUnsupported, fmt::format("format 'csv' cannot hold column '{}' of type {}", f.name, f.type.to_string()), "what is in an ARRAY or ROW is of plain types there; or use json");
       continue;
     }
+    if (o.name == kParquet && f.type.is_nested() && !f.nested && parquet_has(f.type)) continue;
     if (f.nested) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' has no ROWs, and '{}' is a field of one", o.name, f.name), "use json, or plain columns");
     if (f.type.is_nested()) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' has no {}, as column '{}' is", o.name, f.type.as_nullable().to_string(), f.name), "use json, or plain columns");
   }

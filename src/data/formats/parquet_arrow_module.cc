@@ -21,12 +21,54 @@ Result<std::shared_ptr<arrow::DataType>> arrow_type(const Type& type) {
     case TypeId::kTime: return arrow::time64(arrow::TimeUnit::MICRO);
     case TypeId::kTimestamp: return arrow::timestamp(arrow::TimeUnit::MICRO);
     case TypeId::kTimestampLtz: return arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+    case TypeId::kArray: {
+      SUPYO_ASSIGN(auto element, arrow_type(type.children()[0]));
+      return arrow::list(arrow::field("element", std::move(element), type.children()[0].nullable));
+    }
+    case TypeId::kMap: {
+      SUPYO_ASSIGN(auto key, arrow_type(type.children()[0]));
+      SUPYO_ASSIGN(auto value, arrow_type(type.children()[1]));
+      return arrow::map(std::move(key), arrow::field("value", std::move(value), type.children()[1].nullable));
+    }
+    case TypeId::kRow: {
+      arrow::FieldVector fields;
+      for (std::size_t i = 0; i < type.children().size(); ++i) {
+        SUPYO_ASSIGN(auto field, arrow_type(type.children()[i]));
+        fields.push_back(arrow::field(type.field_names()[i], std::move(field), type.children()[i].nullable));
+      }
+      return arrow::struct_(std::move(fields));
+    }
     default: return fail(ErrorCode::kUnsupported, fmt::format("a Parquet file cannot hold {}", type.to_string()), "cast the column to BIGINT or STRING");
   }
 }
 
+std::optional<Type> sql_type(const arrow::Field& field) {
+  const auto type = sql_type(*field.type());
+  return type ? std::optional(type->as_nullable(field.nullable())) : std::nullopt;
+}
+
 std::optional<Type> sql_type(const arrow::DataType& type) {
   switch (type.id()) {
+    case arrow::Type::LIST: {
+      const auto element = sql_type(*static_cast<const arrow::ListType&>(type).value_field());
+      return element ? std::optional(Type::array(*element)) : std::nullopt;
+    }
+    case arrow::Type::MAP: {
+      const auto& map = static_cast<const arrow::MapType&>(type);
+      const auto key = sql_type(*map.key_field()), value = sql_type(*map.item_field());
+      return key && value ? std::optional(Type::map(*key, *value)) : std::nullopt;
+    }
+    case arrow::Type::STRUCT: {
+      std::vector<std::string> names;   // a field of a kind that SQL does not have is left out
+      std::vector<Type> types;
+      for (const auto& field : type.fields()) {
+        const auto t = sql_type(*field);
+        if (!t) continue;
+        names.push_back(field->name());
+        types.push_back(*t);
+      }
+      return names.empty() ? std::nullopt : std::optional(Type::row(std::move(names), std::move(types)));
+    }
     case arrow::Type::BOOL: return Type::boolean();
     case arrow::Type::INT8:
     case arrow::Type::INT16:

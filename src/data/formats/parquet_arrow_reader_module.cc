@@ -5,10 +5,12 @@
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/schema.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "data/formats/parquet_arrow.h"
 #include "data/types/builder.h"
+#include "data/types/nested.h"
 
 namespace supyo::formats {
 namespace {
@@ -115,6 +117,15 @@ ColumnPtr variable_column(const arrow::Array& array, const Type& type, BufferPtr
 }
 
 bool can_read(const Type& file, const Type& asked) {
+  if (asked.is_nested()) {
+    if (file.id != asked.id) return false;
+    if (asked.id != TypeId::kRow) return std::ranges::equal(file.children(), asked.children(), [](const Type& a, const Type& b) { return can_read(a, b); });
+    for (std::size_t i = 0; i < asked.children().size(); ++i) {
+      const auto at = std::ranges::find(file.field_names(), asked.field_names()[i]) - file.field_names().begin();
+      if (static_cast<std::size_t>(at) < file.children().size() && !can_read(file.children()[static_cast<std::size_t>(at)], asked.children()[i])) return false;
+    }
+    return true;
+  }
   if (file.id == asked.id) return asked.id != TypeId::kDecimal || (file.scale == asked.scale && file.precision <= asked.precision);
   if (file.is_integer() && asked.is_integer()) return true;  // narrowing is checked value by value
   return file.id == TypeId::kFloat && asked.id == TypeId::kDouble;
@@ -150,6 +161,79 @@ ColumnPtr all_null(const Type& type, std::size_t rows) {
   ColumnBuilder builder(type, rows);
   for (std::size_t i = 0; i < rows; ++i) builder.append_null();
   return builder.finish();
+}
+
+ColumnPtr nested_column(const arrow::Array& array, const Type& type);
+
+// Null when a value does not fit.
+ColumnPtr column_of(const arrow::Array& array, const Type& type) {
+  if (type.is_nested()) return nested_column(array, type);
+  BufferPtr validity = copy_validity(array);
+  if (type.is_variable()) return variable_column(array, type, std::move(validity));
+  BufferPtr data = fixed_values(array, type);
+  if (!data) return nullptr;
+  return std::make_shared<Column>(type, static_cast<std::size_t>(array.length()), std::move(validity), std::move(data));
+}
+
+ColumnPtr row_column(const arrow::StructArray& array, const Type& type) {
+  const auto rows = static_cast<std::size_t>(array.length());
+  std::vector<ColumnPtr> fields;
+  for (std::size_t i = 0; i < type.children().size(); ++i) {
+    const auto child = array.GetFieldByName(type.field_names()[i]);
+    fields.push_back(child ? column_of(*child, type.children()[i]) : all_null(type.children()[i], rows));
+    if (!fields.back()) return nullptr;
+  }
+  ColumnBuilder out(type, rows);
+  nested::Items items(fields.size());
+  std::string bytes;
+  for (std::size_t r = 0; r < rows; ++r) {
+    if (array.IsNull(static_cast<std::int64_t>(r))) {
+      out.append_null();
+      continue;
+    }
+    std::ranges::transform(fields, items.begin(), [&](const ColumnPtr& c) { return nested::item_at(*c, r); });
+    bytes.clear();
+    nested::write_row(type, items, bytes);
+    out.append_text(bytes);
+  }
+  return out.finish();
+}
+
+/// An ARRAY, or (a list of keys and values) a MAP.
+ColumnPtr nested_column(const arrow::Array& array, const Type& type) {
+  if (type.id == TypeId::kRow) return row_column(static_cast<const arrow::StructArray&>(array), type);
+  const auto rows = static_cast<std::size_t>(array.length());
+  if (rows == 0) return all_null(type, 0);   // its offsets may be missing
+  const auto& list = static_cast<const arrow::ListArray&>(array);   // a MapArray is one, too
+  const std::int32_t first = list.value_offset(0);
+  const auto part = [&](const std::shared_ptr<arrow::Array>& all, std::size_t child) {
+    return column_of(*all->Slice(first, list.value_offset(list.length()) - first), type.children()[child]);
+  };
+  const bool map = type.id == TypeId::kMap;
+  const ColumnPtr keys = part(map ? static_cast<const arrow::MapArray&>(array).keys() : list.values(), 0);
+  const ColumnPtr values = map ? part(static_cast<const arrow::MapArray&>(array).items(), 1) : nullptr;
+  if (!keys || (map && !values)) return nullptr;
+  ColumnBuilder out(type, rows);
+  nested::Items of_keys, of_values;
+  std::string bytes;
+  for (std::size_t r = 0; r < rows; ++r) {
+    const auto row = static_cast<std::int64_t>(r);
+    if (array.IsNull(row)) {
+      out.append_null();
+      continue;
+    }
+    of_keys.clear();
+    of_values.clear();
+    for (std::int32_t i = list.value_offset(row) - first; i < list.value_offset(row + 1) - first; ++i) {
+      of_keys.push_back(nested::item_at(*keys, static_cast<std::size_t>(i)));
+      if (map) of_values.push_back(nested::item_at(*values, static_cast<std::size_t>(i)));
+    }
+    bytes.clear();
+    if (map) nested::write_map(type.children()[0], type.children()[1], of_keys, of_values, bytes);
+    else nested::write_array(type.children()[0], of_keys, bytes);
+    out.append_text(bytes);
+  }
+  return out.finish();
 }
 
 class ArrowReader final : public ParquetReader {
@@ -200,17 +284,21 @@ class ArrowReader final : public ParquetReader {
     std::shared_ptr<arrow::Schema> schema;
     SUPYO_TRY(check(parquet::arrow::FromParquetSchema(&descriptor, parquet::default_arrow_reader_properties(), nullptr, &schema)));
     rows_ = file->num_rows();
-    std::vector<int> leaf_of;
+    std::vector<int> root_of;
     bool any_id = false;
     for (int i = 0; i < descriptor.num_columns(); ++i) {
       const parquet::schema::Node* node = descriptor.GetColumnRoot(i);
-      if (!node->is_primitive()) continue;
+      if (i > 0 && node == descriptor.GetColumnRoot(i - 1)) {
+        leaves_.back().push_back(i);
+        continue;
+      }
+      leaves_.push_back({i});
       const auto field = schema->GetFieldByName(node->name());
       const auto type = field ? sql_type(*field->type()) : std::nullopt;
       if (node->field_id() >= 0) any_id = true;
       if (!type) continue;
       fields_.push_back({node->name(), type->as_nullable(field->nullable()), node->field_id() >= 0 ? node->field_id() : ParquetField::kNoFieldId});
-      leaf_of.push_back(i);
+      root_of.push_back(static_cast<int>(leaves_.size()) - 1);
     }
     for (const ParquetField& asked : asked_) {
       const auto found = std::find_if(fields_.begin(), fields_.end(), [&](const ParquetField& f) {
@@ -222,8 +310,8 @@ class ArrowReader final : public ParquetReader {
       }
       if (!can_read(found->type, asked.type))
         return fail(ErrorCode::kTypeMismatch, fmt::format("{}: column `{}` is {} in the file and {} in the table", name_, asked.name,
-                                                          found->type.to_string(), asked.type.to_string()));
-      place_.push_back(leaf_of[static_cast<std::size_t>(found - fields_.begin())]);
+                                                          found->type.to_string(), asked.type.to_string()), "declare the column as it is in the file");
+      place_.push_back(root_of[static_cast<std::size_t>(found - fields_.begin())]);
     }
     return ok();
   }
@@ -242,13 +330,14 @@ class ArrowReader final : public ParquetReader {
       before += n;
     }
     left_ -= skip_;
-    std::vector<int> leaves;
-    for (const int leaf : place_)
-      if (leaf >= 0) leaves.push_back(leaf);
-    std::sort(leaves.begin(), leaves.end());
-    leaves.erase(std::unique(leaves.begin(), leaves.end()), leaves.end());
-    for (int& leaf : place_)
-      if (leaf >= 0) leaf = static_cast<int>(std::lower_bound(leaves.begin(), leaves.end(), leaf) - leaves.begin());
+    std::vector<int> roots, leaves;
+    for (const int root : place_)
+      if (root >= 0) roots.push_back(root);
+    std::sort(roots.begin(), roots.end());
+    roots.erase(std::unique(roots.begin(), roots.end()), roots.end());
+    for (int& root : place_)
+      if (root >= 0) root = static_cast<int>(std::lower_bound(roots.begin(), roots.end(), root) - roots.begin());
+    for (const int root : roots) leaves.insert(leaves.end(), leaves_[static_cast<std::size_t>(root)].begin(), leaves_[static_cast<std::size_t>(root)].end());
     if (leaves.empty() || groups.empty()) return ok();  // rows without values: only their number counts
     auto made = reader_->GetRecordBatchReader(groups, leaves);
     SUPYO_TRY(check(made.status()));
@@ -289,14 +378,9 @@ class ArrowReader final : public ParquetReader {
         continue;
       }
       const arrow::Array& array = *read->column(place_[i]);
-      BufferPtr validity = copy_validity(array);
-      if (type.is_variable()) {
-        batch->columns.push_back(variable_column(array, type, std::move(validity)));
-        continue;
-      }
-      BufferPtr data = fixed_values(array, type);
-      if (!data) return fail(ErrorCode::kValueOutOfRange, fmt::format("{}: a value of column `{}` does not fit {}", name_, asked_[i].name, type.to_string()));
-      batch->columns.push_back(std::make_shared<Column>(type, rows, std::move(validity), std::move(data)));
+      ColumnPtr column = column_of(array, type);
+      if (!column) return fail(ErrorCode::kValueOutOfRange, fmt::format("{}: a value of column `{}` does not fit {}", name_, asked_[i].name, type.to_string()));
+      batch->columns.push_back(std::move(column));
     }
     return batch;
   }
@@ -309,6 +393,7 @@ class ArrowReader final : public ParquetReader {
   std::string name_;
   std::vector<ParquetField> asked_;
   std::vector<ParquetField> fields_;
+  std::vector<std::vector<int>> leaves_;   // per column of the file: one, of nested columns more
   std::vector<int> place_;   // per column asked for: its position in the batches read, -1 when the file has none
   std::int64_t rows_ = 0;
   std::int64_t left_ = 0;

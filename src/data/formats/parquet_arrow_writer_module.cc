@@ -7,11 +7,13 @@
 #include <parquet/arrow/writer.h>
 #include <parquet/statistics.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "data/formats/parquet_arrow.h"
 #include "data/types/builder.h"
+#include "data/types/nested.h"
 
 namespace supyo::formats {
 namespace {
@@ -80,8 +82,12 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> values_of(const Column& column) {
   }
 }
 
-// Wraps the column's own buffers; booleans and the short integers are converted. The result borrows from `column`.
-arrow::Result<std::shared_ptr<arrow::Array>> to_arrow(const Column& column, const std::shared_ptr<arrow::DataType>& type) {
+using Kept = std::vector<ColumnPtr>;
+arrow::Result<std::shared_ptr<arrow::Array>> nested_to_arrow(const Column& column, const std::shared_ptr<arrow::DataType>& type, Kept& kept);
+
+// Wraps the column's own buffers; booleans and the short integers are converted. The result borrows from `column` and, of nested types, from what is put into `kept`.
+arrow::Result<std::shared_ptr<arrow::Array>> to_arrow(const Column& column, const std::shared_ptr<arrow::DataType>& type, Kept& kept) {
+  if (column.type().is_nested()) return nested_to_arrow(column, type, kept);
   const auto rows = static_cast<std::int64_t>(column.length());
   if (column.type().id == TypeId::kNull) return arrow::MakeArrayOfNull(type, rows);
   const auto validity = borrow(column.validity());
@@ -93,11 +99,53 @@ arrow::Result<std::shared_ptr<arrow::Array>> to_arrow(const Column& column, cons
   return arrow::MakeArray(arrow::ArrayData::Make(type, rows, std::move(buffers), nulls));
 }
 
+// What is in the values becomes columns: of a ROW one a field, of an ARRAY and a MAP those of all elements, and where each row's begin.
+arrow::Result<std::shared_ptr<arrow::Array>> nested_to_arrow(const Column& column, const std::shared_ptr<arrow::DataType>& type, Kept& kept) {
+  const Type& own = column.type();
+  const std::size_t rows = column.length();
+  std::vector<ColumnBuilder> inside;
+  for (const Type& t : own.children()) inside.emplace_back(t, rows);
+  std::vector<std::int32_t> starts = {0};
+  nested::Items items, values;
+  for (std::size_t r = 0; r < rows; ++r) {
+    items.clear();
+    values.clear();
+    const bool null = column.is_null(r);
+    if (own.id == TypeId::kRow) {
+      if (!null) nested::read_row(own, column.text(r), items);
+      items.resize(inside.size());
+      for (std::size_t i = 0; i < items.size(); ++i) nested::append_item(inside[i], items[i]);
+      continue;
+    }
+    if (!null && own.id == TypeId::kArray) nested::read_array(own, column.text(r), items);
+    if (!null && own.id == TypeId::kMap) nested::read_map(own, column.text(r), items, values);
+    for (const nested::Item& i : items) nested::append_item(inside[0], i);
+    for (const nested::Item& v : values) nested::append_item(inside[1], v);
+    if (own.id == TypeId::kMap && std::ranges::any_of(items, &nested::Item::null)) return arrow::Status::Invalid("a MAP has NULL as a key, which Parquet does not have");
+    starts.push_back(starts.back() + static_cast<std::int32_t>(items.size()));
+  }
+  const auto validity = borrow(column.validity());
+  std::vector<std::shared_ptr<arrow::ArrayData>> children;
+  const bool map = own.id == TypeId::kMap;
+  for (std::size_t i = 0; i < inside.size(); ++i) {
+    kept.push_back(inside[i].finish());
+    const auto& child = map ? type->field(0)->type()->field(static_cast<int>(i)) : type->field(static_cast<int>(i));
+    ARROW_ASSIGN_OR_RAISE(auto array, to_arrow(*kept.back(), child->type(), kept));
+    children.push_back(array->data());
+  }
+  const auto length = static_cast<std::int64_t>(rows);
+  const std::int64_t nulls = validity ? arrow::kUnknownNullCount : 0;
+  if (own.id == TypeId::kRow) return arrow::MakeArray(arrow::ArrayData::Make(type, length, {validity}, std::move(children), nulls));
+  if (map) children = {arrow::ArrayData::Make(type->field(0)->type(), starts.back(), {nullptr}, std::move(children), 0)};
+  return arrow::MakeArray(arrow::ArrayData::Make(type, length, {validity, arrow::Buffer::FromVector(std::move(starts))}, std::move(children), nulls));
+}
+
 bool is_small_integer(TypeId id) { return id == TypeId::kTinyInt || id == TypeId::kSmallInt || id == TypeId::kInteger; }
 
 bool fits(const Type& column, const Type& field) {
   if (column.id == TypeId::kNull) return true;
   if (is_small_integer(column.id) && is_small_integer(field.id)) return true;
+  if (column.is_nested()) return column.id == field.id && std::ranges::equal(column.children(), field.children(), [](const Type& a, const Type& b) { return fits(a, b); });
   return column.id == field.id && (column.id != TypeId::kDecimal || (column.precision <= field.precision && column.scale == field.scale));
 }
 
@@ -106,6 +154,13 @@ T read_plain(const std::string& bytes) {
   T v{};
   if (bytes.size() >= sizeof v) std::memcpy(&v, bytes.data(), sizeof v);
   return v;
+}
+
+std::size_t leaves_of(const Type& type) {
+  std::size_t leaves = type.is_nested() ? 0 : 1;
+  if (type.is_nested())
+    for (const Type& t : type.children()) leaves += leaves_of(t);
+  return leaves;
 }
 
 // A statistic of the file in its plain encoding (Parquet format, "Statistics") as a value of the column's type.
@@ -178,12 +233,13 @@ class ArrowWriter final : public ParquetWriter {
   Status write(const Batch& batch) override {
     SUPYO_CHECK_EQ(batch.columns.size(), fields_.size());
     std::vector<std::shared_ptr<arrow::Array>> arrays;
+    Kept kept;
     for (std::size_t i = 0; i < fields_.size(); ++i) {
       const Column& column = *batch.columns[i];
       if (!fits(column.type(), fields_[i].type))
         return fail(ErrorCode::kTypeMismatch, fmt::format("column `{}` of the Parquet file is {}, the rows have {}", fields_[i].name,
                                                           fields_[i].type.to_string(), column.type().to_string()));
-      auto array = to_arrow(column, schema_->field(static_cast<int>(i))->type());
+      auto array = to_arrow(column, schema_->field(static_cast<int>(i))->type(), kept);
       if (!array.ok()) return fail(error(array.status()));
       if (!fields_[i].type.nullable && (*array)->null_count() > 0)
         return fail(ErrorCode::kNullInNotNull, fmt::format("a null in column `{}`, which is NOT NULL", fields_[i].name));
@@ -242,9 +298,15 @@ class ArrowWriter final : public ParquetWriter {
     for (int g = 0; g < file.num_row_groups(); ++g) {
       const auto group = file.RowGroup(g);
       if (group->num_columns() > 0) metrics.split_offsets.push_back(group->file_offset());
-      for (std::size_t c = 0; c < fields_.size(); ++c) {
-        const auto chunk = group->ColumnChunk(static_cast<int>(c));
+      for (std::size_t c = 0, leaf = 0; c < fields_.size(); leaf += leaves_of(fields_[c].type), ++c) {
         ParquetColumnMetrics& m = metrics.columns[c];
+        if (fields_[c].type.is_nested()) {   // bounds are of plain columns
+          for (std::size_t i = 0; i < leaves_of(fields_[c].type); ++i) m.compressed_bytes += group->ColumnChunk(static_cast<int>(leaf + i))->total_compressed_size();
+          m.values += group->num_rows();
+          bounded[c] = false;
+          continue;
+        }
+        const auto chunk = group->ColumnChunk(static_cast<int>(leaf));
         m.compressed_bytes += chunk->total_compressed_size();
         m.values += chunk->num_values();
         const auto stats = chunk->statistics();

@@ -114,12 +114,24 @@ Result<ColumnPtr> convert(Args args, const Type& result, std::size_t rows, const
   });
 }
 
+/// As Java's String.hashCode() of the UTF-16 text, without its sign.
+Result<ColumnPtr> hash_code(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_rows<Text>(args, result, rows, [](Text s) -> std::int32_t {
+    std::string units;
+    append_encoded(s, Charset::kUtf16Le, units);
+    std::uint32_t h = 0;
+    for (std::size_t i = 0; i < units.size(); i += 2) h = 31 * h + (static_cast<unsigned char>(units[i]) | static_cast<std::uint32_t>(static_cast<unsigned char>(units[i + 1])) << 8);
+    return static_cast<std::int32_t>(h >> 31 != 0 ? 0 - h : h);
+  });
+}
+
 }  // namespace
 
 void register_charset(Registrar& r) {
   const Type s = Type::string();
   r.add({.name = "ENCODE", .kernel = convert<append_encoded>, .signature = "ENCODE(STRING, charset) -> BYTES", .help = "The text in a character set: US-ASCII, ISO-8859-1, UTF-8, UTF-16, UTF-16BE or UTF-16LE."},
         takes({s, s}, Type::bytes()));
+  r.add({.name = "HASH_CODE", .kernel = hash_code, .signature = "HASH_CODE(STRING) -> INT", .help = "Java's hash of the text, without its sign."}, takes({s}, Type::integer()));
   r.add({.name = "DECODE", .kernel = convert<append_decoded>, .signature = "DECODE(BYTES, charset) -> STRING", .help = "The text that bytes in a character set stand for."},
         takes({Type::bytes(), s}, s));
 }

@@ -250,6 +250,18 @@ Result<ColumnPtr> similar_to(Args args, const Type& result, std::size_t rows, co
   });
 }
 
+/// Whether the whole text fits a fixed expression; not null, and so not of a null.
+template <const char* const& kExpression>
+Result<ColumnPtr> is_all(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  static const RE2 expression(kExpression);
+  FixedOutput<std::uint8_t> out(rows);
+  for (std::size_t i = 0; i < rows; ++i) out.set(i, !args[0]->is_null(i) && RE2::FullMatch(piece(args[0]->text(i)), expression));
+  return out.finish(result);
+}
+constexpr const char* kLetters = "\\p{L}+";
+constexpr const char* kDigits = "\\p{Nd}+";
+constexpr const char* kNumber = "[\\x00- ]*[+-]?(NaN|Infinity|([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?[fFdD]?|\\p{Nd}+)[\\x00- ]*";   // what Java's Double.parseDouble() takes
+
 }  // namespace
 
 void register_pattern(Registrar& r) {
@@ -260,6 +272,9 @@ void register_pattern(Registrar& r) {
         takes({s, s, s}, b, {.optional = 1}));
   r.add({.name = "SIMILAR TO", .kernel = similar_to, .signature = "STRING SIMILAR TO pattern -> BOOLEAN", .help = "Whether the text fits the SQL regular expression."},
         takes({s, s}, b));
+  r.add({.name = "IS_ALPHA", .kernel = is_all<kLetters>, .signature = "IS_ALPHA(STRING) -> BOOLEAN", .help = "Whether all characters are letters; FALSE of an empty text and of null."}, takes({s}, b, {.never_null = true}));
+  r.add({.name = "IS_DIGIT", .kernel = is_all<kDigits>, .signature = "IS_DIGIT(STRING) -> BOOLEAN", .help = "Whether all characters are digits; FALSE of an empty text and of null."}, takes({s}, b, {.never_null = true}));
+  r.add({.name = "IS_DECIMAL", .kernel = is_all<kNumber>, .signature = "IS_DECIMAL(STRING) -> BOOLEAN", .help = "Whether the text is a number; FALSE of null."}, takes({s}, b, {.never_null = true}));
   const Shape nullable{.always_nullable = true};
   r.add({.name = "REGEXP", .kernel = regexp, .signature = "REGEXP(STRING, regex) -> BOOLEAN", .help = "Whether a part of the text fits the regular expression."},
         takes({s, s}, b, nullable));

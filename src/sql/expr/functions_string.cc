@@ -159,18 +159,29 @@ Result<ColumnPtr> has_affix(Args args, const Type& result, std::size_t rows, con
   return map_rows<Text, Text>(args, result, rows, [](Text s, Text part) -> std::uint8_t { return kAtEnd ? s.ends_with(part) : s.starts_with(part); });
 }
 
-Result<ColumnPtr> split_index(Args args, const Type& result, std::size_t rows, const EvalContext&) {
-  return map_text<Text, Text, std::int32_t>(args, result, rows, [](std::string& out, Text s, Text delimiter, std::int32_t index) {
-    if (index < 0 || delimiter.empty() || s.empty()) return false;   // an empty text has no fields
-    for (;; --index) {
-      const std::size_t end = s.find(delimiter);
-      if (index == 0) {
-        out += s.substr(0, end);
-        return true;
-      }
-      if (end == Text::npos) return false;
-      s.remove_prefix(end + delimiter.size());
+bool append_field(std::string& out, Text s, Text delimiter, std::int32_t index) {
+  if (index < 0 || delimiter.empty() || s.empty()) return false;   // an empty text has no fields
+  for (;; --index) {
+    const std::size_t end = s.find(delimiter);
+    if (index == 0) {
+      out += s.substr(0, end);
+      return true;
     }
+    if (end == Text::npos) return false;
+    s.remove_prefix(end + delimiter.size());
+  }
+}
+Result<ColumnPtr> split_index(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<Text, Text, std::int32_t>(args, result, rows, append_field);
+}
+
+/// The delimiter as the code of a character, 1 to 255.
+Result<ColumnPtr> split_index_of_code(Args args, const Type& result, std::size_t rows, const EvalContext&) {
+  return map_text<Text, std::int32_t, std::int32_t>(args, result, rows, [](std::string& out, Text s, std::int32_t code, std::int32_t index) {
+    std::string delimiter;
+    if (code < 1 || code > 255) return false;
+    append_utf8(static_cast<std::uint32_t>(code), delimiter);
+    return append_field(out, s, delimiter, index);
   });
 }
 
@@ -374,7 +385,7 @@ void register_string(Registrar& r) {
   };
   add("||", concat, {s, s}, s, "STRING || STRING -> STRING", "Both texts one after the other.");
   add("CONCAT", concat, {s}, s, "CONCAT(STRING, ..) -> STRING", "The texts one after the other; null when one is null.", {.variadic = true});
-  add("CONCAT_WS", concat_ws, {s, s}, s, "CONCAT_WS(separator, STRING, ..) -> STRING", "The texts that are not null, with the separator between them.", {.variadic = true});
+  add("CONCAT_WS", concat_ws, {s}, s, "CONCAT_WS(separator, STRING, ..) -> STRING", "The texts that are not null, with the separator between them.", {.variadic = true});
   add("UPPER", change_case<upper_code>, {s}, s, "UPPER(STRING) -> STRING", "In upper case.");
   add("LOWER", change_case<lower_code>, {s}, s, "LOWER(STRING) -> STRING", "In lower case.");
   add("INITCAP", initcap, {s}, s, "INITCAP(STRING) -> STRING", "Every word with a capital first letter.");
@@ -391,6 +402,7 @@ void register_string(Registrar& r) {
   add("STARTSWITH", has_affix<false>, {s, s}, b, "STARTSWITH(STRING, STRING) -> BOOLEAN", "Whether the text begins with the other.");
   add("ENDSWITH", has_affix<true>, {s, s}, b, "ENDSWITH(STRING, STRING) -> BOOLEAN", "Whether the text ends with the other.");
   add("SPLIT_INDEX", split_index, {s, s, i}, s, "SPLIT_INDEX(STRING, delimiter, INT) -> STRING", "The field of that number, from 0; null when there is none.", {.always_nullable = true});
+  add("SPLIT_INDEX", split_index_of_code, {s, i, i}, s, "SPLIT_INDEX(STRING, INT, INT) -> STRING", "The same with the delimiter as the code of a character.", {.always_nullable = true});
   add("SUPYO_COUNT_CHAR", count_char, {s, s}, Type::big_int(), "SUPYO_COUNT_CHAR(STRING, STRING) -> BIGINT",
       "How often the first byte of the second text is in the first; 0 when that is null. Nexmark's count_char: CREATE FUNCTION count_char AS 'com.github.nexmark.flink.udf.CountChar'.", {.never_null = true});
   add("REPLACE", replace, {s, s, s}, s, "REPLACE(STRING, from, to) -> STRING", "Every `from` replaced by `to`.");

@@ -459,8 +459,15 @@ Binder part_of_interval() {
 }
 Binder fraction_and_precision() {
   return [](std::span<const Type> args) -> std::optional<Typing> {
-    if (args.size() != 2 || !(args[0].is_floating() || args[0].id == TypeId::kDecimal) || !args[1].is_integer()) return std::nullopt;
+    if (args.size() != 2 || !args[0].is_floating() || !args[1].is_integer()) return std::nullopt;
     return Typing{{Type::double_().as_nullable(args[0].nullable), Type::integer().as_nullable(args[1].nullable)}, Type::timestamp_ltz(3)};
+  };
+}
+/// Flink cuts a DECIMAL to a whole number, of seconds too.
+Binder decimal_and_precision() {
+  return [](std::span<const Type> args) -> std::optional<Typing> {
+    if (args.size() != 2 || args[0].id != TypeId::kDecimal || !args[1].is_integer()) return std::nullopt;
+    return Typing{{Type::big_int().as_nullable(args[0].nullable), Type::integer().as_nullable(args[1].nullable)}, Type::timestamp_ltz(3)};
   };
 }
 
@@ -531,8 +538,10 @@ void register_temporal(Registrar& r) {
   r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = timestamp_of_number, .signature = "TO_TIMESTAMP_LTZ(BIGINT [, 0 | 3]) -> TIMESTAMP_LTZ(3)",
          .help = "The moment that many seconds (0) or milliseconds (3) after 1970; null beyond the year 9999."},
         takes({Type::big_int(), Type::integer()}, Type::timestamp_ltz(3), may_fail));
-  r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = timestamp_of_fraction, .signature = "TO_TIMESTAMP_LTZ(numeric, 0 | 3) -> TIMESTAMP_LTZ(3)", .help = "The same of a number with a fraction, which is cut behind the milliseconds."},
+  r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = timestamp_of_fraction, .signature = "TO_TIMESTAMP_LTZ(DOUBLE, 0 | 3) -> TIMESTAMP_LTZ(3)", .help = "The same of a number with a fraction, which is cut behind the milliseconds."},
         fraction_and_precision());
+  r.add({.name = "TO_TIMESTAMP_LTZ", .kernel = timestamp_of_number, .signature = "TO_TIMESTAMP_LTZ(DECIMAL, 0 | 3) -> TIMESTAMP_LTZ(3)", .help = "The same of the number cut to a whole one, as in Flink."},
+        decimal_and_precision());
   r.add({.name = "CONVERT_TZ", .kernel = convert_tz, .signature = "CONVERT_TZ(STRING, from, to) -> STRING",
          .help = "A local time of one zone, as yyyy-MM-dd HH:mm:ss, in another: CONVERT_TZ('2026-01-01 00:00:00', 'UTC', 'Asia/Seoul')."},
         takes({s, s, s}, s, {.always_nullable = true}));

@@ -272,6 +272,7 @@ Result<JsonPath> JsonPath::parse(std::string_view text) {
     }
     if (s.front() == '.') {
       s.remove_prefix(1);
+      if (s.starts_with('[')) continue;   // $.['a b'], as Flink's documentation writes it
       const std::size_t end = std::min(s.find_first_of(".["), s.size());
       const std::string_view name = s.substr(0, end);
       if (name.empty()) return bad("a name is missing");

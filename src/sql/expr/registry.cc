@@ -170,6 +170,10 @@ std::vector<const Function*> FunctionRegistry::functions() const {
   return out;
 }
 
+std::vector<std::string> FunctionRegistry::user_names() const {
+  return {impl_->aliases.begin(), impl_->aliases.end()};
+}
+
 std::vector<std::string> FunctionRegistry::names() const {
   std::vector<std::string> out;
   for (const auto& [name, overload] : impl_->by_name) out.push_back(name);

@@ -75,6 +75,7 @@ class FunctionRegistry {
   /// Sorted; for SHOW FUNCTIONS and docs/reference/functions.md.
   std::vector<const Function*> functions() const;
   std::vector<std::string> names() const;
+  std::vector<std::string> user_names() const;   ///< those of add_alias()
 
  private:
   struct Impl;

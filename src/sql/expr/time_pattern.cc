@@ -1,5 +1,7 @@
 #include "sql/expr/time_pattern.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -12,7 +14,21 @@ namespace {
 constexpr std::array<std::string_view, 12> kMonths = {"January", "February", "March",     "April",   "May",      "June",
                                                       "July",    "August",   "September", "October", "November", "December"};
 constexpr std::array<std::string_view, 7> kDays = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-constexpr std::string_view kSupported = "yuMdHhmsSaED";
+constexpr std::string_view kSupported = "yuMdHhmsSaEDLQqwWYeckKGAnN";
+
+/// Weeks as in the United States, whose locale Flink's images have: they begin on Sunday, and the first is that of January 1st.
+std::int64_t week_day(std::int64_t days) { return ((days + 4) % 7 + 7) % 7; }   // 0: Sunday
+int week_number(std::int64_t days, std::int64_t first) { return static_cast<int>((days - first + week_day(first)) / 7 + 1); }
+/// The year of the week and its number: the last days of December may be of the next year's first week.
+std::pair<int, int> year_and_week(std::int64_t days, int year) {
+  const std::int64_t next = days_from_civil(year + 1, 1, 1);
+  if (days >= next - week_day(next)) return {year + 1, 1};
+  return {year, week_number(days, days_from_civil(year, 1, 1))};
+}
+
+
+/// MMM: Jan, MMMM: January, MMMMM: J.
+std::string_view short_name(std::string_view name, int width) { return width == 4 ? name : name.substr(0, width == 3 ? 3 : 1); }
 
 std::int64_t floor_days(TimeUs us) { return us / kDay - (us % kDay < 0 ? 1 : 0); }
 
@@ -79,6 +95,7 @@ std::optional<TimePattern> TimePattern::parse(std::string_view pattern) {
       continue;
     }
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (std::string_view("[]{}#").contains(c)) return std::nullopt;   // optional parts, and what Java keeps for later
     if (!letter) {
       literal(pattern.substr(i++, 1));
       continue;
@@ -92,6 +109,47 @@ std::optional<TimePattern> TimePattern::parse(std::string_view pattern) {
   return p;
 }
 
+void TimePattern::format_rare(const Part& p, TimeUs us, const CivilTime& c, std::string& out) {
+  const auto number = [&](std::int64_t v) { out += fmt::format("{:0{}}", v, p.width); };
+  const std::int64_t days = floor_days(us), in_day = us - days * kDay;
+  switch (p.letter) {
+    case 'Q':
+    case 'q': {
+      const int quarter = (c.month - 1) / 3 + 1;
+      constexpr std::string_view kNames[] = {"1st", "2nd", "3rd", "4th"};
+      if (p.width >= 4) out += fmt::format("{} quarter", kNames[quarter - 1]);
+      else if (p.width == 3) out += fmt::format("Q{}", quarter);
+      else number(quarter);
+      return;
+    }
+    case 'L': {
+      const std::string_view name = kMonths[static_cast<std::size_t>(c.month - 1)];
+      if (p.width >= 3) out += short_name(name, p.width);
+      else number(c.month);
+      return;
+    }
+    case 'w': return number(year_and_week(days, c.year).second);
+    case 'W': return number(week_number(days, days_from_civil(c.year, c.month, 1)));
+    case 'Y': {
+      const int year = year_and_week(days, c.year).first;
+      return number(p.width == 2 ? year % 100 : year);
+    }
+    case 'e':
+    case 'c': {
+      const std::string_view name = kDays[static_cast<std::size_t>(week_day(days))];
+      if (p.width >= 3) out += short_name(name, p.width);
+      else number(week_day(days) + 1);
+      return;
+    }
+    case 'k': return number(c.hour == 0 ? 24 : c.hour);
+    case 'K': return number(c.hour % 12);
+    case 'G': out += c.year > 0 ? (p.width == 4 ? "Anno Domini" : "AD") : (p.width == 4 ? "Before Christ" : "BC"); return;
+    case 'A': return number(in_day / kMillisecond);
+    case 'n': return number(c.micros * 1000LL);
+    default: return number(in_day * 1000);   // N
+  }
+}
+
 void TimePattern::format(TimeUs us, std::string& out) const {
   const CivilTime c = civil_from(us);
   const auto number = [&](int v, int width) { append_padded(v, width, out); };
@@ -103,15 +161,17 @@ void TimePattern::format(TimeUs us, std::string& out) const {
         break;
       case 'M': {
         const std::string_view name = kMonths[static_cast<std::size_t>(c.month - 1)];
-        if (p.width >= 4) out += name; else if (p.width == 3) out += name.substr(0, 3); else number(c.month, p.width);
+        if (p.width >= 3) out += short_name(name, p.width); else number(c.month, p.width);
         break;
       }
       case 'd': number(c.day, p.width); break;
+      case 'L': case 'Q': case 'q': case 'w': case 'W': case 'Y': case 'e': case 'c': case 'k': case 'K': case 'G': case 'A': case 'n': case 'N':
+        format_rare(p, us, c, out);
+        break;
       case 'D': number(static_cast<int>(floor_days(us) - days_from_civil(c.year, 1, 1)) + 1, p.width); break;
       case 'E': {
-        const std::int64_t weekday = ((floor_days(us) + 4) % 7 + 7) % 7;
-        const std::string_view name = kDays[static_cast<std::size_t>(weekday)];
-        out += p.width >= 4 ? name : name.substr(0, 3);
+        const std::string_view name = kDays[static_cast<std::size_t>(week_day(floor_days(us)))];
+        out += short_name(name, std::max(p.width, 3));
         break;
       }
       case 'H': number(c.hour, p.width); break;

@@ -24,7 +24,7 @@ TimeUs time_from(const CivilTime& c);
 std::int64_t days_from_civil(int year, int month, int day);
 std::int64_t add_months(std::int64_t days, std::int64_t months);
 
-/// A pattern of Java's DateTimeFormatter as DATE_FORMAT and TO_TIMESTAMP take it: y M d H h m s S a E D and 'quoted' text; other
+/// A pattern of Java's DateTimeFormatter as DATE_FORMAT and TO_TIMESTAMP take it: y M d H h m s S a and, to print only, E D L Q q w W Y e c k K G A n N, and 'quoted' text; other
 /// punctuation stands for itself. Taken apart once, used for many rows.
 class TimePattern {
  public:
@@ -40,6 +40,7 @@ class TimePattern {
     int width = 0;
     std::string text;
   };
+  static void format_rare(const Part& p, TimeUs us, const CivilTime& c, std::string& out);
   bool read_part(const Part& p, bool digits_follow, std::string_view& text, CivilTime& c, bool& afternoon, bool& half_day) const;
   std::vector<Part> parts_;
 };

@@ -54,7 +54,8 @@ Result<TimeUnit> parse_time_unit(std::string_view text) {
   std::string s;
   for (const char c : text) s += static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
   if (s.starts_with("SQL_TSI_")) s.erase(0, 8);
-  static constexpr std::array<std::pair<std::string_view, TimeUnit>, 22> kNames = {{
+  static constexpr std::array<std::pair<std::string_view, TimeUnit>, 23> kNames = {{
+      {"NANOSECOND", TimeUnit::kNanosecond},
       {"MICROSECOND", TimeUnit::kMicrosecond}, {"MILLISECOND", TimeUnit::kMillisecond}, {"SECOND", TimeUnit::kSecond}, {"MINUTE", TimeUnit::kMinute},
       {"HOUR", TimeUnit::kHour}, {"DAY", TimeUnit::kDay}, {"WEEK", TimeUnit::kWeek}, {"MONTH", TimeUnit::kMonth}, {"QUARTER", TimeUnit::kQuarter},
       {"YEAR", TimeUnit::kYear}, {"DECADE", TimeUnit::kDecade}, {"CENTURY", TimeUnit::kCentury}, {"MILLENNIUM", TimeUnit::kMillennium},
@@ -86,6 +87,7 @@ std::int64_t extract_unit(TimeUnit u, TimeUs t) {
   const CivilTime c = civil_from(t);
   switch (u) {
     // As Flink computes it: the fraction of the second.
+    case TimeUnit::kNanosecond: return positive_rest(t, kSecond) * 1000;
     case TimeUnit::kMicrosecond: return positive_rest(t, kSecond);
     case TimeUnit::kMillisecond: return positive_rest(t, kSecond) / kMillisecond;
     case TimeUnit::kSecond: return c.second;

@@ -9,7 +9,7 @@ namespace supyo::expr {
 
 /// Units of EXTRACT, FLOOR .. TO, TIMESTAMPADD and TIMESTAMPDIFF. The binder hands them over as a STRING literal: 'HOUR'.
 enum class TimeUnit {
-  kMicrosecond, kMillisecond, kSecond, kMinute, kHour, kDay, kWeek, kMonth, kQuarter, kYear, kDecade, kCentury, kMillennium,
+  kNanosecond, kMicrosecond, kMillisecond, kSecond, kMinute, kHour, kDay, kWeek, kMonth, kQuarter, kYear, kDecade, kCentury, kMillennium,
   kDayOfWeek, kIsoDayOfWeek, kDayOfYear, kIsoYear, kEpoch,
 };
 /// Upper or lower case, SECOND or SECONDS or SQL_TSI_SECOND. Errors: kArithmetic (unknown unit).

@@ -351,7 +351,26 @@ Result<ExprPtr> ExprBinder::function(const syntax::FunctionCall& f, const Span& 
     parts.push_back(a.value.get());
   }
   SUPYO_ASSIGN(std::vector<ExprPtr> args, bind_all(parts));
+  if (name == "OVERLAPS" && args.size() == 4) return overlaps(std::move(args), span);
   return call(name, std::move(args), span);
+}
+
+/// Two spans of time, each of a start and an end (or its length, an INTERVAL), in either order; their ends are part of them.
+Result<ExprPtr> ExprBinder::overlaps(std::vector<ExprPtr> t, const Span& span) {
+  for (const std::size_t end : {1U, 3U}) {
+    if (t[end]->type.id != TypeId::kIntervalDay && t[end]->type.id != TypeId::kIntervalMonth) continue;
+    SUPYO_ASSIGN(t[end], call("+", {t[end - 1], t[end]}, span));
+  }
+  for (const ExprPtr& e : t)
+    if (!e->type.is_timestamp() && e->type.id != TypeId::kDate && e->type.id != TypeId::kTime) return fail_at(span, ErrorCode::kTypeMismatch, fmt::format("OVERLAPS does not take {}", e->type.to_string()), "it compares dates or times: (start, end) OVERLAPS (start, end); an end may be an INTERVAL");
+  ExprPtr low[2], high[2];
+  for (const std::size_t i : {0U, 1U}) {
+    SUPYO_ASSIGN(low[i], call("LEAST", {t[2 * i], t[2 * i + 1]}, span));
+    SUPYO_ASSIGN(high[i], call("GREATEST", {t[2 * i], t[2 * i + 1]}, span));
+  }
+  SUPYO_ASSIGN(ExprPtr before, call(">=", {high[0], low[1]}, span));
+  SUPYO_ASSIGN(ExprPtr behind, call(">=", {high[1], low[0]}, span));
+  return call("AND", {std::move(before), std::move(behind)}, span);
 }
 
 Result<ExprPtr> ExprBinder::bind_node(const syntax::Expr& e) {

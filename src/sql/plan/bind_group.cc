@@ -101,6 +101,10 @@ Status SelectBinder::bind_group_by() {
     std::ranges::sort(set);
     set.erase(std::ranges::unique(set).begin(), set.end());
   }
+  if (select_.group_distinct) {
+    std::ranges::sort(sets);
+    sets.erase(std::ranges::unique(sets).begin(), sets.end());
+  }
   written_keys_ = group_exprs_.size();
   if (sets.size() > 1 || sets.front().size() < written_keys_) sets_ = std::move(sets);
   return ok();

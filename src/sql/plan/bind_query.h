@@ -265,7 +265,7 @@ Result<std::uint64_t> row_count(const syntax::Expr& e, std::string_view clause);
 /// ORDER BY n: column n - 1 of `columns`.
 Result<std::size_t> order_position(const syntax::Expr& e, std::size_t columns);
 
-/// The delay of WATERMARK FOR column AS expression. Errors: kUnsupported for anything but `column` or `column - INTERVAL`.
+/// The delay of WATERMARK FOR column AS expression. Errors: kUnsupported for anything but `column` with constant intervals taken off: `column - INTERVAL`, TIMESTAMPADD(SECOND, -5, column).
 Result<DurationUs> bind_watermark(const syntax::Expr& expression, const std::string& column);
 /// Whether a column of that type can be the event time attribute.
 bool can_be_row_time(const Type& type);

@@ -109,10 +109,24 @@ class TableBinder {
     return ok();
   }
 
+  /// Whether `c` stands in the place of a column that LIKE brought: OVERWRITING GENERATED, OVERWRITING METADATA.
+  bool overwrites(const ColumnDefinition& other, const syntax::ColumnDefinition& c) const {
+    using Kind = syntax::ColumnDefinition::Kind;
+    const auto first = std::ranges::find_if(create_.columns, [&](const auto& o) { return o.name.text == c.name.text; });
+    if (!create_.like || &*first != &c) return false;   // declared twice here
+    const bool computed = c.kind == Kind::kComputed && other.kind == ColumnDefinition::Kind::kComputed;
+    const bool metadata = c.kind == Kind::kMetadata && other.kind == ColumnDefinition::Kind::kMetadata;
+    const auto says = [&](What what) {
+      return std::ranges::any_of(create_.like->options, [&](const syntax::LikeOption& o) { return o.mode == Mode::kOverwriting && (o.what == what || o.what == What::kAll); });
+    };
+    return (computed && says(What::kGenerated)) || (metadata && says(What::kMetadata));
+  }
+
   Status columns() {
     for (const syntax::ColumnDefinition& c : create_.columns) {
       ColumnDefinition column{.name = c.name.text, .type = {}, .expression_sql = {}, .metadata_key = {}, .is_virtual = c.is_virtual, .comment = c.comment};
-      if (std::ranges::find(table_.columns, c.name.text, &ColumnDefinition::name) != table_.columns.end())
+      const auto other = std::ranges::find(table_.columns, c.name.text, &ColumnDefinition::name);
+      if (other != table_.columns.end() && !overwrites(*other, c))
         return fail_at(c.name.span, ErrorCode::kAlreadyExists, fmt::format("column `{}` is declared twice", c.name.text), "rename one of them");
       using Kind = syntax::ColumnDefinition::Kind;
       switch (c.kind) {
@@ -132,7 +146,8 @@ class TableBinder {
         if (column.type.is_nested() && !own) return unsupported(c.type->span, fmt::format("the type {} in the catalog `{}`", column.type.to_string(), table_.path.catalog), "use columns of plain types there");
       }
       const Type type = column.type;
-      table_.columns.push_back(std::move(column));
+      if (other == table_.columns.end()) table_.columns.push_back(std::move(column));
+      else *other = std::move(column);
       if (c.kind == Kind::kPhysical) add_fields(c.name.text, type);
     }
     return ok();

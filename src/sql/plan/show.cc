@@ -76,6 +76,8 @@ Result<std::pair<std::string, std::vector<std::string>>> names_of(BindContext& c
     case Kind::kCatalogs: return std::pair{std::string("catalog name"), ctx.catalog.catalogs()};
     case Kind::kModules: return std::pair{std::string("module name"), std::vector{std::string("core")}};
     case Kind::kJars: return std::pair{std::string("jars"), std::vector<std::string>()};
+    case Kind::kModels: return std::pair{std::string("model name"), std::vector<std::string>()};
+    case Kind::kUserFunctions: return std::pair{std::string("function name"), ctx.functions.user_names()};
     case Kind::kFunctions: return std::pair{std::string("function name"), ctx.functions.names()};
     case Kind::kCurrentCatalog: return std::pair{std::string("current catalog name"), std::vector{ctx.catalog.current_catalog()}};
     case Kind::kCurrentDatabase: return std::pair{std::string("current database name"), std::vector{ctx.catalog.current_database()}};
@@ -126,7 +128,9 @@ Result<Listing> show(BindContext& ctx, const syntax::Show& s, const Span& span) 
   if (s.kind == Kind::kFullModules) return text_listing({"module name", "used"}, {{"core", "true"}});
   if (s.kind == Kind::kColumns) {
     SUPYO_ASSIGN(const catalog::Catalog::Object object, object_of(ctx, *s.name));
-    return describe(object);
+    Listing out = describe(object);
+    if (s.like) std::erase_if(out.rows, [&](const auto& row) { return like_matches(*s.like, std::get<std::string>(row[0].data)) == s.not_like; });
+    return out;
   }
   SUPYO_ASSIGN(auto names, names_of(ctx, s, span));
   if (s.like) std::erase_if(names.second, [&](const std::string& n) { return like_matches(*s.like, n) == s.not_like; });

@@ -141,7 +141,7 @@ struct Alter {
 struct Show {
   enum class Kind {
     kTables, kViews, kFunctions, kCatalogs, kDatabases, kJobs, kCurrentCatalog, kCurrentDatabase, kCreateTable,
-    kCreateView, kCreateCatalog, kColumns, kModules, kFullModules, kJars
+    kCreateView, kCreateCatalog, kColumns, kModules, kFullModules, kJars, kUserFunctions, kModels
   };
   Kind kind = Kind::kTables;
   std::optional<Name> name;           ///< of SHOW CREATE .. and SHOW COLUMNS FROM; the database of SHOW TABLES FROM

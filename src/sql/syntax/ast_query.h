@@ -111,6 +111,7 @@ struct Select {
   ExprPtr where;                  ///< may be empty
   bool has_group_by = false;
   std::vector<GroupItem> group_by;
+  bool group_distinct = false;    ///< GROUP BY DISTINCT: a set that stands twice counts once
   ExprPtr having;                 ///< may be empty
   std::vector<NamedWindow> windows;
   ExprPtr qualify;                ///< may be empty

@@ -7,7 +7,10 @@ namespace supyo::syntax {
 
 void Parser::alter_action(Alter& alter) {
   const bool table = alter.kind == Alter::Kind::kTable;
-  if (table && (is_word("ADD") || is_word("DROP")) && is_word("PARTITION", 1)) {
+  const std::size_t at = is_word("IF", 1) ? (is_word("NOT", 2) ? 4 : 3) : 1;   // ADD IF NOT EXISTS PARTITION
+  if (table && (is_word("ADD") || is_word("DROP") || is_word("MODIFY")) && is_word("DISTRIBUTION", 1) && !is_kind(TokenKind::kQuoted, 1)) {
+    fail_unsupported(fmt::format("{} DISTRIBUTION", peek().text), "leave it out: rows are spread by key where the query needs it");
+  } else if (table && (is_word("ADD") || is_word("DROP")) && is_word("PARTITION", at)) {
     fail_unsupported(fmt::format("{} PARTITION", peek().text), "partitions come with the rows that are in them");
   } else if (accept("SET")) {
     alter.action = Alter::SetOptions{option_list()};

@@ -201,10 +201,27 @@ ExprPtr Parser::parenthesised() {
     row.items.push_back(std::move(first));
     while (accept_symbol(",")) row.items.push_back(expression());
     expect_symbol(")");
+    if (row.items.size() == 2 && accept("OVERLAPS")) return overlaps(start, std::move(row));
     return make(start, std::move(row));
   }
   if (!accept_symbol(")")) fail_expected("')' or an operator");
+  const auto* difference = first ? first->as<Binary>() : nullptr;
+  if (difference != nullptr && difference->op == BinaryOp::kMinus && is_kind(TokenKind::kWord) && is_word("TO", 1))
+    fail_unsupported("the difference of two times as an INTERVAL", "use TIMESTAMPDIFF(SECOND, a, b)");
   return first;
+}
+
+/// (a, b) OVERLAPS (c, d) is the call OVERLAPS(a, b, c, d).
+ExprPtr Parser::overlaps(std::size_t start, RowValue first) {
+  expect_symbol("(");
+  std::vector<ExprPtr> second = expression_list();
+  if (second.size() != 2) fail_at(span_from(start), ErrorCode::kSyntax, "OVERLAPS compares two pairs", "write (start, end) OVERLAPS (start, end); an end may be an INTERVAL");
+  expect_symbol(")");
+  FunctionCall call;
+  call.name = {span_from(start), {{span_from(start), "OVERLAPS"}}};
+  for (auto* pair : {&first.items, &second})
+    for (ExprPtr& e : *pair) call.arguments.push_back({std::nullopt, std::move(e)});
+  return make(start, std::move(call));
 }
 
 ExprPtr Parser::name_or_call() {
@@ -331,7 +348,7 @@ void Parser::check_plain_arguments(const FunctionCall& function) {
   if (error_ || is_symbol(")") || !is_kind(TokenKind::kWord)) return;
   const std::string upper = function.upper_name();
   if (is_word("ORDER"))
-    fail_unsupported("ORDER BY inside an aggregate", "write WITHIN GROUP (ORDER BY ..), or order by time before");
+    fail_unsupported("ORDER BY inside an aggregate", "leave it out: Flink reads it and keeps to the order in which rows come");
 }
 
 FunctionArgument Parser::function_argument() {
@@ -350,6 +367,7 @@ FunctionArgument Parser::function_argument() {
 }
 
 void Parser::call_suffix(FunctionCall& function) {
+  if (is_word("WITHIN") && is_word("DISTINCT", 1)) fail_unsupported("WITHIN DISTINCT", "aggregate a query of the distinct rows: FROM (SELECT DISTINCT ..)");
   if (is_word("WITHIN") && is_word("GROUP", 1)) {
     take();
     take();

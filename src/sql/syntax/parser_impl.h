@@ -82,6 +82,7 @@ class Parser {
   ExprPtr postfix(std::size_t start, ExprPtr base);
   ExprPtr primary();
   ExprPtr parenthesised();
+  ExprPtr overlaps(std::size_t start, RowValue first);
   ExprPtr name_or_call();
   std::optional<ExprPtr> special_primary();
   std::optional<ExprPtr> literal();

@@ -46,6 +46,7 @@ bool Parser::json_arguments(FunctionCall& function, std::string_view name) {
     }
     return true;
   }
+  if (is_word("PASSING")) fail_unsupported("PASSING", "leave it out: no path has variables here, nor in Flink, which does not look at it");
   if (accept("RETURNING")) json.returning = type();
   using Wrapper = JsonClauses::Wrapper;
   if (is_word("WITHOUT") || is_word("WITH")) {

@@ -169,7 +169,10 @@ Select Parser::select() {
   } while (accept_symbol(","));
   if (accept("FROM")) result.from = from_clause();
   if (accept("WHERE")) result.where = expression();
-  if (accept("GROUP BY")) group_by(result);
+  if (accept("GROUP BY")) {
+    result.group_distinct = accept("DISTINCT");
+    group_by(result);
+  }
   if (accept("HAVING")) result.having = expression();
   if (accept("WINDOW")) {
     do {

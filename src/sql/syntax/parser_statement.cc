@@ -212,7 +212,7 @@ Statement::Node Parser::show() {
   };
   static constexpr Entry kEntries[] = {{"TABLES", Kind::kTables},
                                        {"VIEWS", Kind::kViews},
-                                       {"USER FUNCTIONS", Kind::kFunctions},
+                                       {"USER FUNCTIONS", Kind::kUserFunctions},
                                        {"FUNCTIONS", Kind::kFunctions},
                                        {"CATALOGS", Kind::kCatalogs},
                                        {"DATABASES", Kind::kDatabases},
@@ -225,7 +225,8 @@ Statement::Node Parser::show() {
                                        {"COLUMNS", Kind::kColumns},
                                        {"MODULES", Kind::kModules},
                                        {"FULL MODULES", Kind::kFullModules},
-                                       {"JARS", Kind::kJars}};
+                                       {"JARS", Kind::kJars},
+                                       {"MODELS", Kind::kModels}};
   take();
   Show result;
   bool known = false;
@@ -235,7 +236,7 @@ Statement::Node Parser::show() {
     known = true;
   }
   if (!known) {
-    for (const std::string_view word : {"FULL", "PARTITIONS", "PROCEDURES", "MODELS"}) {
+    for (const std::string_view word : {"FULL", "PARTITIONS", "PROCEDURES", "MATERIALIZED"}) {
       if (is_word(word)) fail_unsupported(fmt::format("SHOW {}", word), "SHOW TABLES, VIEWS, FUNCTIONS, CATALOGS, DATABASES and JOBS are");
     }
     fail_expected("TABLES, VIEWS, FUNCTIONS, CATALOGS, DATABASES, JOBS, COLUMNS, CURRENT .. or CREATE ..");

@@ -81,7 +81,7 @@ void SqlText::select(const Select& select) {
     expr(*select.where);
   }
   if (select.has_group_by) {
-    text(" GROUP BY ");
+    text(select.group_distinct ? " GROUP BY DISTINCT " : " GROUP BY ");
     list(select.group_by, [&](const GroupItem& item) { group_item(item); });
   }
   if (select.having) {

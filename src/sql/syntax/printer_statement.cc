@@ -323,7 +323,7 @@ void SqlText::define(const Alter::Define& d) {
 
 void SqlText::node(const Show& n) {
   static constexpr std::string_view kKinds[] = {"TABLES", "VIEWS", "FUNCTIONS", "CATALOGS", "DATABASES", "JOBS", "CURRENT CATALOG",
-                                                "CURRENT DATABASE", "CREATE TABLE", "CREATE VIEW", "CREATE CATALOG", "COLUMNS", "MODULES", "FULL MODULES", "JARS"};
+                                                "CURRENT DATABASE", "CREATE TABLE", "CREATE VIEW", "CREATE CATALOG", "COLUMNS", "MODULES", "FULL MODULES", "JARS", "USER FUNCTIONS", "MODELS"};
   out_ += fmt::format("SHOW {}", kKinds[static_cast<std::size_t>(n.kind)]);
   using Kind = Show::Kind;
   if (n.name) {

@@ -3,10 +3,57 @@
 #include <map>
 #include <vector>
 
-#include "engine/operators/row_lists.h"
 #include "engine/operators/window_rows.h"
 
 namespace supyo::operators {
+
+/// Which groups have one key: a list for each key, to which mostly its end grows. As RowLists, but only the end is known of a key, which is half of the memory of a key of eight bytes.
+class GroupLists {
+ public:
+  using Slot = state::Slot;
+  GroupLists() : ends_({.name = "ends", .fixed_width = sizeof(Slot)}) {}
+
+  Slot next(Slot slot) const { return links_[slot].next; }
+  Slot before(Slot slot) const { return links_[slot].before; }
+  /// Each before those of its key of which `behind(other, i)` says that they stand behind it.
+  template <class Behind>
+  void add(std::span<const Slot> slots, std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, const Behind& behind) {
+    places_.resize(slots.size());
+    fresh_.resize(slots.size());
+    ends_.find_or_insert(hashes, keys, {}, places_, fresh_);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      const Slot slot = slots[i];
+      if (slot >= links_.size()) links_.resize(std::max<std::size_t>(slot + 1, links_.size() * 2));
+      auto& last = ends_.as<Slot>(places_[i]);
+      Link link{.before = fresh_[i] != 0 ? state::kNoSlot : last};
+      for (; link.before != state::kNoSlot && behind(link.before, i); link.before = links_[link.before].before) link.next = link.before;
+      if (link.before != state::kNoSlot) links_[link.before].next = slot;
+      (link.next == state::kNoSlot ? last : links_[link.next].before) = slot;
+      links_[slot] = link;
+    }
+    ends_.forget_changes();
+  }
+  void remove(Slot slot, std::uint64_t hash, std::string_view key) {
+    const Link l = links_[slot];
+    if (l.before != state::kNoSlot) links_[l.before].next = l.next;
+    if (l.next != state::kNoSlot) {
+      links_[l.next].before = l.before;
+      return;
+    }
+    const Slot at = ends_.find(hash, key);
+    if (l.before != state::kNoSlot) ends_.as<Slot>(at) = l.before;
+    else ends_.erase(at);
+  }
+
+ private:
+  struct Link {
+    Slot next = state::kNoSlot, before = state::kNoSlot;
+  };
+  state::KeyedTable ends_;
+  state::BlockVector<Link> links_;
+  std::vector<Slot> places_;           // scratch of one call
+  std::vector<std::uint8_t> fresh_;
+};
 
 /// The groups of a state table that are of slices (WindowBounds): which ones a window has, and which ones have one key. Memory only, beside the table; filled again after a restart.
 class WindowSlices {
@@ -34,13 +81,7 @@ class WindowSlices {
       hashes_.push_back(WindowRows::key_hash(table, slot));
       keys_.push_back(GroupKeys::without_prefix(table.key(slot)));
     }
-    if (in_order) {
-      same_key_.add(slots, hashes_, keys_);
-    } else {
-      for (std::size_t i = 0; i < slots.size(); ++i)
-        same_key_.add(slots[i], hashes_[i], keys_[i], [&, number = number_of(table, slots[i])](state::Slot other) { return number_of(table, other) > number; });
-    }
-    same_key_.settle();
+    same_key_.add(slots, hashes_, keys_, [&](state::Slot other, std::size_t i) { return !in_order && number_of(table, other) > number_of(table, slots[i]); });
   }
 
   /// For each key of the window `do_(first group)`, in order of their first slice, and there of arrival; next() leads to its others.
@@ -75,7 +116,6 @@ class WindowSlices {
       if (last_ == &it->second) last_ = nullptr;
       it = slices_.erase(it);
     }
-    same_key_.settle();
   }
 
  private:
@@ -91,7 +131,7 @@ class WindowSlices {
   std::map<std::int64_t, Slice> slices_;   // by number. None is over: the windows of all of them have not fired, but for the first ones
   Slice* last_ = nullptr;                  // that got a group
   std::int64_t newest_ = INT64_MIN;        // number of a slice ever
-  RowLists same_key_;                      // by the slices' numbers
+  GroupLists same_key_;                      // by the slices' numbers
   std::vector<std::uint64_t> hashes_;      // scratch of one call
   std::vector<std::string_view> keys_;
 };

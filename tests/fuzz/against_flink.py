@@ -39,6 +39,10 @@ SAME = [re.compile(r"(\b[av]\d+\.\w+)\)* (?:=|<>|<=?|>=?|(?:NOT )?BETWEEN|IS (?:
 # IN and the like as values, not as conditions of WHERE.
 IN_VALUE = re.compile(r"(?:\(|THEN |SELECT |, )\([^()]*? (?:(?:NOT )?IN|[<>]=? (?:ALL|ANY)) \(SELECT")
 
+# A constant among the columns of one side.
+CONSTANT = r"(?:'[^']*'|-?[\d.]+|TRUE|FALSE) AS \w+(?:, [^()]*(?:\([^()]*\)[^()]*)*)? FROM "
+CONSTANT_ALL = re.compile(rf"\(SELECT (?:[^()]*, )?{CONSTANT}[^()]*\) INTERSECT ALL|INTERSECT ALL \(SELECT (?:[^()]*, )?{CONSTANT}")
+
 # An aggregation, or the first rows: not the rows themselves.
 LATERAL = re.compile(r"LATERAL \(SELECT (?:(?:COUNT|SUM|MIN|MAX|AVG)\(|.* ORDER BY [^()]* LIMIT \d+\) AS)")
 
@@ -58,7 +62,7 @@ def explanation(text, wrong, answer):
         return "rank-peers"
     if IN_VALUE.search(text):
         return "null-in-an-empty-set"
-    if "INTERSECT ALL" in text and not wrong[3]:
+    if "INTERSECT ALL" in text and (not wrong[3] or CONSTANT_ALL.search(text)):
         return "intersect-all"
     if re.search(r"SESSION\(TABLE \w+ PARTITION BY .* (?:ROLLUP|CUBE|GROUPING SETS) \(", text):
         return "sessions-in-sets"

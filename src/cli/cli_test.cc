@@ -140,6 +140,11 @@ TEST(Usage, AWordThatIsNoCommandIsNamed) {
   EXPECT_THAT(run({"broker", "--data", "x", "--config", "foo=1"}).error, HasSubstr("--settings lists them"));
 }
 
+TEST(Usage, NobodyAnswersIsNoGoodNews) {
+  EXPECT_EQ(run({"watch", "--bootstrap", "127.0.0.1:1", "--every", "200ms", "--for", "1s", "--plain"}).status, kFailed);
+  EXPECT_EQ(run({"diagnose", "--bootstrap", "127.0.0.1:1", "--for", "1s"}).status, kFailed);
+}
+
 TEST(Reference, ConnectorsInDocsAreCurrent) {
   const std::string path = std::string(SUPYO_SOURCE_DIR) + "/docs/reference/connectors.md";
   const std::string now = catalog::connector_reference(job::connector_registry());

@@ -96,7 +96,10 @@ Result<int> run_watch(const Context& context, const WatchCommand& command) {
     }
     context.env.threads->idle(kPause);
   }
-  return kFine;
+  if (live->report()->reachable) return kFine;
+  // The last that was known is that nobody answers: a script must not take that for good.
+  if (live->looks() == 0) write_error("ended before the first look\n");
+  return kFailed;
 }
 
 }  // namespace
@@ -111,7 +114,8 @@ void add_watch(CLI::App& app, Context& context, int& result) {
   sub->add_flag("--json", command->json, "one object a look, the report that diagnose gives");
   sub->add_flag("--plain", command->plain, "lines of what is new instead of the live view");
   sub->footer("Example:\n  supyo stack up kafka\n  supyo watch --bootstrap 127.0.0.1:9092 --serve 8082 --for 1h    (then: curl localhost:8082/metrics; the page is localhost:8082)\n"
-              "A broker tells no group's lag: Prometheus gets it here. Losses are seen by commits; supyo consume counts its own exactly.");
+              "A broker tells no group's lag: Prometheus gets it here. Losses are seen by commits; supyo consume counts its own exactly.\n"
+              "Exit status: 1 when at the end nobody answers, else 0 (what is wrong: supyo diagnose).");
   sub->callback([command, serve, &context, &result] {
     if (serve->count() > 0 && !command->serve) command->serve.emplace();
     const auto done = run_watch(context, *command);

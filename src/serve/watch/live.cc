@@ -87,7 +87,7 @@ void Live::work() {
     follow_logs();
     const Status looked = look();
     const TimeUs end = env_.clock.monotonic_us();
-    auto report = std::make_shared<Report>(looked ? monitor_.report() : Report{.source = {}, .problem = fmt::format("{}; is the address right, and do the brokers run?", looked.error().message)});
+    auto report = std::make_shared<Report>(looked ? monitor_.report() : Report{.source = {}, .problem = fmt::format("SUPYO-{} {}; is the address right, and do the brokers run?", static_cast<int>(looked.error().code), looked.error().message)});
     auto view = std::make_shared<View>(looked ? monitor_.view() : View{.source = {}, .problem = report->problem});
     if (!looked) report->at_us = view->at_us = env_.clock.now_us();
     report->source = view->source = options_.servers;

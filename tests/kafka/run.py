@@ -8,6 +8,7 @@ import collections
 import functools
 import json
 import os
+import pathlib
 import random
 import shutil
 import signal
@@ -18,7 +19,7 @@ import time
 import traceback
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic
 
 from broker import ADDRESS, Broker
 
@@ -445,6 +446,68 @@ def test_exactly_once(args):
     for t in ("eo-rows", "eo-counts"):
         no_open_transaction(t)
     print(f"  {kills} kills of the job, {broker_kills} of the broker, {sent} records, {len(oracle)} windows: equal to the oracle; no transaction open")
+
+
+def test_cluster_findings(args):
+    """What has no group to tell of it: a topic of an application that is gone, a compacted topic whose cleaner gave up (a broken segment), a disk that fills."""
+    create("gone-app-orders-store-changelog", cleanup_policy="compact")
+    create("here-app-orders-store-changelog", cleanup_policy="compact")
+    create("stuck", cleanup_policy="compact", segment_bytes=1 << 20, min_compaction_lag_ms=3600000)
+    create("filling")
+    one = [{**event(i), "pad": "x" * 1000} for i in range(1000)]
+    put("gone-app-orders-store-changelog", one[:10], partition_of=lambda e: 0, key_of=lambda e: e["k"])
+    put("here-app-orders-store-changelog", one[:10], partition_of=lambda e: 0, key_of=lambda e: e["k"])
+    live = Consumer({"bootstrap.servers": ADDRESS, "group.id": "here-app", "auto.offset.reset": "earliest"})
+    live.subscribe(["filling"])
+    for _ in range(4):
+        put("stuck", one, partition_of=lambda e: 0, key_of=lambda e: e["k"])
+    segment = os.path.join(args.broker.dir, "data", "stuck-0", "0" * 20 + ".log")
+    with open(segment, "r+b") as f:
+        f.seek(8)
+        f.write(bytes(4))   # the first batch's length: the cleaner cannot read on
+    change = ConfigResource(ConfigResource.Type.TOPIC, "stuck", incremental_configs=[ConfigEntry("min.compaction.lag.ms", "0", incremental_operation=AlterConfigOpType.SET)])
+    for f in admin().incremental_alter_configs([change]).values():
+        f.result(30)
+    ended = threading.Event()
+    written = []
+
+    def fill():
+        while not ended.is_set():
+            put("filling", one, partition_of=lambda e: 0)
+            written.append(time.monotonic())
+            live.poll(0)
+            time.sleep(0.1)
+
+    filler = threading.Thread(target=fill, daemon=True)
+    filler.start()
+    try:
+        log = args.broker.dir + "/out.log"
+        until("the cleaner gives up", lambda: "as uncleanable" in pathlib.Path(log).read_text(errors="replace"), 120)
+        before, begin = disk(args.broker.dir), time.monotonic()
+        seen = subprocess.run([SUPYO, "diagnose", "--bootstrap", ADDRESS, "--broker-log", log, "--for", "60s", "--every", "3s", "--json"], capture_output=True, text=True, timeout=120, check=False)
+        grew, took = disk(args.broker.dir) - before, time.monotonic() - begin
+    finally:
+        ended.set()
+        filler.join(30)
+        live.close()
+    check(seen.returncode == 3, "exit status", seen.returncode, seen.stderr[-500:])
+    found = {(f["cause"], f["subject"]): f for f in json.loads(seen.stdout)["cluster"]}
+    check(("orphan-internal-topic", "topic gone-app-orders-store-changelog") in found, "the orphan is not named:", list(found))
+    check(("orphan-internal-topic", "topic here-app-orders-store-changelog") not in found, "an application that runs is called gone")
+    check(("stuck-compaction", "topic stuck") in found, "the cleaner gave up, and nothing says so:", list(found))
+    full = [f for (cause, _), f in found.items() if cause == "disk-forecast"]
+    check(len(full) == 1, "no forecast of the disk:", list(found))
+    numbers = {n["name"]: n["value"] for n in full[0]["numbers"]}
+    free = shutil.disk_usage(args.broker.dir).free
+    print(f"  disk: {numbers['usable'] / 1e9:.2f} GB are left ({free / 1e9:.2f} by the file system), it grows by {numbers['grows'] / 1e6:.2f} MB/s ({grew / took / 1e6:.2f} by the files), full in {numbers['full in'] / 3600:.2f} h", flush=True)
+    check(abs(numbers["usable"] - free) < 0.2 * free, "free:", numbers["usable"], free)
+    check(0.5 < numbers["grows"] / (grew / took) < 2, "growth:", numbers["grows"], grew / took)
+    check(abs(numbers["full in"] * numbers["grows"] / numbers["usable"] - 1) < 0.01, "full in", numbers)
+
+
+def disk(directory):
+    """Bytes of all log segments."""
+    return sum(f.stat().st_size for f in pathlib.Path(directory, "data").rglob("*.log"))
 
 
 def main():

@@ -52,7 +52,7 @@ function Wrong(p) {
   const lines = [...broken.map(o => wrong(t.lang, o)), ...paged.map(o => `${title(t.lang, o)}: ${t('alert')} ${o.alerts.join(', ')}`)];
   if (!lines.length) lines.push(...deciding.filter(isRisk).map(o => wrong(t.lang, { ...o, ...(o.now ?? {}), window_s: 60 })));
   if (!lines.length) lines.push(...view.reasons);
-  const cause = view.causes[0] && explain(t.lang, view.causes[0]), ticket = view.tickets[0] && explain(t.lang, view.tickets[0]), first = cause ?? ticket;
+  const cause = view.causes[0] && explain(t.lang, view.causes[0]), ticket = view.tickets[0] && explain(t.lang, view.tickets[0], view.objectives), first = cause ?? ticket;
   const second = view.causes[1] && explain(t.lang, view.causes[1]);
   return <div class="answers">
     <Part name={t('what')}>{lines.slice(0, 3).map((x, i) => <p key={x}>{i === 0 ? <b>{x}</b> : x}</p>)}</Part>

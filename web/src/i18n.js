@@ -91,16 +91,29 @@ function waited(n) {
   if (n.quiet_s > 0) parts.push(`${duration(n.quiet_s)} 동안 새 레코드 없음`);
   return parts.join('; ');
 }
-export function explain(lang, item) {
-  const rule = rules[item.rule];
-  if (lang !== 'ko' || !rule) return { title: rule?.en ?? item.rule, evidence: item.evidence, step: item.next_step };
-  const [title, evidence, step] = rule.ko;
-  return { title, evidence: item.numbers ? (evidence ?? waited)(item.numbers) : item.evidence, step };
+const burn = 'burn alert ';
+// What the judge says in English of a measure: judge_evaluate.cc, what_to_inspect.
+const inspect = {
+  end_to_end_latency: '어느 단계에서 기다리는지(워터폴) 보고, 거기에 적힌 일을 하세요', freshness: '어느 단계에서 기다리는지(워터폴) 보고, 거기에 적힌 일을 하세요',
+  processing_success: '제때 보이지 않은 레코드를 보세요: 유실, 늦어서 버려짐, 해독 불가(`supyo late`, dead 테이블), 기한 초과', completeness: '제때 보이지 않은 레코드를 보세요: 유실, 늦어서 버려짐, 해독 불가(`supyo late`, dead 테이블), 기한 초과',
+  stream_lag: '작업이 레코드를 늦게 받습니다. 생산자의 지연을 먼저 보고, 다음으로 가장 바쁜 연산자를 찾거나 병렬도를 높이세요',
+  late_event_rate: '레코드가 워터마크보다 늦게 옵니다. 생산자의 시계와 지연을 보거나 WATERMARK의 여유를 늘리세요',
+  window_late_rate: '레코드가 오기 전에 윈도가 닫힙니다. WATERMARK의 여유를 늘리세요. 버려진 것은 `supyo late` 가 보여 줍니다',
+  duplicate_rate: '누가 두 번 쓰는지 찾으세요: 멱등하지 않은 생산자, 트랜잭션이 없는 싱크 위의 재시작, 너무 빨리 잊는 중복 제거',
+  checkpoint_duration: '쓰기 경로나 상태를 점검하세요: 상태 디렉터리의 디스크, 상태 크기, 싱크의 준비 단계',
+};
+/// A finding in the reader's language. A ticket whose rule is an objective's name is about that objective, of `objectives`.
+export function explain(lang, item, objectives = []) {
+  const rule = rules[item.rule], objective = rule ? undefined : objectives.find(o => o.name === item.rule);
+  if (objective && lang === 'ko') return { title: title(lang, objective), evidence: item.evidence.startsWith(burn) ? `예산 소진 알림 ${item.evidence.slice(burn.length)}` : wrong(lang, objective), step: inspect[objective.measure] ?? item.next_step };
+  if (lang !== 'ko' || !rule) return { title: rule?.en ?? (objective ? title(lang, objective) : item.rule), evidence: item.evidence, step: item.next_step };
+  const [name, evidence, step] = rule.ko;
+  return { title: name, evidence: item.numbers ? (evidence ?? waited)(item.numbers) : item.evidence, step };
 }
 
 const measures = {
-  en: { end_to_end_latency: 'End-to-end latency', freshness: 'Freshness', processing_success: 'Processing success', late_event_rate: 'Late events', completeness: 'Completeness', checkpoint_duration: 'Checkpoint duration' },
-  ko: { end_to_end_latency: '종단 간 지연', freshness: '신선도', processing_success: '처리 성공', late_event_rate: '늦은 사건', completeness: '완전성', checkpoint_duration: '체크포인트 시간' },
+  en: { end_to_end_latency: 'End-to-end latency', freshness: 'Freshness', processing_success: 'Processing success', late_event_rate: 'Late events', completeness: 'Completeness', checkpoint_duration: 'Checkpoint duration', stream_lag: 'Stream lag', window_late_rate: 'Rows too late for their window', duplicate_rate: 'Duplicates' },
+  ko: { end_to_end_latency: '종단 간 지연', freshness: '신선도', processing_success: '처리 성공', late_event_rate: '늦은 사건', completeness: '완전성', checkpoint_duration: '체크포인트 시간', stream_lag: '스트림 지연', window_late_rate: '윈도에 늦은 행', duplicate_rate: '중복' },
 };
 export const title = (lang, o) => lang === 'ko' ? measures.ko[o.measure] ?? o.display_name ?? o.name : o.display_name || o.name;
 /// What an objective asks for: "95 % under 5 s, over 10 min".

@@ -75,6 +75,8 @@ test('the same in Korean', async () => {
   assert.equal(await page.$eval('html', e => e.lang), 'ko');
   // No English is left but names, and what the judge wrote into its timeline.
   const words = (await text(page, 'main')).replace(/SUPYO|Burrow/g, '');
+  const tickets = await text(page, '#diagnosis');
+  for (const part of ['예산 소진 알림 page 14.4x', '제때 보이지 않은 레코드를 보세요']) assert.ok(tickets.includes(part), `${part}\n---\n${tickets}`);
   for (const word of ['budget', 'Objective', 'records', 'stage', 'waiting', 'blocked', 'completed']) assert.ok(!words.includes(word), word);
   await page.close();
 });

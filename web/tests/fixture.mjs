@@ -41,7 +41,8 @@ export function document(kind, { live = true, steps = 180, step = 5 } = {}) {
   const word = { ok: 'OK', incident: 'INCIDENT', unknown: 'UNKNOWN', failed: 'OK' }[kind];
   const slo = {
     state: word, since_s: incident ? began + 40 : start + 60, sampled_s: NOW, started_s: start, reasons: incident ? ['latency: 59.67 % of 1200000 records good in the last 10 min, 95 % needed'] : kind === 'unknown' ? ['not enough seen yet to judge'] : [],
-    causes: incident ? [commit, held] : [], tickets: incident ? [{ rule: 'sink-bottleneck', evidence: "the sink's commit takes 38.2 s of an epoch of 3 s, for 3 min", next_step: "raise the sink's parallelism or separate the store" }] : [], objectives,
+    causes: incident ? [commit, held] : [], tickets: incident ? [{ rule: 'sink-bottleneck', evidence: "the sink's commit takes 38.2 s of an epoch of 3 s, for 3 min", next_step: "raise the sink's parallelism or separate the store" },
+      { rule: 'success', evidence: 'burn alert page 14.4x over 1 h and 5 min', next_step: 'see which records are not visible in time: lost, dropped late, undecodable (`supyo late`, the dead table) or overdue' }] : [], objectives,
     waterfall: kind === 'unknown' ? null : [120_000, 0.45, 0.02, 1.5, 0.3, 0.03, incident ? 38 : 0.2], totals: { taken: 1, finished: 1, unfinished: 1, lost: 0, duplicates: 0, dead: 0, dropped_late: 0, behind: 0 },
     lag: { committed: 210, fetched: 0, raw_alarm: false, burrow: 'OK' },
   };

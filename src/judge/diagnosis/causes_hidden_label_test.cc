@@ -219,7 +219,7 @@ const std::map<Cause, Draw>& draws() {
        }},
       {Cause::kDiskForecast, [](Case& c) {
          c.ordinary(2);
-         c.cluster.disks.push_back({.broker = 1, .directory = "/data", .total_bytes = 1'000'000'000'000, .usable_bytes = 200'000'000'000, .growth = 200e9 / c.group.uniform(3600, 100 * 3600)});
+         c.cluster.disks.push_back({.broker = 1, .directory = "/data", .total_bytes = 1'000'000'000'000, .usable_bytes = 200'000'000'000, .growth = 200e9 / c.group.uniform(3600, 100 * 3600), .measured_for = kHour});
        }},
       {Cause::kCheckpointsFail, [](Case& c) {
          c.ordinary(2);
@@ -337,6 +337,28 @@ TEST(Diagnosis, LossesComeFirst) {
   EXPECT_EQ(f[0].cause, Cause::kNoConsumers) << "further away than asked for";
   g.partitions[0].lost = 17;
   EXPECT_EQ(diagnose_group(g)[0].cause, Cause::kLossHappened);
+  EXPECT_EQ(diagnose_group(g)[0].subject, "group g, t/3");
+}
+
+TEST(Diagnosis, LossesOfManyPartitionsAreOneFindingATopic) {
+  Trail trail;
+  for (int i = 0; i < 60; ++i) trail.add({.at = i * 15 * kSecond, .log_start = 0, .end = 1000 * i, .committed = 500});
+  GroupTrail members;
+  members.observe({.at = 0, .state = "Empty"});
+  GroupEvidence g{.name = "g", .members = &members, .partitions = {}};
+  const auto soon = [&](int hours) { return LossForecast{.state = LossState::kComing, .cause = LossCause::kSizeExpiry, .moving = LossEstimate{.low = trail.last().at + hours * kHour, .mid = trail.last().at + (hours + 1) * kHour}}; };
+  for (int p = 0; p < 5; ++p) g.partitions.push_back({.topic = "t", .partition = p, .trail = &trail, .forecast = {}, .lost = 10 * (p + 1)});
+  for (int p = 5; p < 9; ++p) g.partitions.push_back({.topic = "t", .partition = p, .trail = &trail, .forecast = soon(10 - p)});
+  g.partitions.push_back({.topic = "u", .partition = 0, .trail = &trail, .forecast = {}, .lost = 7});
+  const std::vector<Finding> f = diagnose_group(g);
+  EXPECT_EQ(std::ranges::count(f, Cause::kLossHappened, &Finding::cause), 2) << "one of each topic";
+  EXPECT_EQ(f[0].subject, "group g, topic t");
+  EXPECT_EQ(f[0].what, "150 records were deleted before the group read them (t/4: 50, t/3: 40, t/2: 30, 2 more partitions)");
+  EXPECT_EQ(f[0].numbers[0].value, 150);
+  EXPECT_EQ(f[1].subject, "group g, u/0");
+  ASSERT_EQ(f[2].cause, Cause::kLossComing);
+  EXPECT_NE(f[2].what.find("3 h 0 min (not before 2 h 0 min), by "), std::string::npos) << f[2].what;
+  EXPECT_NE(f[2].what.find("it is in t/8, and 3 more of the topic's partitions will lose too"), std::string::npos) << f[2].what;
 }
 
 TEST(GroupTrail, FamiliesOfClients) {

@@ -9,6 +9,7 @@ namespace supyo::diagnosis {
 namespace {
 
 constexpr double kDiskNear_s = 24 * 3600, kDiskFar_s = 7 * 24 * 3600;
+constexpr DurationUs kDiskSure = kMinute;      // of measured growth: a burst of seconds is no forecast to wake somebody for
 constexpr DurationUs kNoShrink = 6 * kHour;   // compaction that works has made it smaller by then
 
 class Inspector {
@@ -95,10 +96,10 @@ class Inspector {
     const double full_in = d.growth > 0 ? static_cast<double>(d.usable_bytes) / d.growth : -1;
     const bool nearly = d.usable_bytes * 20 < d.total_bytes;   // under 5 %
     if (!nearly && (full_in < 0 || full_in > kDiskFar_s)) return;
-    const bool soon = nearly || full_in < kDiskNear_s;
+    const bool soon = nearly || (full_in < kDiskNear_s && d.measured_for >= kDiskSure);
     add(Cause::kDiskForecast, soon ? Severity::kIncident : Severity::kTicket, soon ? 85 : 50, fmt::format("broker {}, {}", d.broker, d.directory),
         full_in >= 0 ? fmt::format("the disk is full in {} at this rate", human_duration(static_cast<DurationUs>(full_in * kSecond))) : fmt::format("{:.1f} % of the disk are left", 100.0 * static_cast<double>(d.usable_bytes) / static_cast<double>(d.total_bytes)),
-        {{"usable", static_cast<double>(d.usable_bytes), "bytes"}, {"grows", d.growth, "bytes/s"}, {"full in", full_in, "s"}}, "lower the retention of the largest topics, delete what nobody owns, or add disk; a broker whose disk is full stops");
+        {{"usable", static_cast<double>(d.usable_bytes), "bytes"}, {"grows", d.growth, "bytes/s"}, {"measured for", static_cast<double>(d.measured_for) / kSecond, "s"}, {"full in", full_in, "s"}}, "lower the retention of the largest topics, delete what nobody owns, or add disk; a broker whose disk is full stops");
   }
 
   const ClusterEvidence& c_;

@@ -81,6 +81,7 @@ struct DiskEvidence {
   std::string directory;
   std::int64_t total_bytes = -1, usable_bytes = -1;   ///< -1: not told (before Kafka 3.3)
   double growth = 0;                              ///< bytes a second
+  DurationUs measured_for = 0;                    ///< so long its growth was measured
 };
 
 struct ClusterEvidence {

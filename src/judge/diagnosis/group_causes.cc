@@ -22,6 +22,7 @@ constexpr double kBusy = 0.85;                     // no time left
 constexpr int kChurn = 3;                          // rebalances without a deployment
 constexpr int kManyPartitions = 100;
 constexpr double kThinPartition = 1;               // records a second and partition
+constexpr std::size_t kNamed = 3;                  // partitions that a finding about a topic names
 constexpr double kSteadyPeriod = 1.6;              // the longest gap between commits over the middle one
 
 struct Flow {
@@ -85,23 +86,51 @@ class Doctor {
   }
   void not_enough(std::string_view why) { add(Cause::kNotEnoughData, Severity::kInfo, 10, fmt::format("not enough data: {}", why), {}, "look for longer (supyo watch), or give what is missing"); }
 
+  /// One finding a topic of what is gone, and one of what will be: a topic has hundreds of partitions, and the measure to take is the topic's.
   void losses() {
+    std::map<std::string, std::vector<const PartitionEvidence*>> gone, going;
     for (const PartitionEvidence& p : g_.partitions) {
-      const std::string where = fmt::format("{}/{}", p.topic, p.partition);
-      if (p.lost > 0 || p.forecast.exposed > 0) {
-        Finding& f = add(Cause::kLossHappened, Severity::kIncident, 100, fmt::format("{}: {} records were deleted before the group read them{}", where, p.lost + p.forecast.exposed, p.forecast.exact_offsets ? "" : " (offsets: the topic is compacted)"),
-                         {{"lost", static_cast<double>(p.lost), "records"}, {"deleted and not committed", static_cast<double>(p.forecast.exposed), "records"}}, "raise retention.bytes or retention.ms now, then get the group going; what is gone must come from its source again");
-        f.subject = "group " + g_.name + ", " + where;
-      } else if (p.forecast.state == LossState::kComing && p.forecast.warns(p.trail->last().at, horizon_)) {
-        const LossEstimate& e = *p.forecast.moving;
-        const auto in = [&](TimeUs t) { return human_duration(std::max<DurationUs>(0, t - p.trail->last().at)); };
-        Finding& f = add(Cause::kLossComing, Severity::kIncident, 99 - std::min(20.0, seconds(e.low - p.trail->last().at) / 3600),
-                         fmt::format("{}: the first unread record will be deleted in {} (not before {}{}), by {}", where, in(*e.mid), in(e.low), e.high ? ", at the latest in " + in(*e.high) : "", loss_cause_name(p.forecast.cause)),
-                         {{"in", seconds(*e.mid - p.trail->last().at), "s"}, {"not before", seconds(e.low - p.trail->last().at), "s"}, {"appended", p.forecast.append_rate, "records/s"}, {"read", p.forecast.read_rate, "records/s"}},
-                         fmt::format("raise {} of {} until the group has caught up", p.forecast.cause == LossCause::kTimeExpiry ? "retention.ms" : p.forecast.cause == LossCause::kSizeExpiry ? "retention.bytes" : "the retention", p.topic));
-        f.subject = "group " + g_.name + ", " + where;
-      }
+      if (p.lost > 0 || p.forecast.exposed > 0) gone[p.topic].push_back(&p);
+      else if (p.forecast.state == LossState::kComing && p.forecast.warns(p.trail->last().at, horizon_)) going[p.topic].push_back(&p);
     }
+    for (const auto& [topic, partitions] : gone) lost(topic, partitions);
+    for (const auto& [topic, partitions] : going) losing(topic, partitions);
+  }
+
+  std::string where(const std::string& topic, const std::vector<const PartitionEvidence*>& partitions) const {
+    return partitions.size() == 1 ? fmt::format("group {}, {}/{}", g_.name, topic, partitions[0]->partition) : fmt::format("group {}, topic {}", g_.name, topic);
+  }
+
+  void lost(const std::string& topic, std::vector<const PartitionEvidence*> partitions) {
+    const auto of = [](const PartitionEvidence* p) { return p->lost + p->forecast.exposed; };
+    std::ranges::stable_sort(partitions, std::ranges::greater(), of);
+    std::int64_t lost = 0, exposed = 0;
+    bool exact = true;
+    std::string most;
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+      const PartitionEvidence& p = *partitions[i];
+      lost += p.lost;
+      exposed += p.forecast.exposed;
+      exact &= p.forecast.exact_offsets;
+      if (i < kNamed) most += fmt::format("{}{}/{}: {}", i > 0 ? ", " : "", topic, p.partition, of(&p));
+    }
+    const std::string each = partitions.size() == 1 ? "" : partitions.size() <= kNamed ? fmt::format(" ({})", most) : fmt::format(" ({}, {} more partitions)", most, partitions.size() - kNamed);
+    Finding& f = add(Cause::kLossHappened, Severity::kIncident, 100, fmt::format("{} records were deleted before the group read them{}{}", lost + exposed, each, exact ? "" : " (offsets: the topic is compacted)"),
+                     {{"lost", static_cast<double>(lost), "records"}, {"deleted and not committed", static_cast<double>(exposed), "records"}}, "raise retention.bytes or retention.ms now, then get the group going; what is gone must come from its source again");
+    f.subject = where(topic, partitions);
+  }
+
+  void losing(const std::string& topic, const std::vector<const PartitionEvidence*>& partitions) {
+    const PartitionEvidence& p = **std::ranges::min_element(partitions, {}, [](const PartitionEvidence* q) { return q->forecast.moving->low; });
+    const LossEstimate& e = *p.forecast.moving;
+    const TimeUs now = p.trail->last().at;
+    const auto in = [&](TimeUs t) { return human_duration(std::max<DurationUs>(0, t - now)); };
+    std::string what = fmt::format("the first unread record will be deleted in {} (not before {}{}), by {}", in(*e.mid), in(e.low), e.high ? ", at the latest in " + in(*e.high) : "", loss_cause_name(p.forecast.cause));
+    if (partitions.size() > 1) what += fmt::format("; it is in {}/{}, and {} more of the topic's partitions will lose too", topic, p.partition, partitions.size() - 1);
+    const std::string_view setting = p.forecast.cause == LossCause::kTimeExpiry ? "retention.ms" : p.forecast.cause == LossCause::kSizeExpiry ? "retention.bytes" : "the retention";
+    Finding& f = add(Cause::kLossComing, Severity::kIncident, 99 - std::min(20.0, seconds(e.low - now) / 3600), std::move(what),
+                     {{"in", seconds(*e.mid - now), "s"}, {"not before", seconds(e.low - now), "s"}, {"appended", p.forecast.append_rate, "records/s"}, {"read", p.forecast.read_rate, "records/s"}}, fmt::format("raise {} of {} until the group has caught up", setting, topic));
+    f.subject = where(topic, partitions);
   }
 
   void gather() {

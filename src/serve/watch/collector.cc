@@ -11,7 +11,7 @@
 namespace supyo::watch {
 namespace {
 
-constexpr DurationUs kSettingsEvery = 5 * kMinute, kSizesEvery = kMinute, kClockEvery = kMinute;
+constexpr DurationUs kSettingsEvery = 5 * kMinute, kSizesEvery = kMinute, kSizesAtFirst = 20 * kSecond, kClockEvery = kMinute;
 constexpr DurationUs kClockNoise = 2 * kSecond;   // producers' clocks differ by as much without anything being wrong
 constexpr DurationUs kSizesTimeout = 900 * kMillisecond;   // cannot be given up
 constexpr std::size_t kClockPartitions = 64;
@@ -135,8 +135,10 @@ void Collector::settings(ClusterLook& look) {
 
 void Collector::sizes(ClusterLook& look) {
   const TimeUs now = env_.clock.monotonic_us();
-  if (sizes_at_ == kTimeMin || now - sizes_at_ >= kSizesEvery) {
+  // Twice soon: who looks for a minute wants to know what grows.
+  if (sizes_asked_ == 0 || now - sizes_at_ >= (sizes_asked_ == 1 ? kSizesAtFirst : kSizesEvery)) {
     sizes_at_ = now;
+    ++sizes_asked_;
     sizes_.clear();
     disks_.clear();
     sizes_problem_.clear();

@@ -58,7 +58,7 @@ struct ClusterLook {
 };
 
 /// Looks at a cluster, read only, with few requests: one for metadata, two for all partitions' ends, one a group for its offsets (16 at a time), one for 16 groups' members; settings
-/// every five minutes, sizes every minute. Broker restarts, moving coordinators and vanishing topics leave gaps in a look and no errors. One thread.
+/// every five minutes, sizes after 20 s and then every minute. Broker restarts, moving coordinators and vanishing topics leave gaps in a look and no errors. One thread.
 class Collector {
  public:
   /// `given_up`: see KafkaSurvey::open.
@@ -87,6 +87,7 @@ class Collector {
   std::map<Place, ClusterLook::Size> sizes_;
   std::vector<ClusterLook::Disk> disks_;
   TimeUs settings_at_ = kTimeMin, sizes_at_ = kTimeMin, clock_at_ = kTimeMin;   // monotonic
+  std::uint64_t sizes_asked_ = 0;
   DurationUs clock_offset_us_ = 0;
   std::string settings_problem_, sizes_problem_;
 };

@@ -13,6 +13,9 @@ constexpr double kGrowthSmoothing = 0.3;
 
 double rate_between(std::int64_t before, std::int64_t after, DurationUs time) { return time > 0 ? static_cast<double>(after - before) / static_cast<double>(time) * kSecond : 0; }
 
+/// The first rate stands for itself: weighed against nothing it would be a third of what it is.
+double smoothed(std::optional<double> before, double rate) { return before ? *before + kGrowthSmoothing * (rate - *before) : rate; }
+
 diagnosis::EngineEvidence engine_of(const connect::FlinkJob& job) {
   diagnosis::EngineEvidence e{.name = job.name, .running = job.running(), .checkpoints_completed = job.checkpoints_completed, .checkpoints_failed = job.checkpoints_failed, .checkpoint_interval_s = job.checkpoint_interval_s,
                               .last_checkpoint_s = job.last_checkpoint_s, .since_checkpoint_s = job.since_checkpoint_s, .restarts = job.restarts};
@@ -134,17 +137,16 @@ void Monitor::observe_sizes(const ClusterLook& look) {
     if (before == topics_.end()) continue;
     const DurationUs time = look.at_us - before->second.sized_at;
     t.shrank_at = t.bytes < before->second.bytes ? look.at_us : before->second.shrank_at;
-    t.bytes_growth = before->second.bytes_growth + kGrowthSmoothing * (rate_between(before->second.bytes, t.bytes, time) - before->second.bytes_growth);
+    t.bytes_growth = smoothed(before->second.bytes_growth, rate_between(before->second.bytes, t.bytes, time));
     t.hidden_growth = rate_between(before->second.hidden, t.hidden, time);
   }
   topics_ = std::move(now);
   for (const auto& disk : look.disks) {
-    const auto key = std::make_pair(disk.broker, disk.path);
-    if (const auto before = disk_before_.find(key); before != disk_before_.end()) {
-      double& growth = disk_growth_[key];
-      growth += kGrowthSmoothing * (rate_between(before->second.second, disk.used_by_logs, look.at_us - before->second.first) - growth);
-    }
-    disk_before_[key] = {look.at_us, disk.used_by_logs};
+    const auto [at, first] = disks_.try_emplace({disk.broker, disk.path}, Disk{.first_at = look.at_us});
+    Disk& d = at->second;
+    if (!first) d.growth = smoothed(d.growth, rate_between(d.used_by_logs, disk.used_by_logs, look.at_us - d.at));
+    d.at = look.at_us;
+    d.used_by_logs = disk.used_by_logs;
   }
 }
 
@@ -286,7 +288,7 @@ diagnosis::ClusterEvidence Monitor::cluster_evidence() const {
       topic.hidden_lag = at->second.hidden;
       topic.hidden_growth = at->second.hidden_growth;
       topic.bytes = at->second.bytes;
-      topic.bytes_growth = at->second.bytes_growth;
+      topic.bytes_growth = at->second.bytes_growth.value_or(0);
       topic.largest_partition_bytes = at->second.largest;
       topic.no_shrink_for = at->second.sized_at - at->second.shrank_at;
     }
@@ -295,8 +297,11 @@ diagnosis::ClusterEvidence Monitor::cluster_evidence() const {
     e.topics.push_back(std::move(topic));
   }
   for (const auto& disk : last_.disks) {
-    const auto growth = disk_growth_.find({disk.broker, disk.path});
-    e.disks.push_back({.broker = disk.broker, .directory = disk.path, .total_bytes = disk.total_bytes, .usable_bytes = disk.usable_bytes, .growth = growth == disk_growth_.end() ? 0 : growth->second});
+    diagnosis::DiskEvidence& d = e.disks.emplace_back(diagnosis::DiskEvidence{.broker = disk.broker, .directory = disk.path, .total_bytes = disk.total_bytes, .usable_bytes = disk.usable_bytes});
+    if (const auto at = disks_.find({disk.broker, disk.path}); at != disks_.end()) {
+      d.growth = at->second.growth.value_or(0);
+      d.measured_for = at->second.at - at->second.first_at;
+    }
   }
   return e;
 }

@@ -102,7 +102,8 @@ class Monitor {
   struct Topic {
     std::int64_t bytes = -1, hidden = -1;
     TimeUs sized_at = 0;
-    double bytes_growth = 0, hidden_growth = 0;
+    std::optional<double> bytes_growth = {};
+    double hidden_growth = 0;
     std::int64_t largest = -1;
     TimeUs shrank_at = 0;
   };
@@ -124,8 +125,12 @@ class Monitor {
   std::map<std::string, Topic> topics_;
   std::map<Place, std::int64_t> ends_before_;
   std::map<std::string, double> append_rates_;
-  std::map<std::pair<std::int32_t, std::string>, std::pair<TimeUs, std::int64_t>> disk_before_;   ///< (broker, path) -> when, used by logs
-  std::map<std::pair<std::int32_t, std::string>, double> disk_growth_;
+  struct Disk {
+    TimeUs first_at = 0, at = 0;
+    std::int64_t used_by_logs = 0;
+    std::optional<double> growth = {};
+  };
+  std::map<std::pair<std::int32_t, std::string>, Disk> disks_;   ///< (broker, path)
   std::map<std::int32_t, TimeUs> pass_at_;       ///< by leader: a deletion pass that was seen
   diagnosis::BrokerLog log_;
   diagnosis::ClientLog clients_;

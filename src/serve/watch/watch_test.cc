@@ -8,6 +8,7 @@
 #include "data/log/groups.h"
 #include "data/log/partition_writer.h"
 #include "serve/watch/look.h"
+#include "serve/watch/monitor.h"
 #include "serve/watch/render.h"
 #include "serve/watch/watcher.h"
 
@@ -90,6 +91,30 @@ TEST_F(TrackerTest, ForecastsWhenTheLogStartArrives) {
   EXPECT_NEAR(*p.loss_in_s, static_cast<double>(p.headroom()) / 1500, 0.1);
   for (int i = 0; i < 30; ++i) see(200'000 + 3000 * i, 60'000 + 2000 * i, 300'000 + 2000 * i);
   EXPECT_FALSE(view_.groups[0].partitions[0].loss_in_s) << "it gains on it";
+}
+
+TEST(Monitoring, WhatGrowsIsKnownAfterTwoLooksAndSureAfterAMinute) {
+  Monitor monitor;
+  std::int64_t used = 1'000'000;
+  const auto finding = [&](TimeUs at) -> std::optional<diagnosis::Finding> {
+    ClusterLook look{.at_us = at, .groups_listed = true, .sizes_fresh = true};
+    look.disks = {{.broker = 1, .path = "/data", .total_bytes = 1'000'000'000'000, .usable_bytes = 72'000'000'000, .used_by_logs = used}};
+    monitor.observe(look);
+    const Report report = monitor.report();
+    const auto disk = std::ranges::find(report.cluster, diagnosis::Cause::kDiskForecast, &diagnosis::Finding::cause);
+    return disk == report.cluster.end() ? std::nullopt : std::optional(*disk);
+  };
+  EXPECT_FALSE(finding(0)) << "one look knows no growth";
+  used += 20 * 10'000'000;
+  const auto early = finding(20 * kSecond);
+  ASSERT_TRUE(early);
+  EXPECT_EQ(early->severity, diagnosis::Severity::kTicket);
+  EXPECT_EQ(early->what, "the disk is full in 2 h 0 min at this rate") << "10 MB/s, not a part of it";
+  used += 60 * 10'000'000;
+  const auto later = finding(80 * kSecond);
+  ASSERT_TRUE(later);
+  EXPECT_EQ(later->severity, diagnosis::Severity::kIncident);
+  EXPECT_EQ(later->what, early->what);
 }
 
 TEST(Render, NamesAreDataFromOutside) {

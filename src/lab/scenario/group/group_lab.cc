@@ -19,6 +19,7 @@ namespace {
 constexpr DurationUs kTurn = 2 * kMillisecond;
 constexpr DurationUs kReady = 60 * kSecond;        // for all members to be in their groups
 constexpr double kBlind_s = 0.4;                   // the longest time in which an eviction may not have been looked for: beyond it the run says nothing of its time
+constexpr double kStandingSlack_s = 0.25;          // a member that stands stands by so much less than it may stay away from polling
 constexpr std::string_view kCounts[] = {"evictions", "late", "pingpong", "pingpong_clients", "faulted", "unowned", "refused"};
 
 class Evaluation {
@@ -88,6 +89,9 @@ class Evaluation {
     if (spec.slow.empty() && spec.stop.empty()) return {true, ""};
     const auto count = [&](const char* name) { return a.counts.contains(name) ? a.counts.at(name) : 0; };
     const double length = count("fault_s"), most = r_.measure(spec.slow.empty() ? "session" : "poll")->value, times = spec.slow.empty() ? 1 : s_.value(spec.times, kNumber).value_or(0);
+    // One that stood as long as members may stay away from polling leaves for two reasons, and nobody can tell for which.
+    if (spec.slow.empty() && length + kStandingSlack_s >= r_.measure("poll")->value)
+      return {false, fmt::format("it stood for {:.2f} s, no less than max.poll.interval ({:g} s): its session is not all that ended", length, r_.measure("poll")->value)};
     if (count("faulted") < times || length <= most) return {false, fmt::format("{:.0f} of {:.0f} times, for {:.2f} s: nothing that {:g} s forbid", count("faulted"), times, length, most)};
     const double blind = count("leave_high_s") - count("leave_low_s");
     if (blind > kBlind_s) return {false, fmt::format("nobody looked at the group for {:.2f} s when its member went", blind)};

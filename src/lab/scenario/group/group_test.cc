@@ -93,7 +93,7 @@ class GroupVerdict : public ::testing::Test {
         a.counts["fault_s"] = *s_.value(spec.slow, kSeconds);
         a.counts["repeated"] = a.counts["uncommitted"] = 17 * times;
       }
-      if (!spec.stop.empty()) a.counts["faulted"] = a.counts["evictions"] = 1, a.counts["fault_s"] = session + 3, a.counts["leave_low_s"] = session - 0.1, a.counts["leave_high_s"] = session - 0.05;
+      if (!spec.stop.empty()) a.counts["faulted"] = a.counts["evictions"] = 1, a.counts["fault_s"] = session + 1, a.counts["leave_low_s"] = session - 0.1, a.counts["leave_high_s"] = session - 0.05;
       if (spec.is_static) a.counts["gap_s"] = poll + session + 0.2;
       a.columns.push_back({"offered", "records", {}});
       for (int i = 0; i <= 80; ++i) {
@@ -144,6 +144,8 @@ TEST_F(GroupVerdict, EachGuardBites) {
   EXPECT_EQ(with("fault", "fault_s", 2), Verdict::kInvalid);
   EXPECT_THAT(why_, HasSubstr("G2"));
   EXPECT_EQ(with("poison", "faulted", 3), Verdict::kInvalid);
+  EXPECT_EQ(with("stop", "fault_s", *s_.value(s_.poll, kSeconds)), Verdict::kInvalid);   // it stands for so long that it leaves by itself, too
+  EXPECT_THAT(why_, HasSubstr("its session is not all that ended"));
   EXPECT_EQ(with("stop", "leave_low_s", 3), Verdict::kInvalid);
   EXPECT_THAT(why_, HasSubstr("nobody looked"));   // a machine that is too busy says nothing of times
   EXPECT_EQ(with("static", "acked", 1999), Verdict::kInvalid);

@@ -11,6 +11,7 @@
 #include "data/types/value.h"
 #include "lab/scenario/intervals.h"
 #include "lab/workload/request.h"
+#include "lab/workload/window_truth.h"
 
 namespace supyo::scenario {
 namespace {
@@ -36,6 +37,12 @@ TimeUs time_or_none(const nlohmann::json& row, const std::string& field) {
   const auto it = row.find(field);
   if (it == row.end() || !it->is_string()) return kTimeMin;
   return parse_timestamp(it->get<std::string>()).value_or(kTimeMin);
+}
+
+std::string text_of(const nlohmann::json& row, const std::string& field) {
+  if (field.empty()) return {};
+  const auto it = row.find(field);
+  return it == row.end() ? std::string() : it->is_string() ? it->get<std::string>() : it->dump();
 }
 
 double quantile(std::vector<double>& values, double q) {
@@ -261,6 +268,41 @@ void AlarmOracle::reckon(const StreamSpan& span, Arm& arm, std::vector<Trial>& t
   delays("", during);
 }
 
+// ---- marks -----------------------------------------------------------------------------------------------------------------------
+
+void MarkOracle::sent(const std::string& topic, const workload::GeneratedRecord& record, TimeUs) {
+  if (topic != result_.input) return;
+  ++windows_[{workload::window_start(record.event_us, size_us_), text_of(nlohmann::json::parse(record.value, nullptr, false), result_.key)}].sent;
+}
+
+void MarkOracle::seen(const nlohmann::json& row, std::string_view, TimeUs now) {
+  const TimeUs start = time_or_none(row, result_.window);
+  const auto value = row.find(result_.value), mark = row.find(result_.mark);
+  if (start == kTimeMin || value == row.end() || !value->is_number_integer()) return;
+  Window& w = windows_[{start, text_of(row, result_.key)}];
+  w.last = value->get<std::int64_t>();
+  w.marked = mark != row.end() && mark->is_boolean() && mark->get<bool>();
+  if (now <= start + size_us_ + final_after_us_) w.taken = w.last;
+}
+
+void MarkOracle::reckon(const StreamSpan&, Arm& arm, std::vector<Trial>&) const {
+  std::uint64_t changed = 0, unmarked = 0, in_vain = 0, wrong = 0;
+  for (const auto& [at, w] : windows_) {
+    const bool other = w.last != w.taken;
+    changed += other ? 1 : 0;
+    unmarked += other && !w.marked ? 1 : 0;
+    in_vain += !other && w.marked ? 1 : 0;
+    wrong += w.last != w.sent ? 1 : 0;
+  }
+  const std::string end = suffix(result_);
+  auto& c = arm.counts;
+  c["windows" + end] = number(windows_.size());
+  c["changed" + end] = number(changed);
+  c["unmarked" + end] = number(unmarked);
+  c["marked_in_vain" + end] = number(in_vain);
+  c["wrong" + end] = number(wrong);
+}
+
 // ---- which one -------------------------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<StreamOracle>> make_stream_oracle(const StreamScenario& s, const StreamResult& r) {
@@ -283,6 +325,12 @@ Result<std::unique_ptr<StreamOracle>> make_stream_oracle(const StreamScenario& s
     SUPYO_ASSIGN(const DurationUs size, s.duration(r.size));
     SUPYO_ASSIGN(const DurationUs bursts, s.duration(input->bursts));
     return std::make_unique<AlarmOracle>(r, s.input_seed(*input), size, bursts);
+  }
+  if (r.oracle == "marks") {
+    SUPYO_ASSIGN(const DurationUs size, s.duration(r.size));
+    SUPYO_ASSIGN(const DurationUs final_after, s.duration(r.final_after));
+    if (size < kMillisecond) return fail(ErrorCode::kBadConfigFile, "a window is longer than that");
+    return std::make_unique<MarkOracle>(r, size, final_after);
   }
   return std::unique_ptr<StreamOracle>();
 }

@@ -134,4 +134,23 @@ class AlarmOracle final : public StreamOracle {
   std::vector<Alarm> alarms_;
 };
 
+/// Counts by window that are given out with every record, by who knows no watermark and so never knows that a window is complete: what came after readers took a value must be marked in it.
+/// Counts: windows, changed (had another value in the end than when readers took it), unmarked (changed, and not marked in the end), marked_in_vain (marked, and not changed), wrong (not what was sent).
+class MarkOracle final : public StreamOracle {
+ public:
+  MarkOracle(const StreamResult& result, DurationUs size_us, DurationUs final_after_us) : result_(result), size_us_(size_us), final_after_us_(final_after_us) {}
+  void sent(const std::string& topic, const workload::GeneratedRecord& record, TimeUs now) override;
+  void seen(const nlohmann::json& row, std::string_view text, TimeUs now) override;
+  void reckon(const StreamSpan& span, Arm& arm, std::vector<Trial>& trials) const override;
+
+ private:
+  struct Window {
+    std::int64_t sent = 0, taken = 0, last = 0;   ///< taken: what readers had when they took it for final
+    bool marked = false;
+  };
+  const StreamResult& result_;
+  DurationUs size_us_, final_after_us_;
+  std::map<std::pair<TimeUs, std::string>, Window> windows_;   // by start and key
+};
+
 }  // namespace supyo::scenario

@@ -91,7 +91,7 @@ class StreamScenarioReader : private YamlReader {
     if (!list || !list.IsSequence() || list.size() == 0) return complain(root, "'results' is missing", "results: [{topic: counts, input: orders, window: window_start, size: 1m, value: n}]");
     std::set<std::string> topics;
     for (const YAML::Node& n : list) {
-      SUPYO_TRY(allow(n, "a result", {"topic", "input", "id", "window", "value", "size", "key", "isolation", "copies", "versions", "alarms"}));
+      SUPYO_TRY(allow(n, "a result", {"topic", "input", "id", "window", "value", "size", "key", "isolation", "copies", "versions", "alarms", "marks"}));
       StreamResult r;
       SUPYO_ASSIGN(r.topic, YamlReader::text(n, "topic"));
       if (!topics.insert(r.topic).second) return complain(n, fmt::format("there are two results '{}'", r.topic));
@@ -139,6 +139,13 @@ class StreamScenarioReader : private YamlReader {
     if (n["alarms"] && n["alarms"].Scalar() == "true") {
       r.oracle = "alarms";
       if (input_named(s, r.input)->domain != "request") return complain(n["input"], "alarms are about bursts of the domain 'request'");
+    }
+    if (const YAML::Node m = n["marks"]) {
+      r.oracle = "marks";
+      SUPYO_TRY(allow(m, "marks", {"column", "final_after"}));
+      SUPYO_ASSIGN(r.mark, YamlReader::text(m, "column"));
+      SUPYO_TRY(quantity(m, "final_after", kSeconds, s.knobs, r.final_after));
+      if (!n["window"]) return complain(n, "'marks' are of windows", "window, size, value, key: as of a count by window");
     }
     if ((r.oracle == "copies" || r.oracle == "versions") && r.id.empty()) return complain(n, fmt::format("'{}' needs an 'id'", r.oracle));
     return ok();

@@ -37,9 +37,10 @@ struct StreamResult {
   std::string size = {};                       ///< how long a window is; expression
   std::string key = {};                        ///< a column beside the window, which the input's records have too; may be empty
   bool uncommitted = false;               ///< the reader does not wait for commits (read_uncommitted)
-  std::string oracle = {};                     ///< "copies", "versions", "alarms" (stream_oracle.h); empty: ids, or windows
+  std::string oracle = {};                     ///< "copies", "versions", "alarms", "marks" (stream_oracle.h); empty: ids, or windows
   std::string horizon = {}, cleanup = {}, bloom_bits = {}, bloom_hashes = {};   ///< copies: how long an id is known, and how much longer at most; of a filter beside it (0 bits: none)
   std::string table = {}, version = {}, settle = {};     ///< versions: the input that `key` is looked up in, the column with the time of the version; what of the fault's begin is left out
+  std::string mark = {}, final_after = {};     ///< marks: the column that says "was changed after it was taken for final"; how long after a window's end readers take its value
 };
 
 struct StreamFault {

@@ -177,14 +177,14 @@ TEST_F(StreamLab, UnderLoad) {
 }
 
 TEST_F(StreamLab, LateWindow) {
-  const LabResult r = verdict_of(at_rate(load("late-window"), "50rps"));
+  const LabResult r = verdict_of(at_rate(load("late-window"), "25rps"));
   for (const Arm* a : {&r.fault, &r.control, &r.arms[0], &r.arms[1]})
     EXPECT_EQ(a->counts.at("window_input"), a->counts.at("window_final") + a->counts.at("side")) << a->name;
 }
 
 TEST_F(StreamLab, LateWindowPlanted) {
-  verdict_of(at_rate(load("late-window-refuted"), "50rps"));
-  EXPECT_THAT(verdict_of(at_rate(load("late-window-invalid"), "50rps")).why, HasSubstr("fault_seen_by_probe"));
+  verdict_of(at_rate(load("late-window-refuted"), "25rps"));
+  EXPECT_THAT(verdict_of(at_rate(load("late-window-invalid"), "25rps")).why, HasSubstr("fault_seen_by_probe"));
 }
 
 TEST_F(StreamLab, TheSameSeedGivesTheSameNumbers) {

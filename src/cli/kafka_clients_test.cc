@@ -234,10 +234,13 @@ TEST_F(KafkaClients, AMonitorCountsWhatIsLostAndKnowsWhomItDoesNotKnow) {
 }
 
 TEST_F(KafkaClients, LiveGoesOnWhenNobodyAnswers) {
+  testing::internal::CaptureStderr();
   const auto live = watch::Live::start(real_.env(), {.servers = "127.0.0.1:1", .every_us = 100 * kMillisecond, .timeout_us = 200 * kMillisecond});
   while (live->looks() < 2) std::this_thread::yield();
   EXPECT_FALSE(live->report()->reachable);
   EXPECT_EQ(live->report()->worst(), watch::Health::kUnknown);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "what the client complains about stands in the view, not over it";
+  EXPECT_NE(live->report()->problem.find("Connection refused"), std::string::npos) << live->report()->problem;
   EXPECT_NE(live->report()->problem.find("SUPYO-5001"), std::string::npos) << live->report()->problem;
 }
 

@@ -46,7 +46,7 @@ std::unexpected<Error> refused(const std::string& what, rd_kafka_resp_err_t code
 
 class ClientAdmin final : public KafkaAdmin {
  public:
-  ClientAdmin(std::string servers, DurationUs timeout_us) : servers_(std::move(servers)), timeout_ms_(static_cast<int>(timeout_us / kMillisecond)), listener_("administration") {}
+  ClientAdmin(std::string servers, DurationUs timeout_us) : servers_(std::move(servers)), timeout_ms_(static_cast<int>(timeout_us / kMillisecond)) {}
 
   Status open() {
     const ClientProperties none;

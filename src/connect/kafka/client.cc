@@ -50,6 +50,7 @@ void Listener::on_log(int level, const char* facility, const char* text) {
   if (t.starts_with("[thrd:"))
     if (const auto end = t.find("]: "); end != std::string_view::npos) t.remove_prefix(end + 3);
   complaint_ = t;
+  if (table_.empty()) return;
   const std::string said = fmt::format("{} {}", facility, t.substr(0, t.find(" (after ")));
   if (said == said_) return;
   said_ = said;

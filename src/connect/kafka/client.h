@@ -33,7 +33,8 @@ using ClientError = Owned<rd_kafka_error_t>;   ///< null: no error
 /// What the client says by itself, gathered from its threads. Outlives the client. Thread-safe.
 class Listener {
  public:
-  explicit Listener(std::string table) : table_(std::move(table)) {}
+  /// Complaints are printed under the table's name; without one they are in errors alone (a live view must not be written over).
+  explicit Listener(std::string table = {}) : table_(std::move(table)) {}
   virtual ~Listener() = default;
   /// All brokers are out of reach, as the client last said; reset by up().
   bool down() const { return down_.load(std::memory_order_relaxed); }

@@ -30,7 +30,7 @@ std::string text_or_empty(const char* text) { return text == nullptr ? "" : text
 
 class ClientSurvey final : public KafkaSurvey {
  public:
-  ClientSurvey(std::string servers, DurationUs timeout_us, std::function<bool()> given_up) : servers_(std::move(servers)), timeout_ms_(static_cast<int>(timeout_us / kMillisecond)), given_up_(std::move(given_up)), listener_("survey") {}
+  ClientSurvey(std::string servers, DurationUs timeout_us, std::function<bool()> given_up) : servers_(std::move(servers)), timeout_ms_(static_cast<int>(timeout_us / kMillisecond)), given_up_(std::move(given_up)) {}
 
   Status open() {
     const ClientProperties none;

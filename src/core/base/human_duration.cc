@@ -6,6 +6,7 @@ namespace supyo {
 
 std::string human_duration(DurationUs us) {
   const double seconds = static_cast<double>(us) / kSecond;
+  if (us == 0) return "0 s";
   if (us < kMillisecond) return fmt::format("{} us", us);
   if (us < kSecond) return fmt::format("{} ms", us / kMillisecond);
   if (seconds < 60) return fmt::format("{:.1f} s", seconds);

@@ -125,7 +125,7 @@ class Doctor {
     const LossEstimate& e = *p.forecast.moving;
     const TimeUs now = p.trail->last().at;
     const auto in = [&](TimeUs t) { return human_duration(std::max<DurationUs>(0, t - now)); };
-    std::string what = fmt::format("the first unread record will be deleted in {} (not before {}{}), by {}", in(*e.mid), in(e.low), e.high ? ", at the latest in " + in(*e.high) : "", loss_cause_name(p.forecast.cause));
+    std::string what = fmt::format("the first unread record will be deleted in {} ({}{}), by {}", in(*e.mid), e.low <= now ? std::string("it may be gone any moment") : "not before " + in(e.low), e.high ? ", at the latest in " + in(*e.high) : "", loss_cause_name(p.forecast.cause));
     if (partitions.size() > 1) what += fmt::format("; it is in {}/{}, and {} more of the topic's partitions will lose too", topic, p.partition, partitions.size() - 1);
     const std::string_view setting = p.forecast.cause == LossCause::kTimeExpiry ? "retention.ms" : p.forecast.cause == LossCause::kSizeExpiry ? "retention.bytes" : "the retention";
     Finding& f = add(Cause::kLossComing, Severity::kIncident, 99 - std::min(20.0, seconds(e.low - now) / 3600), std::move(what),

@@ -12,6 +12,8 @@ namespace {
 using Line = Pages::Line;
 using Style = Pages::Style;
 constexpr std::size_t kFilterMost = 200;
+constexpr std::size_t kNameMost = 40;          // bytes of a name in a table
+constexpr std::size_t kFindingMost = 2000;
 
 Style style_of(Health health) {
   switch (health) {
@@ -34,12 +36,33 @@ std::vector<diagnosis::Finding> all_findings(const Report& report) {
   return all;
 }
 
-void add_findings(std::vector<Line>& out, const std::vector<diagnosis::Finding>& findings) {
+/// In lines of at most `width`, broken at spaces; the ones after the first begin with `indent` of them.
+void add_wrapped(std::vector<Line>& out, std::string_view text, Style style, std::size_t indent, std::size_t width) {
+  std::string line;
+  while (line.size() + text.size() > width) {
+    const std::size_t room = width > line.size() ? width - line.size() : 1;
+    std::size_t cut = text.substr(0, room + 1).rfind(' ');
+    if (cut == std::string_view::npos || cut == 0) cut = std::min(room, text.size());
+    out.push_back({line + std::string(text.substr(0, cut)), style});
+    text.remove_prefix(cut);
+    if (text.starts_with(' ')) text.remove_prefix(1);
+    line.assign(std::min(indent, width / 2), ' ');
+  }
+  out.push_back({line + std::string(text), style});
+}
+
+void add_findings(std::vector<Line>& out, const std::vector<diagnosis::Finding>& findings, std::size_t width) {
   for (const diagnosis::Finding& f : findings) {
-    out.push_back({fmt::format("{:<9} {}: {}", diagnosis::severity_name(f.severity), plain(f.subject), plain(f.what)), style_of(f.severity)});
-    out.push_back({"          -> " + plain(f.next), Style::kPlain});
+    add_wrapped(out, fmt::format("{:<9} {}: {}", diagnosis::severity_name(f.severity), plain(f.subject, kFindingMost), plain(f.what, kFindingMost)), style_of(f.severity), 10, width);
+    add_wrapped(out, "          -> " + plain(f.next, kFindingMost), Style::kPlain, 13, width);
   }
   if (findings.empty()) out.push_back({"nothing found", Style::kGood});
+}
+
+/// Of a long name the end is cut, never the partition's number.
+std::string place_text(const std::string& topic, std::int32_t partition, std::size_t width) {
+  const std::string number = "/" + std::to_string(partition);
+  return plain(topic, width > number.size() ? width - number.size() : 1) + number;
 }
 
 std::string verdict_text(const Report& r) {
@@ -85,7 +108,11 @@ std::size_t Pages::rows(const Report& report) const {
       const auto g = std::ranges::find(report.groups, group_, &GroupReport::name);
       return g == report.groups.end() ? 0 : g->partitions.size();
     }
-    case Page::kFindings: return all_findings(report).size() * 2;
+    case Page::kFindings: {
+      std::vector<Line> all;
+      add_findings(all, all_findings(report), width_);
+      return all.size() + report.problems.size();
+    }
     case Page::kJobs: return report.jobs.size();
     case Page::kHelp: return help().size();
   }
@@ -142,13 +169,18 @@ bool Pages::press(Key key, char character, const Report& report) {
 }
 
 std::vector<Line> Pages::lines(const Report& r, int width, int height) const {
-  std::vector<Line> head{{verdict_text(r), r.reachable ? style_of(r.worst()) : Style::kUnknown}}, body, foot;
+  width_ = static_cast<std::size_t>(std::max(1, width));
+  std::vector<Line> head, body, foot;
+  add_wrapped(head, verdict_text(r), r.reachable ? style_of(r.worst()) : Style::kUnknown, 9, width_);
+  std::size_t names = 5;
+  for (const GroupReport& g : r.groups) names = std::max(names, std::min(kNameMost, g.name.size()));
   switch (page_) {
     case Page::kGroups:
-      head.push_back({fmt::format("{:<30} {:<9} {:>7} {:>10} {:>10} {:>12} {:>14} {:>9} {:<24} {}", "GROUP", "HEALTH", "MEMBERS", "IN/S", "READ/S", "LAG", "OLDEST UNREAD", "LOST", "LOSES IN (IF STOPPED)", "ALARMS"), Style::kHeader});
+      // What decides stands first: a narrow terminal cuts the rest.
+      head.push_back({fmt::format("{:<{}} {:<8} {:<21} {:>9} {:>13} {:>10} {:>9} {:>9} {:>7}  {}", "GROUP", names, "HEALTH", "LOSES IN (IF STOPPED)", "LOST", "OLDEST UNREAD", "LAG", "IN/S", "READ/S", "MEMBERS", "ALARMS"), Style::kHeader});
       for (const GroupReport* g : shown(r))
-        body.push_back({fmt::format("{:<30} {:<9} {:>7} {:>10.1f} {:>10.1f} {:>12} {:>14} {:>9} {:<24} {} {} {}", plain(g->name, 30), health_name(g->health), g->members < 0 ? "?" : std::to_string(g->members), g->append_rate, g->read_rate, g->lag, age_text(g->oldest_unread_s),
-                                    g->lost + g->exposed, loss_text(*g, r.at_us), slo::burrow_status_name(g->burrow), slo::alarm_level_name(g->retention_percent), slo::alarm_level_name(g->messages_lost)), style_of(g->health)});
+        body.push_back({fmt::format("{:<{}} {:<8} {:<21} {:>9} {:>13} {:>10} {:>9.1f} {:>9.1f} {:>7}  {} {} {}", plain(g->name, names), names, health_name(g->health), loss_text(*g, r.at_us), g->lost + g->exposed, age_text(g->oldest_unread_s), g->lag, g->append_rate, g->read_rate,
+                                    g->members < 0 ? "?" : std::to_string(g->members), slo::burrow_status_name(g->burrow), slo::alarm_level_name(g->retention_percent), slo::alarm_level_name(g->messages_lost)), style_of(g->health)});
       break;
     case Page::kGroup: {
       const auto g = std::ranges::find(r.groups, group_, &GroupReport::name);
@@ -157,18 +189,21 @@ std::vector<Line> Pages::lines(const Report& r, int width, int height) const {
         break;
       }
       head.push_back({fmt::format("group {}  {}  {}  {} members", plain(g->name), health_name(g->health), g->state, g->members), style_of(g->health)});
-      add_findings(head, {g->findings.begin(), g->findings.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(g->findings.size(), 4))});
-      head.push_back({fmt::format("{:<28} {:>12} {:>12} {:>12} {:>10} {:>9} {:>9} {:>14} {:>9} {:<22} {}", "PARTITION", "LOG START", "COMMITTED", "END", "LAG", "IN/S", "READ/S", "OLDEST UNREAD", "LOST", "LOSES IN (IF STOPPED)", "OWNER"), Style::kHeader});
+      add_findings(head, {g->findings.begin(), g->findings.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(g->findings.size(), 4))}, width_);
+      if (const auto most = static_cast<std::size_t>(std::max(3, height / 2)); head.size() > most) head.resize(most);   // the partitions have the other half
+      std::size_t places = 9;
+      for (const auto& p : g->partitions) places = std::max(places, std::min(kNameMost, p.topic.size() + 1 + std::to_string(p.partition).size()));
+      head.push_back({fmt::format("{:<{}} {:<21} {:>9} {:>13} {:>10} {:>12} {:>12} {:>12} {:>9} {:>9}  {}", "PARTITION", places, "LOSES IN (IF STOPPED)", "LOST", "OLDEST UNREAD", "LAG", "COMMITTED", "LOG START", "END", "IN/S", "READ/S", "OWNER"), Style::kHeader});
       for (const auto& p : g->partitions) {
         const GroupReport one{.name = {}, .state = {}, .limiting = p.forecast};
-        body.push_back({fmt::format("{:<28} {:>12} {:>12} {:>12} {:>10} {:>9.1f} {:>9.1f} {:>14} {:>9} {:<22} {}", plain(fmt::format("{}/{}", p.topic, p.partition), 28), p.log_start, p.committed, p.end, std::max<std::int64_t>(0, p.end - std::max<std::int64_t>(0, p.committed)),
-                                    p.append_rate, p.read_rate, age_text(p.oldest_unread_s), p.lost, loss_text(one, r.at_us), plain(p.owner, 40)), p.forecast.state == diagnosis::LossState::kExposed ? Style::kBad : p.forecast.state == diagnosis::LossState::kComing ? Style::kRisk : Style::kPlain});
+        body.push_back({fmt::format("{:<{}} {:<21} {:>9} {:>13} {:>10} {:>12} {:>12} {:>12} {:>9.1f} {:>9.1f}  {}", place_text(p.topic, p.partition, places), places, loss_text(one, r.at_us), p.lost, age_text(p.oldest_unread_s), std::max<std::int64_t>(0, p.end - std::max<std::int64_t>(0, p.committed)),
+                                    p.committed, p.log_start, p.end, p.append_rate, p.read_rate, plain(p.owner, 40)), p.forecast.state == diagnosis::LossState::kExposed ? Style::kBad : p.forecast.state == diagnosis::LossState::kComing ? Style::kRisk : Style::kPlain});
       }
       break;
     }
     case Page::kFindings:
       head.push_back({"FINDINGS", Style::kHeader});
-      add_findings(body, all_findings(r));
+      add_findings(body, all_findings(r), width_);
       for (const std::string& p : r.problems) body.push_back({"not asked: " + plain(p), Style::kUnknown});
       break;
     case Page::kJobs:
@@ -186,7 +221,7 @@ std::vector<Line> Pages::lines(const Report& r, int width, int height) const {
       break;
   }
   if (typing_ || !filter_.empty()) foot.push_back({fmt::format("/{}{}", plain(filter_), typing_ ? "_" : ""), Style::kTitle});
-  foot.push_back({"Enter open  Esc back  / filter  g groups  f findings  J jobs  s sort  ? help  q quit", Style::kDim});
+  foot.push_back({"Enter open  Esc back  / filter  g groups  f findings  J jobs  ? help  q quit", Style::kDim});
 
   // The selected row stays in sight.
   const auto room = static_cast<std::size_t>(std::max<std::ptrdiff_t>(1, height - static_cast<std::ptrdiff_t>(head.size() + foot.size())));

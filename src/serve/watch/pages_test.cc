@@ -54,6 +54,24 @@ TEST_F(PagesTest, GroupsAndWayInAndBack) {
   EXPECT_EQ(pages_.page(), Pages::Page::kGroups);
 }
 
+TEST_F(PagesTest, ANarrowTerminalKeepsWhatDecides) {
+  auto& f = report_.groups[0].findings[0];
+  f.what = "the first unread record will be deleted in 2 min 30 s (it may be gone any moment, at the latest in 5 min 0 s), by retention.bytes, says the last word";
+  EXPECT_THAT(text(80), testing::AllOf(HasSubstr("INCIDENT in 1 h 0 min"), Not(HasSubstr("WARNING")))) << "health and forecast, whatever is cut";
+  pages_.press(Key::kEnter, 0, report_);
+  const std::string opened = text(80);
+  EXPECT_THAT(opened, testing::AllOf(HasSubstr("word\n"), HasSubstr("-> raise retention"), HasSubstr("topic-of-orders/0")));
+  for (const auto& l : pages_.lines(report_, 80, 30)) EXPECT_LE(l.text.size(), 80U) << l.text;
+  type("f");
+  EXPECT_THAT(text(80), HasSubstr("word\n"));
+  for (int i = 0; i < 10; ++i) pages_.press(Key::kDown, 0, report_);
+  EXPECT_THAT(text(80), HasSubstr(">          -> raise retention")) << "the last line, and no further";
+  report_.groups[0].partitions[0].topic = std::string(60, 't');
+  type("g");
+  pages_.press(Key::kEnter, 0, report_);
+  EXPECT_THAT(text(80), HasSubstr("ttt/0 ")) << "a long name keeps its partition";
+}
+
 TEST_F(PagesTest, FilterSortHelpLeave) {
   type("/bill");
   EXPECT_THAT(text(), testing::AllOf(HasSubstr(">billing"), Not(HasSubstr("orders")), HasSubstr("/bill_")));

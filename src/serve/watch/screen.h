@@ -37,6 +37,7 @@ class Pages {
   std::string group_;       ///< opened
   std::string filter_;
   bool typing_ = false;     ///< of the filter
+  mutable std::size_t width_ = 80;   ///< as drawn last: findings take as many lines as it makes of them
 };
 
 /// The terminal, through ncurses: drawn where something changed, restored when it is destroyed. One in a process, one thread.

@@ -46,6 +46,7 @@ QUERIES = {
     "COUNT(DISTINCT)": ("few BIGINT, n BIGINT", "SELECT few, COUNT(DISTINCT v) FROM events GROUP BY few", 1, 8, 200),
     "TUMBLE count": (*window("TUMBLE(TABLE events, DESCRIPTOR(ts), INTERVAL '1' HOUR)"), 1, None, 64),
     "HOP count, two windows": (*window("HOP(TABLE events, DESCRIPTOR(ts), INTERVAL '1' HOUR, INTERVAL '2' HOUR)"), 2, None, 64),
+    "HOP count, five windows": (*window("HOP(TABLE events, DESCRIPTOR(ts), INTERVAL '1' HOUR, INTERVAL '5' HOUR)"), 5, None, 64),
     "SESSION count": (*window("SESSION(TABLE events PARTITION BY k, DESCRIPTOR(ts), INTERVAL '1' HOUR)"), 1, None, 64),
 }
 

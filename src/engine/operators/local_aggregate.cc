@@ -25,7 +25,7 @@ class LocalAggregate final : public dataflow::Operator {
         alone_(spec_->aggregates, kPartialHeader),
         table_({.kind = state::TableSpec::Kind::kKeyed, .name = "held", .fixed_width = accumulators_.width()}),
         out_(output_schema(*spec_)) {
-    if (spec_->window) windows_.emplace(std::shared_ptr<const WindowAggregateSpec>(spec_, &*spec_->window));
+    if (spec_->window) windows_.emplace(std::shared_ptr<const WindowAggregateSpec>(spec_, &*spec_->window), shares_slices(*spec_->window));
   }
 
   std::string_view name() const override { return "LocalAggregate"; }
@@ -51,13 +51,13 @@ class LocalAggregate final : public dataflow::Operator {
   }
 
  private:
-  /// Fills rows_ and slots_: one entry for each row, and window that takes it.
+  /// Fills rows_ and slots_: one entry for each row, and window (or slice) that takes it.
   Status find_groups(const Batch& batch, dataflow::OperatorContext& ctx) {
     if (windows_) {
       windows_->take(batch, ctx.watermark_us());
       if (!windows_->late().empty()) SUPYO_TRY(windows_->late().flush(batch, ctx));
       rows_.assign(windows_->rows().begin(), windows_->rows().end());
-      for (const TimeUs fires : windows_->times()) first_fires_ = std::min(first_fires_, fires);
+      first_fires_ = std::min(first_fires_, windows_->first_fires());
     } else {
       rows_.resize(batch.rows);
       std::iota(rows_.begin(), rows_.end(), 0U);

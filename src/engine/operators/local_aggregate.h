@@ -9,7 +9,7 @@
 namespace supyo::operators {
 
 /// The first of two levels of an aggregation: folds the rows of its own shard, so that a group goes to the shard that owns it once for many rows. Only for aggregates that merge, in
-/// whatever order. Output: the keys, of assigned windows their number, and what has gone into the group (its rows counted, then the accumulators): make_group_aggregate() and
+/// whatever order. Output: the keys, of assigned windows their number (where they share slices, the slice's), and what has gone into the group (its rows counted, then the accumulators): make_group_aggregate() and
 /// make_window_aggregate() take that as partials.
 ///
 /// What it holds is memory only and is gone before every barrier, so it has no state and a restart loses nothing. Of windows it is held until one of them fires, or until there

@@ -265,6 +265,96 @@ TEST_F(LocalAggregateTest, WindowsPassAsTheyCome) {
     }
 }
 
+/// Windows that overlap share slices over the exchange too: a key goes over once a slice, and shards that send are ahead of one another.
+TEST_F(LocalAggregateTest, SlicesGoOverOnceForAllTheirWindows) {
+  const std::vector<WindowSpec> kinds = {{.kind = WindowSpec::Kind::kHop, .size_us = 10 * kSecond, .slide_us = 2 * kSecond},
+                                         {.kind = WindowSpec::Kind::kCumulate, .size_us = 8 * kSecond, .slide_us = 2 * kSecond, .offset_us = kSecond}};
+  for (const WindowSpec& kind : kinds)
+    for (const bool adaptive : {false, true}) {
+      LocalAggregateSpec l = local(false);
+      l.aggregates.erase(l.aggregates.end() - 2);
+      l.adaptive = adaptive;
+      l.origins = adaptive;
+      l.window = windows();
+      l.window->window = kind;
+      l.window->aggregates = l.aggregates;
+      l.window->origins = l.origins;
+      ASSERT_TRUE(shares_slices(*l.window));
+      OperatorHarness one(make_window_aggregate(*l.window)), first(make_local_aggregate(l)), second(make_local_aggregate(l)), whole(make_window_aggregate(global(*l.window, l)));
+      std::vector<Row> rows = random_rows(17, 1500, false);
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (adaptive && i > 500) rows[i].key += std::to_string(i % 500);   // hardly any twice
+        if (i % 11 == 3 && rows[i].time > 9 * kSecond) rows[i].time -= static_cast<TimeUs>(i % 9) * kSecond;   // late for some of their windows, or for all
+      }
+      std::size_t sent = 0;
+      for (std::size_t at = 0; at < rows.size(); at += 20) {
+        const std::vector<Row> part(rows.begin() + static_cast<std::ptrdiff_t>(at), rows.begin() + static_cast<std::ptrdiff_t>(at + 20));
+        const TimeUs watermark = rows[at].time - 3 * kSecond;
+        one.feed(batch_of(part));
+        (at % 40 == 0 ? first : second).feed(batch_of(part));
+        for (OperatorHarness* h : {&one, &first, &second}) h->watermark(watermark);
+        for (OperatorHarness* h : {&first, &second}) {
+          for (const BatchPtr& b : h->batches) sent += b->rows, whole.feed(b);
+          h->batches.clear();
+        }
+        whole.watermark(watermark);
+      }
+      for (OperatorHarness* h : {&one, &first, &second}) h->watermark(kTimeMax);
+      for (OperatorHarness* h : {&first, &second})
+        for (const BatchPtr& b : h->batches) sent += b->rows, whole.feed(b);
+      whole.watermark(kTimeMax);
+      EXPECT_EQ(remaining(one.rows), remaining(whole.rows));
+      std::vector<std::string> late = first.late;
+      late.insert(late.end(), second.late.begin(), second.late.end());
+      std::ranges::sort(late);
+      std::ranges::sort(one.late);
+      EXPECT_EQ(late, one.late);
+      EXPECT_GT(late.size(), 10U);
+      EXPECT_TRUE(whole.late.empty());
+      EXPECT_EQ(whole.state().entries(), 0U);
+      EXPECT_EQ(whole.origins.size(), one.origins.size());
+      EXPECT_LT(sent, adaptive ? 1500U : 1100U) << "window by window it was up to five times a row";
+    }
+}
+
+/// One state, whether it was made in one level or two: a job goes on at another parallelism. What a version without slices left is groups of windows.
+TEST_F(LocalAggregateTest, StateOfOneLevelGoesOnInTwoAndBack) {
+  LocalAggregateSpec l = local(false);
+  l.aggregates.erase(l.aggregates.end() - 2);
+  l.window = windows();
+  l.window->aggregates = l.aggregates;
+  const WindowAggregateSpec two = global(*l.window, l);
+  WindowAggregateSpec tumble = two;   // its groups are those of windows, under the same numbers
+  tumble.window = {.kind = WindowSpec::Kind::kTumble, .size_us = 2 * kSecond};
+  LocalAggregateSpec tumbling = l;
+  tumbling.window->window = tumble.window;
+  const std::vector<Row> rows = {{"a", 1, kSecond}, {"b", 2, 3 * kSecond}, {"a", 4, 3 * kSecond}, {"a", 8, 5 * kSecond}};
+  const auto feed = [&](OperatorHarness& whole, bool partials, const LocalAggregateSpec& spec) {
+    if (!partials) return whole.feed(batch_of(rows));
+    OperatorHarness first(make_local_aggregate(spec));
+    first.feed(batch_of(rows));
+    first.barrier();
+    for (const BatchPtr& b : first.batches) whole.feed(b);
+  };
+  const auto finish = [&](const WindowAggregateSpec& from, bool from_partials, const LocalAggregateSpec& from_local, const WindowAggregateSpec& to, bool to_partials) {
+    OperatorHarness::Stored stored;
+    OperatorHarness before(make_window_aggregate(from)), after(make_window_aggregate(to));
+    feed(before, from_partials, from_local);
+    before.cut(stored);
+    after.restore(stored, kTimeMin);
+    feed(after, to_partials, l);
+    after.watermark(kTimeMax);
+    return after.rows;
+  };
+  const auto want = finish(*l.window, false, l, *l.window, false);
+  EXPECT_THAT(want, SizeIs(6)) << "four windows of a, two of b";
+  EXPECT_EQ(finish(*l.window, false, l, two, true), want);
+  EXPECT_EQ(finish(two, true, l, *l.window, false), want);
+  EXPECT_EQ(finish(two, true, l, two, true), want);
+  // Groups of the windows that end at 2, 4 and 6 s, with a row of each in them; and then the rows again.
+  EXPECT_EQ(remaining(finish(tumble, true, tumbling, two, true)), remaining(finish(tumble, true, tumbling, *l.window, false)));
+}
+
 TEST_F(LocalAggregateTest, LateRowsAreToldBeforeTheyAreFolded) {
   LocalAggregateSpec l = local(false);
   l.window = windows();
@@ -291,6 +381,24 @@ TEST_F(LocalAggregateTest, AWindowThatHasFiredTakesNothingMore) {
   const std::string late = "+I a|NULL|NULL|NULL|1970-01-01 00:00:02.000|1|1970-01-01 00:00:00.000|1970-01-01 00:00:02.000|WindowAggregate|IDLE_RETURN";
   EXPECT_THAT(whole.late, ElementsAre(late, late)) << "one a row, of which the key is known";
   EXPECT_THAT(whole.rows, SizeIs(1));
+}
+
+// Of a slice's windows the first has fired: its rows are late for that one, and in the others.
+TEST_F(LocalAggregateTest, ASliceTakesNothingMoreForTheWindowsThatHaveFired) {
+  LocalAggregateSpec l = local(false);
+  l.aggregates.erase(l.aggregates.end() - 2);
+  l.window = windows();
+  l.window->aggregates = l.aggregates;
+  OperatorHarness first(make_local_aggregate(l)), whole(make_window_aggregate(global(*l.window, l)));
+  whole.watermark(4 * kSecond);
+  first.feed(batch_of({{"a", 1, 3 * kSecond}, {"a", 2, 3 * kSecond}, {"b", 4, kSecond}, {"a", 3, 5 * kSecond}}));
+  first.barrier();
+  for (const BatchPtr& b : first.batches) whole.feed(b);
+  whole.watermark(kTimeMax);
+  const std::string at_4 = "|NULL|NULL|NULL|1970-01-01 00:00:04.000|", idle = "|WindowAggregate|IDLE_RETURN";
+  const std::string early = "1|1969-12-31 23:59:58.000|1970-01-01 00:00:02.000", middle = "1|1970-01-01 00:00:00.000|1970-01-01 00:00:04.000";
+  EXPECT_THAT(whole.late, ElementsAre("+I a" + at_4 + middle + idle, "+I a" + at_4 + middle + idle, "+I b" + at_4 + "200" + early + idle, "+I b" + at_4 + middle + idle));
+  EXPECT_THAT(whole.rows, ElementsAre(::testing::StartsWith("+I a|3|6|"), ::testing::StartsWith("+I a|1|3|")));
 }
 
 }  // namespace

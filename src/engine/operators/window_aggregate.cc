@@ -5,6 +5,7 @@
 #include "engine/operators/accumulators.h"
 #include "engine/operators/session_aggregate.h"
 #include "engine/operators/window_slices.h"
+#include "sql/expr/slices.h"
 
 namespace supyo::operators {
 namespace {
@@ -18,24 +19,16 @@ constexpr std::size_t kFiredAtOnce = 1U << 15;   // groups: a list of all of the
 
 std::uint32_t header_bytes(const Spec& s) { return (s.retracting ? 8U : 0U) + (s.origins ? kOriginBytes : 0U); }
 
-/// Groups of slices may become groups of windows: the result is the same, whichever row came in which order.
-bool merges(const Spec& s) {
-  static constexpr std::string_view kMerge[] = {"COUNT", "SUM", "AVG", "MIN", "MAX"};
-  return std::ranges::all_of(s.aggregates, [](const expr::AggregateCall& c) {
-    return !c.distinct && !c.aggregate->needs_blob() && !c.aggregate->result().is_floating() && std::ranges::find(kMerge, c.aggregate->name()) != std::end(kMerge);
-  });
-}
-
 /// A row is in one slice, whatever number of windows that overlap it is in; windows put their slices together when they fire. Table 1 is the slices then, and table 0 only what an older version kept by window.
 class WindowAggregate final : public dataflow::Operator {
  public:
   explicit WindowAggregate(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)),
-        windows_(spec_),
+        sliced_(shares_slices(*spec_)),
+        windows_(spec_, sliced_),
         distinct_(spec_->aggregates, spec_->input, true),
         accumulators_(spec_->aggregates, header_bytes(*spec_), &distinct_),
         slices_(windows_.bounds()),
-        sliced_(!spec_->given && !spec_->partials && windows_.bounds().has_slices() && merges(*spec_)),
         out_(output_schema(*spec_)),
         merged_(accumulators_.width()) {}
 
@@ -49,8 +42,7 @@ class WindowAggregate final : public dataflow::Operator {
 
   Status process(const BatchPtr& batch, std::size_t, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
     state::KeyedTable& table = ctx.state().keyed(sliced_ ? 1 : 0);
-    if (sliced_) windows_.take_slices(*batch, ctx.watermark_us());
-    else if (spec_->partials) windows_.take_partials(*batch, ctx.watermark_us()); else windows_.take(*batch, ctx.watermark_us());
+    if (spec_->partials) windows_.take_partials(*batch, ctx.watermark_us()); else windows_.take(*batch, ctx.watermark_us());
     SUPYO_TRY(flush_late(*batch, ctx));
     rows_ = windows_.rows();
     if (rows_.empty()) return ok();
@@ -241,11 +233,11 @@ class WindowAggregate final : public dataflow::Operator {
   }
 
   std::shared_ptr<const Spec> spec_;
+  bool sliced_;
   WindowRows windows_;
   DistinctValues distinct_;
   Accumulators accumulators_;
   WindowSlices slices_;
-  bool sliced_;
   TimeUs fired_us_ = kTimeMin;            // the watermark up to which windows of slices have fired
   std::int64_t next_window_ = INT64_MIN;
   // Scratch of one call; empty or meaningless between calls.
@@ -288,6 +280,8 @@ Schema output_schema(const WindowAggregateSpec& spec) {
   }
   return s;
 }
+
+bool shares_slices(const WindowAggregateSpec& spec) { return !spec.given && expr::shares_slices(spec.window, spec.aggregates); }
 
 dataflow::OperatorFactory make_window_aggregate(WindowAggregateSpec spec) {
   if (!spec.given && spec.window.kind == WindowSpec::Kind::kSession) return make_session_aggregate(std::move(spec));

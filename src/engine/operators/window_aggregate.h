@@ -24,7 +24,7 @@ struct WindowAggregateSpec {
   };
   /// The second of two levels: the input is what make_local_aggregate() of the same windows gives. `time_column` is not used then.
   struct Partials {
-    std::size_t window_column = SIZE_MAX;              ///< its number; none where the window is given
+    std::size_t window_column = SIZE_MAX;              ///< its number, or that of its slice; none where the window is given
     std::size_t column = 0;
     Type time_type = {};                               ///< of the time column
     Schema rows = {};                                  ///< what the first level takes, and..
@@ -47,6 +47,8 @@ struct WindowAggregateSpec {
 };
 /// Keys, aggregates, properties.
 Schema output_schema(const WindowAggregateSpec& spec);
+/// Its windows share slices (expr::shares_slices()). Both levels of two do, or neither.
+bool shares_slices(const WindowAggregateSpec& spec);
 /// Errors of the factory: kInvalidQuery (a size, slide or gap that is not positive).
 dataflow::OperatorFactory make_window_aggregate(WindowAggregateSpec spec);
 

@@ -33,13 +33,10 @@ class WindowBounds {
       default: return {first, 1};
     }
   }
-  /// Windows that overlap share slices: what came while the same windows were open to it. A slice has a number too, in the order of its first window.
+  /// Windows that overlap share slices: what came while the same windows were open to it. A slice has a number too, in the order of its first window. Where they do: expr::shares_slices().
   struct Slice {
     std::int64_t first = 0, last = 0;   // windows
   };
-  bool has_slices() const {
-    return spec_.kind == WindowSpec::Kind::kCumulate || (spec_.kind == WindowSpec::Kind::kHop && spec_.size_us > step_ && spec_.size_us % step_ == 0);
-  }
   std::int64_t slice_number(const Slice& s) const { return s.first * per_size() + (s.last - s.first); }
   Slice slice(std::int64_t number) const {
     const std::int64_t first = floor_divide(number, per_size());

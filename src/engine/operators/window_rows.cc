@@ -29,14 +29,15 @@ struct LastWindow {
 
 }  // namespace
 
-WindowRows::WindowRows(std::shared_ptr<const WindowAggregateSpec> spec)
-    : spec_(std::move(spec)), bounds_(spec_->window, zone_of(*spec_)), keys_(spec_->input, spec_->keys), late_(spec_->label) {}
+WindowRows::WindowRows(std::shared_ptr<const WindowAggregateSpec> spec, bool sliced)
+    : spec_(std::move(spec)), bounds_(spec_->window, zone_of(*spec_)), keys_(spec_->input, spec_->keys), late_(spec_->label), sliced_(sliced) {}
 
 void WindowRows::clear(std::size_t rows) {
   rows_.clear();
   times_.clear();
   hashes_.clear();
   numbers_.clear();
+  first_fires_ = kTimeMax;
   rows_.reserve(rows);
   times_.reserve(rows);
   hashes_.reserve(rows);
@@ -49,7 +50,7 @@ void WindowRows::start(const Batch& batch) {
   recent_.start(batch, spec_->keys, !spec_->given);
 }
 
-void WindowRows::take_slices(const Batch& batch, TimeUs combined) {
+void WindowRows::assign_slices(const Batch& batch, TimeUs combined) {
   start(batch);
   const Column& time = *batch.columns[spec_->time_column];
   const auto values = time.values<std::int64_t>();
@@ -76,6 +77,7 @@ void WindowRows::take_slices(const Batch& batch, TimeUs combined) {
       step = late ? INT64_MIN : w.number;
       if (slice.first > slice.last) continue;
       number = bounds_.slice_number(slice);
+      first_fires_ = std::min(first_fires_, bounds_.fires(bounds_.end(slice.first)));
       ends = bounds_.fires(bounds_.end(slice.last));
       mixed = mix_of(number);
     }
@@ -128,6 +130,7 @@ void WindowRows::take_given(const Batch& batch, TimeUs combined) {
 }
 
 void WindowRows::take_partials(const Batch& batch, TimeUs combined) {
+  if (sliced_) return take_partial_slices(batch, combined);
   start(batch);
   const WindowAggregateSpec::Partials& from = *spec_->partials;
   for (std::uint32_t row = 0; row < batch.rows; ++row) {
@@ -142,6 +145,30 @@ void WindowRows::take_partials(const Batch& batch, TimeUs combined) {
     const std::int64_t count = partial_rows(batch.columns[from.column]->text(row));
     for (std::int64_t i = 0; i < count; ++i)
       late_.add({.row = row, .watermark_us = combined, .time_us = fires, .window_start_us = start, .window_end_us = end, .reason = LateRows::Reason::kIdleReturn});
+  }
+}
+
+void WindowRows::take_partial_slices(const Batch& batch, TimeUs combined) {
+  start(batch);
+  const auto numbers = batch.columns[spec_->partials->window_column]->values<std::int64_t>();
+  const Column& partials = *batch.columns[spec_->partials->column];
+  std::int64_t of = INT64_MIN, number = 0;   // the slice as it came, and without the windows that have fired
+  WindowBounds::Slice all, open;
+  TimeUs ends = 0;
+  std::uint64_t mixed = 0;
+  for (std::uint32_t row = 0; row < batch.rows; ++row) {
+    if (numbers[row] != of) {
+      of = numbers[row];
+      all = open = bounds_.slice(of);
+      while (open.first <= open.last && combined >= bounds_.fires(bounds_.end(open.first))) ++open.first;
+      if (open.first <= open.last) number = bounds_.slice_number(open), ends = bounds_.fires(bounds_.end(open.last)), mixed = mix_of(number);
+    }
+    for (std::int64_t n = all.first; n < open.first; ++n) {
+      const TimeUs end = bounds_.end(n);
+      for (std::int64_t i = partial_rows(partials.text(row)); i > 0; --i)
+        late_.add({.row = row, .watermark_us = combined, .time_us = bounds_.fires(end), .window_start_us = bounds_.start(n), .window_end_us = end, .reason = LateRows::Reason::kIdleReturn});
+    }
+    if (open.first <= open.last) add(row, number, ends, mixed);
   }
 }
 

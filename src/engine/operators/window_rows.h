@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
@@ -23,11 +24,12 @@ inline constexpr std::size_t kPartialHeader = sizeof(std::int64_t);
 /// Which rows of a batch go into which windows, and which are late, by the rule of window_aggregate.h. Scratch of an operator: valid until the next take.
 class WindowRows {
  public:
-  explicit WindowRows(std::shared_ptr<const WindowAggregateSpec> spec);
+  /// `sliced`: entries are of slices (WindowBounds), one a row under the number of the slice of the windows that it is not late for, due with the last of them.
+  explicit WindowRows(std::shared_ptr<const WindowAggregateSpec> spec, bool sliced);
 
   /// Of input rows.
   void take(const Batch& batch, TimeUs combined_us) {
-    if (spec_->given) take_given(batch, combined_us); else assign(batch, combined_us);
+    if (spec_->given) take_given(batch, combined_us); else if (sliced_) assign_slices(batch, combined_us); else assign(batch, combined_us);
   }
   /// As take(), but rows() and numbers() only.
   void take_numbers(const Batch& batch, TimeUs combined_us) {
@@ -37,9 +39,6 @@ class WindowRows {
   }
   /// Of rows that a local aggregation made. They are late only where the partitions that they came from had been left out as idle.
   void take_partials(const Batch& batch, TimeUs combined_us);
-
-  /// Of input rows of windows that share slices (WindowBounds): one entry a row, under the number of the slice of the windows that it is not late for, due with the last of them.
-  void take_slices(const Batch& batch, TimeUs combined_us);
 
   /// The slots of all entries in `table`, made where they are missing. It is always the same one. Who erases a slot calls forget() first.
   void find_or_insert(state::KeyedTable& table, std::vector<state::Slot>& slots, std::vector<std::uint8_t>& inserted) {
@@ -53,7 +52,9 @@ class WindowRows {
 
   // One entry for each row and window that takes it; times only of those that find_or_insert() has to look for.
   std::span<const std::uint32_t> rows() const { return rows_; }
-  std::span<const TimeUs> times() const { return times_; }          ///< the watermark at which the window fires
+  std::span<const TimeUs> times() const { return times_; }          ///< the watermark at which the window fires, of a slice the last one
+  /// The watermark at which the first window of the entries fires; later only where all entries have come before.
+  TimeUs first_fires() const { return sliced_ ? first_fires_ : times_.empty() ? kTimeMax : *std::ranges::min_element(times_); }
   std::span<const std::int64_t> numbers() const { return numbers_; }   ///< after take_numbers() only
   const GroupKeys& codec() const { return keys_; }
   const WindowBounds& bounds() const { return bounds_; }
@@ -62,7 +63,9 @@ class WindowRows {
  private:
   void clear(std::size_t rows);
   void assign(const Batch& batch, TimeUs combined_us);
+  void assign_slices(const Batch& batch, TimeUs combined_us);
   void take_given(const Batch& batch, TimeUs combined_us);
+  void take_partial_slices(const Batch& batch, TimeUs combined_us);
   void start(const Batch& batch);
   void add(std::uint32_t row, std::int64_t number, TimeUs fires, std::uint64_t mix) {
     rows_.push_back(row);
@@ -83,6 +86,8 @@ class WindowRows {
   std::vector<TimeUs> times_;
   std::vector<std::uint64_t> hashes_;
   std::vector<std::int64_t> numbers_;
+  TimeUs first_fires_ = kTimeMax;         // of slices
+  bool sliced_;
   bool keyed_ = true;                     // false: numbers_ alone
   RecentSlots recent_;
 };

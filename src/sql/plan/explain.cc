@@ -3,6 +3,7 @@
 
 #include "core/base/duration.h"
 #include "sql/catalog/option_traits.h"
+#include "sql/expr/slices.h"
 #include "sql/plan/build_physical.h"
 #include "sql/plan/logical.h"
 
@@ -286,6 +287,8 @@ std::string state_of(const PhysicalNode& n) {
   if (n.as<SetOperation>()) return fmt::format("every distinct row of both inputs, {}", kept_for(n.kept_us()));
   if (const auto* w = n.as<WindowAggregate>(); w != nullptr && w->emit)
     return fmt::format("one accumulator and the last result per window and key; freed when the watermark is {} past the window's end", format_duration(w->emit->lateness_us));
+  if (const auto* w = n.as<WindowAggregate>(); w != nullptr && !w->given && expr::shares_slices(w->window, w->calls))
+    return fmt::format("one accumulator per slice of {} and key, which up to {} windows share; freed when the watermark passes the end of the last of them", format_duration(w->window.slide_us), w->window.size_us / w->window.slide_us);
   if (n.as<WindowAggregate>()) return "one accumulator per open window and key; freed when the watermark passes the window's end";
   if (const auto* g = n.as<GroupAggregate>()) {
     const bool values = n.kept_us() == 0 && std::ranges::any_of(g->calls, [](const auto& c) { return c.distinct || c.aggregate->extreme_of_all() != 0; });

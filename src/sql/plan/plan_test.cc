@@ -265,6 +265,20 @@ TEST_F(PlanTest, SessionsAreOfTheirPartition) {
   EXPECT_THAT(only<WindowAggregate>(cumulate).name, ::testing::HasSubstr("CUMULATE(time_col=[ts], step=[10s], max_size=[1m])"));
 }
 
+TEST_F(PlanTest, WindowsThatOverlapSayThatTheyShareSlices) {
+  const auto state = [&](const std::string& calls, const std::string& window) {
+    return only<WindowAggregate>(plan(fmt::format("SELECT bidder, {} FROM TABLE({}) GROUP BY window_start, window_end, bidder", calls, window))).state;
+  };
+  const std::string hop = "HOP(TABLE bids, DESCRIPTOR(ts), INTERVAL '2' SECOND, INTERVAL '10' SECOND)";
+  EXPECT_EQ(state("COUNT(*), MAX(price)", hop), "one accumulator per slice of 2s and key, which up to 5 windows share; freed when the watermark passes the end of the last of them");
+  EXPECT_THAT(state("COUNT(*)", "CUMULATE(TABLE bids, DESCRIPTOR(ts), INTERVAL '10' SECOND, INTERVAL '1' MINUTE)"), HasSubstr("per slice of 10s and key, which up to 6 windows share"));
+  // What does not merge, and windows that share nothing.
+  const std::string apart = "one accumulator per open window and key; freed when the watermark passes the window's end";
+  EXPECT_EQ(state("COUNT(DISTINCT price)", hop), apart);
+  EXPECT_EQ(state("AVG(CAST(price AS DOUBLE))", hop), apart);
+  EXPECT_EQ(state("COUNT(*)", "TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '2' SECOND)"), apart);
+}
+
 TEST_F(PlanTest, ARankOfAWindowIsFinal) {
   constexpr std::string_view kQuery =
       "SELECT {} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end{} ORDER BY n DESC) AS place FROM "

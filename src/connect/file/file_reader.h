@@ -12,6 +12,7 @@ namespace supyo::connect {
 
 struct FileSourceConfig {
   std::string path;
+  std::string wanted;                  // regular expression of whole paths; empty: all
   std::string table;
   formats::FormatOptions format;
   PartitionLayout layout;

@@ -194,6 +194,7 @@ class FileWriter final : public dataflow::SinkWriter {
     OpenFile& f = *file;
     encoder_->encode(batch, row, f.buffer);
     f.buffer.push_back('\n');
+    SUPYO_TRY(encoder_->status());
     if (f.buffer.size() < kWriteBuffer) return ok();
     SUPYO_TRY(flush(f));
     return f.length >= config_.roll_bytes ? complete(current_) : ok();

@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -20,7 +23,7 @@ constexpr std::string_view kStdin = "/dev/stdin";
 class FileReader final : public dataflow::SourceReader {
  public:
   FileReader(const FileSourceConfig& config, dataflow::Split split, const env::Env& env, std::unique_ptr<formats::Decoder> decoder)
-      : config_(config), split_(std::move(split)), env_(env), walk_(env.files, config.path), decoder_(std::move(decoder)), builder_(output_schema(config)) {}
+      : config_(config), split_(std::move(split)), env_(env), walk_(env.files, config.path, config.wanted), decoder_(std::move(decoder)), builder_(output_schema(config)) {}
 
   Status start() {
     SUPYO_ASSIGN(FilePosition from, decode_position(split_.position, config_.table));
@@ -271,6 +274,7 @@ catalog::ConnectorDescriptor file_descriptor() {
   d.options = {
       {.key = "path", .required = true, .help = "file or directory (file:// is fine), read in the order of names, numbers in them as numbers; .gz, .gzip, .deflate and .zst are unpacked; /dev/stdin or - reads what is piped in"},
       {.key = "source.monitor-interval", .kind = K::kDuration, .help = "look for new files in the directory this often, whatever their names; a file must be whole when it appears. Without it the input is bounded"},
+      {.key = "source.path.regex-pattern", .help = "only files whose whole path matches this regular expression: '.*/part-.*'. The path is absolute where 'path' is"},
       {.key = "sink.rolling-policy.file-size", .kind = K::kBytes, .default_value = "128MB", .help = "start a new file at this size"},
       {.key = "sink.rolling-policy.rollover-interval", .kind = K::kDuration, .default_value = "10 s", .help = "start a new file when the open one is this old; rows are readable then"},
       {.key = "sink.rolling-policy.inactivity-interval", .kind = K::kDuration, .default_value = "30 min", .help = "accepted; a file is closed by its age, whether rows come or not"},
@@ -300,6 +304,11 @@ Result<std::shared_ptr<dataflow::Source>> make_file_source(const catalog::Source
   SUPYO_ASSIGN(c.layout, PartitionLayout::of(request.table, request.table.schema()));
   c.columns = request.columns;
   for (const auto& [key, value] : c.format.options) c.header = c.header || (key == "header" && value == "true");
+  if (const auto it = request.table.options.find("source.path.regex-pattern"); it != request.table.options.end()) {
+    const re2::RE2 pattern(it->second, re2::RE2::Quiet);
+    if (!pattern.ok()) return fail(ErrorCode::kBadOptionValue, fmt::format("'source.path.regex-pattern' is no regular expression: {}", pattern.error()), "'.*/part-.*\\.csv'");
+    c.wanted = it->second;
+  }
   if (const auto it = request.table.options.find("source.monitor-interval"); it != request.table.options.end()) {
     SUPYO_ASSIGN(c.monitor_us, parse_duration(it->second));
   }

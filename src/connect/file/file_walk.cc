@@ -1,5 +1,7 @@
 #include "connect/file/file_walk.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -25,6 +27,10 @@ bool comes_before(const std::string& a, const std::string& b) { return strverscm
 
 }  // namespace
 
+FileWalk::FileWalk(env::Files& files, std::string path, const std::string& wanted)
+    : files_(files), path_(std::move(path)), wanted_(wanted.empty() ? nullptr : std::make_unique<re2::RE2>(wanted)) {}
+FileWalk::~FileWalk() = default;
+
 Result<std::optional<std::string>> FileWalk::next() {
   if (waiting_.empty()) SUPYO_TRY(look());
   if (waiting_.empty()) return std::nullopt;
@@ -38,6 +44,7 @@ Result<std::optional<std::string>> FileWalk::next() {
 Status FileWalk::look() {
   std::vector<std::string> there;
   SUPYO_TRY(list_files(files_, path_, there));
+  if (wanted_) std::erase_if(there, [&](const std::string& file) { return !re2::RE2::FullMatch(file, *wanted_); });
   std::set<std::uint64_t> begun;
   for (std::string& file : there) {
     const std::uint64_t hash = hash_bytes(file);

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -7,6 +8,10 @@
 
 #include "core/base/result.h"
 #include "core/env/env.h"
+
+namespace re2 {
+class RE2;
+}
 
 namespace supyo::connect {
 
@@ -25,7 +30,9 @@ Result<FilePosition> decode_position(std::string_view text, const std::string& t
 /// removed is forgotten, and is a new one if it comes again.
 class FileWalk {
  public:
-  FileWalk(env::Files& files, std::string path) : files_(files), path_(std::move(path)) {}
+  /// `wanted`: a file whose whole path does not match it is none of the table's; empty: all are.
+  FileWalk(env::Files& files, std::string path, const std::string& wanted);
+  ~FileWalk();
   /// Goes on behind what `position` has begun.
   void resume(FilePosition position) { position_ = std::move(position); }
   /// The first file that was not begun, and from now on is: position() names it, at 0. Nothing when there is none (yet).
@@ -38,6 +45,7 @@ class FileWalk {
 
   env::Files& files_;
   std::string path_;
+  std::unique_ptr<re2::RE2> wanted_;
   FilePosition position_;
   std::vector<std::string> waiting_;   // not begun as of the last look, the next at the end
 };

@@ -36,7 +36,7 @@ namespace {
 
 class ParquetFileReader final : public dataflow::SourceReader {
  public:
-  ParquetFileReader(const FileSourceConfig& config, dataflow::Split split, const env::Env& env) : config_(config), split_(std::move(split)), env_(env), walk_(env.files, config.path) {
+  ParquetFileReader(const FileSourceConfig& config, dataflow::Split split, const env::Env& env) : config_(config), split_(std::move(split)), env_(env), walk_(env.files, config.path, config.wanted) {
     for (const std::size_t c : config_.record_columns()) {
       const Field& f = config_.layout.schema[config_.layout.data[c]];
       // A null where none may be makes a row dead, not the file unreadable.

@@ -66,7 +66,7 @@ class RecordEncoder {
       }
       SUPYO_TRY(put(key, value, config_->timestamp(batch, row, now) / kMillisecond, headers));
     }
-    return ok();
+    return value_->status();
   }
 
  private:

@@ -118,6 +118,7 @@ class StreamWriter final : public dataflow::SinkWriter {
       to.filling.end_record(timestamp, key_ ? std::optional<std::string_view>(key_text_) : std::nullopt, !gone, headers);
       if (to.filling.bytes() >= kFrameTarget) SUPYO_TRY(frame_full(to, p, epoch));
     }
+    if (value_) SUPYO_TRY(value_->status());
     return at_once_ ? append_at_once() : ok();
   }
 

@@ -16,6 +16,8 @@ struct JsonOptions {
   bool ignore_parse_errors = false;
   bool decimal_as_plain_number = true;
   bool ignore_null_fields = false;   ///< encoder
+  enum class NullKeys { kFail, kDrop, kLiteral } null_keys = NullKeys::kFail;   ///< encoder: of MAPs
+  std::string null_key = "null";     ///< encoder: what stands for them
   bool fast_path = true;             ///< off where a test asks the general decoder
 };
 std::unique_ptr<Decoder> make_json_decoder(const JsonOptions& options, const Schema& schema, std::span<const std::size_t> columns);

@@ -233,6 +233,7 @@ class DebeziumEncoder final : public Encoder {
     rows_->encode(batch, row, out);
     out += removed ? R"(,"after":null,"op":"d"})" : R"(,"op":"c"})";
   }
+  Status status() const override { return rows_->status(); }
 
  private:
   std::unique_ptr<Encoder> rows_;

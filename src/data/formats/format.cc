@@ -18,7 +18,9 @@ const std::vector<FormatOptionSpec>& json_specs() {
       {"fail-on-missing-field", "false", {"true", "false"}, "a record that lacks a column goes to the dead records instead of giving null"},
       {"ignore-parse-errors", "false", {"true", "false"}, "skip undecodable records and null undecodable fields without keeping them as dead records"},
       {"encode.ignore-null-fields", "false", {"true", "false"}, "leave null columns out when writing"},
-      {"encode.decimal-as-plain-number", "true", {"true"}, "decimals are written as plain numbers"},
+      {"encode.decimal-as-plain-number", "true", {"true", "false"}, "false: DECIMALs are written as Flink writes them by default, without zeros at the end, and with an exponent where they are tiny or end in zeros before the point (1E+1)"},
+      {"map-null-key.mode", "FAIL", {"FAIL", "DROP", "LITERAL"}, "a NULL key of a MAP that is written: fails the job, is left out, or is written as map-null-key.literal"},
+      {"map-null-key.literal", "null", {}, "with map-null-key.mode = LITERAL"},
       {"decode.json-parser.enabled", "true", {"true", "false"}, "accepted; what is read is the same"},
   };
   return specs;
@@ -119,6 +121,10 @@ JsonOptions json_options(const FormatOptions& o) {
   j.fail_on_missing_field = o.name == "json" && flag(o, "fail-on-missing-field");
   j.ignore_parse_errors = flag(o, "ignore-parse-errors");
   j.ignore_null_fields = flag(o, "encode.ignore-null-fields");
+  j.decimal_as_plain_number = flag(o, "encode.decimal-as-plain-number");
+  const std::string mode = get(o, "map-null-key.mode");
+  j.null_keys = mode == "FAIL" ? JsonOptions::NullKeys::kFail : mode == "DROP" ? JsonOptions::NullKeys::kDrop : JsonOptions::NullKeys::kLiteral;
+  j.null_key = get(o, "map-null-key.literal");
   return j;
 }
 

@@ -42,6 +42,8 @@ class Encoder {
   virtual ~Encoder() = default;
   /// Appends the record of row `row` to `out` (no record separator). Kinds are the caller's business where the format is no changelog.
   virtual void encode(const Batch& batch, std::size_t row, std::string& out) = 0;
+  /// Why something that was encoded cannot be written (a NULL key of a MAP): the caller asks behind each batch, and fails.
+  virtual Status status() const { return ok(); }
   /// What must stand before the first record of a file (CSV header when asked for); usually empty.
   virtual std::string header() const { return {}; }
 };

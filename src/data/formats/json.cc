@@ -244,6 +244,21 @@ class JsonDecoder final : public Decoder {
   std::string_view field_;
 };
 
+/// Without zeros at the end, and as Java writes a BigDecimal then: 1.2E-8, 1E+1.
+std::string short_decimal(Int128 unscaled, int scale) {
+  if (unscaled == 0) return "0";
+  while (unscaled % 10 == 0) {
+    unscaled /= 10;
+    --scale;
+  }
+  std::string digits = format_decimal(unscaled, 0);
+  const bool negative = digits.front() == '-';
+  const int exponent = static_cast<int>(digits.size()) - (negative ? 2 : 1) - scale;
+  if (scale >= 0 && exponent >= -6) return format_decimal(unscaled, scale);
+  if (digits.size() > (negative ? 2U : 1U)) digits.insert(negative ? 2 : 1, ".");
+  return fmt::format("{}E{:+}", digits, exponent);
+}
+
 class JsonEncoder final : public Encoder {
  public:
   JsonEncoder(const JsonOptions& options, const Schema& schema) : options_(options) {
@@ -270,9 +285,13 @@ class JsonEncoder final : public Encoder {
     }
     out.push_back('}');
   }
+  Status status() const override {
+    if (good_) return ok();
+    return fail(ErrorCode::kNullInNotNull, "a MAP that is written as JSON has a NULL key", "'json.map-null-key.mode' = 'DROP' leaves it out, 'LITERAL' gives it a name; or leave it out in the query");
+  }
 
  private:
-  void append_value(const Column& column, std::size_t row, std::string& out) const {
+  void append_value(const Column& column, std::size_t row, std::string& out) {
     const Type& type = column.type();
     switch (type.id) {
       case TypeId::kBoolean:
@@ -295,7 +314,7 @@ class JsonEncoder final : public Encoder {
         break;
       }
       case TypeId::kDecimal:
-        out += format_decimal(column.value<Int128>(row), type.scale);
+        out += options_.decimal_as_plain_number ? format_decimal(column.value<Int128>(row), type.scale) : short_decimal(column.value<Int128>(row), type.scale);
         break;
       case TypeId::kString:
         append_json_string(column.text(row), out);
@@ -304,7 +323,7 @@ class JsonEncoder final : public Encoder {
       case TypeId::kMap:
       case TypeId::kMultiset:
       case TypeId::kRow:
-        append_nested_json(type, nested::item_at(column, row), options_, [this](const Column& one, std::string& to) { append_value(one, 0, to); }, out);
+        good_ &= append_nested_json(type, nested::item_at(column, row), options_, [this](const Column& one, std::string& to) { append_value(one, 0, to); }, out);
         break;
       case TypeId::kBytes:
         out.push_back('"');
@@ -320,6 +339,7 @@ class JsonEncoder final : public Encoder {
 
   JsonOptions options_;
   std::vector<std::string> keys_;
+  bool good_ = true;
 };
 
 }  // namespace

@@ -129,18 +129,19 @@ void append_json_string(std::string_view s, std::string& out) {
   out.push_back('"');
 }
 
-void append_nested_json(const Type& type, const Item& item, const JsonOptions& options, const WritePlainJson& plain, std::string& out) {
+bool append_nested_json(const Type& type, const Item& item, const JsonOptions& options, const WritePlainJson& plain, std::string& out) {
   if (item.null) {
     out += "null";
-    return;
+    return true;
   }
   if (!type.is_nested()) {
     ColumnBuilder one(type, 1);
     nested::append_item(one, item);
-    return plain(*one.finish(), out);
+    plain(*one.finish(), out);
+    return true;
   }
   Items items, values;
-  bool first = true;
+  bool first = true, good = true;
   const auto comma = [&] {
     if (!std::exchange(first, false)) out += ',';
   };
@@ -149,10 +150,10 @@ void append_nested_json(const Type& type, const Item& item, const JsonOptions& o
     out += '[';
     for (const Item& i : items) {
       comma();
-      append_nested_json(type.children()[0], i, options, plain, out);
+      good &= append_nested_json(type.children()[0], i, options, plain, out);
     }
     out += ']';
-    return;
+    return good;
   }
   out += '{';
   if (type.id == TypeId::kRow) {
@@ -162,21 +163,25 @@ void append_nested_json(const Type& type, const Item& item, const JsonOptions& o
       comma();
       append_json_string(type.field_names()[i], out);
       out += ':';
-      append_nested_json(type.children()[i], items[i], options, plain, out);
+      good &= append_nested_json(type.children()[i], items[i], options, plain, out);
     }
   } else {
     nested::read_map(type, item.bytes, items, values);
     const Type of_values = type.id == TypeId::kMap ? type.children()[1] : nested::count_type();
     for (std::size_t i = 0; i < items.size(); ++i) {
+      const bool null = items[i].null;
+      good &= !null || options.null_keys != JsonOptions::NullKeys::kFail;
+      if (null && options.null_keys != JsonOptions::NullKeys::kLiteral) continue;
       comma();
-      std::string key;
-      nested::append_text(type.children()[0], items[i], {}, key);   // texts as they are; others only where a shell prints them
+      std::string key = null ? options.null_key : "";
+      if (!null) nested::append_text(type.children()[0], items[i], {}, key);   // texts as they are; others only where a shell prints them
       append_json_string(key, out);
       out += ':';
-      append_nested_json(of_values, values[i], options, plain, out);
+      good &= append_nested_json(of_values, values[i], options, plain, out);
     }
   }
   out += '}';
+  return good;
 }
 
 FieldsOfRows::FieldsOfRows(const std::vector<Field>& columns) : from_(columns.size()) {

@@ -19,7 +19,8 @@ const char* nested_from_json(simdjson::ondemand::value& value, const Type& type,
 
 /// Writes a plain value that is not null, from the first row of a column.
 using WritePlainJson = std::function<void(const Column&, std::string&)>;
-void append_nested_json(const Type& type, const nested::Item& item, const JsonOptions& options, const WritePlainJson& plain, std::string& out);
+/// False: there is a NULL key of a MAP, which the options do not allow; it is left out.
+bool append_nested_json(const Type& type, const nested::Item& item, const JsonOptions& options, const WritePlainJson& plain, std::string& out);
 void append_json_string(std::string_view s, std::string& out);
 
 /// Columns that are fields of ROWs which are read whole, too: those are read, and the fields taken out of them.

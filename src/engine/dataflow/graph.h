@@ -33,6 +33,7 @@ struct Edge {
 struct WatermarkSpec {
   std::size_t column = 0;            ///< row time column in the source's output (TIMESTAMP or TIMESTAMP_LTZ)
   DurationUs bound_us = 0;           ///< WATERMARK FOR c AS c - INTERVAL: the bound
+  bool own = false;                  ///< the source's batches end with one column more: the watermark that follows from each row (null: none), in place of the bound
   DurationUs idle_timeout_us = 0;    ///< 0 = a split is never declared idle
   bool edge = false;                 ///< rows must carry edge watermarks (a window or OVER reads them)
 };

@@ -3,14 +3,21 @@
 namespace supyo::job {
 namespace {
 
+struct Computed {
+  std::vector<expr::ExprPtr> columns;
+  Zone zone;
+};
+
 class ComputingOutput final : public dataflow::SourceOutput {
  public:
-  ComputingOutput(dataflow::SourceOutput& out, const expr::Expr& e, TimeUs now_us) : out_(out), expr_(e), now_us_(now_us) {}
+  ComputingOutput(dataflow::SourceOutput& out, const Computed& computed, TimeUs now_us) : out_(out), computed_(computed), now_us_(now_us) {}
   Status emit(dataflow::SourceBatch b) override {
     if (b.batch) {
-      SUPYO_ASSIGN(auto column, expr::evaluate(expr_, *b.batch, {.now_us = now_us_}));
       auto batch = std::make_shared<Batch>(*b.batch);
-      batch->columns.push_back(std::move(column));
+      for (const expr::ExprPtr& e : computed_.columns) {
+        SUPYO_ASSIGN(auto column, expr::evaluate(*e, *b.batch, {.now_us = now_us_, .zone = computed_.zone}));
+        batch->columns.push_back(std::move(column));
+      }
       b.batch = std::move(batch);
     }
     return out_.emit(std::move(b));
@@ -20,15 +27,15 @@ class ComputingOutput final : public dataflow::SourceOutput {
 
  private:
   dataflow::SourceOutput& out_;
-  const expr::Expr& expr_;
+  const Computed& computed_;
   TimeUs now_us_;
 };
 
 class ComputedReader final : public dataflow::SourceReader {
  public:
-  ComputedReader(std::unique_ptr<dataflow::SourceReader> inner, expr::ExprPtr e, const env::Clock& clock) : inner_(std::move(inner)), expr_(std::move(e)), clock_(clock) {}
+  ComputedReader(std::unique_ptr<dataflow::SourceReader> inner, Computed computed, const env::Clock& clock) : inner_(std::move(inner)), computed_(std::move(computed)), clock_(clock) {}
   Result<dataflow::Poll> poll(std::size_t budget, dataflow::SourceOutput& out) override {
-    ComputingOutput computing(out, *expr_, clock_.now_us());
+    ComputingOutput computing(out, computed_, clock_.now_us());
     return inner_->poll(budget, computing);
   }
   std::vector<dataflow::SplitPosition> positions() const override { return inner_->positions(); }
@@ -37,30 +44,30 @@ class ComputedReader final : public dataflow::SourceReader {
 
  private:
   std::unique_ptr<dataflow::SourceReader> inner_;
-  expr::ExprPtr expr_;
+  Computed computed_;
   const env::Clock& clock_;
 };
 
 class ComputedSource final : public dataflow::Source {
  public:
-  ComputedSource(std::shared_ptr<dataflow::Source> inner, expr::ExprPtr e) : inner_(std::move(inner)), expr_(std::move(e)) {}
+  ComputedSource(std::shared_ptr<dataflow::Source> inner, Computed computed) : inner_(std::move(inner)), computed_(std::move(computed)) {}
   std::string_view name() const override { return inner_->name(); }
   Result<std::vector<dataflow::Split>> splits() override { return inner_->splits(); }
   bool bounded() const override { return inner_->bounded(); }
   Result<std::unique_ptr<dataflow::SourceReader>> open(std::vector<dataflow::Split> splits, const env::Env& env) override {
     SUPYO_ASSIGN(auto inner, inner_->open(std::move(splits), env));
-    return std::make_unique<ComputedReader>(std::move(inner), expr_, env.clock);
+    return std::make_unique<ComputedReader>(std::move(inner), computed_, env.clock);
   }
 
  private:
   std::shared_ptr<dataflow::Source> inner_;
-  expr::ExprPtr expr_;
+  Computed computed_;
 };
 
 }  // namespace
 
-std::shared_ptr<dataflow::Source> with_computed_column(std::shared_ptr<dataflow::Source> source, expr::ExprPtr row_time) {
-  return std::make_shared<ComputedSource>(std::move(source), std::move(row_time));
+std::shared_ptr<dataflow::Source> with_computed_columns(std::shared_ptr<dataflow::Source> source, std::vector<expr::ExprPtr> columns, const Zone& zone) {
+  return std::make_shared<ComputedSource>(std::move(source), Computed{std::move(columns), zone});
 }
 
 }  // namespace supyo::job

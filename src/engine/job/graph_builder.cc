@@ -119,8 +119,11 @@ class Builder {
       return fail(ErrorCode::kUnknownConnector, fmt::format("table '{}': connector '{}' cannot be read", s.table.path.name, s.table.connector()));
     dataflow::SourceNode node;
     SUPYO_ASSIGN(node.source, it->second.source({s.table, s.columns, options_.base_directory}, context_));
-    if (s.computed_row_time) node.source = with_computed_column(std::move(node.source), s.computed_row_time);
-    if (s.row_time) node.watermark = dataflow::WatermarkSpec{.column = s.row_time->column, .bound_us = s.row_time->bound_us, .idle_timeout_us = s.row_time->idle_timeout_us, .edge = s.row_time->edge};
+    std::vector<expr::ExprPtr> computed;
+    for (const expr::ExprPtr& e : {s.computed_row_time, s.computed_watermark})
+      if (e) computed.push_back(e);
+    if (!computed.empty()) node.source = with_computed_columns(std::move(node.source), std::move(computed), options_.zone);
+    if (s.row_time) node.watermark = dataflow::WatermarkSpec{.column = s.row_time->column, .bound_us = s.row_time->bound_us, .own = s.computed_watermark != nullptr, .idle_timeout_us = s.row_time->idle_timeout_us, .edge = s.row_time->edge};
     node.not_null = s.not_null;
     node.table = s.table.path.name;
     if (!options_.replay_column.empty()) {

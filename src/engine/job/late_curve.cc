@@ -117,7 +117,7 @@ std::string window_text(const WindowSpec& w) {
 
 }  // namespace
 
-Result<LateCurve> late_curve(const env::Env& env, const Engine& engine, const plan::Job& job, const std::string& base_directory, const LateCurveOptions& options) {
+Result<LateCurve> late_curve(const env::Env& env, Engine& engine, const plan::Job& job, const std::string& base_directory, const LateCurveOptions& options) {
   SUPYO_ASSIGN(const plan::PhysicalPlan physical, engine.plan(job));
   const plan::Scan* scan = nullptr;
   const plan::PhysicalNode* node = nullptr;
@@ -134,7 +134,11 @@ Result<LateCurve> late_curve(const env::Env& env, const Engine& engine, const pl
   const auto it = connectors().find(scan->table.connector());
   if (it == connectors().end() || !it->second.source) return fail(ErrorCode::kUnknownConnector, "table '" + scan->table.path.name + "' cannot be read");
   SUPYO_ASSIGN(auto source, it->second.source({scan->table, scan->columns, base_directory}, {env, {}}));
-  if (scan->computed_row_time) source = with_computed_column(std::move(source), scan->computed_row_time);
+  if (scan->computed_watermark) return fail(ErrorCode::kUnsupported, "the WATERMARK of '" + scan->table.path.name + "' is not one length of time behind its column", "other bounds can be tried of WATERMARK FOR t AS t - INTERVAL '..'");
+  if (scan->computed_row_time) {
+    SUPYO_ASSIGN(const Zone zone, Zone::parse(engine.settings().get(config::kLocalTimeZone)));
+    source = with_computed_columns(std::move(source), {scan->computed_row_time}, zone);
+  }
   if (!source->bounded()) return fail(ErrorCode::kUnsupported, "table '" + scan->table.path.name + "' never ends", "give it a bound ('scan.bounded.mode'), or read a recorded file");
   SUPYO_ASSIGN(auto splits, source->splits());
   Counter counter(*scan, window, splits.size());

@@ -40,6 +40,6 @@ struct LateCurveOptions {
 };
 
 /// Errors: kNoTimeAttribute (no source of the job has a WATERMARK), kInvalidQuery (more than one has), kUnsupported (it is unbounded), and the source's.
-Result<LateCurve> late_curve(const env::Env& env, const Engine& engine, const plan::Job& job, const std::string& base_directory, const LateCurveOptions& options);
+Result<LateCurve> late_curve(const env::Env& env, Engine& engine, const plan::Job& job, const std::string& base_directory, const LateCurveOptions& options);
 
 }  // namespace supyo::job

@@ -162,6 +162,11 @@ std::shared_ptr<Batch> SourceTask::stamp(const SourceBatch& batch, SplitProgress
   std::span<const TimeUs> event = batch.produce_us;
   std::uint64_t behind = 0;
   if (source_.watermark) {
+    ColumnPtr own;
+    if (source_.watermark->own) {
+      own = std::move(out->columns.back());
+      out->columns.pop_back();
+    }
     const Column& time = *out->columns[source_.watermark->column];
     event = time.values<TimeUs>();
     const bool nulls = time.has_nulls();
@@ -178,7 +183,8 @@ std::shared_ptr<Batch> SourceTask::stamp(const SourceBatch& batch, SplitProgress
       if (edge) out->edge_watermarks[i] = w;
       if (nulls && time.is_null(i)) continue;
       behind += event[i] < w ? 1U : 0U;
-      w = std::max(w, minus_bound(event[i], source_.watermark->bound_us));
+      if (!own) w = std::max(w, minus_bound(event[i], source_.watermark->bound_us));
+      else if (!own->is_null(i)) w = std::max(w, own->value<TimeUs>(i));
     }
     split.watermark_us = w;
     counters_.behind.add(behind);

@@ -77,6 +77,11 @@ std::string show_create_table(const TableDefinition& table) {
   if (!table.primary_key.empty()) lines.push_back(fmt::format("  PRIMARY KEY ({}) NOT ENFORCED", quoted_list(table.primary_key)));
   std::string out = fmt::format("CREATE {}TABLE {} (\n{}\n)", table.temporary ? "TEMPORARY " : "", path_text(table.path), fmt::join(lines, ",\n"));
   if (!table.comment.empty()) out += "\nCOMMENT " + text_literal(table.comment);
+  if (table.distribution) {
+    out += "\nDISTRIBUTED";
+    if (!table.distribution->keys.empty()) out += fmt::format(" BY {}({})", table.distribution->kind, quoted_list(table.distribution->keys));
+    if (table.distribution->buckets) out += fmt::format(" INTO {} BUCKETS", *table.distribution->buckets);
+  }
   if (!table.partition_keys.empty()) out += fmt::format("\nPARTITIONED BY ({})", quoted_list(table.partition_keys));
   if (!table.options.empty()) {
     std::vector<std::string> options;

@@ -33,10 +33,17 @@ struct ColumnDefinition {
   bool nested = false;          ///< one field of a column `person ROW<id BIGINT, ..>`, which stands before it: "person.id". Read alone, never written
 };
 
-/// WATERMARK FOR `column` AS <expression>; the planner reduces it to column - bound.
+/// WATERMARK FOR `column` AS <expression>; the planner reduces it to column - bound, where it can.
 struct WatermarkDefinition {
   std::string column;
   std::string expression_sql;
+};
+
+/// DISTRIBUTED BY HASH (keys) INTO n BUCKETS. What a connector would do with it; none does.
+struct TableDistribution {
+  std::string kind;                 ///< "HASH", "RANGE", or empty: the connector's own
+  std::vector<std::string> keys;    ///< none: the connector's own
+  std::optional<int> buckets;
 };
 
 struct TableDefinition {
@@ -45,6 +52,8 @@ struct TableDefinition {
   std::optional<WatermarkDefinition> watermark;
   std::vector<std::string> primary_key;
   std::vector<std::string> partition_keys;
+  std::vector<std::vector<std::string>> partitions;   ///< of ALTER TABLE .. ADD PARTITION: values of the keys. A list for SHOW PARTITIONS; what is read is what is there
+  std::optional<TableDistribution> distribution;
   Options options;
   std::string comment;
   bool temporary = false;

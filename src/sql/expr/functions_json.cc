@@ -1,6 +1,6 @@
 #include <charconv>
 
-#include "sql/expr/json_value.h"
+#include "sql/expr/json_path.h"
 #include "sql/expr/nested_rows.h"
 #include "sql/expr/registration.h"
 
@@ -39,7 +39,7 @@ Looked look(std::string_view text, const JsonPath& path) {
   Looked out;
   out.document = parse_json(text);
   if (out.document) out.found = path.find(*out.document);
-  out.error = !path.lax() && (!out.document || out.found.missing);
+  out.error = !path.lax() && (!out.document || out.found.value() == nullptr);   // a JSON null too: "Strict jsonpath mode requires a non empty returned value"
   return out;
 }
 

@@ -189,6 +189,19 @@ Result<ColumnPtr> timestamp_diff(Args args, const Type& result, std::size_t rows
   return out.finish(result);
 }
 
+/// time - time, as a length of time.
+Result<ColumnPtr> time_between(Args args, const Type& result, std::size_t rows, const EvalContext& ctx) {
+  const BufferPtr valid = merged_validity(args, rows);
+  FixedOutput<std::int64_t> out(rows, valid);
+  const LocalTimes to(*args[0], ctx);
+  const LocalTimes from(*args[1], ctx);
+  SUPYO_TRY(each_row(out, valid, rows, [&](std::size_t i) -> Status {
+    out.set(i, to.moment(i) - from.moment(i));
+    return ok();
+  }));
+  return out.finish(result);
+}
+
 /// time + interval, interval + time, time - interval.
 template <bool kAdd>
 Result<ColumnPtr> shift_time(Args args, const Type& result, std::size_t rows, const EvalContext& ctx) {
@@ -439,6 +452,10 @@ std::optional<Typing> time_minus_interval(std::span<const Type> args) {
   if (args.size() != 2 || !is_time(args[0]) || !is_interval(args[1])) return std::nullopt;
   return Typing{{args[0], args[1]}, args[0].as_nullable(any_nullable(args))};
 }
+std::optional<Typing> two_times(std::span<const Type> args) {
+  if (args.size() != 2 || args[0].id != args[1].id || !(args[0].is_timestamp() || args[0].id == TypeId::kDate)) return std::nullopt;
+  return Typing{{args[0], args[1]}, Type::interval_day().as_nullable(any_nullable(args))};
+}
 std::optional<Typing> two_intervals(std::span<const Type> args) {
   if (args.size() != 2 || !is_interval(args[0]) || args[0].id != args[1].id) return std::nullopt;
   return Typing{{args[0], args[1]}, args[0].as_nullable(any_nullable(args))};
@@ -481,6 +498,7 @@ Binder date_format_binder() {
 void register_arithmetic_on_time(Registrar& r) {
   r.add({.name = "+", .kernel = shift_time<true>, .signature = "time + INTERVAL -> time", .help = "Later by the interval.", .reads_context = true}, time_and_interval);
   r.add({.name = "-", .kernel = shift_time<false>, .signature = "time - INTERVAL -> time", .help = "Earlier by the interval.", .reads_context = true}, time_minus_interval);
+  r.add({.name = "-", .kernel = time_between, .signature = "(time - time) unit -> INTERVAL", .help = "The time between two dates, or two times of one type."}, two_times);
   r.add({.name = "+", .kernel = add_intervals<true>, .signature = "INTERVAL + INTERVAL -> INTERVAL", .help = "Both intervals."}, two_intervals);
   r.add({.name = "-", .kernel = add_intervals<false>, .signature = "INTERVAL - INTERVAL -> INTERVAL", .help = "The first without the second."}, two_intervals);
   r.add({.name = "*", .kernel = multiply_interval, .signature = "INTERVAL * integer -> INTERVAL", .help = "The interval that many times."}, interval_times);

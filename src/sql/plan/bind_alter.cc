@@ -3,6 +3,7 @@
 #include "sql/catalog/catalog.h"
 #include "sql/plan/bind_table.h"
 #include "sql/syntax/parser.h"
+#include "sql/syntax/printer.h"
 
 // ALTER TABLE: the statement that makes the table is changed, and bound as any other.
 namespace supyo::plan {
@@ -27,6 +28,10 @@ class TableChange {
       if (d.modify != table_.primary_key.has_value()) return clash(d.primary_key->span, d.modify, "PRIMARY KEY");
       table_.primary_key = d.primary_key;
     }
+    if (d.distribution) {
+      if (d.modify != table_.distribution.has_value()) return clash(d.distribution->span, d.modify, "DISTRIBUTION");
+      table_.distribution = d.distribution;
+    }
     return ok();
   }
   Status operator()(const Alter::DropColumns& d) {
@@ -49,6 +54,7 @@ class TableChange {
     return ok();
   }
   Status operator()(const Alter::DropPrimaryKey&) { return drop(table_.primary_key, "PRIMARY KEY"); }
+  Status operator()(const Alter::DropDistribution&) { return drop(table_.distribution, "DISTRIBUTION"); }
   Status operator()(const Alter::DropWatermark&) {
     std::optional<bool> there = table_.watermarks.empty() ? std::nullopt : std::optional(true);
     SUPYO_TRY(drop(there, "WATERMARK"));
@@ -110,11 +116,46 @@ class TableChange {
 
 }  // namespace
 
+Result<std::vector<std::optional<std::string>>> partition_of(const catalog::TableDefinition& table, const std::vector<syntax::PartitionValue>& spec, const syntax::Span& span) {
+  if (table.partition_keys.empty()) return fail_at(span, ErrorCode::kInvalidQuery, fmt::format("`{}` has no partitions", table.path.name), "PARTITIONED BY (..) in CREATE TABLE");
+  std::vector<std::optional<std::string>> values(table.partition_keys.size());
+  for (const syntax::PartitionValue& v : spec) {
+    const auto key = std::ranges::find(table.partition_keys, v.column.text);
+    if (key == table.partition_keys.end())
+      return fail_at(v.column.span, ErrorCode::kUnknownColumn, fmt::format("`{}` is not partitioned by `{}`", table.path.name, v.column.text), fmt::format("its partition columns are: {}", fmt::join(table.partition_keys, ", ")));
+    const auto* text = v.value->as<syntax::StringLiteral>();
+    values[static_cast<std::size_t>(key - table.partition_keys.begin())] = text != nullptr ? text->value : syntax::print(*v.value);
+  }
+  return values;
+}
+
+Result<catalog::TableDefinition> alter_partitions(catalog::TableDefinition table, const Alter::Partitions& change, const syntax::Span& span) {
+  for (const auto& spec : change.specs) {
+    SUPYO_ASSIGN(const auto values, partition_of(table, spec, span));
+    std::vector<std::string> wanted;
+    for (const auto& v : values) {
+      if (!v) return fail_at(span, ErrorCode::kInvalidQuery, "a partition has a value for each partition column", fmt::format("the partition columns are: {}", fmt::join(table.partition_keys, ", ")));
+      wanted.push_back(*v);
+    }
+    const auto there = std::ranges::find(table.partitions, wanted);
+    if ((there != table.partitions.end()) != change.add) {
+      if (change.add) table.partitions.push_back(std::move(wanted));
+      else table.partitions.erase(there);
+    } else if (!change.if_) {
+      return fail_at(span, change.add ? ErrorCode::kAlreadyExists : ErrorCode::kInvalidQuery, fmt::format("`{}` has {} partition", table.path.name, change.add ? "that" : "no such"),
+                     change.add ? "ADD IF NOT EXISTS takes what is there" : "DROP IF EXISTS takes it that there is none");
+    }
+  }
+  return table;
+}
+
 Result<catalog::TableDefinition> bind_alter_table(BindContext& ctx, const catalog::TableDefinition& table, const Alter& alter) {
+  if (const auto* p = std::get_if<Alter::Partitions>(&alter.action)) return alter_partitions(table, *p, alter.name.span);
   SUPYO_ASSIGN(const syntax::Statement made, syntax::parse_statement(catalog::show_create_table(table)));
   TableChange change(*made.as<syntax::CreateTable>(), table.path.name);
   SUPYO_TRY(std::visit(change, alter.action));
   auto bound = bind_create_table(ctx, change.take(), table.path, nullptr);
+  if (bound) bound->partitions = table.partitions;
   if (bound) return bound;
   // Its place would be one in the text that was made up here.
   Error error = std::move(bound).error().with_context(fmt::format("what is left of `{}`", table.path.name));

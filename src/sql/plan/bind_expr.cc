@@ -355,6 +355,14 @@ Result<ExprPtr> ExprBinder::function(const syntax::FunctionCall& f, const Span& 
   return call(name, std::move(args), span);
 }
 
+/// Days and shorter are a length of time; years and months are counted whole, as TIMESTAMPDIFF counts them.
+Result<ExprPtr> ExprBinder::time_difference(const syntax::TimeDifference& d, const Span& span) {
+  SUPYO_ASSIGN(std::vector<ExprPtr> args, bind_all({d.to.get(), d.from.get()}));
+  if (d.first > syntax::TimeUnit::kMonth || (args[0]->type.id != args[1]->type.id)) return call("-", std::move(args), span);
+  SUPYO_ASSIGN(ExprPtr months, call("TIMESTAMPDIFF", {text_literal("MONTH"), args[1], args[0]}, span));
+  return call("*", {std::move(months), expr::literal({.type = Type::interval_month().not_null(), .data = std::int64_t{1}})}, span);
+}
+
 /// Two spans of time, each of a start and an end (or its length, an INTERVAL), in either order; their ends are part of them.
 Result<ExprPtr> ExprBinder::overlaps(std::vector<ExprPtr> t, const Span& span) {
   for (const std::size_t end : {1U, 3U}) {
@@ -410,6 +418,7 @@ Result<ExprPtr> ExprBinder::bind_node(const syntax::Expr& e) {
     args.insert(args.begin(), text_literal(syntax::to_string(t->unit)));
     return call(t->diff ? "TIMESTAMPDIFF" : "TIMESTAMPADD", std::move(args), span);
   }
+  if (const auto* d = e.as<syntax::TimeDifference>()) return time_difference(*d, span);
   if (e.as<syntax::Star>()) return fail_at(span, ErrorCode::kInvalidQuery, "* cannot stand here", "name the columns");
   if (e.as<syntax::InQuery>() || e.as<syntax::Exists>() || e.as<syntax::ScalarQuery>() || e.as<syntax::QuantifiedComparison>()) {
     if (queries_) return queries_(e);

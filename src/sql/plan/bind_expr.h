@@ -108,6 +108,7 @@ class ExprBinder {
   Result<expr::ExprPtr> case_of(const syntax::Case& c, const syntax::Span& span);
   Result<expr::ExprPtr> cast_of(const syntax::Cast& c, const syntax::Span& span);
   Result<expr::ExprPtr> trim(const syntax::Trim& t, const syntax::Span& span);
+  Result<expr::ExprPtr> time_difference(const syntax::TimeDifference& d, const syntax::Span& span);
   Result<expr::ExprPtr> overlaps(std::vector<expr::ExprPtr> times, const syntax::Span& span);
   Result<expr::ExprPtr> function(const syntax::FunctionCall& f, const syntax::Span& span);
   Result<expr::ExprPtr> negated(Result<expr::ExprPtr> e, bool negate, const syntax::Span& span);

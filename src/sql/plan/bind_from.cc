@@ -67,53 +67,6 @@ void hide(Scope& scope, std::size_t column) {
 
 bool can_be_row_time(const Type& type) { return type.is_timestamp() && type.precision <= 3; }
 
-namespace {
-
-constexpr std::string_view kDelay = "the watermark's delay must be a positive interval of days, hours, minutes or seconds";
-std::string watermark_hint(const std::string& column) { return fmt::format("write WATERMARK FOR {0} AS {0} - INTERVAL '5' SECOND, or AS {0}", column); }
-
-/// How far `e` lies before `column`, where it is the column with constant intervals of days and shorter taken off or added; nothing for other expressions.
-Result<std::optional<DurationUs>> behind(const syntax::Expr& e, const std::string& column) {
-  using Behind = std::optional<DurationUs>;
-  const auto moved = [&](const syntax::Expr& from, const ExprPtr& by, syntax::Span where, DurationUs sign) -> Result<Behind> {
-    SUPYO_ASSIGN(const Behind before, behind(from, column));
-    if (before && by->type.id != TypeId::kIntervalDay) return fail_at(where, ErrorCode::kUnsupported, std::string(kDelay), watermark_hint(column));
-    if (!before) return Behind();
-    return Behind(*before + sign * std::get<std::int64_t>(by->literal.data));
-  };
-  if (const auto* c = e.as<syntax::ColumnRef>()) return c->name.parts.size() == 1 && c->name.last() == column ? Behind(0) : Behind();
-  if (const auto* b = e.as<syntax::Binary>()) {
-    const auto* interval = b->right->as<syntax::IntervalLiteral>();
-    if (interval == nullptr || (b->op != syntax::BinaryOp::kMinus && b->op != syntax::BinaryOp::kPlus)) return Behind();
-    SUPYO_ASSIGN(const ExprPtr by, bind_interval(*interval, b->right->span));
-    return moved(*b->left, by, b->right->span, b->op == syntax::BinaryOp::kMinus ? 1 : -1);
-  }
-  if (const auto* t = e.as<syntax::TimestampArithmetic>(); t != nullptr && !t->diff) {
-    const syntax::Expr* count = t->first.get();
-    syntax::IntervalLiteral interval{.negative = false, .text = {}, .from = t->unit, .to = t->unit, .precision = {}, .fraction = {}};
-    if (const auto* u = count->as<syntax::Unary>(); u != nullptr && u->op == syntax::UnaryOp::kMinus) {
-      interval.negative = true;
-      count = u->operand.get();
-    }
-    const auto* n = count->as<syntax::NumberLiteral>();
-    if (n == nullptr || n->kind != syntax::NumberLiteral::Kind::kInteger || t->unit < syntax::TimeUnit::kDay || t->unit > syntax::TimeUnit::kSecond) return Behind();
-    interval.text = n->text;
-    SUPYO_ASSIGN(const ExprPtr by, bind_interval(interval, e.span));
-    return moved(*t->second, by, e.span, -1);
-  }
-  return Behind();
-}
-
-}  // namespace
-
-Result<DurationUs> bind_watermark(const syntax::Expr& e, const std::string& column) {
-  SUPYO_ASSIGN(const std::optional<DurationUs> us, behind(e, column));
-  const auto* b = e.as<syntax::Binary>();
-  if (us && *us < 0 && b != nullptr && b->op == syntax::BinaryOp::kMinus) return fail_at(b->right->span, ErrorCode::kUnsupported, std::string(kDelay), watermark_hint(column));
-  if (!us || *us < 0) return unsupported(e.span, fmt::format("the watermark expression `{}`", syntax::print(e)), watermark_hint(column));
-  return *us;
-}
-
 Result<Scope> QueryBinder::from(const syntax::TableRef& ref) {
   if (const auto* j = ref.as<syntax::Join>()) return join(*j, ref.span);
   Scope scope;
@@ -424,13 +377,15 @@ Result<LogicalPtr> QueryBinder::scan(const catalog::TableDefinition& declared, c
     auto parsed = syntax::parse_expression(table.watermark->expression_sql);
     if (!parsed) return std::unexpected(placed(std::move(parsed).error(), span));
     RowTime row_time;
-    auto bound = bind_watermark(*parsed, table.watermark->column);
+    const Scope all = Scope::of(make_project(bare, outputs, names), table.path.name);
+    auto bound = bind_watermark(*parsed, table.watermark->column, time->type, all, ctx_.functions);
     if (!bound) {
       Error e = std::move(bound).error();
       e.position = span.position();
       return std::unexpected(std::move(e));
     }
-    row_time.bound_us = *bound;
+    row_time.bound_us = bound->bound_us;
+    if (bound->computed) raw.computed_watermark = substitute(bound->computed, outputs);
     const auto option = table.options.find("scan.watermark.idle-timeout");
     if (option != table.options.end()) {
       SUPYO_ASSIGN(row_time.idle_timeout_us, at(parse_duration(option->second), span));

@@ -51,6 +51,9 @@ Status check_sink(BindContext& ctx, const TableDefinition& table, const Span& sp
   if (!connector->needs_format && !connector->rows)
     for (const catalog::ColumnDefinition& c : table.columns)
       if (c.type.is_nested()) return unsupported(span, fmt::format("column `{}` of type {} in a table of connector '{}'", c.name, c.type.as_nullable().to_string(), connector->name), "tables with 'format' = 'json' can have it");
+  if (table.distribution)
+    return fail_at(span, ErrorCode::kSinkCannotTake, fmt::format("table `{}` is distributed into buckets, which connector '{}' does not do", table.path.name, connector->name),
+                   "ALTER TABLE .. DROP DISTRIBUTION: rows are spread by key where the query needs it");
   if (!connector->sink)
     return fail_at(span, ErrorCode::kSinkCannotTake, fmt::format("table `{}` cannot be written: '{}' only reads", table.path.name, connector->name),
                    "write to a table of another connector, such as 'filesystem', 'kafka', 'iceberg' or 'print'");

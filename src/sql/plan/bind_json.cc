@@ -1,5 +1,5 @@
 #include "sql/plan/bind_expr.h"
-#include "sql/expr/json_value.h"
+#include "sql/expr/json_path.h"
 
 // JSON_VALUE and the like: what their clauses say becomes a constant argument. See sql/expr/functions_json.cc.
 namespace supyo::plan {

@@ -265,8 +265,13 @@ Result<std::uint64_t> row_count(const syntax::Expr& e, std::string_view clause);
 /// ORDER BY n: column n - 1 of `columns`.
 Result<std::size_t> order_position(const syntax::Expr& e, std::size_t columns);
 
-/// The delay of WATERMARK FOR column AS expression. Errors: kUnsupported for anything but `column` with constant intervals taken off: `column - INTERVAL`, TIMESTAMPADD(SECOND, -5, column).
-Result<DurationUs> bind_watermark(const syntax::Expr& expression, const std::string& column);
+/// A WATERMARK: so far behind its column, or, where that does not say it, an expression over the table's columns (computed ones too).
+struct BoundWatermark {
+  DurationUs bound_us = 0;
+  expr::ExprPtr computed;
+};
+/// Errors: kTypeMismatch (its type is not that of the column, `time`), kInvalidQuery (it reads the clock, or draws), and those of expressions.
+Result<BoundWatermark> bind_watermark(const syntax::Expr& expression, const std::string& column, const Type& time, const Scope& columns, const expr::FunctionRegistry& functions);
 /// Whether a column of that type can be the event time attribute.
 bool can_be_row_time(const Type& type);
 

@@ -58,6 +58,7 @@ class TableBinder {
     SUPYO_TRY(primary_key());
     SUPYO_TRY(computed_columns());
     SUPYO_TRY(watermark());
+    SUPYO_TRY(distribution());
     SUPYO_TRY(partitions());
     SUPYO_TRY(check_options());
     return std::move(table_);
@@ -105,6 +106,7 @@ class TableBinder {
     if (rules.takes(What::kOptions)) table_.options = base->options;
     if (rules.takes(What::kConstraints)) table_.primary_key = base->primary_key;
     if (rules.takes(What::kPartitions)) table_.partition_keys = base->partition_keys;
+    if (rules.takes(What::kDistribution)) table_.distribution = base->distribution;
     if (rules.takes(What::kWatermarks)) table_.watermark = base->watermark;
     return ok();
   }
@@ -228,8 +230,25 @@ class TableBinder {
     if (!can_be_row_time(column->type))
       return fail_at(w.column.span, ErrorCode::kTypeMismatch, fmt::format("`{}` is {}, which cannot be event time", column->name, column->type.to_string()),
                      "declare it TIMESTAMP(3) or TIMESTAMP_LTZ(3), or compute one: ts AS TO_TIMESTAMP_LTZ(ms, 3)");
-    SUPYO_TRY(bind_watermark(*w.expr, column->name));
+    std::vector<ColumnInfo> infos;
+    for (const ColumnDefinition& c : table_.columns) infos.push_back({.name = c.name, .type = c.type});
+    SUPYO_TRY(bind_watermark(*w.expr, column->name, column->type, Scope::of(make_values({}, std::move(infos)), table_.path.name), ctx_.functions));
     table_.watermark = catalog::WatermarkDefinition{column->name, syntax::print(*w.expr)};
+    return ok();
+  }
+
+  Status distribution() {
+    if (!create_.distribution) return ok();
+    const syntax::Distribution& d = *create_.distribution;
+    using Kind = syntax::Distribution::Kind;
+    catalog::TableDistribution made{.kind = d.kind == Kind::kHash ? "HASH" : d.kind == Kind::kRange ? "RANGE" : "", .keys = {}, .buckets = d.buckets};
+    if (d.buckets && *d.buckets < 1) return fail_at(d.span, ErrorCode::kInvalidQuery, "a distributed table has at least one bucket", "INTO 4 BUCKETS");
+    for (const syntax::Identifier& name : d.columns) {
+      SUPYO_ASSIGN(const ColumnDefinition* column, find(name));
+      if (column->kind != ColumnDefinition::Kind::kPhysical) return fail_at(name.span, ErrorCode::kInvalidQuery, fmt::format("`{}` is no physical column", name.text), "rows are distributed by physical columns");
+      made.keys.push_back(name.text);
+    }
+    table_.distribution = std::move(made);
     return ok();
   }
 

@@ -16,6 +16,8 @@ Result<LogicalPtr> bind_insert(BindContext& context, const syntax::Insert& inser
 Result<LogicalPtr> by_name(BindContext& context, LogicalPtr query, const catalog::TableDefinition& table, const syntax::Span& span);
 /// The definition that ALTER TABLE makes of one.
 Result<catalog::TableDefinition> bind_alter_table(BindContext& context, const catalog::TableDefinition& table, const syntax::Alter& alter);
+/// Its values for each partition column of `table`; nothing for those that `spec` does not name. Errors: kUnknownColumn, kInvalidQuery (the table has no partitions).
+Result<std::vector<std::optional<std::string>>> partition_of(const catalog::TableDefinition& table, const std::vector<syntax::PartitionValue>& spec, const syntax::Span& span);
 /// The sink of an INSERT whose query and target are bound already (CREATE TABLE AS).
 Result<LogicalPtr> make_table_sink(BindContext& context, LogicalPtr query, catalog::TableDefinition table, const syntax::Span& span);
 

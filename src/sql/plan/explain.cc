@@ -103,7 +103,8 @@ struct Describe {
       if (s.not_null[i]) not_null.push_back(out[i]);
     if (s.computed_row_time) text += fmt::format(", rowtime=[{} AS {}]", out.back(), s.computed_row_time->to_string(out));
     if (s.row_time) {
-      text += fmt::format(", watermark=[{}{}]", out[s.row_time->column], s.row_time->bound_us == 0 ? "" : " - " + format_duration(s.row_time->bound_us));
+      text += s.computed_watermark ? fmt::format(", watermark=[{}]", s.computed_watermark->to_string(out))
+                                   : fmt::format(", watermark=[{}{}]", out[s.row_time->column], s.row_time->bound_us == 0 ? "" : " - " + format_duration(s.row_time->bound_us));
       if (s.row_time->idle_timeout_us > 0) text += fmt::format(", idle-timeout=[{}]", format_duration(s.row_time->idle_timeout_us));
     }
     if (!not_null.empty()) text += fmt::format(", not-null=[{}]", fmt::join(not_null, ", "));
@@ -207,6 +208,12 @@ struct Describe {
     std::vector<std::string> keys;
     for (std::size_t i = 0; i < j.left_keys.size(); ++i) keys.push_back(fmt::format("{}={}", out[in.size() + j.right_keys[i]], out[j.left_keys[i]]));
     std::string text = fmt::format("LookupJoin(table=[{}], joinType=[{}], lookup=[{}]", j.table.path.to_string(), kind_of(j), fmt::join(keys, ", "));
+    if (j.filter) {
+      const Schema schema = j.table.schema();
+      std::vector<std::string> read;
+      for (const std::size_t c : j.columns) read.push_back(schema[c].name);
+      text += fmt::format(", filter=[{}]", j.filter->to_string(read));
+    }
     if (j.condition) text += fmt::format(", where=[{}]", j.condition->to_string(out));
     return text + fmt::format(", select=[{}])", fmt::join(out, ", "));
   }
@@ -427,6 +434,16 @@ void identify(PhysicalPlan& plan) {
 
 std::string explain_text(const PhysicalPlan& plan) { return TreePrinter(plan, true).print(); }
 std::string explain_changelog(const PhysicalPlan& plan) { return TreePrinter(plan, false).print(); }
+
+std::string explain_advice(const PhysicalPlan& plan) {
+  std::string out;
+  std::size_t count = 0;
+  for (const PhysicalNode& n : plan.nodes) {
+    if (!n.keeps_without_end() || n.kept_us() != 0) continue;
+    out += fmt::format("advice[{}]: {} keeps its state for ever ({}). Where keys do not come again after some time, SET 'table.exec.state.ttl' to it, or say it in a STATE_TTL hint.\n", ++count, n.name.substr(0, n.name.find('(')), state_of(n));
+  }
+  return count > 0 ? out : "No available advice.\n";
+}
 
 std::string explain_json(const PhysicalPlan& plan) {
   std::string out = "{\n  \"nodes\" : [";

@@ -47,6 +47,7 @@ struct Meaning {
     if (s.upsert) text += "upsert";
     if (s.changelog) text += "changelog";
     if (s.computed_row_time) text += meaning_of(*s.computed_row_time);
+    if (s.computed_watermark) text += "watermark " + meaning_of(*s.computed_watermark);
     if (s.row_time) text += fmt::format("watermark {} {}", s.row_time->column, s.row_time->bound_us);
     return text;
   }

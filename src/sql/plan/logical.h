@@ -45,6 +45,7 @@ struct LogicalScan {
   catalog::TableDefinition table;
   std::vector<std::size_t> columns;      ///< of table.schema(), ascending
   expr::ExprPtr computed_row_time;       ///< over `columns`; the last output column when set
+  expr::ExprPtr computed_watermark;      ///< over `columns`, as in Scan; no column
   std::optional<RowTime> row_time;
   std::size_t id = 0;                    ///< the same before and after pruning
 };

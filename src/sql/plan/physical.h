@@ -50,7 +50,7 @@ struct Changes {
 /// The row-time column of a scan. The runtime computes watermarks and edge watermarks from it.
 struct RowTime {
   std::size_t column = 0;             ///< index into the scan's output
-  DurationUs bound_us = 0;            ///< watermark = largest row time - bound
+  DurationUs bound_us = 0;            ///< watermark = largest row time - bound; 0 below a computed watermark
   DurationUs idle_timeout_us = 0;     ///< 0 = a split is never declared idle
   bool edge = false;                  ///< an operator above reads edge watermarks (a window or OVER)
   bool operator==(const RowTime&) const = default;
@@ -63,6 +63,9 @@ struct Scan {
   /// Row time that is a computed column (`ts AS TO_TIMESTAMP_LTZ(ms, 3)`): an expression over `columns`, evaluated batch by batch as part of
   /// the source, before watermarks; it is the last output column. Null otherwise.
   expr::ExprPtr computed_row_time;
+  /// A watermark that is not so much behind the row time (`WATERMARK FOR ts AS CASE ..`): an expression over `columns`, the watermark that follows
+  /// from each row, null for none. No output column. Null where row_time says it all.
+  expr::ExprPtr computed_watermark;
   std::optional<RowTime> row_time;      ///< set when the table has a WATERMARK
   /// Per output column: a null makes the record dead (kNullInNotNull). Declared NOT NULL and read by the query, or the row time.
   std::vector<bool> not_null;
@@ -435,6 +438,8 @@ struct PhysicalPlan {
 std::string explain_text(const PhysicalPlan& plan);
 /// EXPLAIN CHANGELOG_MODE: the tree with only the modes, as Flink prints them.
 std::string explain_changelog(const PhysicalPlan& plan);
+/// What could be done about the plan: EXPLAIN PLAN_ADVICE. Now: state that grows for ever.
+std::string explain_advice(const PhysicalPlan& plan);
 /// EXPLAIN JSON_EXECUTION_PLAN: {"nodes":[{"id","type","contents","parallelism","predecessors":[..]}],..}
 std::string explain_json(const PhysicalPlan& plan);
 

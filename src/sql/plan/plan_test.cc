@@ -520,6 +520,8 @@ TEST_F(PlanTest, CatalogStatements) {
   EXPECT_EQ(session_.listing("SHOW MODULES"), "core\n");
   EXPECT_EQ(session_.listing("SHOW FULL MODULES"), "core | true\n");
   EXPECT_EQ(session_.listing("SHOW JARS"), "");
+  ASSERT_TRUE(session_.run("USE MODULES core"));
+  EXPECT_FALSE(session_.run("USE MODULES core, hive"));
   ASSERT_TRUE(session_.run("CREATE CATALOG mem WITH ('type' = 'generic_in_memory', 'default-database' = 'main'); CREATE DATABASE mem.d2 WITH ('k' = 'v'); ALTER DATABASE mem.d2 SET ('k' = 'w')"));
   ASSERT_TRUE(session_.run("USE CATALOG mem; CREATE TABLE made (a INT, b AS a + 1) WITH ('connector' = 'stored')"));
   EXPECT_EQ(session_.listing("SHOW CURRENT DATABASE"), "main\n");
@@ -527,6 +529,18 @@ TEST_F(PlanTest, CatalogStatements) {
   EXPECT_THAT(session_.listing("DESCRIBE CATALOG EXTENDED mem"), HasSubstr("option:default-database | main"));
   ASSERT_TRUE(session_.run("ALTER TABLE made ADD (c STRING FIRST, PRIMARY KEY (a) NOT ENFORCED); ALTER TABLE made MODIFY b AS a + 2 AFTER c; ALTER TABLE made RENAME c TO d"));
   EXPECT_THAT(session_.listing("SHOW CREATE TABLE made"), HasSubstr("  `d` STRING,\n  `b` AS a + 2,\n  `a` INT NOT NULL,\n  PRIMARY KEY (`a`) NOT ENFORCED\n"));
+  ASSERT_TRUE(session_.run("CREATE TABLE parted (k INT, d STRING, e INT) DISTRIBUTED BY HASH (k) INTO 4 BUCKETS PARTITIONED BY (d, e) WITH ('connector' = 'stored');"
+                           "ALTER TABLE parted ADD PARTITION (d = 'x', e = 1) PARTITION (d = 'y', e = 2); ALTER TABLE parted MODIFY DISTRIBUTION BY (k); ALTER TABLE parted ADD IF NOT EXISTS PARTITION (e = 1, d = 'x')"));
+  EXPECT_EQ(session_.listing("SHOW PARTITIONS parted"), "d=x/e=1\nd=y/e=2\n");
+  EXPECT_EQ(session_.listing("SHOW PARTITIONS parted PARTITION (e = 2)"), "d=y/e=2\n");
+  EXPECT_THAT(session_.listing("SHOW CREATE TABLE parted"), HasSubstr(")\nDISTRIBUTED BY (`k`)\nPARTITIONED BY (`d`, `e`)\nWITH"));
+  EXPECT_FALSE(session_.run("ALTER TABLE parted ADD PARTITION (d = 'x', e = 1)"));
+  EXPECT_FALSE(session_.run("ALTER TABLE parted ADD PARTITION (d = 'x')"));
+  EXPECT_FALSE(session_.run("ALTER TABLE parted ADD DISTRIBUTION INTO 3 BUCKETS"));
+  ASSERT_TRUE(session_.run("ALTER TABLE parted DROP PARTITION (d = 'x', e = 1), PARTITION (d = 'y', e = 2); ALTER TABLE parted DROP DISTRIBUTION"));
+  EXPECT_FALSE(session_.run("ALTER TABLE parted DROP PARTITION (d = 'x', e = 1)"));
+  EXPECT_EQ(session_.listing("SHOW PARTITIONS parted"), "");
+  EXPECT_THAT(session_.listing("SHOW CREATE TABLE parted"), Not(HasSubstr("DISTRIBUTED")));
   EXPECT_FALSE(session_.run("ALTER TABLE made RENAME a TO e"));   // b is computed of it
   EXPECT_FALSE(session_.run("ALTER TABLE made DROP a"));
   EXPECT_THAT(session_.listing("DESCRIBE made"), HasSubstr("a | INT"));

@@ -111,6 +111,19 @@ struct Planner::Impl {
     SUPYO_TRY(at(ctx.catalog.use_database(parts_of(u.name)), u.name.span));
     return Done{fmt::format("using database `{}`", u.name.last())};
   }
+  /// There is one module, core, whose functions are Supyo's own.
+  Result<Outcome> run(const syntax::Modules& m, const syntax::Span&) {
+    using Action = syntax::Modules::Action;
+    for (std::size_t i = 0; i < m.names.size(); ++i) {
+      const syntax::Identifier& name = m.names[i];
+      if (name.text != "core")
+        return fail_at(name.span, ErrorCode::kUnsupported, fmt::format("there is no module `{}`", name.text), "the only module is core; SHOW FUNCTIONS lists what it has");
+      if (i > 0) return fail_at(name.span, ErrorCode::kInvalidQuery, "the module `core` is named twice", "USE MODULES core");
+      if (m.action == Action::kLoad) return fail_at(name.span, ErrorCode::kAlreadyExists, "the module `core` is loaded already", "leave the statement out");
+      if (m.action == Action::kUnload) return unsupported(name.span, "UNLOAD MODULE core", "leave it out: all functions are core's");
+    }
+    return Done{"using module `core`"};
+  }
   Result<Outcome> run(const syntax::Drop& d, const syntax::Span&) {
     using Kind = syntax::Drop::Kind;
     if (d.kind == Kind::kFunction) {
@@ -232,14 +245,14 @@ struct Planner::Impl {
     LogicalSink sink{.table = std::nullopt, .schema = schema_of(*query), .check_not_null = {}, .overwrite = false, .position = span.position()};
     return Job{{make_sink(std::move(query), std::move(sink))}, true};
   }
-  Result<Outcome> run(const syntax::Explain& e, const syntax::Span& span) {
-    if (e.plan_advice) return unsupported(span, "EXPLAIN PLAN_ADVICE", "EXPLAIN, EXPLAIN CHANGELOG_MODE, EXPLAIN ESTIMATED_COST and EXPLAIN JSON_EXECUTION_PLAN are there");
+  Result<Outcome> run(const syntax::Explain& e, const syntax::Span&) {
     if (!e.statement->as<syntax::Insert>() && !e.statement->as<syntax::StatementSet>() && !e.statement->as<syntax::SelectStatement>())
       return fail_at(e.statement->span, ErrorCode::kInvalidQuery, "EXPLAIN takes a query, an INSERT or a STATEMENT SET", "other statements have no plan");
     SUPYO_ASSIGN(const Outcome bound, run(*e.statement));
     SUPYO_ASSIGN(const PhysicalPlan plan, physical(std::get<Job>(bound)));
     std::string text = e.json ? explain_json(plan) : e.changelog_mode ? explain_changelog(plan) : explain_text(plan);
     if (e.estimated_cost && !e.json) text += "Cost: not estimated. Plans are chosen by rules, never by the size of tables.\n";
+    if (e.plan_advice && !e.json) text += explain_advice(plan);
     return text_listing({"result"}, {{std::move(text)}});
   }
   Result<Outcome> run(const syntax::StopJob& s, const syntax::Span&) { return s; }

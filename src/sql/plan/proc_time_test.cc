@@ -75,6 +75,7 @@ TEST(LookupJoinPlanTest, ReadsWhatIsNeededOfTheTable) {
   ASSERT_TRUE(p) << p.error().to_string();
   const std::string text = explain_text(*p);
   EXPECT_THAT(text, HasSubstr("LookupJoin(table=[default_catalog.default_database.dim], joinType=[LeftOuterJoin], lookup=["));
+  EXPECT_THAT(text, HasSubstr("filter=[(name <> 'x')], where=["));
   EXPECT_THAT(text, HasSubstr("the table's rows in memory, read when the job starts"));
   EXPECT_THAT(text, HasSubstr("late rows: o$late")) << "the left time goes on";
   EXPECT_EQ(p->scans().size(), 1U) << "the table is no source";

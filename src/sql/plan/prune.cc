@@ -53,6 +53,7 @@ class Pruner {
     const Schema schema = scan.table.schema();
     if (scan.row_time) needed[scan.row_time->column] = true;
     if (scan.computed_row_time) need(needed, *scan.computed_row_time);
+    if (scan.computed_watermark) need(needed, *scan.computed_watermark);
     Pruned out;
     out.map.assign(needed.size(), kGone);
     LogicalScan kept = scan;
@@ -66,6 +67,7 @@ class Pruner {
       kept.computed_row_time = remapped(scan.computed_row_time, out.map);
       out.map[scan.columns.size()] = kept.columns.size();
     }
+    if (scan.computed_watermark) kept.computed_watermark = remapped(scan.computed_watermark, out.map);
     if (kept.row_time) kept.row_time->column = out.map[scan.row_time->column];
     out.node = make_scan(std::move(kept));
     return out;

@@ -26,6 +26,7 @@ void read_key(LogicalScan& s) {
   const std::vector<std::size_t> before = s.columns;
   merge(s.columns, keys);
   if (!s.row_time) return;
+  if (s.computed_watermark) s.computed_watermark = expr::remap_columns(s.computed_watermark, SharedScans::places(before, s.columns));
   if (s.computed_row_time) {
     s.computed_row_time = expr::remap_columns(s.computed_row_time, SharedScans::places(before, s.columns));
     s.row_time->column = s.columns.size();
@@ -65,6 +66,7 @@ void SharedScans::gather(const LogicalPtr& node) {
   const std::optional<std::size_t> row_time_column = shared.scan.row_time && !shared.scan.computed_row_time
                                                          ? std::optional(before[shared.scan.row_time->column]) : std::nullopt;
   merge(shared.scan.columns, s->columns);
+  if (shared.scan.computed_watermark) shared.scan.computed_watermark = expr::remap_columns(shared.scan.computed_watermark, places(before, shared.scan.columns));
   if (shared.scan.computed_row_time) {
     shared.scan.computed_row_time = expr::remap_columns(shared.scan.computed_row_time, places(before, shared.scan.columns));
     shared.scan.row_time->column = shared.scan.columns.size();
@@ -88,7 +90,7 @@ std::vector<std::size_t> SharedScans::keys_of(const LogicalScan& scan) {
 PhysicalNode SharedScans::node_of(const Shared& shared, const std::vector<std::size_t>& keys) const {
   const LogicalScan& all = shared.scan;
   PhysicalNode node;
-  Scan op{.table = all.table, .columns = all.columns, .computed_row_time = all.computed_row_time, .row_time = all.row_time, .not_null = {}, .upsert = is_upsert(all), .changelog = is_changelog(all)};
+  Scan op{.table = all.table, .columns = all.columns, .computed_row_time = all.computed_row_time, .computed_watermark = all.computed_watermark, .row_time = all.row_time, .not_null = {}, .upsert = is_upsert(all), .changelog = is_changelog(all)};
   const Schema schema = all.table.schema();
   for (const std::size_t c : all.columns) {
     node.output.add(schema[c].name, schema[c].type);

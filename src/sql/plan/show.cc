@@ -122,10 +122,33 @@ bool like_matches(std::string_view pattern, std::string_view text) {
   return like_matches(pattern.substr(1), text.substr(1));
 }
 
+namespace {
+
+Result<Listing> show_partitions(BindContext& ctx, const syntax::Show& s) {
+  SUPYO_ASSIGN(const catalog::Catalog::Object object, object_of(ctx, *s.name));
+  const auto* table = std::get_if<catalog::TableDefinition>(&object);
+  if (table == nullptr) return fail_at(s.name->span, ErrorCode::kInvalidQuery, fmt::format("`{}` is a view", s.name->last()), "tables have partitions");
+  SUPYO_ASSIGN(const auto wanted, partition_of(*table, s.partition, s.name->span));
+  std::vector<std::vector<std::string>> rows;
+  for (const std::vector<std::string>& values : table->partitions) {
+    std::vector<std::string> parts;
+    bool fits = true;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      parts.push_back(table->partition_keys[i] + "=" + values[i]);
+      fits = fits && (!wanted[i] || *wanted[i] == values[i]);
+    }
+    if (fits) rows.push_back({fmt::format("{}", fmt::join(parts, "/"))});
+  }
+  return text_listing({"partition name"}, rows);
+}
+
+}  // namespace
+
 Result<Listing> show(BindContext& ctx, const syntax::Show& s, const Span& span) {
   using Kind = syntax::Show::Kind;
   if (s.kind == Kind::kCreateTable || s.kind == Kind::kCreateView || s.kind == Kind::kCreateCatalog) return show_create(ctx, s, span);
   if (s.kind == Kind::kFullModules) return text_listing({"module name", "used"}, {{"core", "true"}});
+  if (s.kind == Kind::kPartitions) return show_partitions(ctx, s);
   if (s.kind == Kind::kColumns) {
     SUPYO_ASSIGN(const catalog::Catalog::Object object, object_of(ctx, *s.name));
     Listing out = describe(object);

@@ -41,6 +41,15 @@ struct LikeOption {
   bool operator==(const LikeOption&) const = default;
 };
 struct LikeClause { Name table; std::vector<LikeOption> options; bool operator==(const LikeClause&) const = default; };
+/// DISTRIBUTED BY [HASH|RANGE] (a, b) INTO n BUCKETS; DISTRIBUTED INTO n BUCKETS
+struct Distribution {
+  enum class Kind { kUnknown, kHash, kRange };
+  Span span;
+  Kind kind = Kind::kUnknown;
+  std::vector<Identifier> columns;   ///< none: the connector chooses
+  std::optional<int> buckets;
+  bool operator==(const Distribution&) const = default;
+};
 struct CreateTable {
   enum class Replace { kNo, kCreateOrReplace, kReplace };   ///< CREATE OR REPLACE TABLE, REPLACE TABLE: with AS only
   Replace replace = Replace::kNo;
@@ -51,6 +60,7 @@ struct CreateTable {
   std::vector<WatermarkDefinition> watermarks;     ///< Flink allows one; the binder says so
   std::optional<PrimaryKeyDefinition> primary_key;  ///< `id INT PRIMARY KEY NOT ENFORCED` arrives here too
   std::string comment;
+  std::optional<Distribution> distribution;
   std::vector<Identifier> partitioned_by;
   std::vector<OptionEntry> options;
   std::optional<LikeClause> like;
@@ -93,8 +103,16 @@ struct CreateDatabase {
 };
 
 // ---- USE, DROP, ALTER
+struct PartitionValue { Identifier column; ExprPtr value; bool operator==(const PartitionValue&) const = default; };
 struct UseCatalog { Identifier name; bool operator==(const UseCatalog&) const = default; };
 struct UseDatabase { Name name; bool operator==(const UseDatabase&) const = default; };
+/// USE MODULES a, b; LOAD MODULE a; UNLOAD MODULE a
+struct Modules {
+  enum class Action { kUse, kLoad, kUnload };
+  Action action = Action::kUse;
+  std::vector<Identifier> names;
+  bool operator==(const Modules&) const = default;
+};
 struct Drop {
   enum class Kind { kTable, kView, kDatabase, kCatalog, kFunction };
   Kind kind = Kind::kTable;
@@ -123,17 +141,26 @@ struct Alter {
     std::vector<PlacedColumn> columns;
     std::vector<WatermarkDefinition> watermarks;
     std::optional<PrimaryKeyDefinition> primary_key;
+    std::optional<Distribution> distribution;
     bool operator==(const Define&) const = default;
   };
   struct DropColumns { std::vector<Identifier> columns; bool operator==(const DropColumns&) const = default; };
   struct DropPrimaryKey { bool operator==(const DropPrimaryKey&) const = default; };
   struct DropWatermark { bool operator==(const DropWatermark&) const = default; };
+  struct DropDistribution { bool operator==(const DropDistribution&) const = default; };
+  /// ADD [IF NOT EXISTS] PARTITION (a = 1) [WITH (..)] .., DROP [IF EXISTS] PARTITION (a = 1), ..
+  struct Partitions {
+    bool add = false;
+    bool if_ = false;                              ///< IF NOT EXISTS, IF EXISTS
+    std::vector<std::vector<PartitionValue>> specs;
+    bool operator==(const Partitions&) const = default;
+  };
   struct RenameColumn { Identifier from, to; bool operator==(const RenameColumn&) const = default; };
   struct NewQuery { QueryPtr query; bool operator==(const NewQuery&) const = default; };
   Kind kind = Kind::kTable;
   bool if_exists = false;
   Name name;
-  std::variant<SetOptions, ResetOptions, Rename, Define, DropColumns, DropPrimaryKey, DropWatermark, RenameColumn, NewQuery> action;
+  std::variant<SetOptions, ResetOptions, Rename, Define, DropColumns, DropPrimaryKey, DropWatermark, DropDistribution, Partitions, RenameColumn, NewQuery> action;
   bool operator==(const Alter&) const = default;
 };
 
@@ -141,12 +168,13 @@ struct Alter {
 struct Show {
   enum class Kind {
     kTables, kViews, kFunctions, kCatalogs, kDatabases, kJobs, kCurrentCatalog, kCurrentDatabase, kCreateTable,
-    kCreateView, kCreateCatalog, kColumns, kModules, kFullModules, kJars, kUserFunctions, kModels
+    kCreateView, kCreateCatalog, kColumns, kModules, kFullModules, kJars, kUserFunctions, kModels, kPartitions
   };
   Kind kind = Kind::kTables;
   std::optional<Name> name;           ///< of SHOW CREATE .. and SHOW COLUMNS FROM; the database of SHOW TABLES FROM
   std::optional<std::string> like;    ///< [NOT] LIKE 'pattern'
   bool not_like = false;
+  std::vector<PartitionValue> partition;  ///< of SHOW PARTITIONS t PARTITION (a = 1)
   bool operator==(const Show&) const = default;
 };
 struct Describe { Name name; bool catalog = false; bool extended = false; bool operator==(const Describe&) const = default; };
@@ -166,7 +194,6 @@ struct SetOption { std::optional<OptionEntry> entry; bool operator==(const SetOp
 struct ResetOption { std::optional<std::string> key; Span key_span; bool operator==(const ResetOption&) const = default; };
 
 // ---- doing things
-struct PartitionValue { Identifier column; ExprPtr value; bool operator==(const PartitionValue&) const = default; };
 struct Insert {
   bool overwrite = false;
   Name target;
@@ -185,7 +212,7 @@ struct SelectStatement { QueryPtr query; bool operator==(const SelectStatement&)
 struct StopJob { std::string job; bool savepoint = false; bool drain = false; bool operator==(const StopJob&) const = default; };
 
 struct Statement {
-  using Node = std::variant<CreateTable, CreateView, CreateFunction, CreateCatalog, CreateDatabase, UseCatalog, UseDatabase, Drop, Alter, Show,
+  using Node = std::variant<CreateTable, CreateView, CreateFunction, CreateCatalog, CreateDatabase, UseCatalog, UseDatabase, Modules, Drop, Alter, Show,
                             Describe, Explain, SetOption, ResetOption, Insert, StatementSet, SelectStatement, StopJob>;
   Span span;  ///< without the final `;`: text.substr(span.begin, span.end - span.begin) is the statement as written
   Node node;

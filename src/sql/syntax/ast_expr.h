@@ -121,6 +121,12 @@ struct TimestampArithmetic {
   ExprPtr first, second;
   bool operator==(const TimestampArithmetic&) const = default;
 };
+/// (to - from) DAY TO SECOND: the time between as an INTERVAL.
+struct TimeDifference {
+  ExprPtr to, from;
+  TimeUnit first = TimeUnit::kDay, last = TimeUnit::kSecond;
+  bool operator==(const TimeDifference&) const = default;
+};
 /// TRIM([BOTH|LEADING|TRAILING] [characters] FROM operand); TRIM(x) is BOTH with empty characters (a space).
 struct Trim {
   enum class Side { kBoth, kLeading, kTrailing };
@@ -219,7 +225,7 @@ struct Expr {
   using Node =
       std::variant<NullLiteral, BooleanLiteral, NumberLiteral, StringLiteral, BinaryLiteral, TemporalLiteral, IntervalLiteral,
                    ColumnRef, Star, Unary, Binary, IsTest, Between, Like, InList, InQuery, Exists, QuantifiedComparison,
-                   ScalarQuery, Case, Cast, Extract, RoundToUnit, TimestampArithmetic, Trim, RowValue, ArrayValue, MapValue,
+                   ScalarQuery, Case, Cast, Extract, RoundToUnit, TimestampArithmetic, TimeDifference, Trim, RowValue, ArrayValue, MapValue,
                    Subscript, FieldAccess, FunctionCall, TableArgument, Descriptor, DefaultValue>;
   Span span;
   Node node;

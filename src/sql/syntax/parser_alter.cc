@@ -8,10 +8,17 @@ namespace supyo::syntax {
 void Parser::alter_action(Alter& alter) {
   const bool table = alter.kind == Alter::Kind::kTable;
   const std::size_t at = is_word("IF", 1) ? (is_word("NOT", 2) ? 4 : 3) : 1;   // ADD IF NOT EXISTS PARTITION
-  if (table && (is_word("ADD") || is_word("DROP") || is_word("MODIFY")) && is_word("DISTRIBUTION", 1) && !is_kind(TokenKind::kQuoted, 1)) {
-    fail_unsupported(fmt::format("{} DISTRIBUTION", peek().text), "leave it out: rows are spread by key where the query needs it");
+  if (table && (is_word("ADD") || is_word("MODIFY")) && is_word("DISTRIBUTION", 1) && !is_kind(TokenKind::kQuoted, 1)) {
+    Alter::Define define{.modify = is_word("MODIFY"), .columns = {}, .watermarks = {}, .primary_key = {}, .distribution = {}};
+    take();
+    take();
+    define.distribution = distribution();
+    alter.action = std::move(define);
+  } else if (table && is_word("DROP") && is_word("DISTRIBUTION", 1) && !is_kind(TokenKind::kQuoted, 1)) {
+    expect("DROP DISTRIBUTION");
+    alter.action = Alter::DropDistribution{};
   } else if (table && (is_word("ADD") || is_word("DROP")) && is_word("PARTITION", at)) {
-    fail_unsupported(fmt::format("{} PARTITION", peek().text), "partitions come with the rows that are in them");
+    alter.action = partitions();
   } else if (accept("SET")) {
     alter.action = Alter::SetOptions{option_list()};
   } else if (accept("RESET")) {
@@ -44,9 +51,22 @@ void Parser::alter_action(Alter& alter) {
   }
 }
 
+/// ADD PARTITION (a = 1) WITH (..) PARTITION (a = 2); DROP PARTITION (a = 1), PARTITION (a = 2)
+Alter::Partitions Parser::partitions() {
+  Alter::Partitions result{.add = is_word("ADD"), .if_ = is_word("IF", 1), .specs = {}};
+  take();
+  if (result.if_) expect(result.add ? "IF NOT EXISTS" : "IF EXISTS");
+  do {
+    expect("PARTITION");
+    result.specs.push_back(partition_values());
+    if (result.add && accept("WITH")) option_list();   // Flink keeps them for catalogs of others
+  } while (!error_ && (accept_symbol(",") || is_word("PARTITION")));
+  return result;
+}
+
 /// One part, or several in parentheses.
 Alter::Define Parser::define_parts(bool modify) {
-  Alter::Define define{.modify = modify, .columns = {}, .watermarks = {}, .primary_key = {}};
+  Alter::Define define{.modify = modify, .columns = {}, .watermarks = {}, .primary_key = {}, .distribution = {}};
   CreateTable parts;
   accept("COLUMN");
   if (accept_symbol("(")) {

@@ -59,12 +59,31 @@ CreateTable Parser::create_table(bool temporary) {
     if (!accept_symbol(")")) fail_expected("',' or ')' after a column");
   }
   table.comment = comment_clause();
-  if (is_word("DISTRIBUTED")) fail_unsupported("DISTRIBUTED BY", "leave it out: rows are spread by key where the query needs it");
+  if (accept("DISTRIBUTED")) table.distribution = distribution();
   if (accept("PARTITIONED BY")) table.partitioned_by = identifier_list("a partition column");
   if (accept("WITH")) table.options = option_list();
   if (accept("LIKE")) table.like = like_clause();
   if (accept("AS")) table.as_query = query();
   return table;
+}
+
+/// Behind DISTRIBUTED, or DISTRIBUTION.
+Distribution Parser::distribution() {
+  const std::size_t start = here();
+  Distribution result;
+  if (accept("BY")) {
+    result.kind = accept("HASH") ? Distribution::Kind::kHash : accept("RANGE") ? Distribution::Kind::kRange : Distribution::Kind::kUnknown;
+    result.columns = identifier_list("a column name");
+    if (!is_word("INTO")) {
+      result.span = span_from(start);
+      return result;
+    }
+  }
+  expect("INTO");
+  result.buckets = small_integer("the number of buckets");
+  expect("BUCKETS");
+  result.span = span_from(start);
+  return result;
 }
 
 /// (b, a): the names alone, of CREATE TABLE AS.

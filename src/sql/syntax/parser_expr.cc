@@ -206,9 +206,32 @@ ExprPtr Parser::parenthesised() {
   }
   if (!accept_symbol(")")) fail_expected("')' or an operator");
   const auto* difference = first ? first->as<Binary>() : nullptr;
-  if (difference != nullptr && difference->op == BinaryOp::kMinus && is_kind(TokenKind::kWord) && is_word("TO", 1))
-    fail_unsupported("the difference of two times as an INTERVAL", "use TIMESTAMPDIFF(SECOND, a, b)");
-  return first;
+  if (difference == nullptr || difference->op != BinaryOp::kMinus) return first;
+  const std::optional<TimeUnit> unit = interval_unit();
+  if (!unit) return first;
+  TimeDifference between{.to = difference->left, .from = difference->right, .first = *unit, .last = *unit};
+  interval_digits();
+  if (*unit != TimeUnit::kSecond && *unit != TimeUnit::kMonth && accept("TO")) {
+    between.last = finer_unit(*unit);
+    interval_digits();
+  }
+  return make(start, std::move(between));
+}
+
+/// YEAR to SECOND, as the unit of a difference. No other word: it would be a name.
+std::optional<TimeUnit> Parser::interval_unit() {
+  for (const std::string_view word : {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND"})
+    if (is_kind(TokenKind::kWord) && is_word(word)) return try_time_unit();
+  return std::nullopt;
+}
+
+/// (3), of a type that has no digits to choose from here.
+void Parser::interval_digits() {
+  if (!accept_symbol("(")) return;
+  do {
+    small_integer("a number of digits");
+  } while (accept_symbol(","));
+  expect_symbol(")");
 }
 
 /// (a, b) OVERLAPS (c, d) is the call OVERLAPS(a, b, c, d).

@@ -68,6 +68,8 @@ class Parser {
   void time_suffix(TypeName& type);
   void interval_type(TypeName& type);
   std::optional<TimeUnit> try_time_unit();
+  std::optional<TimeUnit> interval_unit();
+  void interval_digits();
   TimeUnit time_unit();
   TimeUnit finer_unit(TimeUnit coarse);
 
@@ -155,10 +157,13 @@ class Parser {
   Alter::Define define_parts(bool modify);
   void placed_part(Alter::Define& define, CreateTable& parts);
   void drop_parts(Alter& alter);
+  Alter::Partitions partitions();
   ColumnDefinition column_definition(CreateTable& table);
   void column_constraints(CreateTable& table, ColumnDefinition& column);
   void primary_key(CreateTable& table, std::optional<Identifier> constraint, std::optional<Identifier> column);
   LikeClause like_clause();
+  Distribution distribution();
+  std::vector<PartitionValue> partition_values();
   CreateView create_view(bool temporary);
   CreateFunction create_function(bool temporary);
   Statement::Node use();
@@ -166,6 +171,7 @@ class Parser {
   Statement::Node alter();
   Statement::Node show();
   void show_name(Show& show);
+  Statement::Node module();
   Statement::Node describe();
   Statement::Node explain();
   Statement::Node set_option();

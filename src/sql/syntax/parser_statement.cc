@@ -36,6 +36,7 @@ Statement::Node Parser::statement_node() {
   }
   if (is_word("BEGIN") && is_word("STATEMENT", 1)) return begin_statement_set();
   if (is_word("USE")) return use();
+  if (is_word("LOAD") || is_word("UNLOAD")) return module();
   if (is_word("DROP")) return drop();
   if (is_word("ALTER")) return alter();
   if (is_word("SHOW")) return show();
@@ -63,8 +64,6 @@ bool Parser::refuse_known_statement() {
       {"TRUNCATE", "DROP TABLE and create it again"},
       {"ANALYZE", "Supyo plans without statistics"},
       {"CALL", "there are no stored procedures"},
-      {"LOAD", "all modules are built in"},
-      {"UNLOAD", "all modules are built in"},
       {"ADD", "there are no jars: functions and connectors are built in"},
       {"REMOVE", "there are no jars: functions and connectors are built in"},
       {"COMPILE", "run the SQL file itself"},
@@ -89,17 +88,7 @@ Insert Parser::insert() {
   }
   result.target = name("the table to insert into");
   result.hints = hints();
-  if (accept("PARTITION")) {
-    expect_symbol("(");
-    do {
-      PartitionValue value;
-      value.column = identifier("a partition column");
-      expect_symbol("=");
-      value.value = expression();
-      result.partition.push_back(std::move(value));
-    } while (accept_symbol(","));
-    expect_symbol(")");
-  }
+  if (accept("PARTITION")) result.partition = partition_values();
   if (is_symbol("(") && !starts_query()) result.columns = identifier_list("a column name");
   if (!starts_query()) {
     fail_expected("SELECT, VALUES or WITH");
@@ -107,6 +96,21 @@ Insert Parser::insert() {
   }
   result.query = query();
   return result;
+}
+
+/// (a = 1, b = 'x')
+std::vector<PartitionValue> Parser::partition_values() {
+  std::vector<PartitionValue> values;
+  expect_symbol("(");
+  do {
+    PartitionValue value;
+    value.column = identifier("a partition column");
+    expect_symbol("=");
+    value.value = expression();
+    values.push_back(std::move(value));
+  } while (accept_symbol(","));
+  expect_symbol(")");
+  return values;
 }
 
 void Parser::set_entry(StatementSet& set) {
@@ -144,10 +148,27 @@ StatementSet Parser::begin_statement_set() {
 
 // ---- USE, DROP, ALTER
 
+/// LOAD MODULE name [WITH (..)], UNLOAD MODULE name
+Statement::Node Parser::module() {
+  Modules result{.action = is_word("LOAD") ? Modules::Action::kLoad : Modules::Action::kUnload, .names = {}};
+  take();
+  expect("MODULE");
+  result.names.push_back(identifier("a module name"));
+  if (result.action == Modules::Action::kLoad && accept("WITH")) option_list();
+  return result;
+}
+
 Statement::Node Parser::use() {
   take();
   if (accept("CATALOG")) return UseCatalog{identifier("a catalog name")};
-  if (is_word("MODULES")) fail_unsupported("USE MODULES", "all modules are built in");
+  if (is_word("MODULES") && !is_kind(TokenKind::kEnd, 1) && !is_symbol(";", 1) && !is_symbol(".", 1)) {
+    take();
+    Modules modules;
+    do {
+      modules.names.push_back(identifier("a module name"));
+    } while (accept_symbol(","));
+    return modules;
+  }
   return UseDatabase{name("a database name")};
 }
 
@@ -226,7 +247,8 @@ Statement::Node Parser::show() {
                                        {"MODULES", Kind::kModules},
                                        {"FULL MODULES", Kind::kFullModules},
                                        {"JARS", Kind::kJars},
-                                       {"MODELS", Kind::kModels}};
+                                       {"MODELS", Kind::kModels},
+                                       {"PARTITIONS", Kind::kPartitions}};
   take();
   Show result;
   bool known = false;
@@ -236,7 +258,7 @@ Statement::Node Parser::show() {
     known = true;
   }
   if (!known) {
-    for (const std::string_view word : {"FULL", "PARTITIONS", "PROCEDURES", "MATERIALIZED"}) {
+    for (const std::string_view word : {"FULL", "PROCEDURES", "MATERIALIZED"}) {
       if (is_word(word)) fail_unsupported(fmt::format("SHOW {}", word), "SHOW TABLES, VIEWS, FUNCTIONS, CATALOGS, DATABASES and JOBS are");
     }
     fail_expected("TABLES, VIEWS, FUNCTIONS, CATALOGS, DATABASES, JOBS, COLUMNS, CURRENT .. or CREATE ..");
@@ -248,8 +270,9 @@ Statement::Node Parser::show() {
 void Parser::show_name(Show& show) {
   using Kind = Show::Kind;
   const bool named = show.kind == Kind::kCreateTable || show.kind == Kind::kCreateView || show.kind == Kind::kCreateCatalog;
-  if (named) {
+  if (named || show.kind == Kind::kPartitions) {
     show.name = name("a name");
+    if (show.kind == Kind::kPartitions && accept("PARTITION")) show.partition = partition_values();
   } else if (show.kind == Kind::kColumns) {
     if (!accept("IN")) expect("FROM");
     show.name = name("a table name");

@@ -188,7 +188,7 @@ TEST(Errors, NameThePlaceAndTheRemedy) {
 TEST(Errors, WhatFlinkHasAndSupyoHasNotIsNamed) {
   for (const auto& [text, name] : {std::pair("DELETE FROM t", "DELETE"), std::pair("UPDATE t SET a = 1", "UPDATE"), std::pair("ADD JAR 'x'", "ADD"),
                                    std::pair("CREATE MODEL m", "MODEL"),
-                                   std::pair("ALTER TABLE t ADD PARTITION (a = 1)", "PARTITION"), std::pair("USE MODULES m", "MODULES"),
+                                   std::pair("ANALYZE TABLE t COMPUTE STATISTICS", "ANALYZE"),
                                    std::pair("CREATE OR REPLACE TABLE t (a INT)", "REPLACE")}) {
     const auto result = parse_script(text);
     ASSERT_FALSE(result) << text;

@@ -44,8 +44,11 @@ constexpr UnitWord kUnitWords[] = {
 
 std::optional<TimeUnit> Parser::try_time_unit() {
   if (!is_kind(TokenKind::kWord)) return std::nullopt;
+  // SQL_TSI_DAY is DAY, as ODBC names it.
+  std::string_view word = peek().text;
+  if (constexpr std::string_view kOdbc = "SQL_TSI_"; word.size() > kOdbc.size() && equals_word(word.substr(0, kOdbc.size()), kOdbc)) word.remove_prefix(kOdbc.size());
   for (const UnitWord& entry : kUnitWords) {
-    if (!equals_word(peek().text, entry.word)) continue;
+    if (!equals_word(word, entry.word)) continue;
     take();
     return entry.unit;
   }
@@ -86,7 +89,7 @@ TypeName Parser::type() {
   while (true) {
     if (!said && accept("NOT NULL")) {
       result.not_null = said = true;
-    } else if (!said && accept("NULL")) {
+    } else if (!said && !is_word("ON", 1) && accept("NULL")) {   // JSON_VALUE(.. RETURNING INTEGER NULL ON EMPTY)
       result.not_null = false;
       said = true;
     } else if (is_word("ARRAY") || is_word("MULTISET")) {

@@ -297,6 +297,17 @@ void SqlText::node(const TimestampArithmetic& n) {
   expr(*n.second);
   text(")");
 }
+void SqlText::node(const TimeDifference& n) {
+  text("(");
+  expr(*n.to, precedence(BinaryOp::kMinus));
+  text(" - ");
+  expr(*n.from, precedence(BinaryOp::kMinus) + 1);
+  text(") ");
+  text(to_string(n.first));
+  if (n.last == n.first) return;
+  text(" TO ");
+  text(to_string(n.last));
+}
 void SqlText::node(const Trim& n) {
   using Side = Trim::Side;
   if (n.side == Side::kBoth && !n.characters) {

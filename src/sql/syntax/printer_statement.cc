@@ -166,6 +166,14 @@ void SqlText::like_clause(const LikeClause& like) {
   }
   text(")");
 }
+void SqlText::distribution(std::string_view word, const Distribution& d) {
+  text(word);
+  if (!d.columns.empty()) {
+    text(d.kind == Distribution::Kind::kHash ? " BY HASH " : d.kind == Distribution::Kind::kRange ? " BY RANGE " : " BY ");
+    identifiers(d.columns);
+  }
+  if (d.buckets) out_ += fmt::format(" INTO {} BUCKETS", *d.buckets);
+}
 void SqlText::node(const CreateTable& n) {
   if (n.replace == CreateTable::Replace::kNo) create(n.temporary, "TABLE", n.if_not_exists);
   else text(n.replace == CreateTable::Replace::kReplace ? "REPLACE TABLE " : "CREATE OR REPLACE TABLE ");
@@ -196,6 +204,7 @@ void SqlText::node(const CreateTable& n) {
     text(")");
   }
   comment(n.comment);
+  if (n.distribution) distribution(" DISTRIBUTED", *n.distribution);
   if (!n.partitioned_by.empty()) {
     text(" PARTITIONED BY ");
     identifiers(n.partitioned_by);
@@ -254,6 +263,19 @@ void SqlText::node(const UseDatabase& n) {
   text("USE ");
   name(n.name);
 }
+void SqlText::partition_values(const std::vector<PartitionValue>& values) {
+  text("(");
+  list(values, [&](const PartitionValue& value) {
+    identifier(value.column);
+    text(" = ");
+    expr(*value.value);
+  });
+  text(")");
+}
+void SqlText::node(const Modules& n) {
+  text(n.action == Modules::Action::kUse ? "USE MODULES " : n.action == Modules::Action::kLoad ? "LOAD MODULE " : "UNLOAD MODULE ");
+  list(n.names, [&](const Identifier& id) { identifier(id); });
+}
 void SqlText::node(const Drop& n) {
   static constexpr std::string_view kKinds[] = {"TABLE", "VIEW", "DATABASE", "CATALOG", "FUNCTION"};
   out_ += fmt::format("DROP {}{} {}", n.system ? "TEMPORARY SYSTEM " : n.temporary ? "TEMPORARY " : "", kKinds[static_cast<std::size_t>(n.kind)], n.if_exists ? "IF EXISTS " : "");
@@ -289,11 +311,21 @@ void SqlText::node(const Alter& n) {
     text(" DROP PRIMARY KEY");
   } else if (std::holds_alternative<Alter::DropWatermark>(n.action)) {
     text(" DROP WATERMARK");
+  } else if (std::holds_alternative<Alter::DropDistribution>(n.action)) {
+    text(" DROP DISTRIBUTION");
+  } else if (const auto* p = std::get_if<Alter::Partitions>(&n.action)) {
+    text(p->add ? " ADD" : " DROP");
+    if (p->if_) text(p->add ? " IF NOT EXISTS" : " IF EXISTS");
+    for (std::size_t i = 0; i < p->specs.size(); ++i) {
+      text(i > 0 && !p->add ? ", PARTITION " : " PARTITION ");
+      partition_values(p->specs[i]);
+    }
   } else {
     define(std::get<Alter::Define>(n.action));
   }
 }
 void SqlText::define(const Alter::Define& d) {
+  if (d.distribution) return distribution(d.modify ? " MODIFY DISTRIBUTION" : " ADD DISTRIBUTION", *d.distribution);
   text(d.modify ? " MODIFY (" : " ADD (");
   std::string_view comma;
   const auto part = [&] {
@@ -323,12 +355,16 @@ void SqlText::define(const Alter::Define& d) {
 
 void SqlText::node(const Show& n) {
   static constexpr std::string_view kKinds[] = {"TABLES", "VIEWS", "FUNCTIONS", "CATALOGS", "DATABASES", "JOBS", "CURRENT CATALOG",
-                                                "CURRENT DATABASE", "CREATE TABLE", "CREATE VIEW", "CREATE CATALOG", "COLUMNS", "MODULES", "FULL MODULES", "JARS", "USER FUNCTIONS", "MODELS"};
+                                                "CURRENT DATABASE", "CREATE TABLE", "CREATE VIEW", "CREATE CATALOG", "COLUMNS", "MODULES", "FULL MODULES", "JARS", "USER FUNCTIONS", "MODELS", "PARTITIONS"};
   out_ += fmt::format("SHOW {}", kKinds[static_cast<std::size_t>(n.kind)]);
   using Kind = Show::Kind;
   if (n.name) {
-    text(n.kind == Kind::kCreateTable || n.kind == Kind::kCreateView || n.kind == Kind::kCreateCatalog ? " " : " FROM ");
+    text(n.kind == Kind::kCreateTable || n.kind == Kind::kCreateView || n.kind == Kind::kCreateCatalog || n.kind == Kind::kPartitions ? " " : " FROM ");
     name(*n.name);
+  }
+  if (!n.partition.empty()) {
+    text(" PARTITION ");
+    partition_values(n.partition);
   }
   if (!n.like) return;
   text(n.not_like ? " NOT LIKE " : " LIKE ");
@@ -372,13 +408,9 @@ void SqlText::node(const Insert& n) {
     text(" ");
   }
   if (!n.partition.empty()) {
-    text("PARTITION (");
-    list(n.partition, [&](const PartitionValue& value) {
-      identifier(value.column);
-      text(" = ");
-      expr(*value.value);
-    });
-    text(") ");
+    text("PARTITION ");
+    partition_values(n.partition);
+    text(" ");
   }
   if (!n.columns.empty()) {
     identifiers(n.columns);

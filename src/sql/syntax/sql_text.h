@@ -45,6 +45,7 @@ class SqlText {
   void node(const Extract&);
   void node(const RoundToUnit&);
   void node(const TimestampArithmetic&);
+  void node(const TimeDifference&);
   void node(const Trim&);
   void node(const RowValue&);
   void node(const ArrayValue&);
@@ -99,11 +100,14 @@ class SqlText {
   void node(const StatementSet&);
   void node(const SelectStatement&);
   void node(const StopJob&);
+  void node(const Modules&);
   void column(const ColumnDefinition& column);
   void primary_key(const PrimaryKeyDefinition& key);
   void watermark(const WatermarkDefinition& definition);
   void define(const Alter::Define& d);
   void like_clause(const LikeClause& like);
+  void distribution(std::string_view word, const Distribution& d);
+  void partition_values(const std::vector<PartitionValue>& values);
   void options(const std::vector<OptionEntry>& options);
   void option(const OptionEntry& entry);
   void comment(std::string_view comment);

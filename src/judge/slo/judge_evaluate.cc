@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "judge/slo/judge_impl.h"
 
@@ -8,6 +9,7 @@ namespace supyo::slo {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr DurationUs kClockSlack = 5 * kSecond;  // by so much a clock may be set back without a word
 constexpr DurationUs kLossShown = 10 * kMinute;  // how long a loss keeps the state at INCIDENT; it stays counted for good
 
 double seconds(DurationUs us) { return us < 0 ? kNaN : static_cast<double>(us) / static_cast<double>(kSecond); }
@@ -51,6 +53,8 @@ std::string describe(const Objective& o, const ObjectiveStatus& s, std::uint64_t
 
 void Judge::Impl::advance(TimeUs now) {
   if (!running) return;
+  if (now < next_sample_us - options.sample_us - kClockSlack) return clock_went_back(now);
+  clock_back = false;
   // A long silence is evaluated in bounded work: beyond a day in one step, the samples in between are left out.
   constexpr std::int64_t kMostSamples = 86'400;
   if (now - next_sample_us > kMostSamples * options.sample_us) next_sample_us = now / options.sample_us * options.sample_us;
@@ -58,6 +62,23 @@ void Judge::Impl::advance(TimeUs now) {
     sample(next_sample_us);
     next_sample_us += options.sample_us;
   }
+}
+
+/// Ages are differences to this clock, so nothing can be said of them until it is where it was: what was good is not known to be any more, what was broken stays so.
+void Judge::Impl::clock_went_back(TimeUs now) {
+  if (std::exchange(clock_back, true)) return;
+  const TimeUs last = next_sample_us - options.sample_us;
+  const std::string what = fmt::format("the clock went back by {}: nothing can be judged until it has caught up", show_duration((last - now) / kSecond * kSecond));
+  note(last, what);
+  for (ObjectiveStatus& s : status) s.judged = s.judged && s.breached;
+  if (state == State::kIncident) {
+    reasons.push_back(what);
+    return;
+  }
+  if (state != State::kUnknown) note(last, fmt::format("state {} -> {}", state_name(state), state_name(State::kUnknown)));
+  state = State::kUnknown;
+  state_since_us = state_cause_us = last;
+  reasons = {what};
 }
 
 void Judge::Impl::sample(TimeUs now) {

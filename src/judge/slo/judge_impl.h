@@ -57,6 +57,7 @@ struct Judge::Impl {
   Split& split(std::uint32_t i);
   // judge_evaluate.cc
   void advance(TimeUs now);
+  void clock_went_back(TimeUs now);
   void sample(TimeUs now);
   void sample_freshness(TimeUs now);
   void judge_objectives(TimeUs now);
@@ -85,6 +86,7 @@ struct Judge::Impl {
   JudgeOptions options;
   PipelineShape shape;
   bool running = false;
+  bool clock_back = false;                ///< the clock is behind what was sampled last
   bool wants_results = false;             ///< some objective's reference is `completion`
   DurationUs unread_reach_us = 0;         ///< the longest threshold that records may pass before they are read
   std::vector<TimeUs> newest_result_us;   ///< visible, by sink

@@ -260,6 +260,40 @@ TEST(Judge, UnknownIsNeverGood) {
   EXPECT_EQ(judge.decision().state, State::kUnknown);
 }
 
+TEST(Judge, AClockThatGoesBackIsNoGoodNews) {
+  AnalyticPipeline p;
+  Judge judge(document_000(), {});
+  p.run(judge, kStart, kStart + 5 * kMinute);
+  ASSERT_EQ(judge.decision().state, State::kOk);
+  // Slewing is not going back.
+  judge.advance(kStart + 5 * kMinute - 2 * kSecond);
+  EXPECT_EQ(judge.decision().state, State::kOk);
+  judge.advance(kStart + 2 * kMinute);
+  EXPECT_EQ(judge.decision().state, State::kUnknown);
+  ASSERT_EQ(judge.decision().reasons.size(), 1U);
+  EXPECT_NE(judge.decision().reasons[0].find("the clock went back by"), std::string::npos) << judge.decision().reasons[0];
+  for (const ObjectiveStatus& s : judge.objectives()) EXPECT_FALSE(s.judged);
+  judge.advance(kStart + 2 * kMinute + 30 * kSecond);
+  EXPECT_EQ(std::ranges::count_if(judge.timeline(), [](const TimelineEvent& e) { return e.what.starts_with("the clock went back"); }), 1);
+  // Where it was: it goes on.
+  judge.advance(kStart + 5 * kMinute + 2 * kSecond);
+  EXPECT_EQ(judge.decision().state, State::kOk);
+}
+
+TEST(Judge, AnIncidentStaysOneWhenTheClockGoesBack) {
+  AnalyticPipeline p;
+  const TimeUs fault = kStart + 5 * kMinute;
+  p.commit_delay_us = [&](TimeUs t) { return t >= fault ? 60 * kSecond : 0; };
+  Judge judge(document_000(), {});
+  p.run(judge, kStart, kStart + 10 * kMinute);
+  ASSERT_EQ(judge.decision().state, State::kIncident);
+  const TimeUs since = judge.decision().since_us;
+  judge.advance(kStart);
+  EXPECT_EQ(judge.decision().state, State::kIncident);
+  EXPECT_EQ(judge.decision().since_us, since);
+  EXPECT_TRUE(std::ranges::any_of(judge.objectives(), [](const ObjectiveStatus& s) { return s.judged && s.breached; })) << "its page does not go away either";
+}
+
 TEST(Judge, HysteresisLeavesAStateOnlyAfterAMinuteWithoutItsCause) {
   AnalyticPipeline p;
   const TimeUs fault = kStart + 5 * kMinute;

@@ -241,8 +241,10 @@ class Expressions:
         rng = self.rng
         sub = lambda: self.make("STRING", scope, depth - 1)
         n, m = rng.randint(1, 4), rng.randint(0, 4)
-        pick = rng.randrange(21)
-        simple = {0: ("($0 || $1)", None, 2), 1: ("CONCAT($0, $1)", "($0 || $1)", 2), 2: ("UPPER($0)", None, 1), 3: ("LOWER($0)", None, 1), 4: (f"SUBSTRING($0, {n})", None, 1),
+        pick = rng.randrange(28)
+        simple = {21: ("TRANSLATE($0, 'ab', 'xy')", None, 1), 22: ("REGEXP_REPLACE($0, '[ab]+', '#')", "regexp_replace($0, '[ab]+', '#', 'g')", 1), 23: ("TO_BASE64($0)", "to_base64(encode($0))", 1),
+                  24: ("JSON_VALUE(JSON_OBJECT('k' VALUE $0), '$.k')", "$0", 1), 25: ("SHA256($0)", None, 1), 26: ("JSON_VALUE(JSON_ARRAY($0, $1 NULL ON NULL), '$[-1]')", "$1", 2), 27: ("REGEXP_EXTRACT($0, '([ab])(.*)', 1)", "CASE WHEN regexp_matches($0, '[ab]') THEN regexp_extract($0, '([ab])(.*)', 1) END", 1),
+                  0: ("($0 || $1)", None, 2), 1: ("CONCAT($0, $1)", "($0 || $1)", 2), 2: ("UPPER($0)", None, 1), 3: ("LOWER($0)", None, 1), 4: (f"SUBSTRING($0, {n})", None, 1),
                   5: (f"SUBSTRING($0 FROM {n} FOR {m})", None, 1), 6: ("REPLACE($0, NULLIF($1, ''), $2)", None, 3), 7: (f"LEFT($0, {m})", None, 1), 8: (f"RIGHT($0, {m})", None, 1), 9: ("TRIM($0)", None, 1),
                   10: (f"LPAD($0, {m + 2}, 'xy')", None, 1), 11: (f"RPAD($0, {m + 2}, '*')", None, 1), 12: (f"REPEAT($0, {m})", None, 1), 13: ("MD5($0)", None, 1), 17: ("REVERSE($0)", None, 1), 18: (rng.choice(["LTRIM($0)", "RTRIM($0)"]), None, 1), 19: ("CONCAT_WS($0, $1, $2)", None, 3), 20: ("BTRIM($0, 'ab')", "trim($0, 'ab')", 1)}
         if pick in simple:
@@ -273,6 +275,10 @@ class Expressions:
             return Node("TIMESTAMP(3)", f"FLOOR($0 TO {unit})", [inner], duck=f"CAST(date_trunc('{unit}', $0) AS TIMESTAMP)")
         if rng.random() < 0.2:
             return Node("TIMESTAMP(3)", "CAST($0 AS TIMESTAMP(3))", [self.make("DATE", scope, depth - 1)], duck="CAST($0 AS TIMESTAMP)")
+        if rng.random() < 0.2:
+            sign = rng.choice("+-")
+            return Node("TIMESTAMP(3)", f"($0 {sign} ($1 - $2) {rng.choice(['DAY TO SECOND', 'SECOND', 'HOUR TO MINUTE'])})", [self.leaf("TIMESTAMP(3)", scope) for _ in range(3)],
+                        duck=f"make_timestamp((ms($0) {sign} (ms($1) - ms($2))) * 1000)")
         unit, n = rng.choice([("DAY", rng.randint(0, 40)), ("MONTH", rng.randint(0, 14)), ("SECOND", rng.randint(0, 99)), ("HOUR", 5), ("MINUTE", 61)])
         return Node("TIMESTAMP(3)", f"($0 {rng.choice('+-')} INTERVAL '{n}' {unit}{'(3)' if n > 99 else ''})", [inner])
 
@@ -282,7 +288,7 @@ class Expressions:
         rng = self.rng
         if depth <= 0:
             return self.leaf("BOOLEAN", scope) if rng.random() < 0.3 else self._comparison(scope, 0)
-        pick = rng.randrange(13)
+        pick = rng.randrange(16)
         sub = lambda: self.condition(scope, depth - 1)
         if pick < 2:
             return Node("BOOLEAN", f"($0 {['AND', 'OR'][pick]} $1)", [sub(), sub()])
@@ -308,6 +314,14 @@ class Expressions:
         if pick == 10:
             name = rng.choice(["STARTSWITH", "ENDSWITH"])
             return Node("BOOLEAN", f"{name}($0, $1)", [self.make("STRING", scope, depth - 1), self.make("STRING", scope, depth - 1)], duck={"STARTSWITH": "starts_with($0, $1)", "ENDSWITH": "ends_with($0, $1)"}[name])
+        if pick == 11:
+            hours, operator = rng.choice([0, 1, 24, 99]), rng.choice(["<", "<=", ">", ">=", "=", "<>"])
+            return Node("BOOLEAN", f"(($0 - $1) DAY TO SECOND {operator} INTERVAL '{hours}' HOUR)", [self.make("TIMESTAMP(3)", scope, depth - 1) for _ in range(2)], duck=f"(ms($0) - ms($1) {operator} {hours * 3_600_000})")
+        if pick == 12:
+            return Node("BOOLEAN", "REGEXP($0, '^[ab]|é')", [self.make("STRING", scope, depth - 1)], duck="regexp_matches($0, '^[ab]|é')")
+        if pick == 13:
+            negated = rng.choice(["", "NOT "])
+            return Node("BOOLEAN", f"($0 {negated}SIMILAR TO '(a|b)%')", [self.make("STRING", scope, depth - 1)], duck=f"({negated}regexp_full_match($0, '(a|b)(.|\\n)*'))")
         return self._comparison(scope, depth - 1)
 
     def _comparison(self, scope, depth):

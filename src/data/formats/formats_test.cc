@@ -3,6 +3,7 @@
 #include <random>
 
 #include "data/formats/format.h"
+#include "data/types/nested.h"
 #include "data/types/value.h"
 
 namespace supyo::formats {
@@ -316,6 +317,31 @@ TEST(Avro, WhatIsNoSuchRecordIsABadOne) {
   ASSERT_TRUE(d.batch);
   EXPECT_EQ(d.batch->rows, 1U);
   EXPECT_EQ(d.bad[good.size() + 1].field, "n");
+}
+
+TEST(Json, ANullKeyOfAMapIsWhatTheOptionsSay) {
+  const Type type = Type::map(Type::string(), Type::integer());
+  const std::vector<nested::Item> keys = {{}, {false, "a"}}, values = {{false, std::string_view("\1\0\0\0", 4)}, {false, std::string_view("\2\0\0\0", 4)}};
+  std::string map;
+  nested::write_map(type.children()[0], type.children()[1], keys, values, map);
+  ColumnBuilder column(type, 1);
+  nested::append_item(column, {false, map});
+  Batch batch;
+  batch.rows = 1;
+  batch.columns = {column.finish()};
+  const auto written = [&](std::vector<std::pair<std::string, std::string>> options) -> std::string {
+    const auto encoder = make_encoder({"json", std::move(options)}, Schema({{"m", type}}));
+    if (!encoder) return std::string(error_name(encoder.error().code));
+    std::string out;
+    (*encoder)->encode(batch, 0, out);
+    const Status status = (*encoder)->status();
+    return status ? out : std::string(error_name(status.error().code));
+  };
+  EXPECT_EQ(written({}), error_name(ErrorCode::kNullInNotNull));
+  EXPECT_EQ(written({{"map-null-key.mode", "DROP"}}), R"({"m":{"a":2}})");
+  EXPECT_EQ(written({{"map-null-key.mode", "LITERAL"}}), R"({"m":{"null":1,"a":2}})");
+  EXPECT_EQ(written({{"map-null-key.mode", "LITERAL"}, {"map-null-key.literal", "\"x\""}}), R"({"m":{"\"x\"":1,"a":2}})");
+  EXPECT_EQ(written({{"map-null-key.mode", "drop it"}}), error_name(ErrorCode::kBadOptionValue));
 }
 
 TEST(Avro, TypesThatItLacksAreRefused) {

@@ -198,6 +198,29 @@ TEST(AlarmOracle, CountsFromTheBurstsBegin) {
   EXPECT_DOUBLE_EQ(c.at("delay_max_alarms"), 100);
 }
 
+TEST(MarkOracle, WhatChangedAfterItWasTakenMustBeMarked) {
+  StreamResult spec;
+  spec.topic = "marked", spec.input = "orders", spec.window = "w", spec.key = "region", spec.value = "n", spec.mark = "stale";
+  MarkOracle o(spec, kMinute, 10 * kSecond);
+  const auto order = [&](const char* region) { o.sent("orders", record(1, 30, fmt::format(R"({{"region":"{}"}})", region)), 0); };
+  const auto row = [&](const char* region, int n, bool stale, double at) { o.seen(Json{{"w", "1970-01-01 00:00:00.000"}, {"region", region}, {"n", n}, {"stale", stale}}, "", static_cast<TimeUs>(at * 1e6)); };
+  for (const char* region : {"calm", "told", "told", "hidden", "hidden", "nervous", "short", "short", "absent"}) order(region);
+  o.sent("users", record(1, 30, R"({"region":"calm"})"), 0);   // of another topic
+  row("calm", 1, false, 31);
+  row("told", 1, false, 31);
+  row("told", 2, true, 90);
+  row("hidden", 1, false, 70);    // at the last moment, and then more, without a word
+  row("hidden", 2, false, 70.1);
+  row("nervous", 1, true, 65);
+  row("short", 1, false, 31);     // one of two is never counted
+  const auto c = reckoned(o, {0, 0, 60 * kSecond}).counts;
+  EXPECT_EQ(c.at("windows_marked"), 6);
+  EXPECT_EQ(c.at("changed_marked"), 2);
+  EXPECT_EQ(c.at("unmarked_marked"), 1);
+  EXPECT_EQ(c.at("marked_in_vain_marked"), 1);
+  EXPECT_EQ(c.at("wrong_marked"), 2);
+}
+
 TEST(StreamOracleFile, SaysWhatIsWrong) {
   std::ifstream in(std::string(SUPYO_SOURCE_DIR) + "/scenarios/stale-join.yaml");
   const std::string base{std::istreambuf_iterator<char>(in), {}};
@@ -208,6 +231,7 @@ TEST(StreamOracleFile, SaysWhatIsWrong) {
   };
   EXPECT_THAT(wrong("results: [{topic: a, input: orders, id: order_id, versions: {table: nothing, key: k, version: v}}]"), HasSubstr("there is no input 'nothing'"));
   EXPECT_THAT(wrong("results: [{topic: a, input: orders, copies: {horizon: 1m}}]"), HasSubstr("'copies' needs an 'id'"));
+  EXPECT_THAT(wrong("results: [{topic: a, input: orders, id: order_id, marks: {column: stale, final_after: 5s}}]"), HasSubstr("'marks' are of windows"));
   EXPECT_THAT(wrong("results: [{topic: a, input: orders, alarms: true, window: w, size: 1m}]"), HasSubstr("domain 'request'"));
   EXPECT_THAT(wrong("phases: [{name: a, for: 5s}, {name: b, for: 5s, inject: {topic: users, repeat: 10%, age: 1m, spread: wide}}]"), HasSubstr("there is no spread 'wide'"));
   EXPECT_THAT(wrong("batches: [{topic: nothing, input: orders, pipeline: p, every: 1m, rate: 1rps}]"), HasSubstr("there is no result 'nothing'"));

@@ -68,6 +68,7 @@ bool compare(const JsonFilter& f, const std::optional<Json>& a, const std::optio
     case Op::kNotSame: return !both || a->kind != b->kind || !equal(*a, *b);
     case Op::kMatches: return a && (a->kind == Kind::kString || a->kind == Kind::kNumber) && re2::RE2::FullMatch(a->text, *f.pattern);
     case Op::kIn: return both && in(*a, *b);
+    case Op::kContains: return both && (in(*b, *a) || (a->kind == Kind::kString && b->kind == Kind::kString && a->text.contains(b->text)));
     case Op::kNotIn: return !both || !in(*a, *b);
     default: return both && ordered(f.op, *a, *b);
   }

@@ -12,7 +12,7 @@ namespace supyo::expr {
 /// What stands in [?( .. )].
 struct JsonFilter {
   enum class Kind : std::uint8_t { kOr, kAnd, kNot, kCompare, kThere } kind = Kind::kThere;
-  enum class Op : std::uint8_t { kEqual, kSame, kNotEqual, kNotSame, kLess, kLessEqual, kGreater, kGreaterEqual, kMatches, kIn, kNotIn } op = Op::kEqual;
+  enum class Op : std::uint8_t { kEqual, kSame, kNotEqual, kNotSame, kLess, kLessEqual, kGreater, kGreaterEqual, kMatches, kIn, kNotIn, kContains } op = Op::kEqual;
   /// One side of a comparison: a path from the element (@) or the document ($), or a constant.
   struct Side {
     std::shared_ptr<const JsonPath> path;

@@ -194,13 +194,13 @@ class JsonPathParser {
   Result<FilterPtr> comparison() {
     using Op = JsonFilter::Op;
     static constexpr std::pair<std::string_view, Op> kOps[] = {{"===", Op::kSame}, {"!==", Op::kNotSame}, {"==", Op::kEqual}, {"!=", Op::kNotEqual}, {"<=", Op::kLessEqual},
-                                                               {">=", Op::kGreaterEqual}, {"=~", Op::kMatches}, {"<", Op::kLess}, {">", Op::kGreater}, {"in ", Op::kIn}, {"nin ", Op::kNotIn}};
+                                                               {">=", Op::kGreaterEqual}, {"=~", Op::kMatches}, {"<", Op::kLess}, {">", Op::kGreater}, {"in ", Op::kIn}, {"nin ", Op::kNotIn}, {"contains ", Op::kContains}};
     JsonFilter f;
     SUPYO_ASSIGN(f.left, side());
     blanks();
     const auto* op = std::ranges::find_if(kOps, [this](const auto& o) { return s_.starts_with(o.first); });
     if (op == std::end(kOps)) {
-      if (!f.left.path || !(s_.empty() || s_.starts_with(')') || s_.starts_with("&&") || s_.starts_with("||"))) return bad("in a filter stand ==, ===, !=, !==, <, <=, >, >=, =~, in, nin, &&, || and !");
+      if (!f.left.path || !(s_.empty() || s_.starts_with(')') || s_.starts_with("&&") || s_.starts_with("||"))) return bad("in a filter stand ==, ===, !=, !==, <, <=, >, >=, =~, in, nin, contains, &&, || and !");
       return std::make_shared<const JsonFilter>(std::move(f));
     }
     s_.remove_prefix(op->first.size());

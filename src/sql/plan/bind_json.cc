@@ -82,7 +82,7 @@ Result<ExprPtr> ExprBinder::json_call(const syntax::FunctionCall& f, const Span&
       ExprPtr otherwise = expr::literal({.type = returning.as_nullable(), .data = {}});
       if (*e) {
         SUPYO_ASSIGN(otherwise, bind(**e));
-        if (otherwise->type.id != returning.id && !expr::can_coerce(otherwise->type, returning.as_nullable()))
+        if (otherwise->type.id != returning.id && !expr::can_coerce(otherwise->type, returning.as_nullable()) && !(returning.is_text() && expr::can_cast(otherwise->type, returning)))
           return fail_at((*e)->span, ErrorCode::kTypeMismatch, fmt::format("the default is {}, and {} returns {}", otherwise->type.to_string(), name, returning.to_string()), "make them equal with CAST");
         otherwise = coerced(std::move(otherwise), returning);
       }

@@ -276,6 +276,7 @@ def main():
                 continue
             if any(code == wrong[0] and part in wrong[1] for code, part in queries.REFUSED):
                 counts["refused"] += 1
+                reasons[f"refused: {wrong[1].splitlines()[0][:120]} (Flink in {answer['mode']} mode)"] += 1
                 continue
             heading = explanation(text, wrong, answer)
             if heading:

@@ -34,7 +34,7 @@ test-postgres: build ## connector 'jdbc' against a real PostgreSQL (Debian's pos
 	@SUPYO=$(CURDIR)/build/release/supyo build/venv/bin/python tests/e2e/jdbc_errors.py
 
 .PHONY: test-real
-test-real: build ## the SQL of tests/sql and tests/flink on real Flink and here, compared (fetches Flink; needs a JDK and Maven); ONLY=part of a file's name
+test-real: build ## the SQL of tests/sql and tests/flink on real Flink and here, compared; Burrow, klag-exporter and ConsumerGroupCommand beside `supyo watch` (fetches all; needs a JDK, Maven and cargo); ONLY=part of a file's name, ONLY=monitors
 	@scripts/test_real.sh
 
 .PHONY: test-flink

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make test-real`: tests/flink/run.py and, unless ONLY is given, COUNT (2000) random queries of tests/fuzz/against_flink.py, the same ones each time unless SEED is given, with all that they need: a JDK (java in PATH, or JAVA_HOME), Maven and pip, which fetch Flink once (about 300 MB).
+# `make test-real`: tests/watch/monitors.py (the real Burrow, klag-exporter and ConsumerGroupCommand beside `supyo watch`, on Kafka 3.9.2 and 4.1.1; ONLY=monitors for these alone), tests/flink/run.py and, unless ONLY is given, COUNT (2000) random queries of tests/fuzz/against_flink.py, the same ones each time unless SEED is given, with all that they need: a JDK (java in PATH, or JAVA_HOME), Maven and pip, which fetch Flink once (about 300 MB).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 java=java
@@ -15,6 +15,10 @@ fi
 if [ ! -e "${SUPYO_DEPS:-${XDG_CACHE_HOME:-$HOME/.cache}/supyo}/flink-2.1.3/.complete" ]; then
   command -v mvn >/dev/null || { echo "test-real: Maven is needed to fetch Flink. On Debian: apt-get install maven" >&2; exit 2; }
   python3 -m pip --version >/dev/null || { echo "test-real: pip is needed to fetch Flink. On Debian: apt-get install python3-pip" >&2; exit 2; }
+fi
+if [ "${ONLY:-monitors}" = monitors ]; then
+  for kafka in 3.9.2 4.1.1; do build/venv/bin/python tests/watch/monitors.py --kafka "$kafka"; done
+  [ -z "${ONLY:-}" ] || exit 0
 fi
 if [ -n "${ONLY:-}" ]; then exec nice python3 tests/flink/run.py --only "$ONLY"; fi
 nice python3 tests/flink/run.py

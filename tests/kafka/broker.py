@@ -1,4 +1,4 @@
-"""One real Kafka broker (KRaft, 4.1.1) on loopback: set up, started, killed, stopped. One JVM at a time on the machine: it takes a lock."""
+"""One real Kafka broker (KRaft; 4.1.1, or 3.9.2 for tools that speak with no newer one) on loopback: set up, started, killed, stopped. One JVM at a time on the machine: it takes a lock."""
 import fcntl
 import os
 import shutil
@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 
-DEPLOY = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "deploy/kafka")   # what the stack runs
-CACHE = os.path.join(os.environ.get("SUPYO_DEPS") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "supyo"), "kafka-4.1.1")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DEPS = os.environ.get("SUPYO_DEPS") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "supyo")
+NEWEST = "4.1.1"
+POMS = {NEWEST: os.path.join(ROOT, "deploy/kafka"), "3.9.2": os.path.join(ROOT, "tests/watch/kafka-3.9")}   # the first is what the stack runs
 PORT = int(os.environ.get("SUPYO_KAFKA_PORT", "19592"))
 ADDRESS = f"127.0.0.1:{PORT}"
 
@@ -38,6 +40,11 @@ log.initial.task.delay.ms=1000
 log.retention.check.interval.ms=1000
 log.segment.delete.delay.ms=1000
 """
+LOG4J1 = """log4j.rootLogger=INFO, C
+log4j.appender.C=org.apache.log4j.ConsoleAppender
+log4j.appender.C.layout=org.apache.log4j.PatternLayout
+log4j.appender.C.layout.ConversionPattern=[%d] %p %m (%c)%n
+"""
 LOG4J = """appender.c.type=Console
 appender.c.name=C
 appender.c.layout.type=PatternLayout
@@ -47,21 +54,23 @@ rootLogger.appenderRef.c.ref=C
 """
 
 
-def fetch_jars():
-    lib = os.path.join(CACHE, "lib")
-    sums = os.path.join(DEPLOY, "SHA256SUMS")
+def fetch_jars(version=NEWEST):
+    """The folder with the broker's jars."""
+    lib = os.path.join(DEPS, f"kafka-{version}", "lib")
+    sums = os.path.join(POMS[version], "SHA256SUMS")
 
     def good():
         return os.path.isdir(lib) and subprocess.run(["sha256sum", "--quiet", "-c", sums], cwd=lib, capture_output=True).returncode == 0
 
     if good():
-        return
+        return lib
     print("kafka: fetching the broker's jars (once)", flush=True)
-    os.makedirs(CACHE, exist_ok=True)
-    subprocess.run(["mvn", "-B", "-q", "-f", os.path.join(DEPLOY, "pom.xml"), "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
+    os.makedirs(os.path.dirname(lib), exist_ok=True)
+    subprocess.run(["mvn", "-B", "-q", "-f", os.path.join(POMS[version], "pom.xml"), "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
                     "-DincludeScope=runtime", f"-DoutputDirectory={lib}"], check=True)
     if not good():
         sys.exit("kafka: the jars do not have the pinned checksums")
+    return lib
 
 
 def java():
@@ -70,24 +79,26 @@ def java():
 
 
 class Broker:
-    def __init__(self, directory):
+    def __init__(self, directory, version=NEWEST):
         self.dir = os.path.abspath(directory)
         self.process = None
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir + "/logs")
         self.lock = open("/tmp/jvm.lock", "w")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
-        fetch_jars()
+        self.lib = fetch_jars(version)
         with open(self.dir + "/server.properties", "w") as f:
             f.write(CONFIG.format(port=PORT, controller=PORT + 1, dir=self.dir))
         with open(self.dir + "/log4j2.properties", "w") as f:
             f.write(LOG4J)
+        with open(self.dir + "/log4j.properties", "w") as f:
+            f.write(LOG4J1)
         with open(self.dir + "/format.log", "w") as log:
             subprocess.run(self.command() + ["kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", self.dir + "/server.properties"], stdout=log, stderr=log, check=True)
 
     def command(self):
         return [java(), "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true", f"-Dkafka.logs.dir={self.dir}/logs",
-                f"-Dlog4j2.configurationFile=file:{self.dir}/log4j2.properties", "-cp", f"{CACHE}/lib/*"]
+                f"-Dlog4j2.configurationFile=file:{self.dir}/log4j2.properties", f"-Dlog4j.configuration=file:{self.dir}/log4j.properties", "-cp", f"{self.lib}/*"]
 
     def start(self):
         with open(self.dir + "/out.log", "a") as log:

@@ -2,7 +2,7 @@ import { duration, whole } from './format.js';
 import { Strip } from './strip.jsx';
 import { STATES } from './view.js';
 
-const burrows = ['OK', 'WARNING', 'STOP', 'STALL'];
+const burrows = ['OK', 'WARNING', 'STOP', 'STALL', 'REWIND'];
 
 export function LagBeside({ t, doc, view, at, dark }) {
   const c = view.series.columns, i = view.index, step = view.series.step_s, slo = doc.slo, mark = at === null ? -1 : i;

@@ -92,34 +92,6 @@ TEST(RawLagRule, NeedsTheWholeHoldTimeAboveTheThreshold) {
   for (int i = 0; i < 200; ++i) EXPECT_EQ(alarm[static_cast<std::size_t>(i)], i >= 131) << i;
 }
 
-struct BurrowCase {
-  const char* name;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> commits;  // offset, lag, one a second
-  TimeUs now_s;
-  BurrowStatus want;
-};
-
-TEST(Burrow, FollowsItsRules) {
-  const auto grow = [](std::uint64_t step, std::uint64_t lag0, std::uint64_t lag_step) {
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> c;
-    for (std::uint64_t i = 0; i < 10; ++i) c.emplace_back(100 + i * step, lag0 + i * lag_step);
-    return c;
-  };
-  auto zero = grow(5, 1, 5);
-  zero[3].second = 0;
-  auto dips = grow(5, 10, 5);
-  dips[6].second = 1;
-  for (const BurrowCase& c : {BurrowCase{"steady", grow(5, 10, 0), 10, BurrowStatus::kOk}, {"growing lag", grow(5, 10, 5), 10, BurrowStatus::kWarning},
-                              {"stalled", grow(0, 10, 5), 10, BurrowStatus::kStall}, {"zero in the window", zero, 10, BurrowStatus::kOk},
-                              {"dips once", dips, 10, BurrowStatus::kOk}, {"stopped", grow(5, 10, 0), 30, BurrowStatus::kStop},
-                              {"not full", {{1, 5}, {1, 6}}, 5, BurrowStatus::kOk}}) {
-    BurrowPartition p;
-    TimeUs t = 0;
-    for (const auto& [offset, lag] : c.commits) p.committed(t++ * kSecond, offset, lag);
-    EXPECT_EQ(p.status(c.now_s * kSecond), c.want) << c.name;
-  }
-}
-
 TEST(Series, HalvesInsteadOfGrowingForever) {
   Series s({{"a", "s", {}}});
   for (std::size_t i = 0; i < 3 * Series::kMaxSamples; ++i) s.add(static_cast<TimeUs>(i), {static_cast<double>(i)});

@@ -245,8 +245,7 @@ void Judge::epoch_final(Epoch epoch, TimeUs now_us) {
     for (const auto& [s, n] : it->second.taken_by_split) {
       Impl::Split& split = d.split(s);
       split.committed_offset += n;
-      // Burrow sees the lag at the commit: what came after the cut, and what is not read yet.
-      split.burrow.committed(now_us, split.committed_offset, split.fetch_lag + d.taken_after(epoch, s));
+      split.burrow.committed(now_us, split.committed_offset);
     }
   }
 }
@@ -307,6 +306,7 @@ void Judge::lags(std::uint32_t split, std::uint64_t committed_lag, std::uint64_t
   s.fetch_lag = fetch_lag;
   s.polled_us = now_us;
   s.quiet_at_us = quiet ? now_us : kTimeMin;
+  s.burrow.end(now_us, s.committed_offset + d.taken_after(d.last_final, split) + fetch_lag);
   if (d.unread_reach_us == 0) return;
   s.ends.emplace_back(now_us, s.read + fetch_lag);
   while (s.ends.size() > 1 && s.ends[1].first <= now_us - d.unread_reach_us) s.ends.pop_front();

@@ -27,29 +27,36 @@ std::string_view burrow_status_name(BurrowStatus s) {
     case BurrowStatus::kWarning: return "WARNING";
     case BurrowStatus::kStop: return "STOP";
     case BurrowStatus::kStall: return "STALL";
+    case BurrowStatus::kRewind: return "REWIND";
   }
   return "?";
 }
 
-void BurrowPartition::committed(TimeUs t, std::uint64_t offset, std::uint64_t lag) {
-  commits_.push_back({t, offset, lag});
+void BurrowPartition::end(TimeUs t, std::uint64_t offset) {
+  if (!ends_.empty() && t - end_at_ < kRefresh) return;
+  end_at_ = t;
+  ends_.push_back(offset);
+  if (ends_.size() > kWindow) ends_.pop_front();
+}
+
+void BurrowPartition::committed(TimeUs t, std::uint64_t offset) {
+  if (ends_.empty()) return;
+  commits_.push_back({t, offset, ends_.back() > offset ? ends_.back() - offset : 0});
   if (commits_.size() > kWindow) commits_.pop_front();
 }
 
 BurrowStatus BurrowPartition::status(TimeUs now) const {
-  if (commits_.size() < kWindow) return BurrowStatus::kOk;
+  if (commits_.empty()) return BurrowStatus::kOk;
   const Commit& first = commits_.front();
   const Commit& last = commits_.back();
-  bool zero = false;
-  bool falls = false;
-  for (std::size_t i = 0; i < commits_.size(); ++i) {
-    zero = zero || commits_[i].lag == 0;
-    falls = falls || (i > 0 && commits_[i].lag < commits_[i - 1].lag);
-  }
-  if (last.lag > 0 && now - last.t > last.t - first.t) return BurrowStatus::kStop;
-  if (zero) return BurrowStatus::kOk;
-  if (first.offset == last.offset) return falls ? BurrowStatus::kOk : BurrowStatus::kStall;
-  if (!falls && last.lag > first.lag) return BurrowStatus::kWarning;
+  if (ends_.back() <= last.offset) return BurrowStatus::kOk;
+  const bool caught_up = std::ranges::any_of(ends_, [&](std::uint64_t end) { return end <= last.offset; });
+  if (now - last.t > last.t - first.t && !caught_up) return BurrowStatus::kStop;
+  if (std::ranges::any_of(commits_, [](const Commit& c) { return c.lag == 0; })) return BurrowStatus::kOk;
+  const auto some_step = [this](auto&& is) { return std::ranges::adjacent_find(commits_, is) != commits_.end(); };
+  if (some_step([](const Commit& a, const Commit& b) { return b.offset < a.offset; })) return BurrowStatus::kRewind;
+  if (!some_step([](const Commit& a, const Commit& b) { return b.offset != a.offset; })) return BurrowStatus::kStall;
+  if (!some_step([](const Commit& a, const Commit& b) { return b.lag < a.lag; })) return BurrowStatus::kWarning;
   return BurrowStatus::kOk;
 }
 

@@ -19,20 +19,25 @@ struct RawLagRule {
 /// The alarm's state at each sample; a NaN sample (unknown) breaks the run.
 std::vector<bool> evaluate_raw(const RawLagRule& rule, std::span<const TimeUs> t, std::span<const double> lag);
 
-enum class BurrowStatus : std::uint8_t { kOk, kWarning, kStop, kStall };
+enum class BurrowStatus : std::uint8_t { kOk, kWarning, kStop, kStall, kRewind };   // the later, the worse: of a group its worst partition is told
 std::string_view burrow_status_name(BurrowStatus s);
 
-/// Burrow's rules for one partition of one group (github.com/linkedin/Burrow, wiki "Consumer Lag Evaluation Rules"), on a window of the last ten
-/// offset commits, none with a threshold:
-///   1. any lag of zero in the window: OK;
-///   2. offsets do not change while lag is not falling: STALL (error);
-///   3. offsets grow, and lag never falls from one commit to the next and is higher at the end: WARNING;
-///   4. more time has passed since the last commit than the window spans: STOP (error), unless the lag is zero.
-/// A window that is not full yet is OK.
+/// What Burrow 1.2.1 with its defaults says of one partition of one group (github.com/linkedin/Burrow; the real one runs beside this in tests/watch/monitors.py). It keeps the last ten commits
+/// and the last ten ends of the log, one every ten seconds; the lag of a commit is against the end it knew then, so it may be zero where there is some. In this order, none with a threshold:
+///   1. the lag against the newest end is zero: OK;
+///   2. more time has passed since the last commit than the commits span, and none of the ends was reached by it: STOP;
+///   3. any commit with a lag of zero: OK;
+///   4. an offset below the one before it: REWIND;
+///   5. all offsets equal: STALL;
+///   6. the lag fell from no commit to the next: WARNING.
+/// Fewer commits than ten are judged like ten. Until an end is known commits are passed over.
 class BurrowPartition {
  public:
   static constexpr std::size_t kWindow = 10;
-  void committed(TimeUs t, std::uint64_t offset, std::uint64_t lag);
+  static constexpr DurationUs kRefresh = 10 * kSecond;
+  /// Where the log ends, as often as one knows: one of them every kRefresh is kept.
+  void end(TimeUs t, std::uint64_t offset);
+  void committed(TimeUs t, std::uint64_t offset);
   BurrowStatus status(TimeUs now) const;
 
  private:
@@ -42,6 +47,8 @@ class BurrowPartition {
     std::uint64_t lag = 0;
   };
   std::deque<Commit> commits_;
+  std::deque<std::uint64_t> ends_;
+  TimeUs end_at_ = 0;
 };
 
 /// What an alarm by one rule says. kWarning: soon; kCritical: it happened.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "judge/slo/lag_rules.h"
 #include "lab/report/style.h"
 #include "lab/report/svg.h"
 #include "lab/report/trials.h"
@@ -36,6 +37,13 @@ std::vector<Segment> segments(const std::vector<double>& t, F classify) {
     else out.push_back({from, t[i], c.first, c.second});
   }
   return out;
+}
+
+/// A value of a column of Burrow statuses as a segment of a strip.
+std::pair<std::string, std::string> burrow_said(double status) {
+  if (std::isnan(status)) return {"unknown", "no word"};
+  const auto s = static_cast<slo::BurrowStatus>(status);
+  return {s == slo::BurrowStatus::kOk ? "quiet" : s == slo::BurrowStatus::kWarning ? "risk" : "bad", std::string(slo::burrow_status_name(s))};
 }
 
 class Page {
@@ -148,14 +156,7 @@ class Page {
                          })});
       }
       if (c.name.starts_with("burrow_")) {
-        monitor.push_back({c.name.substr(7), segments(a.t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
-                             switch (static_cast<int>(c.values[i])) {
-                               case 0: return {"quiet", "OK"};
-                               case 1: return {"risk", "WARNING"};
-                               case 2: return {"bad", "STOP"};
-                               default: return {"bad", "STALL"};
-                             }
-                           })});
+        monitor.push_back({c.name.substr(7), segments(a.t_s, [&](std::size_t i) { return burrow_said(c.values[i]); })});
       }
     }
     s.groups = {{"What the group lost", truth}, {"What Burrow's rules said of it", monitor}};
@@ -181,15 +182,7 @@ class Page {
       lag.push_back({name + ", raw", segments(a->t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
                        return (*raw)[i] == 1 ? std::pair<std::string, std::string>{"bad", "alarm"} : std::pair<std::string, std::string>{"quiet", "silent"};
                      })});
-      lag.push_back({name + ", Burrow", segments(a->t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
-                       if (std::isnan((*burrow)[i])) return {"unknown", "no word"};
-                       switch (static_cast<int>((*burrow)[i])) {
-                         case 0: return {"quiet", "OK"};
-                         case 1: return {"risk", "WARNING"};
-                         case 2: return {"bad", "STOP"};
-                         default: return {"bad", "STALL"};
-                       }
-                     })});
+      lag.push_back({name + ", Burrow", segments(a->t_s, [&](std::size_t i) { return burrow_said((*burrow)[i]); })});
     }
     s.groups = {{"What readers were promised", readers}, {"What lag alarms said", lag}};
     out_ += "<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">What readers had, and what lag said</h2>\n<figure>\n<figcaption><p>The shaded stretch is the fault. Further arms are shown where a promise broke or the raw rule called.</p></figcaption>\n";
@@ -310,15 +303,7 @@ class Page {
     const std::vector<bool> raw = scenario::raw_alarm_strip(r_);
     lag.push_back({"Raw threshold", segments(a.t_s, [&](std::size_t i) -> std::pair<std::string, std::string> { return raw[i] ? std::pair<std::string, std::string>{"bad", "alarm"} : std::pair<std::string, std::string>{"quiet", "silent"}; })});
     if (const slo::Column* b = a.column("burrow")) {
-      lag.push_back({"Burrow's rules", segments(a.t_s, [&](std::size_t i) -> std::pair<std::string, std::string> {
-                       if (std::isnan(b->values[i])) return {"unknown", "not enough seen"};
-                       switch (static_cast<int>(b->values[i])) {
-                         case 0: return {"quiet", "OK"};
-                         case 1: return {"risk", "WARNING"};
-                         case 2: return {"bad", "STOP"};
-                         default: return {"bad", "STALL"};
-                       }
-                     })});
+      lag.push_back({"Burrow's rules", segments(a.t_s, [&](std::size_t i) { return burrow_said(b->values[i]); })});
     }
     s.groups = {{"What readers experience decides", objectives}, {"What lag would have said", lag}};
     out_ += "<section aria-labelledby=\"h-when\">\n<h2 id=\"h-when\">Who saw it, and when</h2>\n";

@@ -9,7 +9,7 @@ namespace supyo::scenario {
 /// Errors: a formula that names what nothing measured (kBadConfigFile).
 Status evaluate(const Scenario& scenario, LabResult& result);
 
-/// The alarm of the raw lag rule, sample by sample, and the Burrow status (0 OK, 1 WARNING, 2 STOP, 3 STALL), for the report's strips.
+/// The alarm of the raw lag rule, sample by sample, and the Burrow status (0 OK, 1 WARNING, 2 STOP, 3 STALL, 4 REWIND), for the report's strips.
 std::vector<bool> raw_alarm_strip(const LabResult& result);
 
 }  // namespace supyo::scenario

@@ -158,9 +158,10 @@ class FlinkPipeline final : public PipelineUnderTest, public OwnColumns {
     const GroupWatch::Seen seen = groups_->seen(group());
     const auto lag = static_cast<std::uint64_t>(std::max<std::int64_t>(0, seen.end - seen.committed));
     setup_.observer.lags(0, lag, 0, true, now());
+    burrow_.end(now(), static_cast<std::uint64_t>(std::max<std::int64_t>(0, seen.end)));
     if (seen.committed == committed_) return;
     committed_ = seen.committed;
-    burrow_.committed(now(), static_cast<std::uint64_t>(committed_), lag);
+    burrow_.committed(now(), static_cast<std::uint64_t>(committed_));
   }
 
   env::Env env_;

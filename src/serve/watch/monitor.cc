@@ -108,8 +108,8 @@ void Monitor::observe_group(const ClusterLook& look, const ClusterLook::Group& t
             if (p.id == place.second) pass_at_[p.leader] = (f.trail.start_steps().back().after + f.trail.start_steps().back().by) / 2;
     }
     if (sample.committed < 0) continue;
-    const auto lag = static_cast<std::uint64_t>(std::max<std::int64_t>(0, sample.end - sample.committed));
-    if (sample.committed != f.committed) f.burrow.committed(look.at_us, static_cast<std::uint64_t>(sample.committed), lag);
+    f.burrow.end(look.at_us, static_cast<std::uint64_t>(sample.end));
+    if (sample.committed != f.committed) f.burrow.committed(look.at_us, static_cast<std::uint64_t>(sample.committed));   // a commit of the same offset cannot be seen by asking
     f.committed = sample.committed;
     f.gauge_level = f.gauge.observe(look.at_us, {.log_start = sample.log_start, .end = sample.end, .committed = sample.committed});
   }
@@ -236,7 +236,8 @@ GroupReport Monitor::report_of(const std::string& name, const Group& group) cons
         else if (const auto at = produced_at(place, f)) p.oldest_unread_s = static_cast<double>(std::max<DurationUs>(0, last_.at_us - *at)) / kSecond;
         const slo::Standing standing{.log_start = last.log_start, .end = last.end, .committed = last.committed};
         r.retention_percent = std::max(r.retention_percent, slo::retention_percent_level(slo::retention_percent(standing)));
-        r.burrow = std::max(r.burrow, f.burrow.status(last_.at_us));
+        p.burrow = f.burrow.status(last_.at_us);
+        r.burrow = std::max(r.burrow, p.burrow);
         r.messages_lost = std::max(r.messages_lost, f.gauge_level);
       }
     }

@@ -44,6 +44,7 @@ struct GroupReport {
     double append_rate = 0, read_rate = 0;
     std::optional<double> oldest_unread_s = {};
     diagnosis::LossForecast forecast = {};
+    slo::BurrowStatus burrow = slo::BurrowStatus::kOk;
     std::string owner = {};                      ///< client id
   };
   std::vector<PartitionReport> partitions = {};

@@ -36,10 +36,17 @@ std::string forecast_json(const diagnosis::LossForecast& f, TimeUs now) {
                      estimate_json(f.moving, now), estimate_json(f.stopped, now), diagnosis::loss_cause_name(f.stopped_cause), f.exposed, f.exact_offsets, json_text(f.why));
 }
 
+/// What lag alarms go by; null of a partition that the group has no offset in.
+std::string alarms_json(const GroupReport::PartitionReport& p) {
+  if (p.committed < 0) return "null";
+  const slo::Standing standing{.log_start = p.log_start, .end = p.end, .committed = p.committed};
+  return fmt::format("{{\"burrow\":\"{}\",\"retention_percent\":{},\"messages_lost\":{}}}", slo::burrow_status_name(p.burrow), json_number(slo::retention_percent(standing)), slo::MessagesLostGauge::messages_lost(standing));
+}
+
 std::string group_json(const GroupReport& g, TimeUs now) {
   const std::string partitions = json_array(g.partitions, [&](const GroupReport::PartitionReport& p) {
-    return fmt::format("{{\"topic\":{},\"partition\":{},\"log_start\":{},\"end\":{},\"committed\":{},\"lost\":{},\"append_rate\":{},\"read_rate\":{},\"oldest_unread_s\":{},\"owner\":{},\"forecast\":{}}}", json_text(p.topic), p.partition, p.log_start,
-                       p.end, p.committed < 0 ? std::string("null") : std::to_string(p.committed), p.lost, json_number(p.append_rate), json_number(p.read_rate), json_number(p.oldest_unread_s), json_text(p.owner), forecast_json(p.forecast, now));
+    return fmt::format("{{\"topic\":{},\"partition\":{},\"log_start\":{},\"end\":{},\"committed\":{},\"lost\":{},\"append_rate\":{},\"read_rate\":{},\"oldest_unread_s\":{},\"owner\":{},\"forecast\":{},\"alarms\":{}}}", json_text(p.topic), p.partition, p.log_start,
+                       p.end, p.committed < 0 ? std::string("null") : std::to_string(p.committed), p.lost, json_number(p.append_rate), json_number(p.read_rate), json_number(p.oldest_unread_s), json_text(p.owner), forecast_json(p.forecast, now), alarms_json(p));
   });
   return fmt::format("{{\"name\":{},\"health\":\"{}\",\"state\":{},\"members\":{},\"append_rate\":{},\"read_rate\":{},\"lag\":{},\"lost\":{},\"exposed\":{},\"oldest_unread_s\":{},\"limiting\":{},\"forecast\":{},"
                      "\"findings\":{},\"alarms\":{{\"burrow\":\"{}\",\"retention_percent\":\"{}\",\"messages_lost\":\"{}\"}},\"partitions\":{}}}",

@@ -28,7 +28,6 @@ constexpr DurationUs kTurn = 5 * kMillisecond, kLook = 150 * kMillisecond, kCalm
 constexpr DurationUs kSubmit = 3 * kMinute, kComesUp = 3 * kMinute, kDrain = 2 * kMinute, kQuiet = 3 * kSecond, kMetricsAge = 3 * kSecond;
 constexpr DurationUs kHeldMost = 15 * kMinute;       // that what a fault holds back still comes
 constexpr DurationUs kZombie = 8 * kSecond;          // that a TaskManager which stood lives on, and may do harm
-constexpr std::int64_t kSettled = 1;                 // complete checkpoints after a kill, before the next
 constexpr std::string_view kStore = "checkpoint.store";
 
 class FlinkArm {
@@ -196,22 +195,18 @@ class FlinkArm {
     SUPYO_TRY(mend_stopped(t));
     if (kills_.empty() || !faulty || t < kills_.front().from_us || comes_back_us_ || stopped_) return ok();
     const FlinkWatch::Seen seen = watch_->seen();
-    if (!kill_at_us_) {
-      if (seen.state != "RUNNING" || seen.completed < completed_at_kill_ + kSettled || outstanding().value_or(0) > acked() / 100) waits_from_.reset();
-      else if (!waits_from_) waits_from_ = seen.last_id;
-      else if (seen.last_id != *waits_from_) kill_at_us_ = seen.last_completed_us + kills_.front().phase_us;
-      return ok();
-    }
-    return t >= *kill_at_us_ ? strike(seen) : ok();
+    const auto last = std::ranges::find(seen.checkpoints, seen.last_id, &FlinkCluster::Checkpoint::id);
+    const auto of_a_second = static_cast<std::uint64_t>(static_cast<double>(acked()) / std::max(1.0, seconds(t)));
+    const bool calm = seen.state == "RUNNING" && seen.last_completed_us > struck_us_ && outstanding().value_or(0) <= of_a_second;
+    const auto due = moment_.due(t, calm, last == seen.checkpoints.end() ? 0 : last->triggered_us, seen.last_completed_us, kills_.front().phase_us);
+    return due && t >= *due ? strike(seen) : ok();
   }
 
   Status strike(const FlinkCluster::Job& seen) {
     kills_.erase(kills_.begin());
-    kill_at_us_.reset();
-    waits_from_.reset();
+    moment_.reset();
     finish_trial();
     repeated_at_kill_ = repeated();
-    completed_at_kill_ = seen.completed;
     fault::ProcessFault victim(env_, cluster_->task_manager());
     const TimeUs t = now();
     if (stop_us_ > 0) {
@@ -225,6 +220,7 @@ class FlinkArm {
     }
     trials_.push_back({arm_.name, stop_us_ > 0 ? "stop" : "kill", seconds(t), {{"ms_after_commit", static_cast<double>(t - seen.last_completed_us) / 1e3}}});
     open_trial_ = true;
+    struck_us_ = t;
     comes_back_us_ = t + detect_us_;
     return ok();
   }
@@ -249,9 +245,16 @@ class FlinkArm {
     auto& v = trials_.back().values;
     const FlinkWatch::Seen seen = watch_->seen();
     const double after = seconds(t) - trials_.back().t_s;
+    // The newest checkpoint that was complete may not have been known when it was struck.
+    for (const auto& c : seen.checkpoints)
+      if (c.completed_us > 0 && c.completed_us <= struck_us_) {
+        v["ms_after_commit"] = static_cast<double>(struck_us_ - c.completed_us) / 1e3;
+        v["ms_after_cut"] = static_cast<double>(struck_us_ - c.triggered_us) / 1e3;
+        break;
+      }
     if (!v.contains("detected_after") && seen.state != "RUNNING") v["detected_after"] = after;
     if (v.contains("detected_after") && !v.contains("running_after") && seen.state == "RUNNING") v["running_after"] = after;
-    if (v.contains("running_after") && !v.contains("checkpoint_after") && seen.completed > completed_at_kill_) v["checkpoint_after"] = after;
+    if (v.contains("running_after") && !v.contains("checkpoint_after") && seen.last_completed_us > struck_us_) v["checkpoint_after"] = after;
   }
 
   /// What the kill before cost, once the next one comes or the run ends.
@@ -435,11 +438,11 @@ class FlinkArm {
 
   std::vector<PlannedKill> kills_;
   DurationUs detect_us_ = 0, stop_us_ = 0;
-  std::optional<std::int64_t> waits_from_;             // the newest checkpoint when the next kill was ready
-  std::optional<TimeUs> kill_at_us_, comes_back_us_, goes_on_us_;
+  KillMoment moment_;                                  // of the next
+  TimeUs struck_us_ = 0;
+  std::optional<TimeUs> comes_back_us_, goes_on_us_;
   std::optional<fault::ProcessFault> stopped_;
   TimeUs zombie_until_us_ = 0;
-  std::int64_t completed_at_kill_ = 0;
   std::uint64_t repeated_at_kill_ = 0;
   bool open_trial_ = false, store_away_ = false;
 };

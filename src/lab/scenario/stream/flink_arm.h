@@ -15,7 +15,7 @@ class FlinkCluster;
 /// Columns, by the second: offered, acked, committed, rows, fired, updates, repeated, missing, late (as Flink counts what its windows drop), freshness, epochs, epochs_failed, epoch_duration, restarts, running (by the JobManager),
 /// state_bytes (of the newest checkpoint), watermark_lag (of the job's last vertex), watermark_N (now less the newest event of the first input's partition N), end_N (by the brokers), lag_committed (by the brokers), lag_fetched
 /// (acknowledged, and not yet written to the first result with ids: from outside that is what Flink has fetched; without such a result what Flink's sources tell), and those of stream_promise.h.
-/// A trial has ms_after_commit (since the newest complete checkpoint), repeated, detected_after, running_after and checkpoint_after (from the kill on).
+/// A trial has ms_after_commit and ms_after_cut (since the newest complete checkpoint was complete, and was triggered), repeated, detected_after, running_after and checkpoint_after (from the kill on).
 Result<StreamArmResult> run_flink_arm(const env::Env& env, const StreamScenario& scenario, const std::string& sql, const std::string& name, const RunOptions& options, FlinkCluster* shared = nullptr);
 
 }  // namespace supyo::scenario

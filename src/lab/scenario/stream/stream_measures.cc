@@ -59,6 +59,14 @@ std::vector<PlannedKill> plan_kills(std::uint64_t times, DurationUs interval_us,
   return out;
 }
 
+std::optional<TimeUs> KillMoment::due(TimeUs now, bool caught_up, TimeUs triggered_us, TimeUs completed_us, DurationUs phase_us) {
+  if (at_us_) return at_us_;
+  if (!caught_up) calm_since_us_.reset();
+  else if (!calm_since_us_) calm_since_us_ = now;
+  else if (triggered_us > *calm_since_us_) at_us_ = completed_us + phase_us;
+  return at_us_;
+}
+
 void add_catch_up(const StreamScenario& s, double detect_s, const Arm& arm, std::vector<Trial>& trials) {
   const slo::Column *lag = arm.column("lag_fetched"), *running = arm.column("running");
   if (lag == nullptr) return;

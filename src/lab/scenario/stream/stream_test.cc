@@ -203,6 +203,21 @@ workload::GeneratedRecord record(std::uint64_t id, double event_s) {
   return r;
 }
 
+TEST(KillMoment, WaitsForACheckpointThatBeganAfterTheJobHadCaughtUp) {
+  // Seen on a real Flink: the job read 1,009 records of a backlog between the cut of the checkpoint that was complete next and the kill 787 ms later, where 112 came.
+  KillMoment moment;
+  constexpr DurationUs kPhase = 700 * kMillisecond;
+  EXPECT_EQ(moment.due(10 * kSecond, false, 9 * kSecond, 9 * kSecond + 200, kPhase), std::nullopt);
+  EXPECT_EQ(moment.due(20 * kSecond, true, 9 * kSecond, 9 * kSecond + 200, kPhase), std::nullopt) << "it has caught up now";
+  EXPECT_EQ(moment.due(21 * kSecond, true, 19 * kSecond, 20 * kSecond + 900, kPhase), std::nullopt) << "complete since, but cut before";
+  EXPECT_EQ(moment.due(22 * kSecond, false, 19 * kSecond, 20 * kSecond + 900, kPhase), std::nullopt) << "it fell back";
+  EXPECT_EQ(moment.due(23 * kSecond, true, 21 * kSecond, 22 * kSecond, kPhase), std::nullopt) << "so it counts from here";
+  EXPECT_EQ(moment.due(25 * kSecond, true, 24 * kSecond, 24 * kSecond + 300 * kMillisecond, kPhase), 25 * kSecond);
+  EXPECT_EQ(moment.due(25 * kSecond, true, 25 * kSecond, 26 * kSecond, kPhase), 25 * kSecond) << "and stays";
+  moment.reset();
+  EXPECT_EQ(moment.due(30 * kSecond, true, 29 * kSecond, 29 * kSecond, kPhase), std::nullopt);
+}
+
 TEST(StreamTruthOfIds, CountsLostAndRepeated) {
   IdTruth t;
   for (const std::uint64_t id : {1U, 2U, 3U, 3U}) t.sent(record(id, 1), kSecond);

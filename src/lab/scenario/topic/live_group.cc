@@ -135,7 +135,7 @@ void LiveGroup::take_events() {
       case Kind::kCommitted: {
         committed_.store(e.to);
         const std::lock_guard lock(mutex_);
-        burrow_.committed(env_.clock.now_us(), static_cast<std::uint64_t>(e.to), static_cast<std::uint64_t>(std::max<std::int64_t>(0, end_.load() - e.to)));
+        burrow_.committed(env_.clock.now_us(), static_cast<std::uint64_t>(e.to));
         break;
       }
       case Kind::kCommitFailed: note("a commit failed: " + e.text); break;
@@ -149,6 +149,10 @@ void LiveGroup::note(std::string text) {
   if (++noted_ <= kNotesMax) notes_.push_back(options_.name + ": " + std::move(text));
 }
 
+void LiveGroup::set_end(std::int64_t end) {
+  const std::lock_guard lock(mutex_);
+  burrow_.end(env_.clock.now_us(), static_cast<std::uint64_t>(end));
+}
 slo::BurrowStatus LiveGroup::burrow(TimeUs now) const {
   const std::lock_guard lock(mutex_);
   return burrow_.status(now);

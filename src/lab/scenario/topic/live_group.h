@@ -48,8 +48,8 @@ class LiveGroup {
   // Any thread.
   void set_rate(double rate) { rate_.store(rate); }
   void set_stopped(bool stopped) { stopped_.store(stopped); }
-  /// The end of the log, as somebody asked the brokers: the lag that Burrow's rules are told with each commit.
-  void set_end(std::int64_t end) { end_.store(end); }
+  /// The end of the log, as somebody asked the brokers, for Burrow's rules.
+  void set_end(std::int64_t end);
   bool ready() const { return assigned_.load(); }
   std::int64_t handled() const { return handled_.load(); }              ///< next to handle
   std::int64_t fetched() const { return fetched_.load(); }              ///< next to fetch
@@ -86,7 +86,7 @@ class LiveGroup {
   Options options_;
   std::atomic<double> rate_;
   std::atomic<bool> stopped_ = false, finished_ = false, assigned_ = false;
-  std::atomic<std::int64_t> end_ = 0, handled_ = 0, fetched_ = 0, committed_ = 0;
+  std::atomic<std::int64_t> handled_ = 0, fetched_ = 0, committed_ = 0;
   std::atomic<std::uint64_t> applied_ = 0, gaps_ = 0, duplicates_ = 0, errors_ = 0;
 
   // The thread's own.

@@ -13,14 +13,15 @@ Result<TopicClient> TopicClient::open(env::Files& files, std::string log_directo
 Status TopicClient::poll(TimeUs now) {
   const double elapsed = static_cast<double>(now - last_us_) / 1e6;
   last_us_ = now;
+  SUPYO_ASSIGN(const auto ends, reader_.ends());
+  burrow_.end(now, static_cast<std::uint64_t>(ends.end.value));
   if (stopped_) return ok();
   SUPYO_TRY(fetch(now));
-  SUPYO_ASSIGN(const auto ends, reader_.ends());
   budget_ = std::isinf(options_.rate) ? options_.rate : budget_ + options_.rate * elapsed;
   handle();
   // A handler that waited for records does not work faster afterwards.
   if (!std::isinf(options_.rate)) budget_ = std::min(budget_, queue_.empty() ? 1.0 : budget_);
-  if (now >= next_commit_us_) SUPYO_TRY(commit(now, ends.end.value));
+  if (now >= next_commit_us_) SUPYO_TRY(commit(now));
   return ok();
 }
 
@@ -78,10 +79,10 @@ void TopicClient::take(std::int64_t from, std::int64_t to) {
   handled_ = to;
 }
 
-Status TopicClient::commit(TimeUs now, std::int64_t end) {
+Status TopicClient::commit(TimeUs now) {
   next_commit_us_ = now + options_.commit_us;
   committed_ = handled_;
-  burrow_.committed(now, static_cast<std::uint64_t>(committed_), static_cast<std::uint64_t>(std::max<std::int64_t>(0, end - committed_)));
+  burrow_.committed(now, static_cast<std::uint64_t>(committed_));
   return log::commit_group(*files_, log_directory_, options_.group, {{{topic_, PartitionId(0)}, Offset(committed_)}});
 }
 

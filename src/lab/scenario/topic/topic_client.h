@@ -61,7 +61,7 @@ class TopicClient {
   Status reset(TimeUs now, const log::PartitionReader::Ends& ends);
   void handle();
   void take(std::int64_t from, std::int64_t to);
-  Status commit(TimeUs now, std::int64_t end);
+  Status commit(TimeUs now);
 
   env::Files* files_;
   std::string log_directory_, topic_;

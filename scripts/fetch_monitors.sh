@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The lag monitors of others that run beside `supyo watch` in tests/watch/monitors.py, fetched once: Burrow (Debian's package, unpacked and not installed) and klag-exporter (from crates.io; it
+# The lag monitors of others that run beside `supyo watch` in tests/watch/monitors.py, fetched once: Burrow (Debian's package, unpacked and not installed) and klag-exporter (from crates; it
 # builds librdkafka, ten minutes on two cores). Prints their folder.
 set -euo pipefail
 folder=${SUPYO_DEPS:-${XDG_CACHE_HOME:-$HOME/.cache}/supyo}/monitors

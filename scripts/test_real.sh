@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make test-real`: tests/watch/monitors.py (the real Burrow, klag-exporter and ConsumerGroupCommand beside `supyo watch`, on Kafka 3.9.2 and 4.1.1; ONLY=monitors for these alone), tests/flink/run.py and, unless ONLY is given, COUNT (2000) random queries of tests/fuzz/against_flink.py, the same ones each time unless SEED is given, with all that they need: a JDK (java in PATH, or JAVA_HOME), Maven and pip, which fetch Flink once (about 300 MB).
+# `make test-real`: tests/watch/monitors.py (the real Burrow, klag-exporter and ConsumerGroupCommand beside `supyo watch`, on Kafka 3.9.2 and 4.1.1; ONLY=monitors for these alone), tests/flink/run.py and, unless ONLY is given, COUNT (2000) random queries of tests/fuzz/against_flink.py, the same ones each time unless SEED is given, with all that they need: a JDK (java in PATH, or JAVA_HOME), Maven and pip, which fetch Flink once (about 300 MB), and for the monitors cargo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 java=java
@@ -11,6 +11,9 @@ fi
 if ! "$java" --list-modules | grep -q '^jdk.compiler'; then
   echo "test-real: $java has no compiler: a JDK is needed, not a JRE. On Debian: apt-get install openjdk-17-jdk-headless" >&2
   exit 2
+fi
+if [ "${ONLY:-monitors}" = monitors ]; then
+  command -v mvn >/dev/null || { echo "test-real: Maven is needed to fetch Kafka. On Debian: apt-get install maven" >&2; exit 2; }
 fi
 if [ ! -e "${SUPYO_DEPS:-${XDG_CACHE_HOME:-$HOME/.cache}/supyo}/flink-2.1.3/.complete" ]; then
   command -v mvn >/dev/null || { echo "test-real: Maven is needed to fetch Flink. On Debian: apt-get install maven" >&2; exit 2; }

@@ -354,6 +354,7 @@ TEST(Text, JsonStringsAreAlwaysValid) {
   EXPECT_EQ(grouped(1234567), "1,234,567");
   EXPECT_EQ(grouped(12), "12");
   EXPECT_EQ(human_duration(320 * kSecond), "5 min 20 s");
+  EXPECT_EQ(human_duration(0), "0 s");
 }
 
 TEST_F(InFolder, BenchMeasuresBesideItsBaselinesAndLeavesNothing) {

@@ -240,7 +240,7 @@ TEST_F(KafkaClients, LiveGoesOnWhenNobodyAnswers) {
   EXPECT_FALSE(live->report()->reachable);
   EXPECT_EQ(live->report()->worst(), watch::Health::kUnknown);
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "what the client complains about stands in the view, not over it";
-  EXPECT_NE(live->report()->problem.find("Connection refused"), std::string::npos) << live->report()->problem;
+  EXPECT_NE(live->report()->problem.find("; the client said: "), std::string::npos) << live->report()->problem;
   EXPECT_NE(live->report()->problem.find("SUPYO-5001"), std::string::npos) << live->report()->problem;
 }
 

@@ -4,10 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
-
-
-class NotInstalled(Exception):
-    pass
+import sys
 
 
 class Postgres:
@@ -16,7 +13,8 @@ class Postgres:
     def __init__(self, directory):
         found = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl"))
         if not found:
-            raise NotInstalled("there is no /usr/lib/postgresql/*/bin/pg_ctl; Debian, as root: apt-get install -y --no-install-recommends postgresql-15")
+            print("there is no /usr/lib/postgresql/*/bin/pg_ctl; Debian, as root: apt-get install -y --no-install-recommends postgresql-15", file=sys.stderr)
+            sys.exit(2)
         self.bin = os.path.dirname(found[-1])
         # It refuses to run as root, and its user must reach the directory.
         self.user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []

@@ -17,7 +17,7 @@ constexpr const char* kFieldIdKey = "PARQUET:field_id";
 Result<std::shared_ptr<arrow::DataType>> arrow_type(const Type& type);
 /// Nothing: a column of a kind that no SQL type has here.
 std::optional<Type> sql_type(const arrow::DataType& type);
-std::optional<Type> sql_type(const arrow::Field& field);
+std::optional<Type> sql_type(const arrow::Field& field);   ///< NOT NULL where it is required
 /// Out of memory is not the file's fault: kIo then, whatever `code` says.
 Error from_arrow(const arrow::Status& status, ErrorCode code, const std::string& what);
 

@@ -294,10 +294,10 @@ class ArrowReader final : public ParquetReader {
       }
       leaves_.push_back({i});
       const auto field = schema->GetFieldByName(node->name());
-      const auto type = field ? sql_type(*field->type()) : std::nullopt;
+      const auto type = field ? sql_type(*field) : std::nullopt;
       if (node->field_id() >= 0) any_id = true;
       if (!type) continue;
-      fields_.push_back({node->name(), type->as_nullable(field->nullable()), node->field_id() >= 0 ? node->field_id() : ParquetField::kNoFieldId});
+      fields_.push_back({node->name(), *type, node->field_id() >= 0 ? node->field_id() : ParquetField::kNoFieldId});
       root_of.push_back(static_cast<int>(leaves_.size()) - 1);
     }
     for (const ParquetField& asked : asked_) {

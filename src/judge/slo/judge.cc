@@ -430,8 +430,8 @@ void Judge::advance(TimeUs now_us) {
 void Judge::ended(TimeUs now_us) {
   const std::lock_guard lock(mutex_);
   impl_->advance(now_us);
-  // The second begun is over, as far as counting goes.
-  if (impl_->running) impl_->judge_objectives((now_us / kSecond + 1) * kSecond);
+  // The second begun is over, as far as counting goes; by a clock that went back nothing is.
+  if (impl_->running && !impl_->clock_back) impl_->judge_objectives((now_us / kSecond + 1) * kSecond);
 }
 
 void Judge::set_raw_lag_rule(RawLagRule rule) {

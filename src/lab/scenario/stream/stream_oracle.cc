@@ -8,10 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/hash.h"
-#include "data/types/value.h"
 #include "lab/scenario/intervals.h"
+#include "lab/scenario/stream/stream_row.h"
 #include "lab/workload/request.h"
-#include "lab/workload/window_truth.h"
 
 namespace supyo::scenario {
 namespace {
@@ -31,18 +30,6 @@ std::string suffix(const StreamResult& result) {
 std::optional<std::uint64_t> id_of(const nlohmann::json& row, const std::string& field) {
   const auto it = row.find(field);
   return it != row.end() && it->is_number_integer() && *it >= 0 ? std::optional(it->get<std::uint64_t>()) : std::nullopt;
-}
-
-TimeUs time_or_none(const nlohmann::json& row, const std::string& field) {
-  const auto it = row.find(field);
-  if (it == row.end() || !it->is_string()) return kTimeMin;
-  return parse_timestamp(it->get<std::string>()).value_or(kTimeMin);
-}
-
-std::string text_of(const nlohmann::json& row, const std::string& field) {
-  if (field.empty()) return {};
-  const auto it = row.find(field);
-  return it == row.end() ? std::string() : it->is_string() ? it->get<std::string>() : it->dump();
 }
 
 double quantile(std::vector<double>& values, double q) {
@@ -178,7 +165,7 @@ void VersionOracle::seen(const nlohmann::json& row, std::string_view, TimeUs now
   const auto id = id_of(row, result_.id);
   if (!id) return;
   Record& r = records_[*id];
-  r.last = time_or_none(row, result_.version);
+  r.last = time_of(row, result_.version).value_or(kTimeMin);
   if (r.seen++ == 0) r.first = r.last, r.visible_us = now;
 }
 
@@ -229,7 +216,7 @@ void VersionOracle::reckon(const StreamSpan& span, Arm& arm, std::vector<Trial>&
 // ---- alarms ----------------------------------------------------------------------------------------------------------------------
 
 void AlarmOracle::seen(const nlohmann::json& row, std::string_view, TimeUs now) {
-  if (const TimeUs from = time_or_none(row, result_.window); from != kTimeMin) alarms_.push_back({from, now});
+  if (const auto from = time_of(row, result_.window)) alarms_.push_back({*from, now});
 }
 
 void AlarmOracle::reckon(const StreamSpan& span, Arm& arm, std::vector<Trial>& trials) const {
@@ -272,17 +259,17 @@ void AlarmOracle::reckon(const StreamSpan& span, Arm& arm, std::vector<Trial>& t
 
 void MarkOracle::sent(const std::string& topic, const workload::GeneratedRecord& record, TimeUs) {
   if (topic != result_.input) return;
-  ++windows_[{workload::window_start(record.event_us, size_us_), text_of(nlohmann::json::parse(record.value, nullptr, false), result_.key)}].sent;
+  ++windows_[window_of(record, size_us_, result_.key)].sent;
 }
 
 void MarkOracle::seen(const nlohmann::json& row, std::string_view, TimeUs now) {
-  const TimeUs start = time_or_none(row, result_.window);
+  const auto start = time_of(row, result_.window);
   const auto value = row.find(result_.value), mark = row.find(result_.mark);
-  if (start == kTimeMin || value == row.end() || !value->is_number_integer()) return;
-  Window& w = windows_[{start, text_of(row, result_.key)}];
+  if (!start || value == row.end() || !value->is_number_integer()) return;
+  Window& w = windows_[{*start, text_of(row, result_.key)}];
   w.last = value->get<std::int64_t>();
   w.marked = mark != row.end() && mark->is_boolean() && mark->get<bool>();
-  if (now <= start + size_us_ + final_after_us_) w.taken = w.last;
+  if (now <= *start + size_us_ + final_after_us_) w.taken = w.last;
 }
 
 void MarkOracle::reckon(const StreamSpan&, Arm& arm, std::vector<Trial>&) const {

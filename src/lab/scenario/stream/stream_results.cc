@@ -6,26 +6,12 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "data/types/value.h"
-#include "lab/workload/window_truth.h"
+#include "lab/scenario/stream/stream_row.h"
 
 namespace supyo::scenario {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-std::string text_of(const nlohmann::json& object, const std::string& field) {
-  if (field.empty()) return {};
-  const auto it = object.find(field);
-  return it == object.end() ? std::string() : it->is_string() ? it->get<std::string>() : it->dump();
-}
-
-std::optional<TimeUs> time_of(const nlohmann::json& object, const std::string& field) {
-  const auto it = object.find(field);
-  if (it == object.end() || !it->is_string()) return std::nullopt;
-  const auto t = parse_timestamp(it->get<std::string>());
-  return t ? std::optional(*t) : std::nullopt;
-}
 
 }  // namespace
 
@@ -83,9 +69,7 @@ std::uint64_t IdTruth::lost() const {
 // ---- windows ---------------------------------------------------------------------------------------------------------------------
 
 void WindowTruth::sent(const workload::GeneratedRecord& record) {
-  std::string key;
-  if (!key_.empty()) key = text_of(nlohmann::json::parse(record.value, nullptr, false), key_);
-  Window& w = windows_[{workload::window_start(record.event_us, size_us_), std::move(key)}];
+  Window& w = windows_[window_of(record, size_us_, key_)];
   ++w.truth;
   missing_ += w.firings > 0 ? 1 : 0;
 }

@@ -153,6 +153,7 @@ void LiveGroup::set_end(std::int64_t end) {
   const std::lock_guard lock(mutex_);
   burrow_.end(env_.clock.now_us(), static_cast<std::uint64_t>(end));
 }
+
 slo::BurrowStatus LiveGroup::burrow(TimeUs now) const {
   const std::lock_guard lock(mutex_);
   return burrow_.status(now);

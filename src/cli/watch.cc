@@ -35,7 +35,7 @@ class Teller {
  public:
   void tell(const watch::Report& report) {
     const std::string state = report.reachable ? fmt::format("{} topics, {} groups", report.topics, report.groups.size()) : report.problem;
-    if (report.reachable != reachable_ || first_) write_out(fmt::format("{}: {}\n", report.source, watch::plain(state)));
+    if (report.reachable != reachable_ || first_) write_out(fmt::format("{}: {}\n{}", report.source, watch::plain(state), !report.reachable && report.known() ? watch::last_known_text(report) + "\n" : ""));
     reachable_ = report.reachable;
     first_ = false;
     std::set<std::string> now;

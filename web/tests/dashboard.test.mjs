@@ -108,6 +108,13 @@ test('the loss clock tells the partition that loses first, and UNKNOWN where nob
   const { page: blind } = await open(fixture('unknown'));
   assert.match(await text(blind, '#loss'), /UNKNOWN.*127\.0\.0\.1:9092: nobody answers/s);
   await blind.close();
+  const gone = fixture('incident');
+  Object.assign(gone.loss, { reachable: false, problem: 'nobody answers', known_age_s: 190 });
+  const { page: stale } = await open(gone);
+  assert.match(await text(stale, '#loss'), /UNKNOWN.*nobody answers.*last known 3 min 10 s ago.*orders \/ 3.*in 45 min/s);
+  assert.equal(await stale.locator('#loss .word.OK').count(), 0);
+  assert.match(await text(stale, '#diagnosis'), /partition 3 has 71 %.*last known 3 min 10 s ago/is);
+  await stale.close();
 });
 
 test('time travel by keyboard: back to when all was well, and Escape to now', async () => {

@@ -199,7 +199,7 @@ std::string loss_json(const watch::Report& report) {
     return fmt::format("{{\"rule\":\"{}\",\"severity\":\"{}\",\"subject\":{},\"evidence\":{},\"next_step\":{}}}", diagnosis::cause_name(f.cause), diagnosis::severity_name(f.severity), json_text(f.subject),
                        json_text(f.what), json_text(f.next));
   };
-  return fmt::format("{{\"source\":{},\"reachable\":{},\"problem\":{},\"partitions\":{},\"findings\":{}}}", json_text(report.source), report.reachable, json_text(report.problem), list(clocks, clock), list(findings, finding));
+  return fmt::format("{{\"source\":{},\"reachable\":{},\"problem\":{},\"known_age_s\":{},\"partitions\":{},\"findings\":{}}}", json_text(report.source), report.reachable, json_text(report.problem), report.known() ? json_number(seconds(report.at_us - report.known_at_us)) : "null", list(clocks, clock), list(findings, finding));
 }
 
 Result<std::string> dashboard_json(const JobPage& page, const TimeWindow& window, bool live) {

@@ -111,7 +111,9 @@ TEST_F(DashboardTest, LossesStandByUrgency) {
   EXPECT_TRUE(std::ranges::is_sorted(order)) << json;
   EXPECT_THAT(json, AllOf(HasSubstr("\"group\":\"\\u003cg>\""), HasSubstr("\"cause\":\"retention.ms\",\"lower_s\":60,\"central_s\":90,\"upper_s\":120"), HasSubstr("\"lower_s\":300,\"central_s\":400,\"upper_s\":null")));
   EXPECT_THAT(json, AllOf(HasSubstr("\"evidence\":\"too short\",\"next_step\":\"longer\""), Not(HasSubstr("nobody reads"))));   // the job reads, as no member
-  EXPECT_THAT(loss_json(watch::Report{.source = "s", .problem = "nobody answers"}), HasSubstr("\"reachable\":false,\"problem\":\"nobody answers\",\"partitions\":[]"));
+  report.known_at_us = report.at_us;
+  EXPECT_THAT(loss_json(watch::unanswered(report, "nobody answers", 130 * kSecond)), AllOf(HasSubstr("\"reachable\":false,\"problem\":\"nobody answers\",\"known_age_s\":30,"), HasSubstr("\"lower_s\":30,\"central_s\":60,\"upper_s\":90")));
+  EXPECT_THAT(loss_json(watch::Report{.source = "s", .problem = "nobody answers"}), HasSubstr("\"reachable\":false,\"problem\":\"nobody answers\",\"known_age_s\":null,\"partitions\":[]"));
 }
 
 TEST_F(DashboardTest, BadRangesAreRefused) {

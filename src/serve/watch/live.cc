@@ -55,7 +55,7 @@ Status Live::look() {
   if (flink_) {
     auto jobs = flink_->look(env_.clock.now_us());
     if (!jobs) flink_problem_ = "Flink: " + jobs.error().message;
-    monitor_.flink(jobs ? std::move(*jobs) : std::vector<connect::FlinkJob>{});
+    monitor_.flink(jobs ? std::optional(std::move(*jobs)) : std::nullopt);
   }
   return ok();
 }
@@ -87,12 +87,14 @@ void Live::work() {
     follow_logs();
     const Status looked = look();
     const TimeUs end = env_.clock.monotonic_us();
-    auto report = std::make_shared<Report>(looked ? monitor_.report() : Report{.source = {}, .problem = fmt::format("SUPYO-{} {}; is the address right, and do the brokers run?", static_cast<int>(looked.error().code), looked.error().message)});
-    auto view = std::make_shared<View>(looked ? monitor_.view() : View{.source = {}, .problem = report->problem});
-    if (!looked) report->at_us = view->at_us = env_.clock.now_us();
+    if (looked) {
+      last_known_ = monitor_.report();
+      if (!flink_problem_.empty()) last_known_.problems.push_back(flink_problem_);
+    }
+    auto report = std::make_shared<Report>(looked ? last_known_ : unanswered(last_known_, fmt::format("SUPYO-{} {}; is the address right, and do the brokers run?", static_cast<int>(looked.error().code), looked.error().message), env_.clock.now_us() + last_known_.clock_offset_us));
+    auto view = std::make_shared<View>(looked ? monitor_.view() : View{.source = {}, .problem = report->problem, .at_us = report->at_us});
     report->source = view->source = options_.servers;
     report->took_us = view->took_us = std::max<DurationUs>(1, end - begin);
-    if (!flink_problem_.empty()) report->problems.push_back(flink_problem_);
     {
       const std::lock_guard lock(mutex_);
       report_ = std::move(report);

@@ -25,7 +25,7 @@ struct LiveOptions {
   int marks_a_look = 1;                      ///< rounds of questions for timestamps in a look: one when watching, several for a single report
 };
 
-/// Looks at a cluster again and again in a thread of its own. An error makes a report that is not reachable and says why; the next look comes all the same. So that it stays gentle, no
+/// Looks at a cluster again and again in a thread of its own. An error makes a report that is not reachable and says why, with what was known last; the next look comes all the same. So that it stays gentle, no
 /// more than a fifth of the time is spent asking, whatever the interval (looks that take longer than 2.5 s are followed by 10 s of rest). Ends with its destructor, which waits for the look under way.
 class Live {
  public:
@@ -50,6 +50,7 @@ class Live {
   Monitor monitor_;
   std::optional<connect::FlinkCollector> flink_;
   std::string flink_problem_;
+  Report last_known_;                        ///< of the last look that the cluster answered
   std::vector<std::uint64_t> log_read_;      ///< bytes, by file: broker logs, then client logs
   mutable std::mutex mutex_;
   std::shared_ptr<const Report> report_;

@@ -56,8 +56,16 @@ Health Report::worst() const {
   for (const GroupReport& g : groups)
     if (of(g.health) > of(all)) all = g.health;
   const auto own = diagnosis::worst(cluster);
-  const Health cluster_health = own == diagnosis::Severity::kIncident ? Health::kIncident : own == diagnosis::Severity::kTicket ? Health::kAtRisk : Health::kOk;
+  const Health cluster_health = own == diagnosis::Severity::kIncident ? Health::kIncident : own == diagnosis::Severity::kTicket ? Health::kAtRisk : complete ? Health::kOk : Health::kUnknown;
   return of(cluster_health) > of(all) ? cluster_health : all;
+}
+
+Report unanswered(Report last, std::string problem, TimeUs now) {
+  last.reachable = false;
+  last.problem = std::move(problem);
+  last.at_us = now;
+  for (GroupReport& g : last.groups) g.health = Health::kUnknown;
+  return last;
 }
 
 void Monitor::observe(const ClusterLook& look) {
@@ -259,7 +267,7 @@ GroupReport Monitor::report_of(const std::string& name, const Group& group) cons
     r.limiting_place = p.topic + "/" + std::to_string(p.partition);
   }
   r.findings = diagnosis::diagnose_group(evidence, horizon_);
-  r.health = health_of(r, group.exists && group.described && group.offsets_known);
+  r.health = r.last_health = health_of(r, group.exists && group.described && group.offsets_known);
   return r;
 }
 
@@ -308,7 +316,7 @@ diagnosis::ClusterEvidence Monitor::cluster_evidence() const {
 }
 
 Report Monitor::report() const {
-  Report r{.source = {}, .reachable = looked_, .at_us = last_.at_us, .took_us = last_.took_us, .clock_offset_us = last_.clock_offset_us, .watched_for_us = last_.at_us - first_at_};
+  Report r{.source = {}, .reachable = looked_, .at_us = last_.at_us, .known_at_us = last_.at_us, .took_us = last_.took_us, .clock_offset_us = last_.clock_offset_us, .watched_for_us = last_.at_us - first_at_};
   for (const auto& [name, group] : groups_) r.groups.push_back(report_of(name, group));
   const auto urgency = [](const GroupReport& g) { return std::make_tuple(g.health == Health::kIncident ? 0 : g.health == Health::kAtRisk ? 1 : g.health == Health::kUnknown ? 2 : 3, g.findings.empty() ? 0.0 : -g.findings[0].weight, g.name); };
   std::ranges::sort(r.groups, {}, urgency);
@@ -324,8 +332,10 @@ Report Monitor::report() const {
   }
   diagnosis::rank(r.cluster);
   r.problems = last_.problems;
+  r.complete = last_.groups_listed && jobs_known_;
   r.topics = static_cast<int>(last_.cluster.topics.size());
   r.partitions = static_cast<int>(last_.ends.size());
+  r.last_health = r.worst();
   return r;
 }
 

@@ -27,6 +27,7 @@ std::string_view health_name(Health health);   ///< "OK", "AT RISK", "INCIDENT",
 struct GroupReport {
   std::string name, state;
   Health health = Health::kUnknown;
+  Health last_health = Health::kUnknown;         ///< as of the last look that the cluster answered
   int members = -1;                              ///< -1: not told
   double append_rate = 0, read_rate = 0;         ///< records a second, over its partitions
   std::int64_t lag = 0, lost = 0, exposed = 0;
@@ -52,17 +53,25 @@ struct GroupReport {
 
 struct Report {
   std::string source;
-  bool reachable = false;
+  bool reachable = false;                        ///< the cluster answered this look
   std::string problem = {};
   TimeUs at_us = 0;
+  TimeUs known_at_us = 0;                        ///< what it tells is as of then: before at_us where nobody answers any more; 0: nothing is known
+  Health last_health = Health::kUnknown;         ///< then
   DurationUs took_us = 0, clock_offset_us = 0, watched_for_us = 0;
   std::vector<GroupReport> groups = {};          ///< worst first
   std::vector<diagnosis::Finding> cluster = {};
   std::vector<connect::FlinkJob> jobs = {};
   std::vector<std::string> problems = {};        ///< what could not be asked
+  bool complete = true;                          ///< all groups are known by name, and the engine that was asked for answered
   int topics = 0, partitions = 0;
+  /// UNKNOWN where nobody answers; where not all of it is known it is no better than that.
   Health worst() const;
+  bool known() const { return known_at_us > 0; }
 };
+
+/// Nobody answers any more at `now`: what was known last, marked as of then. Every health is UNKNOWN, and says what it was.
+Report unanswered(Report last, std::string problem, TimeUs now);
 
 /// Makes of successive looks what no single one shows: rates, forecasts, losses, causes. Plain memory that a group and partition costs some 5 KB of; one thread.
 class Monitor {
@@ -77,8 +86,11 @@ class Monitor {
   void broker_log(std::string_view text);
   /// Lines that members write of their own work, as they come.
   void client_log(std::string_view text) { clients_.read(text); }
-  /// The jobs of a Flink cluster as seen now; each is matched with the group that its sources commit as (`group`, by name).
-  void flink(std::vector<connect::FlinkJob> jobs) { jobs_ = std::move(jobs); }
+  /// The jobs of a Flink cluster as seen now; each is matched with the group that its sources commit as (`group`, by name). None: it was asked, and did not answer.
+  void flink(std::optional<std::vector<connect::FlinkJob>> jobs) {
+    jobs_known_ = jobs.has_value();
+    jobs_ = std::move(jobs).value_or(std::vector<connect::FlinkJob>{});
+  }
 
   Report report() const;
   /// For the metrics and the page of both flows.
@@ -136,6 +148,7 @@ class Monitor {
   diagnosis::BrokerLog log_;
   diagnosis::ClientLog clients_;
   std::vector<connect::FlinkJob> jobs_;
+  bool jobs_known_ = true;
 };
 
 }  // namespace supyo::watch

@@ -51,12 +51,12 @@ void add_wrapped(std::vector<Line>& out, std::string_view text, Style style, std
   out.push_back({line + std::string(text), style});
 }
 
-void add_findings(std::vector<Line>& out, const std::vector<diagnosis::Finding>& findings, std::size_t width) {
+void add_findings(std::vector<Line>& out, const Report& r, const std::vector<diagnosis::Finding>& findings, std::size_t width) {
   for (const diagnosis::Finding& f : findings) {
     add_wrapped(out, fmt::format("{:<9} {}: {}", diagnosis::severity_name(f.severity), plain(f.subject, kFindingMost), plain(f.what, kFindingMost)), style_of(f.severity), 10, width);
     add_wrapped(out, "          -> " + plain(f.next, kFindingMost), Style::kPlain, 13, width);
   }
-  if (findings.empty()) out.push_back({"nothing found", Style::kGood});
+  if (findings.empty() && r.known()) out.push_back({r.reachable ? "nothing found" : "nothing was found", r.reachable ? Style::kPlain : Style::kUnknown});
 }
 
 /// Of a long name the end is cut, never the partition's number.
@@ -110,7 +110,7 @@ std::size_t Pages::rows(const Report& report) const {
     }
     case Page::kFindings: {
       std::vector<Line> all;
-      add_findings(all, all_findings(report), width_);
+      add_findings(all, report, all_findings(report), width_);
       return all.size() + report.problems.size();
     }
     case Page::kJobs: return report.jobs.size();
@@ -171,15 +171,17 @@ bool Pages::press(Key key, char character, const Report& report) {
 std::vector<Line> Pages::lines(const Report& r, int width, int height) const {
   width_ = static_cast<std::size_t>(std::max(1, width));
   std::vector<Line> head, body, foot;
-  add_wrapped(head, verdict_text(r), r.reachable ? style_of(r.worst()) : Style::kUnknown, 9, width_);
+  add_wrapped(head, verdict_text(r), style_of(r.worst()), 9, width_);
+  if (!r.reachable && r.known()) add_wrapped(head, last_known_text(r), Style::kUnknown, 9, width_);
   std::size_t names = 5;
   for (const GroupReport& g : r.groups) names = std::max(names, std::min(kNameMost, g.name.size()));
+  const std::size_t healths = r.reachable ? 8 : 12;   // "was INCIDENT"
   switch (page_) {
     case Page::kGroups:
       // What decides stands first: a narrow terminal cuts the rest.
-      head.push_back({fmt::format("{:<{}} {:<8} {:<21} {:>9} {:>13} {:>10} {:>9} {:>9} {:>7}  {}", "GROUP", names, "HEALTH", "LOSES IN (IF STOPPED)", "LOST", "OLDEST UNREAD", "LAG", "IN/S", "READ/S", "MEMBERS", "ALARMS"), Style::kHeader});
+      head.push_back({fmt::format("{:<{}} {:<{}} {:<21} {:>9} {:>13} {:>10} {:>9} {:>9} {:>7}  {}", "GROUP", names, "HEALTH", healths, "LOSES IN (IF STOPPED)", "LOST", "OLDEST UNREAD", "LAG", "IN/S", "READ/S", "MEMBERS", "ALARMS"), Style::kHeader});
       for (const GroupReport* g : shown(r))
-        body.push_back({fmt::format("{:<{}} {:<8} {:<21} {:>9} {:>13} {:>10} {:>9.1f} {:>9.1f} {:>7}  {} {} {}", plain(g->name, names), names, health_name(g->health), loss_text(*g, r.at_us), g->lost + g->exposed, age_text(g->oldest_unread_s), g->lag, g->append_rate, g->read_rate,
+        body.push_back({fmt::format("{:<{}} {:<{}} {:<21} {:>9} {:>13} {:>10} {:>9.1f} {:>9.1f} {:>7}  {} {} {}", plain(g->name, names), names, health_text(r, *g), healths, loss_text(*g, r.at_us), g->lost + g->exposed, age_text(g->oldest_unread_s), g->lag, g->append_rate, g->read_rate,
                                     g->members < 0 ? "?" : std::to_string(g->members), slo::burrow_status_name(g->burrow), slo::alarm_level_name(g->retention_percent), slo::alarm_level_name(g->messages_lost)), style_of(g->health)});
       break;
     case Page::kGroup: {
@@ -188,8 +190,8 @@ std::vector<Line> Pages::lines(const Report& r, int width, int height) const {
         head.push_back({fmt::format("group {} is not there any more", plain(group_)), Style::kUnknown});
         break;
       }
-      head.push_back({fmt::format("group {}  {}  {}  {} members", plain(g->name), health_name(g->health), g->state, g->members), style_of(g->health)});
-      add_findings(head, {g->findings.begin(), g->findings.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(g->findings.size(), 4))}, width_);
+      head.push_back({fmt::format("group {}  {}  {}  {} members", plain(g->name), health_text(r, *g), g->state, g->members < 0 ? "?" : std::to_string(g->members)), style_of(g->health)});
+      add_findings(head, r, {g->findings.begin(), g->findings.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(g->findings.size(), 4))}, width_);
       if (const auto most = static_cast<std::size_t>(std::max(3, height / 2)); head.size() > most) head.resize(most);   // the partitions have the other half
       std::size_t places = 9;
       for (const auto& p : g->partitions) places = std::max(places, std::min(kNameMost, p.topic.size() + 1 + std::to_string(p.partition).size()));
@@ -197,13 +199,13 @@ std::vector<Line> Pages::lines(const Report& r, int width, int height) const {
       for (const auto& p : g->partitions) {
         const GroupReport one{.name = {}, .state = {}, .limiting = p.forecast};
         body.push_back({fmt::format("{:<{}} {:<21} {:>9} {:>13} {:>10} {:>12} {:>12} {:>12} {:>9.1f} {:>9.1f}  {}", place_text(p.topic, p.partition, places), places, loss_text(one, r.at_us), p.lost, age_text(p.oldest_unread_s), std::max<std::int64_t>(0, p.end - std::max<std::int64_t>(0, p.committed)),
-                                    p.committed, p.log_start, p.end, p.append_rate, p.read_rate, plain(p.owner, 40)), p.forecast.state == diagnosis::LossState::kExposed ? Style::kBad : p.forecast.state == diagnosis::LossState::kComing ? Style::kRisk : Style::kPlain});
+                                    p.committed < 0 ? "-" : std::to_string(p.committed), p.log_start, p.end, p.append_rate, p.read_rate, plain(p.owner, 40)), p.forecast.state == diagnosis::LossState::kExposed ? Style::kBad : p.forecast.state == diagnosis::LossState::kComing ? Style::kRisk : Style::kPlain});
       }
       break;
     }
     case Page::kFindings:
       head.push_back({"FINDINGS", Style::kHeader});
-      add_findings(body, all_findings(r), width_);
+      add_findings(body, r, all_findings(r), width_);
       for (const std::string& p : r.problems) body.push_back({"not asked: " + plain(p), Style::kUnknown});
       break;
     case Page::kJobs:
@@ -211,7 +213,7 @@ std::vector<Line> Pages::lines(const Report& r, int width, int height) const {
       for (const connect::FlinkJob& j : r.jobs) {
         const auto busiest = std::ranges::max_element(j.vertices, {}, &connect::FlinkJob::Vertex::busy);
         body.push_back({fmt::format("{:<40} {:<11} {:>8} {:>12} {:>7} {:>14} {}", plain(j.name, 40), j.state, j.restarts, j.checkpoints_completed, j.checkpoints_failed, age_text(j.last_checkpoint_s), busiest == j.vertices.end() ? "" : fmt::format("{} {:.0f} %", plain(busiest->name, 30), 100 * busiest->busy)),
-                        j.running() ? Style::kGood : Style::kBad});
+                        !r.reachable ? Style::kUnknown : j.running() ? Style::kGood : Style::kBad});
       }
       if (r.jobs.empty()) body.push_back({"none; --flink URL asks a Flink cluster", Style::kDim});
       break;

@@ -14,14 +14,14 @@ using Key = Pages::Key;
 class PagesTest : public testing::Test {
  protected:
   PagesTest() {
-    report_ = {.source = "broker", .reachable = true, .at_us = kHour};
+    report_ = {.source = "broker", .reachable = true, .at_us = kHour, .known_at_us = kHour};
     for (const char* name : {"orders", "billing", "\x1b[2Jevil"}) {
-      GroupReport g{.name = name, .state = "Stable", .health = Health::kOk, .members = 1, .lag = 10};
+      GroupReport g{.name = name, .state = "Stable", .health = Health::kOk, .last_health = Health::kOk, .members = 1, .lag = 10};
       g.partitions.push_back({.topic = std::string("topic-of-") + name, .partition = 0, .end = 100, .committed = 90});
       report_.groups.push_back(std::move(g));
     }
     report_.groups[1].lag = 999;
-    report_.groups[0].health = Health::kIncident;
+    report_.groups[0].health = report_.groups[0].last_health = report_.last_health = Health::kIncident;
     report_.groups[0].findings.push_back({.cause = diagnosis::Cause::kLossComing, .severity = diagnosis::Severity::kIncident, .weight = 99, .subject = "group orders", .what = "it will be deleted", .next = "raise retention"});
     report_.groups[0].limiting = diagnosis::LossForecast{.state = diagnosis::LossState::kComing, .moving = diagnosis::LossEstimate{.low = 2 * kHour, .mid = 2 * kHour}};
   }
@@ -103,6 +103,31 @@ TEST_F(PagesTest, FitsAnyTerminal) {
   report_ = {.source = "broker", .problem = "nobody answers"};
   EXPECT_THAT(text(), HasSubstr("UNKNOWN  broker  nobody answers"));
   pages_.press(Key::kEnter, 0, report_);
+}
+
+// At night, with the cluster gone: what was known last, how old it is, and nothing of it as if it were now.
+TEST_F(PagesTest, OfAClusterThatIsGoneTheLastKnownStandsMarked) {
+  const auto greens = [&] { return std::ranges::count(pages_.lines(report_, 220, 30), Pages::Style::kGood, &Pages::Line::style); };
+  EXPECT_EQ(greens(), 2);
+  report_ = unanswered(report_, "nobody answers", kHour + 3 * kMinute);
+  EXPECT_THAT(text(), testing::AllOf(HasSubstr("UNKNOWN  broker  nobody answers"), HasSubstr("nothing below is newer than 3 min 0 s ago; it was INCIDENT then"), HasSubstr("orders"), HasSubstr("was INCIDENT")));
+  EXPECT_THAT(text(), testing::AllOf(HasSubstr("was OK"), HasSubstr("in 57 min 0 s")));   // what comes is nearer now
+  EXPECT_EQ(greens(), 0);
+  for (const char* page : {"f", "J", "g"}) {
+    type(page);
+    EXPECT_EQ(greens(), 0) << page;
+  }
+  pages_.press(Key::kEnter, 0, report_);
+  EXPECT_THAT(text(), testing::AllOf(HasSubstr("group orders  was INCIDENT"), HasSubstr("topic-of-orders/0"), HasSubstr("it will be deleted")));
+  EXPECT_EQ(report_.worst(), Health::kUnknown);
+  EXPECT_EQ(exit_status(report_), 4);
+  EXPECT_THAT(report_text(report_), testing::AllOf(HasSubstr("UNKNOWN: broker: nobody answers"), HasSubstr("newer than 3 min 0 s ago"), HasSubstr("was INCIDENT"), HasSubstr("it will be deleted")));
+  EXPECT_THAT(report_json(report_), testing::AllOf(HasSubstr("\"health\":\"UNKNOWN\",\"last_health\":\"INCIDENT\""), HasSubstr("\"known_age_s\":180.000"), HasSubstr("{\"name\":\"billing\",\"health\":\"UNKNOWN\",\"last_health\":\"OK\"")));
+  report_ = unanswered({.source = "broker"}, "nobody answers", kHour);
+  type("f");
+  EXPECT_EQ(greens(), 0) << "nothing is known, which is not nothing found";
+  EXPECT_THAT(text(), Not(HasSubstr("found")));
+  EXPECT_THAT(report_json(report_), HasSubstr("\"known_age_s\":null"));
 }
 
 TEST_F(PagesTest, TextAndJsonOfTheReport) {

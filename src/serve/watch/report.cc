@@ -48,9 +48,9 @@ std::string group_json(const GroupReport& g, TimeUs now) {
     return fmt::format("{{\"topic\":{},\"partition\":{},\"log_start\":{},\"end\":{},\"committed\":{},\"lost\":{},\"append_rate\":{},\"read_rate\":{},\"oldest_unread_s\":{},\"owner\":{},\"forecast\":{},\"alarms\":{}}}", json_text(p.topic), p.partition, p.log_start,
                        p.end, p.committed < 0 ? std::string("null") : std::to_string(p.committed), p.lost, json_number(p.append_rate), json_number(p.read_rate), json_number(p.oldest_unread_s), json_text(p.owner), forecast_json(p.forecast, now), alarms_json(p));
   });
-  return fmt::format("{{\"name\":{},\"health\":\"{}\",\"state\":{},\"members\":{},\"append_rate\":{},\"read_rate\":{},\"lag\":{},\"lost\":{},\"exposed\":{},\"oldest_unread_s\":{},\"limiting\":{},\"forecast\":{},"
+  return fmt::format("{{\"name\":{},\"health\":\"{}\",\"last_health\":\"{}\",\"state\":{},\"members\":{},\"append_rate\":{},\"read_rate\":{},\"lag\":{},\"lost\":{},\"exposed\":{},\"oldest_unread_s\":{},\"limiting\":{},\"forecast\":{},"
                      "\"findings\":{},\"alarms\":{{\"burrow\":\"{}\",\"retention_percent\":\"{}\",\"messages_lost\":\"{}\"}},\"partitions\":{}}}",
-                     json_text(g.name), health_name(g.health), json_text(g.state), g.members < 0 ? std::string("null") : std::to_string(g.members), json_number(g.append_rate), json_number(g.read_rate), g.lag, g.lost, g.exposed, json_number(g.oldest_unread_s),
+                     json_text(g.name), health_name(g.health), health_name(g.last_health), json_text(g.state), g.members < 0 ? std::string("null") : std::to_string(g.members), json_number(g.append_rate), json_number(g.read_rate), g.lag, g.lost, g.exposed, json_number(g.oldest_unread_s),
                      json_text(g.limiting_place), g.limiting ? forecast_json(*g.limiting, now) : "null", json_array(g.findings, finding_json), slo::burrow_status_name(g.burrow), slo::alarm_level_name(g.retention_percent),
                      slo::alarm_level_name(g.messages_lost), partitions);
 }
@@ -81,6 +81,10 @@ std::string plain(std::string_view text, std::size_t width) {
   return out;
 }
 
+std::string last_known_text(const Report& r) { return fmt::format("nothing below is newer than {} ago; it was {} then", human_duration(r.at_us - r.known_at_us), health_name(r.last_health)); }
+
+std::string health_text(const Report& r, const GroupReport& g) { return r.reachable ? std::string(health_name(g.health)) : fmt::format("was {}", health_name(g.last_health)); }
+
 std::string age_text(std::optional<double> seconds) { return seconds ? human_duration(static_cast<DurationUs>(*seconds * kSecond)) : "?"; }
 
 std::string loss_text(const GroupReport& g, TimeUs now) {
@@ -96,19 +100,21 @@ std::string loss_text(const GroupReport& g, TimeUs now) {
 }
 
 std::string report_text(const Report& r) {
-  if (!r.reachable) return fmt::format("UNKNOWN: {}: {}\n", r.source, plain(r.problem));
-  std::string text = fmt::format("{}: {}, {} groups, {} topics, {} partitions; watched for {}\n", health_name(r.worst()), r.source, r.groups.size(), r.topics, r.partitions, human_duration(r.watched_for_us));
+  const std::string seen = fmt::format("{} groups, {} topics, {} partitions; watched for {}\n", r.groups.size(), r.topics, r.partitions, human_duration(r.watched_for_us));
+  std::string text = r.reachable ? fmt::format("{}: {}, {}", health_name(r.worst()), r.source, seen) : fmt::format("UNKNOWN: {}: {}\n", r.source, plain(r.problem));
+  if (!r.reachable && !r.known()) return text;
+  if (!r.reachable) text += fmt::format("{}, {}", last_known_text(r), seen);
   if (r.clock_offset_us != 0) text += fmt::format("the cluster's clock is {} ahead of this machine's: taken into account\n", human_duration(r.clock_offset_us));
   std::vector<diagnosis::Finding> all = r.cluster;
   for (const GroupReport& g : r.groups) all.insert(all.end(), g.findings.begin(), g.findings.end());
   diagnosis::rank(all);
   if (!all.empty()) text += "\n";
   for (const diagnosis::Finding& f : all) add_finding(text, f);
-  if (!r.groups.empty()) text += fmt::format("\n{:<28} {:<9} {:>8} {:>11} {:>11} {:>13} {:>14} {:>10} {:<22} {}\n", "GROUP", "HEALTH", "MEMBERS", "IN/S", "READ/S", "LAG", "OLDEST UNREAD", "LOST", "LOSES (IF STOPPED)", "LAG ALARMS: BURROW, RETENTION %, LOST GAUGE");
+  if (!r.groups.empty()) text += fmt::format("\n{:<28} {:<12} {:>8} {:>11} {:>11} {:>13} {:>14} {:>10} {:<22} {}\n", "GROUP", "HEALTH", "MEMBERS", "IN/S", "READ/S", "LAG", "OLDEST UNREAD", "LOST", "LOSES (IF STOPPED)", "LAG ALARMS: BURROW, RETENTION %, LOST GAUGE");
   std::size_t rows = 0;
   for (const GroupReport& g : r.groups) {
     if (++rows > kGroupsInTable) continue;
-    text += fmt::format("{:<28} {:<9} {:>8} {:>11.1f} {:>11.1f} {:>13} {:>14} {:>10} {:<22} {}, {}, {}\n", plain(g.name, 28), health_name(g.health), g.members < 0 ? "?" : std::to_string(g.members), g.append_rate, g.read_rate, g.lag, age_text(g.oldest_unread_s), g.lost + g.exposed,
+    text += fmt::format("{:<28} {:<12} {:>8} {:>11.1f} {:>11.1f} {:>13} {:>14} {:>10} {:<22} {}, {}, {}\n", plain(g.name, 28), health_text(r, g), g.members < 0 ? "?" : std::to_string(g.members), g.append_rate, g.read_rate, g.lag, age_text(g.oldest_unread_s), g.lost + g.exposed,
                         loss_text(g, r.at_us), slo::burrow_status_name(g.burrow), slo::alarm_level_name(g.retention_percent), slo::alarm_level_name(g.messages_lost));
   }
   if (rows > kGroupsInTable) text += fmt::format("and {} more; --group chooses\n", rows - kGroupsInTable);
@@ -117,8 +123,8 @@ std::string report_text(const Report& r) {
 }
 
 std::string report_json(const Report& r) {
-  return fmt::format("{{\"source\":{},\"reachable\":{},\"problem\":{},\"health\":\"{}\",\"at_s\":{:.3f},\"took_ms\":{:.1f},\"clock_offset_s\":{:.3f},\"watched_for_s\":{:.1f},\"topics\":{},\"partitions\":{},\"groups\":{},\"cluster\":{},\"jobs\":{},\"problems\":{}}}", json_text(r.source),
-                     r.reachable, json_text(r.problem), health_name(r.worst()), static_cast<double>(r.at_us) / kSecond, static_cast<double>(r.took_us) / kMillisecond, static_cast<double>(r.clock_offset_us) / kSecond, static_cast<double>(r.watched_for_us) / kSecond, r.topics,
+  return fmt::format("{{\"source\":{},\"reachable\":{},\"problem\":{},\"health\":\"{}\",\"last_health\":\"{}\",\"complete\":{},\"at_s\":{:.3f},\"known_age_s\":{},\"took_ms\":{:.1f},\"clock_offset_s\":{:.3f},\"watched_for_s\":{:.1f},\"topics\":{},\"partitions\":{},\"groups\":{},\"cluster\":{},\"jobs\":{},\"problems\":{}}}", json_text(r.source),
+                     r.reachable, json_text(r.problem), health_name(r.worst()), health_name(r.last_health), r.complete, static_cast<double>(r.at_us) / kSecond, r.known() ? fmt::format("{:.3f}", static_cast<double>(r.at_us - r.known_at_us) / kSecond) : "null", static_cast<double>(r.took_us) / kMillisecond, static_cast<double>(r.clock_offset_us) / kSecond, static_cast<double>(r.watched_for_us) / kSecond, r.topics,
                      r.partitions, json_array(r.groups, [&](const GroupReport& g) { return group_json(g, r.at_us); }), json_array(r.cluster, finding_json), json_array(r.jobs, job_json), json_array(r.problems, [](const std::string& p) { return json_text(p); }));
 }
 

@@ -18,6 +18,10 @@ int exit_status(const Report& report);
 
 /// "in 2 h 10 min", "lost", "-", "?": when a group's first loss comes.
 std::string loss_text(const GroupReport& group, TimeUs now);
+/// Of a report that nobody answered: how old it is, and what it said.
+std::string last_known_text(const Report& report);
+/// "OK"; "was OK" where nobody answers any more.
+std::string health_text(const Report& report, const GroupReport& group);
 std::string age_text(std::optional<double> seconds);
 /// Without control characters, at most `width` columns' worth of bytes.
 std::string plain(std::string_view text, std::size_t width = 512);

@@ -117,6 +117,18 @@ TEST(Monitoring, WhatGrowsIsKnownAfterTwoLooksAndSureAfterAMinute) {
   EXPECT_EQ(later->what, early->what);
 }
 
+TEST(Monitoring, WhatCouldNotBeAskedIsNotGood) {
+  Monitor monitor;
+  monitor.observe({.at_us = kMinute, .groups_listed = true});
+  EXPECT_EQ(monitor.report().worst(), Health::kOk) << "a cluster without groups";
+  monitor.flink(std::nullopt);
+  EXPECT_EQ(monitor.report().worst(), Health::kUnknown) << "Flink was asked, and did not answer";
+  monitor.flink(std::vector<connect::FlinkJob>{});
+  EXPECT_EQ(monitor.report().worst(), Health::kOk);
+  monitor.observe({.at_us = 2 * kMinute, .groups_listed = false});
+  EXPECT_EQ(monitor.report().worst(), Health::kUnknown) << "groups that nobody could name may be behind";
+}
+
 TEST(Render, NamesAreDataFromOutside) {
   View view = view_of(100, 200, 1000);
   view.topics[0].name = view.groups[0].partitions[0].topic = "<script>\"\n";

@@ -123,8 +123,8 @@ Status list(const env::Env& env, const Arguments& a, const LogCommandIo& io) {
 
 /// Rows of a columnar frame, as JSON.
 Result<std::vector<std::string>> rows_as_json(const log::FrameView& f) {
-  SUPYO_ASSIGN(const Schema schema, formats::columns_of(f.block()));
-  SUPYO_ASSIGN(const BatchPtr batch, formats::ColumnarDecoder(schema).decode(f.block(), f.count()));
+  SUPYO_ASSIGN(const Schema schema, formats::columns_of(f.head()));
+  SUPYO_ASSIGN(const BatchPtr batch, formats::ColumnarDecoder(schema).decode(f.head(), f.parts(), f.count()));
   SUPYO_ASSIGN(const auto encoder, formats::make_encoder({.name = "json", .options = {}}, schema));
   std::vector<std::string> rows(batch->rows);
   for (std::size_t row = 0; row < rows.size(); ++row) encoder->encode(*batch, row, rows[row]);
@@ -172,7 +172,7 @@ Status cat(const env::Env& env, const Arguments& a, const LogCommandIo& io) {
         read = true;
         out.clear();
         std::vector<std::string> rows;
-        if (f->kind() == log::FrameKind::kColumnar) {
+        if (f->columnar()) {
           SUPYO_ASSIGN(rows, rows_as_json(*f));
         }
         for (std::size_t i = f->first(); i < f->count() && left > 0; ++i, --left) print_record(*f, i, rows.empty() ? nullptr : &rows[i], s.partition, a.json, out);

@@ -1,6 +1,7 @@
 // Rows in columns through the embedded log: source and sink.
 #include "connect/stream/stream_test_util.h"
 #include "data/log/kafka_reader.h"
+#include "data/log/segment.h"
 
 namespace supyo::connect {
 namespace {
@@ -81,6 +82,26 @@ TEST_F(ColumnarStream, ColumnsAreFoundByNameAndMustHaveTheirType) {
   EXPECT_THAT(refused.error().message, HasSubstr("t/0@0: column 'id' is declared INT and was written as BIGINT"));
   auto other = reader(with_column(0, "id", Type::integer()), {2});   // not read: no matter
   EXPECT_TRUE(other->poll(100, out));
+}
+
+TEST_F(ColumnarStream, ColumnsThatAreNotReadAreNotChecked) {
+  fill();
+  auto file = sim_.files().open("data/log/t/0/" + log::segment_name(Offset(0)), env::OpenMode::kReadWrite).value();
+  std::string bytes(file->size().value(), '\0');
+  ASSERT_EQ(file->read_at(0, bytes).value(), bytes.size());
+  const std::size_t names = bytes.find("n4n5");   // of the second epoch
+  ASSERT_NE(names, std::string::npos);
+  ASSERT_TRUE(file->write_at(names, "N"));
+  Collected ids, all;
+  drain(*reader(table(), {0}), ids);
+  EXPECT_EQ(ids.rows.size(), 6U);
+  auto r = reader(table(), {0, 2});
+  ASSERT_TRUE(r->poll(100, all));
+  EXPECT_THAT(all.rows, ElementsAre("1|n1", "2|n2", "3|n3"));
+  const auto damaged = r->poll(100, all);
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code, ErrorCode::kDamaged);
+  EXPECT_THAT(damaged.error().message, HasSubstr("offset 3"));
 }
 
 TEST_F(ColumnarStream, RecordsAndColumnsAreNotMistakenForEachOther) {

@@ -64,10 +64,9 @@ class ColumnFiller {
   bool empty() const { return timestamps_.empty(); }
   bool full() const { return rows_.full() || text_ >= kTextTarget; }
   log::ColumnarBatch take() {
-    log::ColumnarBatch out{.timestamps = std::exchange(timestamps_, {}), .block = {}};
-    formats::encode_columns(*rows_.finish(), *schema_, out.block);
+    formats::ColumnarBlock block = formats::encode_columns(*rows_.finish(), *schema_);
     text_ = 0;
-    return out;
+    return {.timestamps = std::exchange(timestamps_, {}), .head = std::move(block.head), .parts = std::move(block.columns), .part_bytes = std::move(block.bytes)};
   }
 
  private:

@@ -15,6 +15,7 @@ namespace {
 
 using dataflow::Poll;
 
+constexpr std::size_t kColumnarChunk = 40 << 10;        // a full frame up to its columns: 8 bytes a row, and names
 constexpr DurationUs kPollInterval = kMillisecond;      // how often the end of a log is looked at
 constexpr DurationUs kGroupCommitInterval = kSecond;    // group offsets are for monitoring: two syncs an epoch would be waste
 
@@ -77,7 +78,12 @@ class StreamReader final : public dataflow::SourceReader {
     }
     for (const dataflow::Split& split : splits) {
       const PartitionId partition(std::atoi(split.id.substr(split.id.rfind('/') + 1).c_str()));
-      SUPYO_ASSIGN(auto reader, log::PartitionReader::open(env_.files, topic, partition, {.isolation = config_.isolation, .columnar = config_.columnar}));
+      log::ReadOptions options{.isolation = config_.isolation, .columnar = config_.columnar};
+      if (config_.columnar) {
+        options.chunk_bytes = kColumnarChunk;
+        options.wanted = [this](std::string_view head, std::vector<bool>& columns) { columns_.select(head, columns); };
+      }
+      SUPYO_ASSIGN(auto reader, log::PartitionReader::open(env_.files, topic, partition, std::move(options)));
       SplitState s{.id = split.id, .partition = partition, .reader = std::move(reader), .position = {}, .acknowledged = {}};
       if (split.position.empty()) {
         SUPYO_ASSIGN(s.position.next, resolve(config_.start, s, Offset(0)));
@@ -214,12 +220,12 @@ class StreamReader final : public dataflow::SourceReader {
       SUPYO_ASSIGN(const bool more, take_frame(i, out));
       if (!more) return false;
       const log::FrameView& f = *s.frame;
-      if (f.kind() != log::FrameKind::kColumnar) {
+      if (!f.columnar()) {
         const Offset at = f.offset(f.first());
         s.frame = nullptr;
         return fail(ErrorCode::kTypeMismatch, fmt::format("{}@{}: a record, where table '{}' has rows in columns", s.id, at.value, config_.table), "declare the format that the topic was written with");
       }
-      auto rows = columns_.decode(f.block(), f.count());
+      auto rows = columns_.decode(f.head(), f.parts(), f.count());
       if (!rows) return fail(rows.error().with_context(fmt::format("{}@{}", s.id, f.header().base_offset)));
       s.rows = std::move(*rows);
     }

@@ -137,7 +137,7 @@ class StreamTest : public testing::Test {
     formats::ColumnarDecoder columns(Schema({{"id", Type::big_int()}}));
     std::string seen;
     while (const auto* f = log_reader.next().value()) {
-      const BatchPtr rows = f->kind() == log::FrameKind::kColumnar ? columns.decode(f->block(), f->count()).value() : nullptr;
+      const BatchPtr rows = f->columnar() ? columns.decode(f->head(), f->parts(), f->count()).value() : nullptr;
       for (std::size_t i = 0; i < f->count(); ++i) seen += (rows ? std::to_string(rows->columns[0]->integer(i)) : std::string(f->value(i).substr(6, 2))) + " ";
     }
     return seen;

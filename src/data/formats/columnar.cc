@@ -15,7 +15,7 @@ namespace supyo::formats {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x43505553;   // "SUPC"
-constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kVersion = 2;
 constexpr std::size_t kMostColumns = 4096;
 constexpr std::size_t kMostText = 256U << 20;  // of a column once its dictionary is resolved
 
@@ -203,7 +203,7 @@ struct Cut {
 struct Parts {
   Head head;
   std::string_view schema;
-  std::vector<std::string_view> bodies;
+  std::vector<std::string_view> bodies;   ///< version 1
 };
 
 Result<Parts> split(std::string_view block) {
@@ -213,13 +213,14 @@ Result<Parts> split(std::string_view block) {
   if (at == nullptr) return malformed("it is shorter than its head");
   std::memcpy(&p.head, at, sizeof(Head));
   if (p.head.magic != kMagic) return malformed("it does not begin as one");
-  if (p.head.version != kVersion) return fail(ErrorCode::kFormatVersion, fmt::format("columnar block of version {}: this Supyo reads version {}", p.head.version, kVersion), "read it with a newer Supyo");
+  if (p.head.version == 0 || p.head.version > kVersion) return fail(ErrorCode::kFormatVersion, fmt::format("columnar block of version {}: this Supyo reads versions up to {}", p.head.version, kVersion), "read it with a newer Supyo");
   if (p.head.rows == 0 || p.head.rows > Batch::kMaxRows || p.head.columns > kMostColumns || p.head.schema_bytes % 8 != 0) return malformed("its head is wrong");
-  const char* sizes = cut.take(padded(4U * p.head.columns));
+  const bool inside = p.head.version == 1;
+  const char* sizes = cut.take(inside ? padded(4U * p.head.columns) : 0);
   const char* schema = cut.take(p.head.schema_bytes);
   if (cut.failed) return malformed("its head ends early");
   p.schema = {schema, p.head.schema_bytes};
-  for (std::size_t c = 0; c < p.head.columns; ++c) {
+  for (std::size_t c = 0; inside && c < p.head.columns; ++c) {
     std::uint32_t size;
     std::memcpy(&size, sizes + 4 * c, sizeof size);
     const char* body = cut.take(size);
@@ -398,29 +399,28 @@ Status check_columnar(const Schema& schema) {
   return ok();
 }
 
-void encode_columns(const Batch& batch, const Schema& schema, std::string& out) {
+ColumnarBlock encode_columns(const Batch& batch, const Schema& schema) {
   SUPYO_CHECK_EQ(batch.columns.size(), schema.size());
   SUPYO_CHECK(batch.rows > 0 && batch.rows <= Batch::kMaxRows && batch.kinds.empty());
   const std::string names = schema_section(schema);
   const Head head{.columns = static_cast<std::uint16_t>(schema.size()), .rows = static_cast<std::uint32_t>(batch.rows), .schema_bytes = static_cast<std::uint32_t>(names.size())};
-  out.append(reinterpret_cast<const char*>(&head), sizeof head);
-  const std::size_t sizes = out.size();
-  out.resize(sizes + padded(4 * schema.size()), '\0');
-  out += names;
-  for (std::size_t c = 0; c < schema.size(); ++c) {
-    const std::size_t from = out.size();
-    put_column(*batch.columns[c], out);
-    const auto size = static_cast<std::uint32_t>(out.size() - from);
-    std::memcpy(out.data() + sizes + 4 * c, &size, sizeof size);
+  ColumnarBlock out;
+  out.head.append(reinterpret_cast<const char*>(&head), sizeof head).append(names);
+  for (const ColumnPtr& column : batch.columns) {
+    const std::size_t from = out.columns.size();
+    put_column(*column, out.columns);
+    out.bytes.push_back(static_cast<std::uint32_t>(out.columns.size() - from));
   }
+  return out;
 }
 
-Result<Schema> columns_of(std::string_view block) {
-  SUPYO_ASSIGN(const Parts parts, split(block));
+Result<Schema> columns_of(std::string_view head) {
+  SUPYO_ASSIGN(const Parts parts, split(head));
   return parse_schema(parts.schema, parts.head.columns);
 }
 
 Status ColumnarDecoder::map_columns(std::string_view schema, std::size_t columns) {
+  if (source_.size() == wanted_.size() && schema == schema_ && !schema.empty()) return ok();   // as in the block before
   SUPYO_ASSIGN(const Schema stored, parse_schema(schema, columns));
   std::vector<std::ptrdiff_t> source;
   for (const Field& f : wanted_.fields()) {
@@ -435,19 +435,28 @@ Status ColumnarDecoder::map_columns(std::string_view schema, std::size_t columns
   return ok();
 }
 
-Result<BatchPtr> ColumnarDecoder::decode(std::string_view block, std::size_t rows) {
-  SUPYO_ASSIGN(const Parts parts, split(block));
+void ColumnarDecoder::select(std::string_view head, std::vector<bool>& columns) {
+  const auto parts = split(head);
+  if (!parts || !map_columns(parts->schema, parts->head.columns)) return;
+  for (const std::ptrdiff_t c : source_)
+    if (c >= 0 && static_cast<std::size_t>(c) < columns.size()) columns[static_cast<std::size_t>(c)] = true;
+}
+
+Result<BatchPtr> ColumnarDecoder::decode(std::string_view head, std::span<const std::string_view> columns, std::size_t rows) {
+  SUPYO_ASSIGN(const Parts parts, split(head));
+  if (parts.head.version == 1) columns = parts.bodies;
   if (parts.head.rows != rows) return malformed("it has another number of rows than its frame says");
-  if (source_.size() != wanted_.size() || parts.schema != schema_ || parts.schema.empty()) SUPYO_TRY(map_columns(parts.schema, parts.head.columns));
+  if (parts.head.columns != columns.size()) return malformed("it has another number of columns than its frame");
+  SUPYO_TRY(map_columns(parts.schema, parts.head.columns));
   auto batch = std::make_shared<Batch>();
   batch->rows = rows;
   for (std::size_t c = 0; c < wanted_.size(); ++c) {
-    if (source_[c] >= static_cast<std::ptrdiff_t>(parts.bodies.size())) return malformed("it has fewer columns than names");
     if (source_[c] < 0) {
       batch->columns.push_back(all_null(wanted_[c].type, rows));
       continue;
     }
-    SUPYO_ASSIGN(ColumnPtr column, read_column(parts.bodies[static_cast<std::size_t>(source_[c])], wanted_[c].type, rows));
+    if (source_[c] >= static_cast<std::ptrdiff_t>(columns.size())) return malformed("it has fewer columns than names");
+    SUPYO_ASSIGN(ColumnPtr column, read_column(columns[static_cast<std::size_t>(source_[c])], wanted_[c].type, rows));
     batch->columns.push_back(std::move(column));
   }
   return BatchPtr(std::move(batch));

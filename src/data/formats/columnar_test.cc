@@ -78,24 +78,48 @@ void expect_same(const Column& a, const Column& b, std::size_t row, std::string_
   ASSERT_EQ(std::memcmp(a.data()->data() + row * width, b.data()->data() + row * width, width), 0) << name << " " << row;
 }
 
+std::vector<std::string_view> columns_in(const ColumnarBlock& block) {
+  std::vector<std::string_view> columns;
+  std::size_t from = 0;
+  for (const std::uint32_t n : block.bytes) columns.push_back(std::string_view(block.columns).substr(std::exchange(from, from + n), n));
+  return columns;
+}
+
+/// The same in version 1: with the columns' sizes behind the first 16 bytes, and the columns behind the names.
+std::string version_1(const ColumnarBlock& block) {
+  std::string sizes(reinterpret_cast<const char*>(block.bytes.data()), 4 * block.bytes.size());
+  sizes.resize((sizes.size() + 7) / 8 * 8, '\0');
+  std::string out = block.head.substr(0, 16) + sizes + block.head.substr(16) + block.columns;
+  out[4] = 1;
+  return out;
+}
+
 TEST(Columnar, WhatIsWrittenIsReadWhateverTheColumns) {
   Random random(5);
   const Schema schema = wide();
   for (int round = 0; round < 200; ++round) {
     const BatchPtr batch = rows(random, schema, round % 10 == 0 ? Batch::kMaxRows : 1 + random() % 60);
-    std::string block;
-    encode_columns(*batch, schema, block);
+    const ColumnarBlock block = encode_columns(*batch, schema);
     Schema wanted;
     std::vector<std::size_t> source;
     for (std::size_t c = 0; c < schema.size(); ++c)
       if (random() % 2 == 0) source.push_back(c);
     std::shuffle(source.begin(), source.end(), random);
     for (const std::size_t c : source) wanted.add(schema[c].name, schema[c].type);
-    const auto read = ColumnarDecoder(wanted).decode(block, batch->rows);
-    ASSERT_TRUE(read) << read.error().to_string();
-    for (std::size_t c = 0; c < source.size(); ++c)
-      for (std::size_t r = 0; r < batch->rows; ++r) expect_same(*batch->columns[source[c]], *(*read)->columns[c], r, wanted[c].name);
-    EXPECT_EQ(columns_of(block)->size(), schema.size());
+    ColumnarDecoder decoder(wanted);
+    std::vector<bool> selected(schema.size());
+    decoder.select(block.head, selected);
+    auto columns = columns_in(block);
+    for (std::size_t c = 0; c < schema.size(); ++c) {
+      EXPECT_EQ(selected[c], std::find(source.begin(), source.end(), c) != source.end());
+      if (!selected[c]) columns[c] = {};
+    }
+    for (const auto& read : {decoder.decode(block.head, columns, batch->rows), ColumnarDecoder(wanted).decode(version_1(block), {}, batch->rows)}) {
+      ASSERT_TRUE(read) << read.error().to_string();
+      for (std::size_t c = 0; c < source.size(); ++c)
+        for (std::size_t r = 0; r < batch->rows; ++r) expect_same(*batch->columns[source[c]], *(*read)->columns[c], r, wanted[c].name);
+    }
+    EXPECT_EQ(columns_of(block.head)->size(), schema.size());
   }
 }
 
@@ -108,9 +132,8 @@ TEST(Columnar, NumbersAndRepeatedTextsAreSmall) {
     b.column(2).append(1'767'225'577'000'000 + i * 1000);
     b.end_row();
   }
-  std::string block;
-  encode_columns(*b.finish(), schema, block);
-  EXPECT_LT(block.size(), 4096U * (1 + 1 + 4) + 512);   // JSON: 80 bytes a row
+  const ColumnarBlock block = encode_columns(*b.finish(), schema);
+  EXPECT_LT(block.head.size() + block.columns.size(), 4096U * (1 + 1 + 4) + 512);   // JSON: 80 bytes a row
 }
 
 TEST(Columnar, ColumnsComeAndGoByName) {
@@ -119,18 +142,39 @@ TEST(Columnar, ColumnsComeAndGoByName) {
   b.column(0).append(std::int32_t{7});
   b.column(1).append_text("x");
   b.end_row();
-  std::string block;
-  encode_columns(*b.finish(), old, block);
+  const ColumnarBlock block = encode_columns(*b.finish(), old);
+  const auto columns = columns_in(block);
   ColumnarDecoder decoder(Schema({{"new", Type::decimal(10, 2)}, {"b", Type::string()}}));
-  const auto read = decoder.decode(block, 1);
+  const auto read = decoder.decode(block.head, columns, 1);
   ASSERT_TRUE(read);
   EXPECT_TRUE((*read)->columns[0]->is_null(0));
   EXPECT_EQ((*read)->columns[1]->text(0), "x");
-  const auto wrong = ColumnarDecoder(Schema({{"a", Type::big_int()}})).decode(block, 1);
+  const auto wrong = ColumnarDecoder(Schema({{"a", Type::big_int()}})).decode(block.head, columns, 1);
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code, ErrorCode::kTypeMismatch);
   EXPECT_EQ(wrong.error().message, "column 'a' is declared BIGINT and was written as INT");
-  EXPECT_FALSE(ColumnarDecoder(old).decode(block, 2));
+  EXPECT_FALSE(ColumnarDecoder(old).decode(block.head, columns, 2));
+  EXPECT_FALSE(ColumnarDecoder(old).decode(block.head, std::span(columns).first(1), 1));
+  std::vector<bool> none(2);
+  ColumnarDecoder(Schema({{"a", Type::big_int()}})).select(block.head, none);   // decode() says why
+  EXPECT_EQ(none, std::vector<bool>(2));
+}
+
+/// As a Supyo of version 1 wrote it: id BIGINT, name STRING, price DECIMAL(10, 2).
+TEST(Columnar, ABlockOfVersion1) {
+  constexpr std::string_view kHex =
+      "5355504301000300030000001800000018000000380000001800000000000000050000026964090000046e616d65080a0205707269636500020002000000000007000000000000000000010025010000"
+      "03010100000000000000000000000000050000000000000005000d0000000000736576656e74687265652068756e647265640000000000000200010000000000000000000000000096e1000000000000";
+  std::string block;
+  for (std::size_t i = 0; i < kHex.size(); i += 2) block.push_back(static_cast<char>(std::stoi(std::string(kHex.substr(i, 2)), nullptr, 16)));
+  const auto read = ColumnarDecoder(columns_of(block).value()).decode(block, {}, 3);
+  ASSERT_TRUE(read) << read.error().to_string();
+  const auto& c = (*read)->columns;
+  EXPECT_EQ(c[0]->integer(2), 300);
+  EXPECT_EQ(c[1]->text(0), "seven");
+  EXPECT_TRUE(c[1]->is_null(1));
+  EXPECT_EQ(c[1]->text(2), "three hundred");
+  EXPECT_EQ(c[2]->value<Int128>(1), 225);
 }
 
 // Any change of a block's bytes gives an error or some rows, and never a read outside of it (the sanitizers watch).
@@ -140,23 +184,37 @@ TEST(Columnar, DamagedBytesAreRefusedOrHarmless) {
   std::size_t refused = 0;
   for (int round = 0; round < 4000; ++round) {
     const BatchPtr batch = rows(random, schema, 1 + random() % 20);
-    std::string block;
-    encode_columns(*batch, schema, block);
+    // Every other one of version 1, whose columns stand in the block; of version 2 the head is hit, or the columns.
+    ColumnarBlock written = encode_columns(*batch, schema);
+    const bool first = round % 2 == 0;
+    std::string block = first ? version_1(written) : random() % 2 == 0 ? written.head : written.columns;
+    const bool columns_hit = !first && block.size() == written.columns.size() && block == written.columns;
     for (auto n = random() % 3; n <= 3; ++n) block[random() % (random() % 2 == 0 ? block.size() : std::min<std::size_t>(block.size(), 300))] = static_cast<char>(random());
     if (random() % 8 == 0) block.resize(random() % block.size());
-    const std::string exact(block.data(), block.size());
+    if (columns_hit) {
+      block.resize(written.columns.size());   // how long each is, the log knows
+      written.columns = block;
+    } else if (!first) {
+      written.head = block;
+    }
+    std::vector<std::string> bytes;   // each on its own, so that a read outside of it is seen
+    for (const std::string_view column : columns_in(written)) bytes.emplace_back(column);
+    const std::vector<std::string_view> columns(bytes.begin(), bytes.end());
+    const std::string exact(first ? block : written.head);
     ColumnarDecoder decoder(schema);
-    const auto read = decoder.decode(exact, batch->rows);
+    std::vector<bool> selected(schema.size());
+    decoder.select(exact, selected);
+    const auto read = decoder.decode(exact, columns, batch->rows);
     if (!read) {
       ++refused;
       continue;
     }
     for (const auto& column : (*read)->columns) {
-      std::size_t bytes = 0;
+      std::size_t texts = 0;
       for (std::size_t r = 0; r < (*read)->rows; ++r)
         if (!column->is_null(r) && column->type().is_variable())
-          for (const char byte : column->text(r)) bytes += byte != 0 ? 1 : 0;
-      ASSERT_LE(bytes, std::size_t{256} << 20);
+          for (const char byte : column->text(r)) texts += byte != 0 ? 1 : 0;
+      ASSERT_LE(texts, std::size_t{256} << 20);
     }
   }
   EXPECT_GT(refused, 500U);

@@ -175,7 +175,7 @@ class Compaction {
   Status clean_frame(SegmentCursor& cursor, SegmentWriter& writer) {
     FrameView& frame = cursor.frame();
     if (frame.kind() == FrameKind::kGap) return ok();
-    if (frame.kind() == FrameKind::kColumnar) return copy(cursor, writer);   // from before the topic was compacted: rows without keys stay
+    if (frame.columnar()) return copy(cursor, writer);   // from before the topic was compacted: rows without keys stay
     KafkaBatchHeader b{.base_offset = frame.header().base_offset, .last_offset_delta = static_cast<std::int32_t>(frame.header().count - 1)};
     if (frame.kind() == FrameKind::kRecords) {
       b.base_timestamp_ms = kafka_time_ms(frame.timestamps()[0]);

@@ -21,6 +21,14 @@ RecordBatch record(std::int64_t offset) {
   return b;
 }
 
+/// The same as a row in columns: its value is the second one.
+ColumnarBatch row(std::int64_t offset) {
+  ColumnarBatch b{.timestamps = {offset}, .head = "the head", .parts = "column 1" + value_of(offset), .part_bytes = {8}};
+  b.parts.resize((b.parts.size() + 7) / 8 * 8, '\0');
+  b.part_bytes.push_back(static_cast<std::uint32_t>(b.parts.size() - 8));
+  return b;
+}
+
 constexpr std::uint64_t kWriter = 7;
 
 /// What the outside may rely on, updated only when a call returned success; `maybe` bounds are what a call under way may have reached.
@@ -37,9 +45,10 @@ struct Promise {
 Status apply(char op, PartitionWriter& w, Promise& p) {
   switch (op) {
     case 'A':   // append
-    case 'E': { // append, staged for an epoch
-      const Transaction t = op == 'E' ? Transaction{kWriter, Epoch(p.epoch)} : Transaction{};
-      SUPYO_ASSIGN(const Offset at, w.append(record(w.next_offset().value), t));
+    case 'E':   // append, staged for an epoch
+    case 'K': { // the same, in columns
+      const Transaction t = op == 'A' ? Transaction{} : Transaction{kWriter, Epoch(p.epoch)};
+      SUPYO_ASSIGN(const Offset at, op == 'K' ? w.append(row(w.next_offset().value), t) : w.append(record(w.next_offset().value), t));
       EXPECT_EQ(at.value, p.appended);
       p.appended = w.next_offset().value;
       return ok();
@@ -98,7 +107,9 @@ std::string verify(Machine& m, const Promise& p, bool read_back_appends) {
   if (start < p.log_start || start > p.log_start_maybe) return fmt::format("starts at {}, should be {} to {}", start, p.log_start, p.log_start_maybe);
   if (w.committed_end().value < p.committed) return fmt::format("committed up to {}, was {}", w.committed_end().value, p.committed);
   for (int round = 0; round < (read_back_appends ? 2 : 1); ++round) {
-    auto reader = PartitionReader::open(m.sim.files(), m.topic, PartitionId(0), {.isolation = Isolation::kReadUncommitted});
+    ReadOptions options{.isolation = Isolation::kReadUncommitted, .columnar = true};
+    if (round > 0) options.wanted = [](std::string_view, std::vector<bool>& wanted) { wanted.at(1) = true; };
+    auto reader = PartitionReader::open(m.sim.files(), m.topic, PartitionId(0), std::move(options));
     if (!reader) return "no reader: " + reader.error().to_string();
     std::int64_t at = start;
     while (true) {
@@ -106,7 +117,7 @@ std::string verify(Machine& m, const Promise& p, bool read_back_appends) {
       if (!frame) return "unreadable: " + frame.error().to_string();
       if (*frame == nullptr) break;
       for (std::size_t i = (*frame)->first(); i < (*frame)->count(); ++i, ++at)
-        if ((*frame)->offset(i).value != at || (*frame)->value(i) != value_of(at)) return fmt::format("a record that was never written at {}", at);
+        if ((*frame)->offset(i).value != at || ((*frame)->columnar() ? (*frame)->parts()[1].substr(0, value_of(at).size()) : (*frame)->value(i)) != value_of(at)) return fmt::format("a record that was never written at {}", at);
     }
     if (at != w.next_offset().value) return fmt::format("readable up to {} of {}", at, w.next_offset().value);
     if (round == 0) {   // and life goes on
@@ -137,7 +148,7 @@ std::uint64_t explore(const std::string& alphabet, std::size_t length, std::uint
           for (std::size_t i = 0; i + 1 < h.size(); ++i) EXPECT_TRUE(apply(h[i], *m.writer, p)) << h;
           m.sim.files().set_fault_hook(env::fail_nth(point, env::SimFault::kPowerOff));
           completed = apply(h.back(), *m.writer, p).has_value();
-          if (!completed && (h.back() == 'A' || h.back() == 'E')) ++p.appended;   // it may have reached the disk
+          if (!completed && (h.back() == 'A' || h.back() == 'E' || h.back() == 'K')) ++p.appended;   // it may have reached the disk
           m.sim.files().set_fault_hook(nullptr);
           m.sim.files().crash(&all);
           ++crashes;
@@ -164,6 +175,11 @@ TEST(LogCrash, EveryPointOfEveryShortHistory) {
 TEST(LogCrash, EveryPointOfEveryShortHistoryOfEpochs) {
   const std::uint64_t crashes = explore("ERCS", 4);
   EXPECT_GT(crashes, 3'000U);
+}
+
+TEST(LogCrash, EveryPointOfEveryShortHistoryOfRowsInColumns) {
+  const std::uint64_t crashes = explore("KRC", 3);
+  EXPECT_GT(crashes, 200U);
 }
 
 /// Two records or three, then zeros up to the next page.

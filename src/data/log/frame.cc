@@ -103,26 +103,90 @@ struct FrameEncoding {
     finish(out, start, h.length);
   }
 
-  /// Timestamps, the block's length (8 bytes), the block.
+  /// Number of parts and bytes of the head (4 bytes each), timestamps, bytes and checksum of each part, the head; that is the front. Then the parts.
   static Status encode_columnar(const ColumnarBatch& b, const FrameStamp& stamp, std::string& out) {
     const std::size_t n = b.records();
-    SUPYO_CHECK(n > 0);
-    const std::size_t body = 8 * n + 8 + b.block.size();
-    if (body > kFrameBytesMax - sizeof(FrameHeader) - 8)
-      return fail(ErrorCode::kValueOutOfRange, fmt::format("{} rows of {} bytes are too many for one frame of the log ({} MiB)", n, b.block.size(), kFrameBytesMax >> 20), "a row must be smaller than that");
+    SUPYO_CHECK(n > 0 && b.head.size() % 8 == 0);
+    const std::size_t body = 8 + 8 * n + sizeof(FrameView::Part) * b.part_bytes.size() + b.head.size() + b.parts.size();
+    if (body > kFrameBytesMax - sizeof(FrameHeader))
+      return fail(ErrorCode::kValueOutOfRange, fmt::format("{} rows of {} bytes are too many for one frame of the log ({} MiB)", n, b.parts.size(), kFrameBytesMax >> 20), "a row must be smaller than that");
     FrameHeader h = head_of(FrameKind::kColumnar, static_cast<std::uint32_t>(n), body, stamp);
     h.max_timestamp_us = *std::max_element(b.timestamps.begin(), b.timestamps.end());
     const std::size_t start = out.size();
     out.reserve(start + h.length);
     out.append(reinterpret_cast<const char*>(&h), sizeof h);
+    append_array(out, std::vector<std::uint32_t>{end_of(b.part_bytes), end_of(b.head)});
     append_array(out, b.timestamps);
-    const std::uint64_t length = b.block.size();
-    out.append(reinterpret_cast<const char*>(&length), sizeof length);
-    out.append(b.block);
-    finish(out, start, h.length);
+    std::vector<FrameView::Part> table;
+    std::size_t from = 0;
+    for (const std::uint32_t bytes : b.part_bytes) {
+      SUPYO_CHECK(bytes % 8 == 0);
+      table.push_back({bytes, crc32c(std::string_view(b.parts).substr(from, bytes))});
+      from += bytes;
+    }
+    SUPYO_CHECK_EQ(from, b.parts.size());
+    append_array(out, table);
+    out.append(b.head);
+    seal(out, start);
+    out.append(b.parts);
     return ok();
   }
 
+  /// Bytes before the parts; 0 when that cannot be. `bytes` has 8 behind the frame's head.
+  static std::size_t front_of(std::string_view bytes, const FrameHeader& h) {
+    std::uint32_t parts, head;
+    std::memcpy(&parts, bytes.data() + sizeof h, sizeof parts);
+    std::memcpy(&head, bytes.data() + sizeof h + sizeof parts, sizeof head);
+    const std::uint64_t front = sizeof h + 8 + 8 * std::uint64_t{h.count} + sizeof(FrameView::Part) * std::uint64_t{parts} + head;
+    return front > h.length || head % 8 != 0 ? 0 : static_cast<std::size_t>(front);
+  }
+
+  /// Lays a view over a checked front.
+  static bool hold_front(std::string_view front, FrameView& view) {
+    const FrameHeader& h = view.header_;
+    std::uint32_t parts;
+    const char* at = front.data() + sizeof h;
+    std::memcpy(&parts, at, sizeof parts);
+    at += 8;
+    view.records_ = h.count;
+    view.timestamps_ = {reinterpret_cast<const TimeUs*>(at), h.count};
+    at += 8 * std::size_t{h.count};
+    view.table_ = reinterpret_cast<const FrameView::Part*>(at);
+    at += sizeof(FrameView::Part) * std::size_t{parts};
+    view.batch_ = {at, static_cast<std::size_t>(front.data() + front.size() - at)};
+    view.parts_.resize(parts);
+    std::uint64_t bytes = front.size();
+    bool aligned = true;
+    for (std::uint32_t i = 0; i < parts; ++i) {
+      bytes += view.table_[i].bytes;
+      aligned &= view.table_[i].bytes % 8 == 0;
+    }
+    return aligned && bytes == h.length;
+  }
+
+  static ParsedFrame parse_columnar(std::string_view bytes, const FrameHeader& h, FrameExtent extent) {
+    ParsedFrame parsed{.status = FrameStatus::kIncomplete, .view = {}, .length = sizeof h + 8};
+    if (bytes.size() < parsed.length) return parsed;
+    const std::size_t front = front_of(bytes, h);
+    parsed.length = extent == FrameExtent::kFront ? front : h.length;
+    if (front > 0 && parsed.length > bytes.size()) return parsed;
+    parsed.status = FrameStatus::kInvalid;
+    parsed.length = h.length;
+    if (front == 0 || crc32c(bytes.substr(kCrcStart, front - kCrcStart)) != h.crc) return parsed;
+    parsed.view.header_ = h;
+    if (!hold_front(bytes.substr(0, front), parsed.view)) return parsed;
+    std::size_t at = front;
+    for (std::size_t i = 0; extent == FrameExtent::kWhole && i < parsed.view.parts_.size(); ++i) {
+      const std::string_view part = bytes.substr(at, parsed.view.table_[i].bytes);
+      if (crc32c(part) != parsed.view.table_[i].crc) return parsed;
+      parsed.view.parts_[i] = part;
+      at += part.size();
+    }
+    parsed.status = FrameStatus::kFrame;
+    return parsed;
+  }
+
+  /// Timestamps, the block's length (8 bytes), the block.
   static bool hold_block(std::string_view frame, FrameView& view) {
     const FrameHeader& h = view.header_;
     const std::size_t n = h.count;
@@ -185,7 +249,8 @@ struct FrameEncoding {
     return take_bytes(view.value_ends_, view.values_) && take_bytes(view.key_ends_, view.keys_) && take_bytes(view.header_ends_, view.headers_);
   }
 
-  static ParsedFrame parse(std::string_view bytes, const FrameHeader& h) {
+  static ParsedFrame parse(std::string_view bytes, const FrameHeader& h, FrameExtent extent) {
+    if (static_cast<FrameKind>(h.kind) == FrameKind::kColumnar) return parse_columnar(bytes, h, extent);
     ParsedFrame parsed;
     parsed.length = h.length;
     if (h.length > bytes.size()) {
@@ -200,7 +265,8 @@ struct FrameEncoding {
       case FrameKind::kRecords: good = lay_out(frame, parsed.view); break;
       case FrameKind::kKafka: good = hold_batch(frame, parsed.view); break;
       case FrameKind::kGap: good = h.length == sizeof h; break;
-      case FrameKind::kColumnar: good = hold_block(frame, parsed.view); break;
+      case FrameKind::kBlock: good = hold_block(frame, parsed.view); break;
+      case FrameKind::kColumnar: break;   // above
     }
     if (good) parsed.status = FrameStatus::kFrame;
     return parsed;
@@ -236,6 +302,11 @@ struct FrameEncoding {
 
   static void finish(std::string& out, std::size_t start, std::size_t length) {
     out.resize(start + length, '\0');
+    seal(out, start);
+  }
+
+  /// The checksum of what is there of the frame that begins at `start`.
+  static void seal(std::string& out, std::size_t start) {
     const std::uint32_t crc = crc32c(std::string_view(out).substr(start + kCrcStart));
     std::memcpy(out.data() + start + offsetof(FrameHeader, crc), &crc, sizeof crc);
   }
@@ -298,13 +369,13 @@ std::optional<FrameHeader> parse_frame_header(std::string_view bytes, const LogI
   return h;
 }
 
-ParsedFrame parse_frame(std::string_view bytes, const LogIdentity& log, Offset expected) {
+ParsedFrame parse_frame(std::string_view bytes, const LogIdentity& log, Offset expected, FrameExtent extent) {
   if (bytes.size() < sizeof(FrameHeader)) {
     const bool zeros = std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0; });
     return {.status = zeros ? FrameStatus::kNothing : FrameStatus::kInvalid, .view = {}, .length = 0};
   }
   const FrameHeader h = load_header(bytes);
-  if (plausible(h, log) && h.base_offset == expected.value) return FrameEncoding::parse(bytes, h);
+  if (plausible(h, log) && h.base_offset == expected.value) return FrameEncoding::parse(bytes, h, extent);
   const std::string_view head = bytes.substr(0, sizeof h);
   const bool zeros = std::all_of(head.begin(), head.end(), [](char c) { return c == 0; });
   return {.status = zeros ? FrameStatus::kNothing : FrameStatus::kInvalid, .view = {}, .length = 0};
@@ -314,7 +385,7 @@ ParsedFrame parse_any_frame(std::string_view bytes, const LogIdentity& log) {
   if (bytes.size() < sizeof(FrameHeader)) return {};
   const FrameHeader h = load_header(bytes);
   if (!plausible(h, log)) return {};
-  return FrameEncoding::parse(bytes, h);
+  return FrameEncoding::parse(bytes, h, FrameExtent::kWhole);
 }
 
 }  // namespace supyo::log

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,13 +34,14 @@ enum class FrameKind : std::uint8_t {
   kRecords = 1,   ///< RecordBatch, below
   kKafka = 2,     ///< one Kafka record batch as a client sent it (kafka_batch.h)
   kGap = 3,       ///< nothing: offsets whose records compaction dropped
-  kColumnar = 4,  ///< rows in columns (ColumnarBatch): the log knows their times, not what they hold
+  kBlock = 4,     ///< rows in columns under one checksum, as they were once written; read only
+  kColumnar = 5,  ///< rows in columns (ColumnarBatch), each with a checksum of its own: the log knows their times, not what they hold
 };
 
 /// The fixed head of every frame, little-endian, as it lies in the file (docs/format/log.md). A frame is a multiple of 8 bytes long.
 struct FrameHeader {
   std::uint32_t magic = 0;
-  std::uint32_t crc = 0;             ///< CRC-32C over the rest of the frame, from `length` on
+  std::uint32_t crc = 0;             ///< CRC-32C over the rest of the frame, from `length` on; of kColumnar over what stands before the parts
   std::uint32_t length = 0;          ///< bytes of the whole frame, this header included
   std::uint8_t kind = 0;
   std::uint8_t flags = 0;
@@ -92,12 +94,16 @@ class RecordBatch {
   std::string headers_;
 };
 
-/// Rows in columns, to append as one frame. What `block` is (docs/format/columnar.md), its writer and its reader know.
+/// Rows in columns, to append as one frame. What head and parts are (docs/format/columnar.md), their writer and their reader know; each is a multiple of 8 bytes long.
 struct ColumnarBatch {
-  std::vector<TimeUs> timestamps;   ///< one a row
-  std::string block;
+  std::vector<TimeUs> timestamps;          ///< one a row
+  std::string head;
+  std::string parts;                       ///< one behind the other
+  std::vector<std::uint32_t> part_bytes;   ///< of each
   std::size_t records() const { return timestamps.size(); }
 };
+/// Of a ColumnarBatch's head and as many bits as it has parts: sets those of the parts that shall be read and checked.
+using PartsWanted = std::function<void(std::string_view head, std::vector<bool>& wanted)>;
 
 /// What the log adds to a batch when it takes it.
 struct FrameStamp {
@@ -122,12 +128,13 @@ TimeUs kafka_time_us(std::int64_t ms);
 std::int64_t kafka_time_ms(TimeUs us);   ///< rounded down
 
 /// A frame in a buffer that somebody else owns: contiguous columns, nothing copied. `first()` > 0 when the reader started inside the frame.
-/// A columnar frame has count(), offset(), timestamps() and block(), and no values and keys.
+/// A columnar frame has count(), offset(), timestamps(), head() and parts(), and no values and keys.
 /// A Kafka batch has columns only once KafkaColumns decoded it (PartitionReader::next() does); until then it has batch() and no records.
 class FrameView {
  public:
   const FrameHeader& header() const { return header_; }
   FrameKind kind() const { return static_cast<FrameKind>(header_.kind); }
+  bool columnar() const { return kind() == FrameKind::kBlock || kind() == FrameKind::kColumnar; }
   std::size_t first() const { return first_; }
   std::size_t count() const { return records_; }
   void skip_to(std::size_t first) { first_ = first; }
@@ -151,12 +158,19 @@ class FrameView {
   Transaction transaction() const { return {header_.writer, Epoch(header_.epoch)}; }
   /// kKafka: the batch, verbatim.
   std::string_view batch() const { return batch_; }
-  /// kColumnar: the rows.
-  std::string_view block() const { return batch_; }
+  /// kColumnar: the rows' head; kBlock: head and columns.
+  std::string_view head() const { return batch_; }
+  /// kColumnar: what was read of its parts; the others are empty.
+  std::span<const std::string_view> parts() const { return parts_; }
 
  private:
   friend struct FrameEncoding;
   friend class KafkaColumns;
+  friend class SegmentCursor;
+  struct Part {
+    std::uint32_t bytes;
+    std::uint32_t crc;
+  };
   static std::string_view slice(const char* bytes, const std::uint32_t* ends, std::size_t i) {
     const std::uint32_t from = i == 0 ? 0 : ends[i - 1];
     return {bytes + from, ends[i] - from};
@@ -174,6 +188,8 @@ class FrameView {
   const char* keys_ = nullptr;
   const char* headers_ = nullptr;
   std::string_view batch_;
+  const Part* table_ = nullptr;              ///< kColumnar: of each part
+  std::vector<std::string_view> parts_;
 };
 
 /// Columns of Kafka batches, for readers of rows. Reusable; one thread.
@@ -198,19 +214,23 @@ class KafkaColumns {
 
 enum class FrameStatus : std::uint8_t {
   kFrame,       ///< a whole, checked frame
-  kIncomplete,  ///< a plausible head whose frame is longer than the bytes given
+  kIncomplete,  ///< a plausible head whose frame, or front, is longer than the bytes given
   kNothing,     ///< zeros where a head should be: reserved space that was never written
   kInvalid,     ///< anything else
 };
 struct ParsedFrame {
   FrameStatus status = FrameStatus::kInvalid;
   FrameView view;           ///< kFrame
-  std::size_t length = 0;   ///< kFrame, kIncomplete
+  std::size_t length = 0;   ///< kFrame: the frame's; kIncomplete: at least so many bytes are needed
 };
 
+enum class FrameExtent : std::uint8_t {
+  kWhole,
+  kFront,   ///< of kColumnar all but its parts: they need not be there, and parts() are all empty
+};
 /// Reads the frame at the start of `bytes` (8-byte aligned), which must be the frame at `expected` of `log`.
 /// Safe on any bytes: never reads outside them.
-ParsedFrame parse_frame(std::string_view bytes, const LogIdentity& log, Offset expected);
+ParsedFrame parse_frame(std::string_view bytes, const LogIdentity& log, Offset expected, FrameExtent extent = FrameExtent::kWhole);
 /// The same, whatever its offset: used to look for records behind damage.
 ParsedFrame parse_any_frame(std::string_view bytes, const LogIdentity& log);
 /// A frame's head and, for kKafka, its batch's.

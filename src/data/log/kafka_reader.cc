@@ -39,7 +39,7 @@ Status KafkaReader::start_at(Offset from) {
 /// The frame as a Kafka batch; valid until the next call.
 Result<std::string_view> KafkaReader::batch_of(const FrameView& frame) {
   if (frame.kind() == FrameKind::kKafka) return frame.batch();
-  if (frame.kind() == FrameKind::kColumnar) return fail(columnar_error(reader_.topic_.name, Offset(frame.header().base_offset)));
+  if (frame.columnar()) return fail(columnar_error(reader_.topic_.name, Offset(frame.header().base_offset)));
   const auto times = frame.timestamps();
   builder_.begin({.base_offset = frame.header().base_offset, .base_timestamp_ms = kafka_time_ms(times[0]), .max_timestamp_ms = kafka_time_ms(times[0])});
   for (std::size_t i = 0; i < frame.count(); ++i) {

@@ -10,13 +10,13 @@
 namespace supyo::log {
 
 PartitionReader::PartitionReader(env::Files& files, const Topic& topic, PartitionId partition, ReadOptions options)
-    : files_(&files), topic_(topic), directory_(topic.partition_directory(partition)), log_(topic.identity(partition)), options_(options),
+    : files_(&files), topic_(topic), directory_(topic.partition_directory(partition)), log_(topic.identity(partition)), options_(std::move(options)),
       transactions_(files, directory_, log_) {}
 
 Result<PartitionReader> PartitionReader::open(env::Files& files, const Topic& topic, PartitionId partition, ReadOptions options) {
   if (partition.value < 0 || partition.value >= topic.config.partitions)
     return fail(ErrorCode::kBadOptionValue, fmt::format("topic '{}' has no partition {}", topic.name, partition.value), fmt::format("it has {}", topic.config.partitions));
-  PartitionReader reader(files, topic, partition, options);
+  PartitionReader reader(files, topic, partition, std::move(options));
   SUPYO_TRY(reader.refresh());
   reader.position_ = reader.mark_.log_start;
   return reader;
@@ -112,7 +112,7 @@ Result<const FrameView*> PartitionReader::next() {
     const Offset from = position_;
     SUPYO_ASSIGN(const FrameView* found, next_frame());
     if (found == nullptr || found->kind() == FrameKind::kRecords) return found;
-    if (found->kind() == FrameKind::kColumnar) {
+    if (found->columnar()) {
       if (options_.columnar) return found;
       const Offset at(found->header().base_offset);
       position_ = from;
@@ -157,10 +157,10 @@ Result<const FrameView*> PartitionReader::next_frame() {
     const std::uint64_t truncations = mark_.truncations;
     if (!cursor_) SUPYO_TRY(enter_segment());
     const bool last = cursor_->base() == mark_.segment_base;
-    SUPYO_ASSIGN(const auto found, cursor_->next(last ? mark_.segment_position : UINT64_MAX));
+    SUPYO_ASSIGN(const auto found, cursor_->next(last ? mark_.segment_position : UINT64_MAX, options_.wanted ? &options_.wanted : nullptr));
     if (found == SegmentCursor::Found::kFrame) {
       FrameView& frame = cursor_->frame();
-      if (position_ > Offset(frame.header().base_offset) && (frame.kind() == FrameKind::kRecords || frame.kind() == FrameKind::kColumnar)) frame.skip_to(static_cast<std::size_t>(position_.value - frame.header().base_offset));
+      if (position_ > Offset(frame.header().base_offset) && (frame.kind() == FrameKind::kRecords || frame.columnar())) frame.skip_to(static_cast<std::size_t>(position_.value - frame.header().base_offset));
       position_ = frame.end_offset();
       return &frame;
     }

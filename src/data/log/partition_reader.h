@@ -21,7 +21,8 @@ enum class Isolation : std::uint8_t {
 struct ReadOptions {
   Isolation isolation = Isolation::kReadCommitted;
   std::size_t chunk_bytes = SegmentCursor::kDefaultChunk;
-  bool columnar = false;   ///< the caller knows rows in columns (FrameKind::kColumnar), too; else they are an error
+  bool columnar = false;   ///< the caller knows rows in columns (FrameView::columnar()), too; else they are an error
+  PartsWanted wanted = {};   ///< which of their parts it reads: no others are read from the file and checked; empty: all
 };
 
 /// Reads a partition from any process, while its writer works. One thread; never blocks: at the end it says so, and is asked again.

@@ -87,15 +87,56 @@ Status SegmentCursor::fill(std::size_t want, std::uint64_t limit) {
   return ok();
 }
 
-Result<SegmentCursor::Found> SegmentCursor::next(std::uint64_t limit) {
+/// Reads and checks the wanted parts of `frame`, whose front is buffered. False when one is not there or does not check.
+Result<bool> SegmentCursor::load_parts(FrameView& frame, const PartsWanted& wanted, std::uint64_t limit) {
+  if (frame.header_.length > limit - std::min(limit, position_)) return false;
+  wanted_.assign(frame.parts_.size(), false);
+  wanted(frame.head(), wanted_);
+  const std::string_view bytes = buffered();
+  const auto each = [&](auto&& take) -> Result<bool> {
+    auto at = static_cast<std::size_t>(frame.head().data() + frame.head().size() - bytes.data());
+    for (std::size_t i = 0; i < frame.parts_.size(); at += frame.table_[i++].bytes) {
+      if (!wanted_[i]) continue;
+      SUPYO_ASSIGN(const bool good, take(i, at, frame.table_[i].bytes));
+      if (!good) return false;
+    }
+    return true;
+  };
+  std::size_t elsewhere = 0;
+  SUPYO_TRY(each([&](std::size_t, std::size_t at, std::size_t n) -> Result<bool> {
+    elsewhere += at + n > bytes.size() ? n : 0;
+    return true;
+  }));
+  char* to = parts_.reserve(elsewhere);
+  return each([&](std::size_t i, std::size_t at, std::size_t n) -> Result<bool> {
+    std::string_view part = at + n > bytes.size() ? std::string_view() : bytes.substr(at, n);
+    if (part.size() < n) {
+      SUPYO_ASSIGN(const std::size_t read, file_->read_at(position_ + at, {to, n}));
+      part = {to, read};
+      to += n;
+    }
+    frame.parts_[i] = part;
+    return part.size() == n && crc32c(part) == frame.table_[i].crc;
+  });
+}
+
+Result<SegmentCursor::Found> SegmentCursor::next(std::uint64_t limit, const PartsWanted* wanted) {
   if (buffer_from_ > position_ || position_ - buffer_from_ > buffered_) forget_buffer();
   for (bool fresh = false;; fresh = true) {
     const std::string_view bytes = buffered();
-    const ParsedFrame parsed = bytes.size() < sizeof(FrameHeader) && !fresh ? ParsedFrame{.status = FrameStatus::kIncomplete, .view = {}, .length = sizeof(FrameHeader)}
-                                                                           : parse_frame(bytes, log_, expected_);
+    ParsedFrame parsed = bytes.size() < sizeof(FrameHeader) && !fresh ? ParsedFrame{.status = FrameStatus::kIncomplete, .view = {}, .length = sizeof(FrameHeader)}
+                                                                     : parse_frame(bytes, log_, expected_, wanted != nullptr ? FrameExtent::kFront : FrameExtent::kWhole);
+    if (wanted != nullptr && parsed.status == FrameStatus::kFrame && parsed.view.kind() == FrameKind::kColumnar) {
+      if (parsed.length > bytes.size() && parsed.length <= chunk_) {
+        parsed.status = FrameStatus::kIncomplete;   // a small frame: one read for it and those behind it
+      } else {
+        SUPYO_ASSIGN(const bool good, load_parts(parsed.view, *wanted, limit));
+        if (!good) parsed.status = FrameStatus::kInvalid;
+      }
+    }
     switch (parsed.status) {
       case FrameStatus::kFrame:
-        frame_ = parsed.view;
+        frame_ = std::move(parsed.view);
         position_ += parsed.length;
         expected_ = frame_.end_offset();
         return Found::kFrame;

@@ -49,7 +49,8 @@ class SegmentCursor {
     kInvalid,   ///< the bytes at position() are no frame for expected(); the cursor stays
   };
   /// The next frame. `limit`: do not read the file beyond it (the published end), to not fetch bytes that are still being written.
-  Result<Found> next(std::uint64_t limit = UINT64_MAX);
+  /// `wanted`: of rows in columns only these parts are read and checked; null: all of them.
+  Result<Found> next(std::uint64_t limit = UINT64_MAX, const PartsWanted* wanted = nullptr);
   /// Hops to the frame that contains `offset` by heads alone (no checksums); the cursor then stands before it. False when the segment ends first.
   Result<bool> seek(Offset offset);
   /// The head at the cursor, without its checksum; null at the end or when it is invalid. Does not move.
@@ -62,7 +63,7 @@ class SegmentCursor {
   /// Valid until the next call of next().
   const FrameView& frame() const { return frame_; }
   FrameView& frame() { return frame_; }
-  /// Of frame(), as they lie in the file. Valid as long as it.
+  /// Of frame(), as they lie in the file; not when only some parts were wanted. Valid as long as it.
   std::string_view frame_bytes() const {
     const auto end = static_cast<std::size_t>(position_ - buffer_from_);
     return {buffer_.data() + end - frame_.header().length, frame_.header().length};
@@ -85,6 +86,7 @@ class SegmentCursor {
   SegmentCursor(std::unique_ptr<env::File> file, std::string path, LogIdentity log, Offset base, std::size_t chunk)
       : file_(std::move(file)), path_(std::move(path)), log_(log), base_(base), expected_(base), chunk_(chunk) {}
   Status fill(std::size_t want, std::uint64_t limit);
+  Result<bool> load_parts(FrameView& frame, const PartsWanted& wanted, std::uint64_t limit);
   Result<std::string_view> head_bytes(bool fresh);
   std::string_view buffered();
 
@@ -101,6 +103,8 @@ class SegmentCursor {
   std::string heads_;                 ///< file bytes from heads_from_ on, for hops over small frames: one read serves many heads
   std::uint64_t heads_from_ = 0;
   std::uint32_t last_hop_ = 0;        ///< length of the frame that was skipped last
+  FrameBuffer parts_;                 ///< of frame_, those that are not in buffer_
+  std::vector<bool> wanted_;
   FrameView frame_;
 };
 

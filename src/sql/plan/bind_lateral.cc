@@ -49,6 +49,7 @@ Result<Scope> QueryBinder::lateral(const Scope& left, const syntax::TableRef& re
   names.resize(columns.size(), "$key");
   make_unique(names);
   LogicalPtr right = make_project(q.node, std::move(columns), std::move(names));
+  if (sub.distinct) right = distinct(std::move(right), query.span.position());
   ExprBinder b(ctx_.functions, left);
   const std::size_t first_key = q.items.size(), width = left.node->columns.size();
   // Its aggregates of no rows stand where nothing meets; but COUNT they are NULL.

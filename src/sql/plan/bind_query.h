@@ -30,6 +30,7 @@ struct Subquery {
   LogicalPtr node;
   std::vector<expr::ExprPtr> correlated;   ///< conjuncts of its WHERE that read the query around it; of one that aggregates equations only
   std::vector<expr::ExprPtr> items;        ///< what it selects
+  bool distinct = false;                   ///< its items are to be made distinct where their number counts: as a value and in LATERAL, not under IN or EXISTS
   bool one_row_a_key = false;              ///< it aggregates all that is left of its rows: at most one row for each row around it
   bool always_one_row = false;             ///< ..exactly one, HAVING does not take it away
   std::vector<expr::ExprPtr> when_empty;   ///< of the two above: what each item is of no rows, literals; none where one of them is no literal
@@ -52,6 +53,8 @@ struct KeyedSubquery {
 
 /// `sub` with what it asks of `outer` as keys.
 KeyedSubquery keyed(const Subquery& sub, const LogicalPtr& outer);
+/// The different rows of `node`.
+LogicalPtr distinct(LogicalPtr node, const SourcePosition& position);
 /// Every row of `node` with TRUE behind it: after a left join it tells rows that met one.
 LogicalPtr marked(const LogicalPtr& node);
 

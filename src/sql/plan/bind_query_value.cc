@@ -32,12 +32,6 @@ ExprPtr inner_part(const ExprPtr& e, std::size_t width, std::size_t columns) {
   return expr::remap_columns(e, map);
 }
 
-LogicalPtr distinct(LogicalPtr node, const SourcePosition& position) {
-  LogicalAggregate all{.keys = {}, .calls = {}, .position = position};
-  for (std::size_t i = 0; i < node->columns.size(); ++i) all.keys.push_back(i);
-  return make_aggregate(std::move(node), std::move(all));
-}
-
 /// `exprs` over `node`, under names that do not matter.
 LogicalPtr project(const LogicalPtr& node, std::vector<ExprPtr> exprs) {
   std::vector<std::string> names;
@@ -54,6 +48,12 @@ bool gives_one_row(const LogicalNode& node) {
 }
 
 }  // namespace
+
+LogicalPtr distinct(LogicalPtr node, const SourcePosition& position) {
+  LogicalAggregate all{.keys = {}, .calls = {}, .position = position};
+  for (std::size_t i = 0; i < node->columns.size(); ++i) all.keys.push_back(i);
+  return make_aggregate(std::move(node), std::move(all));
+}
 
 LogicalPtr marked(const LogicalPtr& node) {
   std::vector<ExprPtr> exprs;
@@ -169,6 +169,7 @@ Result<ExprPtr> SelectBinder::scalar_value(const Subquery& sub, const Span& span
   std::vector<ExprPtr> columns = {item};
   columns.insert(columns.end(), q.keys.begin(), q.keys.end());
   LogicalPtr right = project(q.node, std::move(columns));
+  if (sub.distinct) right = distinct(std::move(right), span.position());
   // Where columns of the query around it are named, COUNT of no rows is 0; else it is an aggregation without GROUP BY, which a stream without rows gives no row of, as in Flink.
   const bool of_no_rows = !sub.correlated.empty() && !sub.when_empty.empty() && !sub.when_empty.front()->literal.is_null();
   if (!sub.one_row_a_key && !(q.keys.empty() && gives_one_row(*sub.node))) {

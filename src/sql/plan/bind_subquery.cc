@@ -230,6 +230,9 @@ Result<Subquery> SelectBinder::bind_subquery(const Scope& outer, const std::vect
     return out;
   }
   out.node = scope_.node;
+  out.distinct = select_.distinct;
+  if (out.distinct && items_.size() > visible_)
+    return fail_at(order_by.front().expr->span, ErrorCode::kInvalidQuery, "SELECT DISTINCT is ordered by what it does not select", "select it, or group by it");
   for (const auto& [e, span] : correlated_) out.correlated.push_back(to_pair(e, width));
   for (const Item& item : items_) out.items.push_back(to_pair(item.expr, width));
   return out;

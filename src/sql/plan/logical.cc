@@ -400,12 +400,59 @@ ExprPtr substitute(const ExprPtr& e, const std::vector<ExprPtr>& exprs) {
   return copy;
 }
 
-void split_conjuncts(const ExprPtr& e, std::vector<ExprPtr>& out) {
-  if (e->kind == Expr::Kind::kCall && e->function->name == "AND") {
-    for (const ExprPtr& a : e->args) split_conjuncts(a, out);
-    return;
+namespace {
+
+bool is_call_of(const Expr& e, std::string_view name) { return e.kind == Expr::Kind::kCall && e.function->name == name; }
+
+void split_disjuncts(const ExprPtr& e, std::vector<ExprPtr>& out) {
+  if (!is_call_of(*e, "OR")) return out.push_back(e);
+  for (const ExprPtr& a : e->args) split_disjuncts(a, out);
+}
+
+void split_ands(const ExprPtr& e, std::vector<ExprPtr>& out) {
+  if (!is_call_of(*e, "AND")) return out.push_back(e);
+  for (const ExprPtr& a : e->args) split_ands(a, out);
+}
+
+bool holds(const std::vector<ExprPtr>& list, const Expr& e) {
+  return std::ranges::any_of(list, [&](const ExprPtr& x) { return same_expr(*x, e); });
+}
+
+/// (a AND b) OR (a AND c) as a, (b OR c), which is the same with nulls too: an equation that each branch repeats is a join's key only so. False: nothing is common.
+bool factor_out(const ExprPtr& either, std::vector<ExprPtr>& out) {
+  std::vector<ExprPtr> branches, common;
+  split_disjuncts(either, branches);
+  split_ands(branches[0], common);
+  std::erase_if(common, [](const ExprPtr& e) { return !is_deterministic(*e); });
+  std::vector<std::vector<ExprPtr>> conjuncts(branches.size());
+  const expr::Function* conjunction = nullptr;
+  for (std::size_t i = 0; i < branches.size() && !common.empty(); ++i) {
+    split_ands(branches[i], conjuncts[i]);
+    if (is_call_of(*branches[i], "AND")) conjunction = branches[i]->function;
+    std::erase_if(common, [&](const ExprPtr& e) { return !holds(conjuncts[i], *e); });
   }
-  out.push_back(e);
+  if (common.empty()) return false;
+  out.insert(out.end(), common.begin(), common.end());
+  ExprPtr rest;
+  for (std::vector<ExprPtr>& branch : conjuncts) {
+    std::erase_if(branch, [&](const ExprPtr& e) { return holds(common, *e); });
+    if (branch.empty()) return true;   // this branch asks for no more
+    ExprPtr all = branch[0];
+    for (std::size_t i = 1; i < branch.size(); ++i) all = expr::call(conjunction, {all, branch[i]}, either->type);
+    rest = rest == nullptr ? all : expr::call(either->function, {rest, all}, either->type);
+  }
+  split_conjuncts(rest, out);
+  return true;
+}
+
+}  // namespace
+
+void split_conjuncts(const ExprPtr& e, std::vector<ExprPtr>& out) {
+  if (is_call_of(*e, "AND")) {
+    for (const ExprPtr& a : e->args) split_conjuncts(a, out);
+  } else if (!is_call_of(*e, "OR") || !factor_out(e, out)) {
+    out.push_back(e);
+  }
 }
 
 void make_unique(std::vector<std::string>& names) {

@@ -263,7 +263,7 @@ bool is_deterministic(const expr::Expr& e);
 bool is_true(const expr::Expr& e);
 /// `e` with each column replaced by exprs[column].
 expr::ExprPtr substitute(const expr::ExprPtr& e, const std::vector<expr::ExprPtr>& exprs);
-/// Conjuncts of a predicate.
+/// Conjuncts of a predicate; what every branch of an OR asks for is one of them.
 void split_conjuncts(const expr::ExprPtr& e, std::vector<expr::ExprPtr>& out);
 
 /// Names made unique as Calcite does: a, a0, a1.

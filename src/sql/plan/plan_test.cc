@@ -161,6 +161,18 @@ TEST_F(PlanTest, JoinsAskEachSideWhatIsItsOwn) {
 )");
 }
 
+TEST_F(PlanTest, WhatEachBranchOfAnOrRepeatsIsAKeyOfTheJoin) {
+  ASSERT_TRUE(session_.run("CREATE TABLE people (id BIGINT, name STRING, city STRING) WITH ('connector'='stored')"));
+  const std::string plan = session_.explain(
+      "SELECT b.price FROM bids AS b, people p WHERE (b.bidder = p.id AND b.price > 7 AND p.city = 'x' AND p.name = 'y') OR (p.city = 'x' AND b.bidder = p.id AND b.price < 3)");
+  EXPECT_NE(plan.find("where=[(bidder = id) AND (((price > 7) AND (name = 'y')) OR (price < 3))]"), std::string::npos) << plan;
+  EXPECT_NE(plan.find("hash[bidder]"), std::string::npos) << plan;
+  EXPECT_NE(plan.find("where=[(city = 'x')]"), std::string::npos) << plan;
+  // A branch that asks for no more than what is common: all of the OR.
+  const std::string whole = session_.explain("SELECT b.price FROM bids AS b JOIN people p ON b.bidder = p.id OR (b.bidder = p.id AND b.price < 3)");
+  EXPECT_NE(whole.find("where=[(bidder = id)]"), std::string::npos) << whole;
+}
+
 TEST_F(PlanTest, NamesOfAJoin) {
   ASSERT_TRUE(session_.run("CREATE TABLE l (id INT, a STRING, ts INT) WITH ('connector'='stored'); CREATE TABLE r (b STRING, id INT, ts INT) WITH ('connector'='stored')"));
   const auto names = [&](const std::string& sql) {

@@ -103,4 +103,31 @@ CREATE TABLE appended (k BIGINT, n BIGINT) WITH ('connector' = 'stored');
 CREATE TABLE keyed (k BIGINT, n BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'keyed');
 )";
 
+/// A session with the tables above.
+class PlanTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto ready = session_.run(kTables);
+    ASSERT_TRUE(ready) << ready.error().to_string();
+  }
+  PhysicalPlan plan(std::string_view sql) {
+    auto p = session_.plan(sql);
+    EXPECT_TRUE(p) << p.error().to_string();
+    return p ? *std::move(p) : PhysicalPlan{};
+  }
+  template <class T>
+  static const PhysicalNode& only(const PhysicalPlan& p) {
+    const PhysicalNode* found = nullptr;
+    for (const PhysicalNode& n : p.nodes) {
+      if (!n.as<T>()) continue;
+      EXPECT_EQ(found, nullptr);
+      found = &n;
+    }
+    EXPECT_NE(found, nullptr) << explain_text(p);
+    return *found;
+  }
+  static std::string columns(const PhysicalNode& n) { return n.output.to_string(); }
+  TestSession session_;
+};
+
 }  // namespace supyo::plan

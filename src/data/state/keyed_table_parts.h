@@ -35,8 +35,14 @@ struct KeyedTable::TimeIndex {
     std::uint64_t order = 0;
   };
   std::vector<Restored> restored;             // until settle_restored()
+  std::size_t items = 0;                      // that buckets have room for: asked with every epoch, so it is kept
 
   TimeBucket& at(TimeUs time);
+  void push(TimeBucket& bucket, Slot slot) {
+    items -= bucket.items.capacity();
+    bucket.items.push_back(slot);
+    items += bucket.items.capacity();
+  }
   void remove(TimeBucket& bucket);
   /// As values have it.
   void append_time(Stamp stamp, std::string& out) const;

@@ -41,6 +41,7 @@ KeyedTable::TimeBucket& KeyedTable::TimeIndex::at(TimeUs time) {
 void KeyedTable::TimeIndex::remove(TimeBucket& bucket) {
   if (last == &bucket) last = nullptr;
   const auto it = by_id[bucket.id];
+  items -= bucket.items.capacity();
   by_id[bucket.id] = buckets.end();
   free_ids.push_back(bucket.id);
   buckets.erase(it);
@@ -54,9 +55,7 @@ void KeyedTable::TimeIndex::append_time(Stamp stamp, std::string& out) const {
 }
 
 std::size_t KeyedTable::TimeIndex::memory_bytes() const {
-  std::size_t n = by_id.capacity() * sizeof by_id[0] + free_ids.capacity() * sizeof free_ids[0];
-  for (const auto& [time, bucket] : buckets) n += sizeof bucket + bucket.items.capacity() * sizeof(Slot);
-  return n;
+  return by_id.capacity() * sizeof by_id[0] + free_ids.capacity() * sizeof free_ids[0] + buckets.size() * sizeof(TimeBucket) + items * sizeof(Slot);
 }
 
 TimeUs KeyedTable::time_of(Slot slot) const { return by_time_->by_id[stamp(slot).bucket]->first; }
@@ -85,7 +84,7 @@ void KeyedTable::enter_bucket(Slot slot, TimeUs time) {
   TimeBucket& b = by_time_->at(time);
   if ((b.items.size() >= kFewItems && b.items.size() / 2 > b.live) || b.next == kMostNumbers) [[unlikely]] settle(b);
   set_stamp(slot, {.bucket = b.id, .number = b.next++});
-  b.items.push_back(slot);
+  by_time_->push(b, slot);
   ++b.live;
 }
 
@@ -146,7 +145,7 @@ void KeyedTable::settle_restored() {
     b.items.clear();
     for (const Restored& r : entries) {
       set_stamp(r.slot, {.bucket = b.id, .number = static_cast<std::uint32_t>(anew ? b.items.size() : r.order - b.origin)});
-      b.items.push_back(r.slot);
+      by_time_->push(b, r.slot);
       if (anew) touch(r.slot);
     }
     b.settled = static_cast<std::uint32_t>(b.items.size());

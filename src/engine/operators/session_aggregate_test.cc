@@ -5,7 +5,9 @@
 #include <random>
 #include <set>
 
+#include "core/base/bytes.h"
 #include "data/types/builder.h"
+#include "engine/operators/group_keys.h"
 #include "engine/operators/operator_harness.h"
 
 namespace supyo::operators {
@@ -232,7 +234,9 @@ TEST(SessionAggregateTest, ARowJoinsWhatItTouches) {
 }
 
 TEST(SessionAggregateTest, RetractionsEmptyASession) {
-  OperatorHarness h(make_session_aggregate(spec_of()));
+  WindowAggregateSpec spec = spec_of();
+  spec.retracting = true;
+  OperatorHarness h(make_session_aggregate(spec));
   const Row r{.time = 5, .key = "a", .price = 1, .word = "w"};
   h.feed(batch_of({&r, 1}));
   auto back = std::make_shared<Batch>(*batch_of({&r, 1}));
@@ -241,6 +245,83 @@ TEST(SessionAggregateTest, RetractionsEmptyASession) {
   h.watermark(kTimeMax);
   EXPECT_TRUE(h.rows.empty());
   EXPECT_EQ(h.state().entries(), 0U);
+}
+
+/// An older version had a session's times before its accumulators, in a table by time; a state directory of then goes on.
+TEST(SessionAggregateTest, SessionsOfAnOlderVersionGoOn) {
+  for (const bool retracting : {false, true}) {
+    WindowAggregateSpec spec = spec_of();
+    spec.aggregates = {call("COUNT", {}), call("MAX", {3})};
+    spec.origins = false;
+    spec.retracting = retracting;
+    OperatorHarness first(make_session_aggregate(spec));
+    const auto row = [](TimeUs ms, std::string key, std::string word) { return Row{.time = ms * kMillisecond, .key = std::move(key), .price = 1, .word = std::move(word)}; };
+    first.feed(batch_of(std::vector{row(100, "a", "p"), row(160, "a", "qqqqqqqqqqqqqqqqqqq"), row(100, "b", "r")}));
+    OperatorHarness::Stored now, then, after;
+    first.cut(now);
+    ASSERT_EQ(now.size(), 3U);
+    const std::size_t span_at = first.op().state().tables[1].fixed_width - 12, header = retracting ? 8 : 0;
+    for (const auto& [where, value] : now) {
+      const auto& [table, hash, key] = where;
+      ASSERT_EQ(table, 1U);
+      const std::int64_t number = GroupKeys::prefix_of(key);
+      const TimeUs start = (number == 0 ? 100 : 160) * kMillisecond;
+      std::string old;
+      ByteWriter out(old);
+      out.i64(start + kGap - kMillisecond);
+      out.u64(then.size());
+      for (const std::int64_t v : {start, start + kGap, std::int64_t{1}, std::int64_t{number > 0 ? 0 : key.back() == 'a' ? 2 : 1}}) out.i64(v);
+      then[{0, hash, key}] = old + value.substr(header, span_at - header) + value.substr(span_at + 12);
+    }
+    OperatorHarness h(make_session_aggregate(spec));
+    h.restore(then, 50 * kMillisecond);
+    h.feed(batch_of(std::vector{row(130, "a", "q")}));
+    h.cut(after);
+    EXPECT_TRUE(std::ranges::all_of(after, [](const auto& entry) { return std::get<0>(entry.first) == 1; })) << "nothing is left of the old table";
+    h.watermark(kTimeMax);
+    EXPECT_THAT(h.rows, ::testing::ElementsAre("+I b|1|r|1970-01-01 00:00:00.100|1970-01-01 00:00:00.130", "+I a|3|qqqqqqqqqqqqqqqqqqq|1970-01-01 00:00:00.100|1970-01-01 00:00:00.190"));
+  }
+}
+
+/// Twelve bytes have the times of a session to the millisecond, before 1970 too, and of the longest that SQL's times can make of a gap of some days.
+TEST(SessionAggregateTest, TimesAreThoseOfTheRows) {
+  constexpr DurationUs kDays = 999 * kDay;
+  WindowAggregateSpec spec = spec_of();
+  spec.window.gap_us = kDays;
+  spec.aggregates = {call("COUNT", {})};
+  OperatorHarness h(make_session_aggregate(spec));
+  std::vector<Row> rows;
+  for (TimeUs t = -719162 * kDay + kMillisecond; t < -kDay; t += kDays - kMillisecond) rows.push_back({.time = t, .key = "a", .price = 1, .word = "w"});
+  for (std::size_t from = 0; from < rows.size(); from += 100) h.feed(batch_of(std::span(rows).subspan(from, std::min<std::size_t>(100, rows.size() - from))));
+  h.watermark(kTimeMax);
+  ASSERT_EQ(h.rows.size(), 1U);
+  EXPECT_EQ(h.rows[0], fmt::format("+I a|{}|0001-01-01 00:00:00.001|{}", rows.size(), format_timestamp(rows.back().time + kDays, 3)));
+  const Row far{.time = 12000LL * 366 * kDay, .key = "a", .price = 1, .word = "w"};
+  OperatorHarness other(make_session_aggregate(spec));
+  const Status s = other.try_feed(batch_of({&far, 1}));
+  ASSERT_FALSE(s);
+  EXPECT_EQ(s.error().code, ErrorCode::kValueOutOfRange);
+}
+
+/// A session that is joined to another leaves its timer behind; so many of them that they are made anew, several times.
+TEST(SessionAggregateTest, ManyThatWereJoinedAreOne) {
+  WindowAggregateSpec spec = spec_of();
+  spec.aggregates = {call("COUNT", {})};
+  spec.window.gap_us = kHour;
+  OperatorHarness h(make_session_aggregate(spec));
+  std::vector<Row> rows;
+  const auto add = [&](TimeUs minutes) {
+    for (const std::string key : {"a", "b"}) rows.push_back({.time = minutes * kMinute, .key = key, .price = 1, .word = "w"});
+  };
+  add(0);
+  for (TimeUs round = 1; round <= 1500; ++round) add(round * 110), add(round * 110 - 55);
+  for (std::size_t from = 0; from < rows.size(); from += 300) h.feed(batch_of(std::span(rows).subspan(from, std::min<std::size_t>(300, rows.size() - from))));
+  EXPECT_EQ(h.state().entries(), 2U);
+  h.watermark(3 * kHour);
+  EXPECT_TRUE(h.rows.empty());
+  h.watermark(kTimeMax);
+  const std::string end = "|3001|1970-01-01 00:00:00.000|" + format_timestamp(1500 * 110 * kMinute + kHour, 3);
+  EXPECT_THAT(h.rows, ::testing::ElementsAre("+I a" + end, "+I b" + end));
 }
 
 TEST(SessionAggregateTest, RefusesAGapOfNothing) {

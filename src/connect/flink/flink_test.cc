@@ -80,7 +80,7 @@ TEST_F(FlinkJobs, CheckpointsBackpressureRestartsWatermarks) {
   EXPECT_DOUBLE_EQ(*j.last_checkpoint_s, 1.5);
   EXPECT_DOUBLE_EQ(*j.since_checkpoint_s, 30);
   EXPECT_EQ(j.state_bytes, 4096);
-  EXPECT_EQ(j.restarts, 0) << "how many there were before nobody knows";
+  EXPECT_FALSE(j.restarts.has_value() && *j.restarts != 0) << "the metric alone knows nothing of before";
   ASSERT_EQ(j.vertices.size(), 3U);
   EXPECT_TRUE(j.vertices[0].source && j.vertices[2].sink);
   EXPECT_DOUBLE_EQ(j.vertices[0].backpressured, 0.9);
@@ -98,6 +98,23 @@ TEST_F(FlinkJobs, CheckpointsBackpressureRestartsWatermarks) {
   EXPECT_FALSE((*collector_.look(kNow + 100 * kSecond))[0].vertices[1].watermark_stands_still);
   answers_["/jobs/a1/vertices/v2/subtasks/metrics"] = metrics(0, 0, 1000, 0, 0, "1700000001000");
   EXPECT_FALSE((*collector_.look(kNow + 1000 * kSecond))[0].vertices[1].watermark_stands_still) << "a quiet source stands for nothing";
+}
+
+// As Flink 2.1 does: the metric is not there at the first question and up to ten seconds old later; the history of failures is there at once.
+TEST_F(FlinkJobs, RestartsAreToldByTheHistoryOfFailuresOrNotAtAll) {
+  answers_["/jobs/a1/metrics"] = "[]";
+  EXPECT_FALSE((*collector_.look(kNow))[0].restarts) << "not told is not none";
+  answers_["/jobs/a1/exceptions"] = R"({"root-exception":null,"exceptionHistory":{"entries":[{"exceptionName":"x","timestamp":1699999990000},{"exceptionName":"y","timestamp":1699999700000},{"exceptionName":"z","timestamp":1699990000000}],"truncated":false}})";
+  EXPECT_EQ((*collector_.look(kNow))[0].restarts, 2) << "the third was hours ago";
+  restarts(3);
+  EXPECT_EQ((*collector_.look(kNow + kSecond))[0].restarts, 2);
+  restarts(23);   // more than the history holds
+  EXPECT_EQ((*collector_.look(kNow + 2 * kSecond))[0].restarts, 20);
+  answers_.erase("/jobs/a1/exceptions");
+  EXPECT_EQ((*collector_.look(kNow + 3 * kSecond))[0].restarts, 20);
+  answers_["/jobs/a1/metrics"] = "[]";
+  answers_.erase("/jobs/a1/metrics");
+  EXPECT_FALSE((*collector_.look(kNow + 4 * kSecond))[0].restarts);
 }
 
 TEST_F(FlinkJobs, WhatWindowsDropAndWhatSourcesHaveNotFetched) {

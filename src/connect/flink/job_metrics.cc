@@ -185,16 +185,26 @@ Status FlinkCollector::checkpoints(FlinkJob& job, TimeUs now) {
   return ok();
 }
 
+/// Flink tells restarts in two places. The history of failures is there at once, of what was before the first look too, and holds the newest 16 only. The metric counts for good, but what the
+/// JobManager answers is up to ten seconds old (metrics.fetcher.update-interval), and nothing at all at the first question. So neither tells too many: the larger one counts.
 void FlinkCollector::restarts(FlinkJob& job, Past& past, TimeUs now) {
+  if (const auto body = get_(fmt::format("/jobs/{}/exceptions?maxExceptions=16", job.id)); body) {
+    const auto told = parse(*body, "exceptions");
+    const json* failures = told ? find(*told, {"exceptionHistory", "entries"}) : nullptr;
+    if (failures != nullptr && failures->is_array())
+      job.restarts = static_cast<int>(std::ranges::count_if(*failures, [&](const json& e) { return number(find(e, {"timestamp"})).value_or(0) * kMillisecond >= static_cast<double>(now - kWhile); }));
+  }
   const auto body = get_(fmt::format("/jobs/{}/metrics?get=numRestarts", job.id));
-  if (!body) return;
-  const auto told = parse(*body, "metrics");
-  if (!told || !told->is_array()) return;
-  for (const json& m : *told)
+  const auto told = body ? parse(*body, "metrics") : std::unexpected(body.error());
+  bool counted = false;
+  for (const json& m : told && told->is_array() ? *told : json::array())
     if (text(m, "id") == "numRestarts")
-      if (const auto n = number(find(m, {"value"}))) past.restarts.emplace_back(now, static_cast<std::int64_t>(*n));
+      if (const auto n = number(find(m, {"value"}))) {
+        past.restarts.emplace_back(now, static_cast<std::int64_t>(*n));
+        counted = true;
+      }
   while (past.restarts.size() > 1 && past.restarts[1].first < now - kWhile) past.restarts.erase(past.restarts.begin());
-  if (!past.restarts.empty()) job.restarts = static_cast<int>(past.restarts.back().second - past.restarts.front().second);
+  if (counted || (job.restarts && !past.restarts.empty())) job.restarts = std::max(job.restarts.value_or(0), static_cast<int>(past.restarts.back().second - past.restarts.front().second));
 }
 
 }  // namespace supyo::connect

@@ -31,11 +31,11 @@ struct FlinkJob {
   int checkpoints_completed = 0, checkpoints_failed = 0;   ///< of the last ten minutes, as far as the cluster remembers
   std::optional<double> checkpoint_interval_s = {}, last_checkpoint_s = {}, since_checkpoint_s = {};
   std::int64_t state_bytes = -1;
-  int restarts = 0;                    ///< of the last ten minutes, since we look
+  std::optional<int> restarts = {};    ///< of the last ten minutes; absent: not told
   bool running() const { return state == "RUNNING"; }
 };
 
-/// Looks at a Flink cluster again and again. Read only; for a job of n vertices 4 + 2 n requests a look, for at most `kJobsMost` jobs. One thread.
+/// Looks at a Flink cluster again and again. Read only; for a job of n vertices 5 + 2 n requests a look, for at most `kJobsMost` jobs. One thread.
 class FlinkCollector {
  public:
   static constexpr std::size_t kJobsMost = 20, kVerticesMost = 50;

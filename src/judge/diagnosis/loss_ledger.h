@@ -22,6 +22,8 @@ class LossLedger {
     int jumps = 0;
     bool exact() const { return lost == least; }
   };
+  /// The clock went back: no rate goes across that. What was counted stays.
+  void begin_anew() { last_.reset(); }
   /// Samples in time order. True when this one settled a loss.
   bool observe(const OffsetSample& sample);
   const Count& count() const { return count_; }

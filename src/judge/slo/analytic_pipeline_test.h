@@ -15,6 +15,7 @@ struct AnalyticPipeline {
   DurationUs epoch_us = 20 * kMillisecond;
   DurationUs bound_us = kSecond;
   std::function<DurationUs(TimeUs)> commit_delay_us = [](TimeUs) { return DurationUs{0}; };
+  std::function<DurationUs(TimeUs)> set_back_us = [](TimeUs) { return DurationUs{0}; };   ///< by how much the clock is behind time
 
   void run(Judge& judge, TimeUs from, TimeUs until) const {
     judge.started({.holds_until_watermark = true, .source_splits = 1}, from);
@@ -26,34 +27,35 @@ struct AnalyticPipeline {
     std::uint64_t unacknowledged = 0, in_epoch = 0;
     bool visible = true;
     const DurationUs step = kSecond / tps;
+    const auto clock = [&](TimeUs t) { return t - set_back_us(t); };
     for (TimeUs t = from; t < until; t += step) {
-      batch.assign(1, t);
-      newest = t;
-      judge.taken({.epoch = Epoch{epoch}, .split = 0, .event_us = batch, .produce_us = batch, .now_us = t});
+      batch.assign(1, clock(t));
+      newest = clock(t);
+      judge.taken({.epoch = Epoch{epoch}, .split = 0, .event_us = batch, .produce_us = batch, .now_us = clock(t)});
       ++unacknowledged;
       ++in_epoch;
       if (t >= final_at) {
-        judge.epoch_final(Epoch{epoch - 1}, final_at);
+        judge.epoch_final(Epoch{epoch - 1}, clock(final_at));
         visible_at = final_at + commit_delay_us(final_at);
         final_at = kTimeMax;
         unacknowledged = in_epoch;
       }
       if (t >= visible_at) {
-        judge.epoch_visible(Epoch{epoch - 1}, visible_at);
+        judge.epoch_visible(Epoch{epoch - 1}, clock(visible_at));
         visible_at = kTimeMax;
         visible = true;
       }
       if (t >= cut_at && visible) {
-        judge.epoch_cut(Epoch{epoch}, newest - bound_us, t);
+        judge.epoch_cut(Epoch{epoch}, newest - bound_us, clock(t));
         final_at = t + epoch_us;
         cut_at = t + interval_us;
         ++epoch;
         visible = false;
         in_epoch = 0;
       }
-      if (t % kSecond == 0) judge.lags(0, unacknowledged, 0, true, t);
+      if (t % kSecond == 0) judge.lags(0, unacknowledged, 0, true, clock(t));
     }
-    judge.advance(until);
+    judge.advance(clock(until));
   }
 };
 

@@ -143,6 +143,7 @@ void Judge::taken(const Taken& t) {
   const std::uint64_t shown = std::min(split.shown_before, n);
   split.shown_before -= shown;
   if (shown > 0) info.shown_by_split[t.split] += shown;
+  if (d.stepped) d.compare_clocks(t.produce_us, t.now_us);
   d.records.add(t.epoch, t.split, t.event_us.subspan(shown), t.produce_us.subspan(shown), t.now_us, d.shape.writers > 0);
 }
 

@@ -64,23 +64,6 @@ void Judge::Impl::advance(TimeUs now) {
   }
 }
 
-/// Ages are differences to this clock, so nothing can be said of them until it is where it was: what was good is not known to be any more, what was broken stays so.
-void Judge::Impl::clock_went_back(TimeUs now) {
-  if (std::exchange(clock_back, true)) return;
-  const TimeUs last = next_sample_us - options.sample_us;
-  const std::string what = fmt::format("the clock went back by {}: nothing can be judged until it has caught up", show_duration((last - now) / kSecond * kSecond));
-  note(last, what);
-  for (ObjectiveStatus& s : status) s.judged = s.judged && s.breached;
-  if (state == State::kIncident) {
-    reasons.push_back(what);
-    return;
-  }
-  if (state != State::kUnknown) note(last, fmt::format("state {} -> {}", state_name(state), state_name(State::kUnknown)));
-  state = State::kUnknown;
-  state_since_us = state_cause_us = last;
-  reasons = {what};
-}
-
 void Judge::Impl::sample(TimeUs now) {
   sample_freshness(now);
   e2e.close(now);
@@ -93,6 +76,8 @@ void Judge::Impl::sample(TimeUs now) {
     while (waterfalls.front().first <= now - kHour) waterfalls.pop_front();
   }
   while (!failures.empty() && failures.front() <= now - 10 * kMinute) failures.pop_front();
+  if (stamped.total() > 0) behind_producers = 2 * stamped.bad > stamped.total();
+  stamped = {};
   judge_objectives(now);
   update_state(now);
   update_tickets(now);
@@ -262,6 +247,10 @@ State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const
     return incident ? State::kIncident : State::kUnknown;
   }
   if (incident) return State::kIncident;
+  if (behind_producers) {
+    why.push_back("the clock went back, and records come from its future: their ages say nothing until clocks agree");
+    return State::kUnknown;
+  }
   if (!judged) {
     const bool decides = std::ranges::any_of(objectives.items, [](const Objective& o) { return o.role == Role::kDeciding; });
     why.push_back(decides ? "not enough seen yet to judge" : "no objective decides: all are advising, and open tickets only");

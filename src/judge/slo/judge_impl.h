@@ -55,9 +55,12 @@ struct Judge::Impl {
   void count_stream_lag(EpochInfo& info, const Taken& t);
   void count_tally(const EpochInfo& tally, TimeUs now);
   Split& split(std::uint32_t i);
+  // judge_clock.cc
+  void clock_went_back(TimeUs now);
+  void begin_anew(TimeUs now);
+  void compare_clocks(std::span<const TimeUs> produce_us, TimeUs now);
   // judge_evaluate.cc
   void advance(TimeUs now);
-  void clock_went_back(TimeUs now);
   void sample(TimeUs now);
   void sample_freshness(TimeUs now);
   void judge_objectives(TimeUs now);
@@ -86,7 +89,11 @@ struct Judge::Impl {
   JudgeOptions options;
   PipelineShape shape;
   bool running = false;
-  bool clock_back = false;                ///< the clock is behind what was sampled last
+  bool clock_back = false;                ///< the clock is behind what was sampled last,
+  TimeUs back_at_us = kTimeMin;           ///< since it was then, by itself
+  bool stepped = false;                   ///< it went back, and judging goes on by it: since then it is compared with the clocks of producers
+  Counts stamped;                         ///< since the last sample: good are stamped before now, bad after
+  bool behind_producers = false;
   bool wants_results = false;             ///< some objective's reference is `completion`
   DurationUs unread_reach_us = 0;         ///< the longest threshold that records may pass before they are read
   std::vector<TimeUs> newest_result_us;   ///< visible, by sink

@@ -274,11 +274,94 @@ TEST(Judge, AClockThatGoesBackIsNoGoodNews) {
   EXPECT_NE(judge.decision().reasons[0].find("the clock went back by"), std::string::npos) << judge.decision().reasons[0];
   judge.ended(kStart + 2 * kMinute + kSecond);
   for (const ObjectiveStatus& s : judge.objectives()) EXPECT_FALSE(s.judged) << "a job that ends meanwhile has met nothing";
-  judge.advance(kStart + 2 * kMinute + 30 * kSecond);
+  judge.advance(kStart + 2 * kMinute + 8 * kSecond);
   EXPECT_EQ(std::ranges::count_if(judge.timeline(), [](const TimelineEvent& e) { return e.what.starts_with("the clock went back"); }), 1);
   // Where it was: it goes on.
   judge.advance(kStart + 5 * kMinute + 2 * kSecond);
   EXPECT_EQ(judge.decision().state, State::kOk);
+}
+
+TEST(Judge, AClockThatStaysBackIsGoneByAfterTenSeconds) {
+  Objectives objectives = document_000();
+  Objective month = objectives.items[2];
+  month.name = "success-30d";
+  month.window_us = 30 * kDay;
+  objectives.items.push_back(month);
+  // An hour and a half back: of two and a half, the first hour stays history, the rest comes again.
+  AnalyticPipeline p{.tps = 20};
+  const TimeUs step = kStart + 150 * kMinute;
+  p.set_back_us = [&](TimeUs t) { return t >= step ? 90 * kMinute : 0; };
+  const auto after = [&](DurationUs time) {
+    auto judge = std::make_unique<Judge>(objectives, JudgeOptions{});
+    p.run(*judge, kStart, step + time);
+    return judge;
+  };
+  EXPECT_EQ(after(-kSecond)->decision().state, State::kOk);
+  EXPECT_EQ(after(9 * kSecond)->decision().state, State::kUnknown);
+  EXPECT_EQ(after(50 * kSecond)->decision().state, State::kUnknown) << "less than a minute was seen by this clock";
+  const auto judge = after(5 * kMinute);
+  EXPECT_EQ(judge->decision().state, State::kOk);
+  EXPECT_EQ(judge->sampled_us(), step - 90 * kMinute + 5 * kMinute);
+  EXPECT_TRUE(std::ranges::is_sorted(judge->series().times()));
+  EXPECT_TRUE(std::ranges::is_sorted(judge->timeline(), {}, &TimelineEvent::t));
+  EXPECT_EQ(std::ranges::count_if(judge->timeline(), [](const TimelineEvent& e) { return e.what.find("judging begins anew") != std::string::npos; }), 1);
+  const std::vector<ObjectiveStatus> now = judge->objectives();
+  EXPECT_NEAR(static_cast<double>(now[3].finished.total()), 20.0 * 155 * 60, 20.0 * 10) << "Prometheus' counters never go back";
+  EXPECT_NEAR(static_cast<double>(now[3].window.total()), 20.0 * 65 * 60, 20.0 * 70) << "the hour before, and what came since";
+  EXPECT_NEAR(static_cast<double>(now[0].window.total()), 20.0 * 5 * 60, 20.0 * 20) << "the ten minutes know nothing of the time that comes again";
+  // Readers who wait are seen at once, by this clock.
+  p.commit_delay_us = [&](TimeUs t) { return t >= step + 2 * kMinute ? 60 * kSecond : 0; };
+  EXPECT_EQ(after(4 * kMinute)->decision().state, State::kIncident);
+}
+
+TEST(Judge, AnIncidentIsLeftAfterAStepOnceItsCauseIsGone) {
+  const TimeUs step = kStart + 10 * kMinute;
+  AnalyticPipeline p{.tps = 20};
+  p.set_back_us = [&](TimeUs t) { return t >= step ? kHour : 0; };
+  p.commit_delay_us = [&](TimeUs t) { return t >= kStart + 5 * kMinute && t < step - 90 * kSecond ? 60 * kSecond : 0; };
+  for (const auto& [time, state] : {std::pair{-kSecond, State::kIncident}, {9 * kSecond, State::kIncident}, {50 * kSecond, State::kIncident}, {5 * kMinute, State::kOk}}) {
+    Judge judge(document_000(), {});
+    p.run(judge, kStart, step + time);
+    EXPECT_EQ(judge.decision().state, state) << time / kSecond;
+  }
+}
+
+TEST(Judge, AClockSetWrongIsUnknownWhileRecordsComeFromItsFuture) {
+  Judge judge(document_000(), {});
+  AnalyticPipeline p;
+  p.run(judge, kStart, kStart + 5 * kMinute);
+  ASSERT_EQ(judge.decision().state, State::kOk);
+  DurationUs wrong = kHour;
+  const auto go = [&](TimeUs from, TimeUs until) {
+    judge.started({.holds_until_watermark = false, .source_splits = 1}, from);
+    for (std::int64_t e = 1; from < until; from += kSecond, ++e) {
+      const std::vector<TimeUs> at(100, from + wrong);
+      judge.taken({.epoch = Epoch{e}, .split = 0, .event_us = at, .produce_us = at, .now_us = from});
+      judge.epoch_cut(Epoch{e}, from + wrong, from);
+      judge.epoch_final(Epoch{e}, from);
+      judge.epoch_visible(Epoch{e}, from);
+      judge.lags(0, 0, 0, true, from);
+    }
+    judge.advance(until);
+  };
+  const TimeUs back = kStart + 5 * kMinute - kHour;
+  go(back, back + 5 * kMinute);
+  EXPECT_EQ(judge.decision().state, State::kUnknown) << "an age below nothing is no good news";
+  ASSERT_FALSE(judge.decision().reasons.empty());
+  EXPECT_NE(judge.decision().reasons[0].find("from its future"), std::string::npos) << judge.decision().reasons[0];
+  wrong = 0;   // producers and this clock agree
+  go(back + 5 * kMinute, back + 8 * kMinute);
+  EXPECT_EQ(judge.decision().state, State::kOk);
+}
+
+TEST(Judge, AThreadThatWasStoppedBringsAnOldTimeAndNothingIsForgotten) {
+  AnalyticPipeline p{.tps = 20};
+  const TimeUs stopped = kStart + 15 * kMinute;
+  p.set_back_us = [&](TimeUs t) { return t == stopped ? 10 * kMinute : 0; };
+  Judge judge(document_000(), {});
+  p.run(judge, kStart, stopped + 30 * kSecond);
+  EXPECT_EQ(judge.decision().state, State::kOk);
+  EXPECT_NEAR(static_cast<double>(judge.objectives()[0].window.total()), 20.0 * 600, 20.0 * 20);
 }
 
 TEST(Judge, AnIncidentStaysOneWhenTheClockGoesBack) {

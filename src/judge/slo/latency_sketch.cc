@@ -33,6 +33,12 @@ std::vector<DurationUs> LatencySketch::quantiles(const std::vector<double>& qs, 
   return out;
 }
 
+void RollingSketch::forget() {
+  std::vector<DurationUs> lengths;
+  for (const Window& w : windows_) lengths.push_back(w.length);
+  *this = RollingSketch(std::move(lengths));
+}
+
 RollingSketch::RollingSketch(std::vector<DurationUs> windows) {
   windows_.reserve(windows.size());
   for (const DurationUs w : windows) windows_.push_back({w, 0, {}});

@@ -60,6 +60,8 @@ class RollingSketch {
   void add(DurationUs latency, std::uint64_t n = 1) { open_.add(latency, n); }
   /// Ends the second (or longer sample) that began at the last close and ended at `now`.
   void close(TimeUs now);
+  /// As it was when it was made.
+  void forget();
   /// The running window number i, of what was closed.
   const LatencySketch& window(std::size_t i) const { return windows_[i].sum; }
   /// Everything closed in (from, to], within the last hour.

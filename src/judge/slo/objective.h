@@ -49,6 +49,7 @@ struct BurnAlert {
   DurationUs short_window_us = 5 * kMinute;
   DurationUs hold_us = 0;                  ///< OpenSLO's alertAfter, Prometheus' `for`
   std::vector<std::string> targets = {};   ///< names of who is notified
+  bool tells_end = true;                   ///< OpenSLO's alertWhenResolved: kept for who reads the file; whether it is sent is Alertmanager's
   SourcePosition position = {};
 };
 

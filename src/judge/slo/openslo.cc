@@ -56,8 +56,10 @@ class Reader {
 
   Status allow(const YAML::Node& map, std::string_view where, std::initializer_list<std::string_view> keys) const {
     if (!map.IsMap()) return complain(map, fmt::format("{} must be a mapping", where));
+    std::set<std::string> seen;
     for (const auto& entry : map) {
       const auto key = entry.first.as<std::string>();
+      if (!seen.insert(key).second) return complain(entry.first, fmt::format("'{}' is given twice in {}", key, where), "take one of them away");
       if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
         return complain(entry.first, fmt::format("unknown field '{}' in {}", key, where), fmt::format("known fields: {}", fmt::join(keys, ", ")));
       }
@@ -131,11 +133,15 @@ class Reader {
     const YAML::Node metadata = doc["metadata"];
     if (!metadata) return complain(doc, fmt::format("the {} document lacks 'metadata'", kind));
     SUPYO_TRY(allow(metadata, "metadata", {"name", "displayName", "annotations", "labels"}));
-    return name_in(metadata);
+    return name_in(metadata, kind == "AlertNotificationTarget" || kind == "DataSource");
   }
-  Result<std::string> name_in(const YAML::Node& metadata) const {
+  /// What others define may be written as they like: OnCallDevops.
+  Result<std::string> name_in(const YAML::Node& metadata, bool of_others = false) const {
     SUPYO_ASSIGN(std::string name, text(metadata, "name", "metadata"));
-    if (!is_name(name)) return complain(metadata["name"], fmt::format("'{}' is not a name", name), kNameHint);
+    std::string plain = name;
+    if (of_others)
+      for (char& c : plain) c = c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (!is_name(plain)) return complain(metadata["name"], fmt::format("'{}' is not a name", name), kNameHint);
     return name;
   }
 
@@ -179,6 +185,15 @@ class Reader {
     return o;
   }
 
+  /// Supyo counts good, bad and all of one measure together: a share of something else cannot be had.
+  Status same_measure(const YAML::Node& part, const YAML::Node& total) const {
+    const auto measure = [](const YAML::Node& n) { return n && n.IsMap() && n["metricSource"] && n["metricSource"].IsMap() ? n["metricSource"]["spec"] : YAML::Node(); };
+    if (!total) return ok();
+    const std::string of = optional_text(measure(part), "measure"), all = optional_text(measure(total), "measure");
+    if (of == all) return ok();
+    return complain(total, fmt::format("'total' is not of the measure '{}'", of), "write the same measure in both");
+  }
+
   Status indicator(const YAML::Node& spec, Objective& o) {
     YAML::Node ind;
     if (const YAML::Node own = spec["indicator"]) ind.reset(own);
@@ -197,6 +212,8 @@ class Reader {
       SUPYO_TRY(allow(ratio, "ratioMetric", {"counter", "good", "bad", "total"}));
       const char* side = ratio["good"] ? "good" : "bad";
       if (!ratio[side]) return complain(ratio, "ratioMetric needs 'good' or 'bad' beside 'total'");
+      if (ratio["good"] && ratio["bad"]) return complain(ratio["bad"], "ratioMetric has both 'good' and 'bad'", "take one of them away: the other is the rest of 'total'");
+      SUPYO_TRY(same_measure(ratio[side], ratio["total"]));
       if (metric.IsMap()) return complain(ratio, "the indicator has both 'thresholdMetric' and 'ratioMetric'", "take one of them away");
       metric.reset(ratio[side]);
     }
@@ -207,7 +224,10 @@ class Reader {
     if (const YAML::Node ref = source["metricSourceRef"]) {
       if (!ref.IsScalar() || referred("DataSource", ref.Scalar()) == nullptr)
         return complain(ref, fmt::format("data source '{}' is not in this file", ref.IsScalar() ? ref.Scalar() : ""), "add a document with kind: DataSource and this name, or write type: supyo");
-    } else {
+    } else if (!source["type"]) {
+      return complain(source, "metricSource lacks 'type'");
+    }
+    if (source["type"]) {
       SUPYO_ASSIGN(const std::string type, text(source, "type", "metricSource"));
       SUPYO_TRY(supyo_type(type, source["type"]));
     }
@@ -357,6 +377,7 @@ class Reader {
       }
       SUPYO_ASSIGN(BurnAlert a, alert(condition, doc["metadata"]));
       a.targets = targets;
+      a.tells_end = optional_text(spec, "alertWhenResolved") != "false";
       out.push_back(std::move(a));
     }
     return out;

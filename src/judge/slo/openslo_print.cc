@@ -21,11 +21,11 @@ std::string header(std::string_view kind, const std::string& name) { return fmt:
 
 /// Alerts are told apart by all that they say: two objectives that share one share its policy.
 std::string key(const BurnAlert& a) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}", a.name, a.severity, a.threshold, a.long_window_us, a.short_window_us, a.hold_us, fmt::join(a.targets, ","));
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", a.name, a.severity, a.threshold, a.long_window_us, a.short_window_us, a.hold_us, a.tells_end, fmt::join(a.targets, ","));
 }
 
 std::string print_policy(const BurnAlert& a, const std::string& name) {
-  std::string out = header("AlertPolicy", name) + "spec:\n  alertWhenNoData: true\n  alertWhenBreaching: true\n  alertWhenResolved: true\n  conditions:\n    - kind: AlertCondition\n";
+  std::string out = header("AlertPolicy", name) + fmt::format("spec:\n  alertWhenNoData: true\n  alertWhenBreaching: true\n  alertWhenResolved: {}\n  conditions:\n    - kind: AlertCondition\n", a.tells_end);
   out += fmt::format("      metadata:\n        name: {}\n        annotations: {{supyo.dev/shortWindow: {}}}\n", quoted(a.name), duration_text(a.short_window_us));
   out += fmt::format("      spec:\n        severity: {}\n        condition: {{kind: burnrate, op: gte, threshold: {}, lookbackWindow: {}, alertAfter: {}}}\n", a.severity, a.threshold,
                      duration_text(a.long_window_us), a.hold_us == 0 ? "0m" : duration_text(a.hold_us));

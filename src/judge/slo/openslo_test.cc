@@ -46,6 +46,13 @@ std::string policy(std::string_view condition, std::string_view more = {}) {
   return std::string(kLatency) + fmt::format("  alertPolicies:\n    - kind: AlertPolicy\n      metadata: {{name: p}}\n      spec: {{{}\n        conditions: [{{spec: {{{}}}}}]}}\n", more, condition);
 }
 
+/// An objective of a ratio; the ratio is on line 7.
+std::string ratio(std::string_view good, std::string_view total, std::string_view more = {}) {
+  const auto source = [](std::string_view measure) { return fmt::format("{{metricSource: {{type: supyo, spec: {{measure: {}}}}}}}", measure); };
+  return fmt::format("apiVersion: openslo/v1\nkind: SLO\nmetadata: {{name: r}}\nspec:\n  timeWindow: [{{duration: 30d, isRolling: true}}]\n  objectives: [{{target: 0.99}}]\n  indicator: {{spec: {{ratioMetric: {{{}good: {}, total: {}}}}}}}\n", more,
+                     source(good), source(total));
+}
+
 TEST(OpenSlo, ReadsWhatItPrints) {
   std::string text(kLatency);
   text += R"(  alertPolicies: [fast-burn]
@@ -129,6 +136,11 @@ TEST(OpenSlo, EveryMistakeHasANumberAndALine) {
       {policy("severity: page, condition: {kind: count, threshold: 2, lookbackWindow: 5m}"), ErrorCode::kBadConfigFile, "burnrate", 27},
       {policy("severity: page, condition: {kind: burnrate, threshold: 2, lookbackWindow: 5m}", "notificationTargets: [{targetRef: nobody}], "), ErrorCode::kBadConfigFile, "'nobody'", 26},
       {policy("severity: page, condition: {kind: burnrate, threshold: 2, lookbackWindow: 5m}", "alertWhenNoData: false, "), ErrorCode::kBadConfigFile, "never good", 26},
+      {with("target: 0.95", "target: 0.95\n      target: 0.5"), ErrorCode::kBadConfigFile, "'target' is given twice", 23},
+      {with("kind: SLO", "kind: SLO\nkind: SLI"), ErrorCode::kBadConfigFile, "'kind' is given twice", 3},
+      {with("type: supyo, spec: {measure: end_to_end_latency}", "metricSourceRef: mine, type: Prometheus, spec: {measure: end_to_end_latency}") + "---\napiVersion: openslo/v1\nkind: DataSource\nmetadata: {name: mine}\nspec: {type: supyo}\n", ErrorCode::kBadConfigFile, "'Prometheus' is not measured", 15},
+      {ratio("late_event_rate", "late_event_rate", "bad: {metricSource: {type: supyo, spec: {measure: late_event_rate}}}, "), ErrorCode::kBadConfigFile, "both 'good' and 'bad'", 7},
+      {ratio("late_event_rate", "window_late_rate"), ErrorCode::kBadConfigFile, "'total' is not of the measure 'late_event_rate'", 7},
   };
   for (const Case& c : cases) {
     const auto r = parse_openslo(c.text, "slo.yaml");
@@ -179,7 +191,7 @@ spec:
 ---
 apiVersion: openslo/v1
 kind: AlertNotificationTarget
-metadata: {name: night-shift}
+metadata: {name: NightShift_2}
 spec: {target: slack, description: who is awake}
 ---
 apiVersion: openslo/v1
@@ -194,7 +206,7 @@ spec:
   alertWhenNoData: true
   alertWhenResolved: false
   conditions: [{conditionRef: fast}]
-  notificationTargets: [{targetRef: night-shift}]
+  notificationTargets: [{targetRef: NightShift_2}]
 ---
 apiVersion: openslo/v1
 kind: SLO
@@ -216,8 +228,9 @@ spec:
   EXPECT_EQ(o.alerts[0].name, "fast");
   EXPECT_EQ(o.alerts[0].short_window_us, 10 * kMinute);
   EXPECT_EQ(o.alerts[0].hold_us, kMinute);
-  EXPECT_EQ(o.alerts[0].targets, std::vector<std::string>{"night-shift"});
+  EXPECT_EQ(o.alerts[0].targets, std::vector<std::string>{"NightShift_2"}) << "others write names as they like";
   const std::string printed = print_openslo(*first);
+  EXPECT_NE(printed.find("alertWhenResolved: false"), std::string::npos) << printed;
   for (const char* kind : {"DataSource", "Service", "AlertNotificationTarget", "AlertPolicy", "AlertCondition", "SLO"}) EXPECT_NE(printed.find(std::string("kind: ") + kind), std::string::npos) << kind;
   const auto again = parse_openslo(printed, "again.yaml");
   ASSERT_TRUE(again) << again.error().to_string() << printed;

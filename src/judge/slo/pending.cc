@@ -307,6 +307,16 @@ void PendingRecords::remove_finished() {
   });
 }
 
+void PendingRecords::taken_by(TimeUs now) {
+  for (Chunk& c : chunks_) {
+    c.first_cut_us = std::min(c.first_cut_us, now);
+    if (c.last_taken_us <= now && c.taken_base_us <= now) continue;
+    c.last_taken_us = std::min(c.last_taken_us, now);
+    c.taken_base_us = now;
+    c.taken_sum_us = 0;
+  }
+}
+
 void PendingRecords::drop_after(Epoch epoch) {
   std::erase_if(chunks_, [&](const Chunk& c) {
     if (c.epoch <= epoch) return false;

@@ -108,6 +108,8 @@ class PendingRecords {
   void finish(Epoch epoch, bool hold, TimeUs watermark_us, const Done& done);
   /// The same of the chunks that were taken at or before `taken_us`, of whatever epoch.
   void finish_taken(TimeUs taken_us, bool hold, TimeUs watermark_us, const Done& done);
+  /// The clock goes on at `now`, before some were taken by it: they count as taken now.
+  void taken_by(TimeUs now);
   /// Forgets the records of epochs after `epoch`: a restart will take them again.
   void drop_after(Epoch epoch);
 

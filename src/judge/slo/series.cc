@@ -22,6 +22,11 @@ void Series::add(TimeUs t, const std::vector<double>& values) {
   for (std::size_t i = 0; i < values.size(); ++i) columns_[i].values.push_back(values[i]);
 }
 
+void Series::forget_after(TimeUs t) {
+  times_.resize(static_cast<std::size_t>(std::ranges::upper_bound(times_, t) - times_.begin()));
+  for (Column& c : columns_) c.values.resize(times_.size());
+}
+
 const Column* Series::find(std::string_view name) const {
   const auto it = std::find_if(columns_.begin(), columns_.end(), [&](const Column& c) { return c.name == name; });
   return it == columns_.end() ? nullptr : &*it;

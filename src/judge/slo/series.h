@@ -24,6 +24,8 @@ class Series {
   explicit Series(std::vector<Column> columns = {}) : columns_(std::move(columns)) {}
   /// `values` in the order of the columns.
   void add(TimeUs t, const std::vector<double>& values);
+  /// Drops the samples after `t`.
+  void forget_after(TimeUs t);
   const std::vector<TimeUs>& times() const { return times_; }
   const std::vector<Column>& columns() const { return columns_; }
   /// Null when there is no such column.

@@ -69,6 +69,16 @@ void SlotCounter::add(TimeUs t, Counts c) {
   }
 }
 
+void SlotCounter::forget_after(TimeUs t) {
+  seconds_ = {{}, INT64_MIN, INT64_MIN, kSeconds + 1};
+  sums_.clear();   // made again when they are asked for
+  const std::int64_t minute = floor_div(t, kMinute);
+  if (minutes_.slots.empty() || minute >= minutes_.newest) return;
+  for (std::int64_t i = std::max(minute + 1, minutes_.newest - kMinutes + 1); i <= minutes_.newest; ++i) minutes_.slots[slot_of(i, kMinutes)] = {};
+  minutes_.newest = minute;
+  minutes_.oldest = std::min(minutes_.oldest, minute);
+}
+
 Counts SlotCounter::window(DurationUs window_us, TimeUs now) {
   if (window_us <= kSecondsReach) {
     const std::int64_t end = floor_div(now, kSecond);

@@ -32,6 +32,8 @@ class SlotCounter {
   /// What was counted in the `window` before `now`. Up to an hour: the whole seconds [now - window, now). Longer: the whole minutes, and the one begun.
   Counts window(DurationUs window_us, TimeUs now);
   Counts lifetime() const { return lifetime_; }
+  /// The clock goes on at `t`, before what was counted last: the seconds, and the minutes after t, are forgotten. Not what was counted in all.
+  void forget_after(TimeUs t);
 
   /// Only the seconds of the last `seconds_reach_us` are kept, and all minutes that hold anything.
   void save(ByteWriter& out, DurationUs seconds_reach_us) const;

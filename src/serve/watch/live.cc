@@ -14,6 +14,10 @@ constexpr std::size_t kQuestionsALook = 2000;
 constexpr DurationUs kFlinkTimeout = 900 * kMillisecond;
 constexpr std::uint64_t kLogChunk = 1U << 20, kLogAtFirst = 16U << 20;   // of a log, its last part is read
 
+std::string why(const Error& e) {
+  return fmt::format("SUPYO-{} {}; {}", static_cast<int>(e.code), e.message, e.code == ErrorCode::kOutsideUnavailable ? "is the address right, and do the brokers run?" : e.hint);
+}
+
 }  // namespace
 
 Live::Live(const env::Env& env, LiveOptions options)
@@ -91,7 +95,7 @@ void Live::work() {
       last_known_ = monitor_.report();
       if (!flink_problem_.empty()) last_known_.problems.push_back(flink_problem_);
     }
-    auto report = std::make_shared<Report>(looked ? last_known_ : unanswered(last_known_, fmt::format("SUPYO-{} {}; is the address right, and do the brokers run?", static_cast<int>(looked.error().code), looked.error().message), env_.clock.now_us() + last_known_.clock_offset_us));
+    auto report = std::make_shared<Report>(looked ? last_known_ : unanswered(last_known_, why(looked.error()), env_.clock.now_us() + last_known_.clock_offset_us));
     auto view = std::make_shared<View>(looked ? monitor_.view() : View{.source = {}, .problem = report->problem, .at_us = report->at_us});
     report->source = view->source = options_.servers;
     report->took_us = view->took_us = std::max<DurationUs>(1, end - begin);

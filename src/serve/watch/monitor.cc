@@ -10,6 +10,7 @@ constexpr DurationUs kRateWindow = 2 * kMinute;    // of rates that people read
 constexpr DurationUs kRemembered = 30 * kMinute;   // of departures
 constexpr DurationUs kWorkWindow = 10 * kMinute;   // of what members tell of their work: the causes' window of rates
 constexpr double kGrowthSmoothing = 0.3;
+constexpr DurationUs kClockSlack = 5 * kSecond;    // by so much a clock may be set back without a word: looks are left out until it is where it was
 
 double rate_between(std::int64_t before, std::int64_t after, DurationUs time) { return time > 0 ? static_cast<double>(after - before) / static_cast<double>(time) * kSecond : 0; }
 
@@ -18,7 +19,7 @@ double smoothed(std::optional<double> before, double rate) { return before ? *be
 
 diagnosis::EngineEvidence engine_of(const connect::FlinkJob& job) {
   diagnosis::EngineEvidence e{.name = job.name, .running = job.running(), .checkpoints_completed = job.checkpoints_completed, .checkpoints_failed = job.checkpoints_failed, .checkpoint_interval_s = job.checkpoint_interval_s,
-                              .last_checkpoint_s = job.last_checkpoint_s, .since_checkpoint_s = job.since_checkpoint_s, .restarts = job.restarts};
+                              .last_checkpoint_s = job.last_checkpoint_s, .since_checkpoint_s = job.since_checkpoint_s, .restarts = job.restarts.value_or(0)};
   for (const auto& v : job.vertices) {
     e.vertices.push_back({.name = v.name, .busy = v.busy, .backpressured = v.backpressured, .idle = v.idle, .sink = v.sink, .watermark_stands_still = v.watermark_stands_still});
     if (v.source) e.records_in_per_s = e.records_in_per_s.value_or(0) + v.records_out_per_s;
@@ -68,7 +69,30 @@ Report unanswered(Report last, std::string problem, TimeUs now) {
   return last;
 }
 
+/// The clock went back: what was seen before it cannot be put in order with what comes. The groups, their last states and what they lost stay.
+void Monitor::begin_anew() {
+  for (auto& [name, group] : groups_) {
+    group.members = {};
+    for (auto& [place, f] : group.partitions) {
+      f.trail = {};
+      f.ledger.begin_anew();
+      f.burrow = {};
+      f.gauge = {};
+      f.gauge_level = slo::AlarmLevel::kOk;
+      f.committed = -1;
+    }
+  }
+  marks_.clear();
+  topics_.clear();
+  ends_before_.clear();
+  append_rates_.clear();
+  disks_.clear();
+  pass_at_.clear();
+  looked_ = false;
+}
+
 void Monitor::observe(const ClusterLook& look) {
+  if (looked_ && look.at_us < last_.at_us - kClockSlack) begin_anew();
   const TimeUs before = looked_ ? last_.at_us : look.at_us;
   if (!looked_) first_at_ = look.at_us;
   std::map<std::string, double> rates;

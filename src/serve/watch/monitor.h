@@ -120,6 +120,7 @@ class Monitor {
     std::int64_t largest = -1;
     TimeUs shrank_at = 0;
   };
+  void begin_anew();
   void observe_group(const ClusterLook& look, const ClusterLook::Group& told);
   void observe_sizes(const ClusterLook& look);
   diagnosis::LossForecast forecast(const Place& place, const diagnosis::Trail& trail) const;

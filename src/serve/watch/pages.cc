@@ -212,7 +212,7 @@ std::vector<Line> Pages::lines(const Report& r, int width, int height) const {
       head.push_back({fmt::format("{:<40} {:<11} {:>8} {:>12} {:>7} {:>14} {}", "JOB", "STATE", "RESTARTS", "CHECKPOINTS", "FAILED", "LAST TOOK", "BUSIEST"), Style::kHeader});
       for (const connect::FlinkJob& j : r.jobs) {
         const auto busiest = std::ranges::max_element(j.vertices, {}, &connect::FlinkJob::Vertex::busy);
-        body.push_back({fmt::format("{:<40} {:<11} {:>8} {:>12} {:>7} {:>14} {}", plain(j.name, 40), j.state, j.restarts, j.checkpoints_completed, j.checkpoints_failed, age_text(j.last_checkpoint_s), busiest == j.vertices.end() ? "" : fmt::format("{} {:.0f} %", plain(busiest->name, 30), 100 * busiest->busy)),
+        body.push_back({fmt::format("{:<40} {:<11} {:>8} {:>12} {:>7} {:>14} {}", plain(j.name, 40), j.state, j.restarts ? std::to_string(*j.restarts) : "?", j.checkpoints_completed, j.checkpoints_failed, age_text(j.last_checkpoint_s), busiest == j.vertices.end() ? "" : fmt::format("{} {:.0f} %", plain(busiest->name, 30), 100 * busiest->busy)),
                         !r.reachable ? Style::kUnknown : j.running() ? Style::kGood : Style::kBad});
       }
       if (r.jobs.empty()) body.push_back({"none; --flink URL asks a Flink cluster", Style::kDim});

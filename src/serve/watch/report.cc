@@ -61,7 +61,7 @@ std::string job_json(const connect::FlinkJob& j) {
                        json_number(v.backpressured), json_number(v.idle), json_number(v.records_in_per_s), json_number(v.records_out_per_s), v.watermark_ms ? std::to_string(*v.watermark_ms) : "null", v.watermark_stands_still);
   });
   return fmt::format("{{\"id\":{},\"name\":{},\"state\":{},\"checkpoints_completed\":{},\"checkpoints_failed\":{},\"checkpoint_interval_s\":{},\"last_checkpoint_s\":{},\"since_checkpoint_s\":{},\"state_bytes\":{},\"restarts\":{},\"vertices\":{}}}", json_text(j.id),
-                     json_text(j.name), json_text(j.state), j.checkpoints_completed, j.checkpoints_failed, json_number(j.checkpoint_interval_s), json_number(j.last_checkpoint_s), json_number(j.since_checkpoint_s), j.state_bytes, j.restarts, vertices);
+                     json_text(j.name), json_text(j.state), j.checkpoints_completed, j.checkpoints_failed, json_number(j.checkpoint_interval_s), json_number(j.last_checkpoint_s), json_number(j.since_checkpoint_s), j.state_bytes, j.restarts ? std::to_string(*j.restarts) : "null", vertices);
 }
 
 void add_finding(std::string& text, const diagnosis::Finding& f) {

@@ -129,6 +129,39 @@ TEST(Monitoring, WhatCouldNotBeAskedIsNotGood) {
   EXPECT_EQ(monitor.report().worst(), Health::kUnknown) << "groups that nobody could name may be behind";
 }
 
+TEST(Monitoring, AClockThatGoesBackLeavesNothingStanding) {
+  for (const bool lossy : {false, true}) {
+    Monitor monitor;
+    const std::int64_t start = lossy ? 18'000 : 0;
+    const auto look = [&](TimeUs at, std::int64_t end, std::int64_t committed, std::int64_t log_start) {
+      ClusterLook l{.at_us = at, .groups_listed = true};
+      l.cluster.topics = {{.name = "t", .partitions = {}}};
+      l.ends[{"t", 0}] = {log_start, end};
+      l.groups.push_back({.told = {.name = "g", .state = "Stable", .assignor = {}, .members = {{.id = "m", .client_id = "c", .host = "h", .instance_id = {}, .assigned = {{"t", 0}}}}}, .described = true, .offsets_known = true, .committed = {{{"t", 0}, committed}}});
+      monitor.observe(l);
+      return monitor.report();
+    };
+    Report r;
+    for (int i = 0; i <= 120; ++i) r = look(kHour + i * kSecond, 1000 + 100 * i, 1000 + 100 * i, 0);
+    ASSERT_EQ(r.groups.size(), 1U);
+    EXPECT_EQ(r.groups[0].lag, 0);
+    EXPECT_NEAR(r.groups[0].append_rate, 100, 5);
+    EXPECT_EQ(r.groups[0].health, Health::kOk);
+    r = look(kHour + 130 * kSecond, 30'000, 20'000, start);   // where it is lossy it jumped over deleted records
+    const std::int64_t lost = r.groups[0].lost;
+    EXPECT_EQ(lost > 0, lossy);
+    // Half an hour back, and from now on the group reads nothing.
+    for (int i = 0; i < 10; ++i) r = look(kHour / 2 + i * kSecond, 30'000 + 100 * i, 20'000, start);
+    EXPECT_EQ(r.groups[0].lag, 10'900) << "what is seen now, not what was seen last before the step";
+    EXPECT_EQ(r.groups[0].health, lossy ? Health::kIncident : Health::kUnknown) << "nothing is known by this clock yet but what was lost";
+    EXPECT_EQ(r.groups[0].lost, lost);
+    EXPECT_EQ(r.watched_for_us, 9 * kSecond);
+    for (int i = 10; i < 120; ++i) r = look(kHour / 2 + i * kSecond, 30'000 + 100 * i, 20'000, start);
+    EXPECT_NEAR(r.groups[0].append_rate, 100, 5);
+    EXPECT_EQ(r.groups[0].lag, 21'900);
+  }
+}
+
 TEST(Render, NamesAreDataFromOutside) {
   View view = view_of(100, 200, 1000);
   view.topics[0].name = view.groups[0].partitions[0].topic = "<script>\"\n";

@@ -141,9 +141,11 @@ Result<FlinkCluster::Job> FlinkCluster::look(const std::string& job) const {
   const auto counts = all.value("counts", nlohmann::json::object());
   out.completed = counts.value("completed", std::int64_t{0});
   out.failed = counts.value("failed", std::int64_t{0});
+  // What was restored counts at once, but not a restart before the first checkpoint; the metric counts all, but comes late and not at the first question. Neither tells too many.
+  out.restarts = counts.value("restored", std::int64_t{0});
   if (const auto metric = connect::http_get(env_, rest_, fmt::format("/jobs/{}/metrics?get=numRestarts", job), kAnswer)) {
     const auto list = nlohmann::json::parse(*metric, nullptr, false);   // [{"id":"numRestarts","value":"0"}]
-    if (list.is_array() && !list.empty()) out.restarts = std::atoll(list[0].value("value", std::string("0")).c_str());
+    if (list.is_array() && !list.empty()) out.restarts = std::max<std::int64_t>(out.restarts, std::atoll(list[0].value("value", std::string("0")).c_str()));
   }
   const auto last = all.contains("latest") && all["latest"].contains("completed") ? all["latest"]["completed"] : nlohmann::json();
   if (last.is_object()) {

@@ -106,6 +106,7 @@ test('the loss clock tells the partition that loses first, and UNKNOWN where nob
   assert.match(await text(page, '#diagnosis'), /partition 3 has 71 %.*spread the key/is);
   await page.close();
   const { page: blind } = await open(fixture('unknown'));
+  assert.match(await text(blind, '#diagnosis'), /not enough is known/i);
   assert.match(await text(blind, '#loss'), /UNKNOWN.*127\.0\.0\.1:9092: nobody answers/s);
   await blind.close();
   const gone = fixture('incident');

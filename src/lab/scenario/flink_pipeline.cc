@@ -108,8 +108,8 @@ class FlinkPipeline final : public PipelineUnderTest, public OwnColumns {
   Result<Step> step() override {
     if (drain_error_) return fail(*drain_error_);
     const FlinkCluster::Job job = watch_->seen();
-    if (job.state == "FAILED" || job.state == "CANCELED" || job.restarts.value_or(0) > 0)
-      return fail(ErrorCode::kJobFailed, fmt::format("Flink's job is {}, with {} restarts", job.state, job.restarts.value_or(0)), "--keep keeps Flink's logs");
+    if (job.state == "FAILED" || job.state == "CANCELED" || job.restarts > 0)
+      return fail(ErrorCode::kJobFailed, fmt::format("Flink's job is {}, with {} restarts", job.state, job.restarts), "--keep keeps Flink's logs");
     SUPYO_TRY(hurt());
     table_->began(job.checkpoints);
     for (; failed_ < job.failed; ++failed_) table_->failed();

@@ -1,6 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+#include <regex>
+
 #include "serve/watch/report.h"
 #include "serve/watch/screen.h"
 
@@ -138,6 +142,19 @@ TEST_F(PagesTest, TextAndJsonOfTheReport) {
   EXPECT_EQ(exit_status(report_), 0);
   report_.groups[0].health = Health::kUnknown;
   EXPECT_EQ(exit_status(report_), 4) << "not known is not good";
+}
+
+TEST_F(PagesTest, EveryFieldOfTheJsonIsInItsReference) {
+  std::ifstream in(SUPYO_SOURCE_DIR "/docs/reference/diagnose.md");
+  const std::string page((std::istreambuf_iterator<char>(in)), {});
+  report_.groups[0].partitions[0].forecast = *report_.groups[0].limiting;
+  report_.groups[0].findings[0].numbers.push_back({.name = "in", .value = 1, .unit = "s"});
+  report_.jobs.push_back({.id = "a", .name = "b", .state = "RUNNING", .vertices = {{.name = "v"}}});
+  const std::string json = report_json(report_);
+  const std::regex field("\"([a-z_]+)\":");
+  int fields = 0;
+  for (std::sregex_iterator at(json.begin(), json.end(), field), end; at != end; ++at, ++fields) EXPECT_THAT(page, HasSubstr("`" + (*at)[1].str() + "`"));
+  EXPECT_GT(fields, 60);
 }
 
 }  // namespace

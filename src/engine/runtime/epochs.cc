@@ -143,6 +143,8 @@ std::optional<Poll> Epochs::poll_open(const Wishes& wishes) {
     return std::nullopt;
   }
   const DurationUs interval = std::max<DurationUs>(config_.checkpoint_interval_us, 1);
+  // Never so far ahead unless the clock was set back: readers must not wait until it is where it was.
+  if (next_trigger_us_ - now > 2 * interval) next_trigger_us_ = now + interval;
   if (activity() == activity_at_cut_) {
     savepoint_cut_ |= wishes.savepoint;  // what is final is all there is
     if (now >= next_trigger_us_) next_trigger_us_ += ((now - next_trigger_us_) / interval + 1) * interval;

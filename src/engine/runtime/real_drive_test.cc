@@ -104,6 +104,36 @@ TEST_F(RealDrive, StopFromAnotherProcessKeepsWindowsOpenAndDrainFiresThem) {
   EXPECT_NE(read_status(real_.env(), state)->find("\"state\":\"FINISHED\""), std::string::npos);
 }
 
+TEST_F(RealDrive, EpochsGoOnWhenTheClockIsSetBack) {
+  struct SetBack final : env::Clock {
+    explicit SetBack(const env::Clock& c) : clock(c) {}
+    TimeUs now_us() const override { return clock.now_us() - back_us.load(); }
+    TimeUs monotonic_us() const override { return clock.monotonic_us(); }
+    const env::Clock& clock;
+    std::atomic<DurationUs> back_us{0};
+  } clock(real_.env().clock);
+  env::Env env{.clock = clock, .files = real_.env().files, .random = real_.env().random, .threads = real_.env().threads, .net = real_.env().net, .processes = real_.env().processes};
+  TestJob job(6, /*bounded=*/false, 600);
+  job.table.on_write = [&](Epoch) -> Status {
+    clock.back_us = kHour;   // rows are there, and the epoch's time is an hour away now
+    return ok();
+  };
+  JobConfig c = config(job, 2);
+  c.checkpoint_interval_us = 300 * kMillisecond;
+  auto runner = JobRunner::create(env, job.graph(6), c);
+  ASSERT_TRUE(runner) << runner.error().to_string();
+  Result<JobResult> result = fail(ErrorCode::kInternal, "not run");
+  {
+    const auto thread = env.threads->start("job", [&] { result = (*runner)->run(); });
+    const TimeUs until = clock.monotonic_us() + kMinute;
+    const auto all = [&] { return job.script.parts()[0].acknowledged == 200; };
+    while (!all() && clock.monotonic_us() < until) env.threads->idle(kMillisecond);
+    EXPECT_TRUE(all()) << "readers do not wait for the clock to be where it was";
+    EXPECT_TRUE(request_control(env, c.state_dir, ControlRequest::kStop));
+  }
+  EXPECT_TRUE(result) << result.error().to_string();
+}
+
 TEST_F(RealDrive, BackpressureHoldsTheSourceAndIsMeasured) {
   TestJob job(7, true, 6000);
   std::atomic<bool> open{false};

@@ -14,4 +14,6 @@ build/venv/bin/python tests/broker/churn.py --members 24 --seconds 600 --every 5
 for seed in 1 2 3; do build/venv/bin/python tests/consistency/workload.py --seconds 300 --seed "$seed"; done
 build/venv/bin/python tests/e2e/bank.py --transfers 10000000 --kills 100
 build/venv/bin/python tests/fuzz/queries.py --count 10000
+build/venv/bin/python tests/tpc/run.py
+build/venv/bin/python tests/tpc/run.py tpch --parallelism 2
 SEED=$RANDOM scripts/test_real.sh   # needs a JDK

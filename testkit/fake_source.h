@@ -25,6 +25,7 @@ class Script {
     std::string id;
     std::vector<Item> items;
     std::atomic<std::size_t> limit{SIZE_MAX};        ///< items from here on are not there yet
+    std::atomic<bool> unreachable{false};            ///< nobody answers for it
     std::atomic<std::int64_t> acknowledged{0};       ///< last position that the job acknowledged
     std::atomic<std::size_t> read{0};
   };
@@ -86,6 +87,11 @@ class ScriptedSource final : public dataflow::Source {
         Mine& m = mine_[at];
         const std::size_t end = std::min(m.part->limit.load(), m.part->items.size());
         ended &= script_.bounded() && m.next == m.part->items.size();
+        if (m.part->unreachable) {
+          out.unreachable(static_cast<std::uint32_t>(at));
+          ended = false;
+          continue;
+        }
         if (m.next >= end) {
           out.quiet(static_cast<std::uint32_t>(at));
           continue;

@@ -31,7 +31,7 @@ constexpr std::string_view kExample =
 constexpr runtime::VirtualCosts kReplayCosts{.journal_sync_us = kMillisecond, .sink_commit_us = 10 * kMillisecond};
 
 struct RunOptions {
-  std::string file, objectives_file, state, run_for, replay, dashboard;
+  std::string file, objectives_file, results_of, state, run_for, replay, dashboard;
   std::vector<std::string> settings, variables;
   std::optional<std::string> serve;
   bool json = false, bounded = false;
@@ -107,6 +107,7 @@ class Run {
   /// A replay runs months in seconds: it is judged every ten minutes of its time, and hours without rows are nights, not silence.
   slo::JudgeOptions judge_options() const {
     slo::JudgeOptions o;
+    o.results_of_another = !options_.results_of.empty();
     if (!replays()) return o;
     o.sample_us = 10 * kMinute;
     o.now_view_us = kDay;
@@ -131,6 +132,7 @@ class Run {
     engine_options_.costs = costs();
     if (options_.serve || !options_.dashboard.empty()) newest_ = std::make_unique<job::NewestRows>();
     engine_options_.newest = newest_.get();
+    if (!options_.results_of.empty()) SUPYO_TRY(watch_upstream());
     if (options_.objectives_file.empty()) return ok();
     SUPYO_ASSIGN(objectives_text_, read_text(context_, options_.objectives_file));
     SUPYO_ASSIGN(slo::Objectives objectives, load_objectives(objectives_text_, options_.objectives_file));
@@ -142,8 +144,35 @@ class Run {
     return ok();
   }
 
+  /// The group that a pipeline elsewhere reads as: whether it has committed all of its input tells whether it is good that none of its results come.
+  Status watch_upstream() {
+    constexpr std::string_view kScheme = "kafka://";
+    const std::string_view text = options_.results_of;
+    const std::size_t slash = text.starts_with(kScheme) ? text.find('/', kScheme.size()) : std::string_view::npos;
+    if (slash == std::string_view::npos || slash == kScheme.size() || slash + 1 == text.size())
+      return fail(ErrorCode::kUsage, fmt::format("--results-of is '{}'", text), "write kafka://HOST:PORT/GROUP: the brokers that the other pipeline reads from, and the consumer group that it reads as");
+    if (options_.objectives_file.empty()) return fail(ErrorCode::kUsage, "--results-of needs --slo", "it says what is judged");
+    if (replays() || options_.bounded) return fail(ErrorCode::kUsage, "--results-of is of a pipeline that runs now", "leave --replay and --bounded out");
+    upstream_options_.servers = text.substr(kScheme.size(), slash - kScheme.size());
+    upstream_options_.filter.groups = {std::string(text.substr(slash + 1))};
+    upstream_options_.timeout_us = 3 * kSecond;
+    return ok();
+  }
+
+  /// Told the judge whenever it was looked at.
+  void tell_upstream() {
+    const auto report = upstream_->report();
+    if (report->at_us == upstream_told_us_) return;
+    upstream_told_us_ = report->at_us;
+    std::optional<bool> finished;
+    if (report->reachable && report->complete)
+      for (const watch::GroupReport& g : report->groups)
+        if (g.name == upstream_options_.filter.groups.front()) finished = !g.partitions.empty() && g.lag == 0;
+    judge_->upstream(finished, report->at_us);
+  }
+
   http::JobPage page(const runtime::JobRunner& runner) {
-    return {.clock = replays() ? static_cast<const env::Clock&>(clock_) : context_.env.clock, .runner = runner, .judge = judge_.get(), .newest = newest_.get(), .brokers = brokers_.get()};
+    return {.clock = replays() ? static_cast<const env::Clock&>(clock_) : context_.env.clock, .runner = runner, .judge = judge_.get(), .newest = newest_.get(), .brokers = upstream_ ? upstream_.get() : brokers_.get()};
   }
 
   /// The brokers that the job reads from are watched, as the groups that it reads as, for what will be lost: the dashboard shows it.
@@ -165,6 +194,7 @@ class Run {
   }
 
   int to_the_end(runtime::JobRunner& runner) {
+    if (!options_.results_of.empty()) upstream_ = watch::Live::start(context_.env, upstream_options_);
     std::unique_ptr<http::HttpServer> server;
     if (options_.serve) {
       auto started = http::HttpServer::start(context_.env, listen_, http::make_job_api(page(runner)));
@@ -178,6 +208,7 @@ class Run {
     drive_options.for_us = run_for_us_;
     drive_options.progress = context_.error_is_terminal && !options_.json;
     drive_options.judge = judge_.get();
+    if (upstream_) drive_options.tick = [this] { tell_upstream(); };
     const auto result = drive(context_, runner, drive_options);
     if (!result) return report(result.error());
     const DurationUs took = context_.env.clock.monotonic_us() - begin;
@@ -210,6 +241,9 @@ class Run {
   std::unique_ptr<slo::Judge> judge_;
   std::unique_ptr<job::NewestRows> newest_;
   std::unique_ptr<watch::Live> brokers_;
+  watch::LiveOptions upstream_options_;
+  std::unique_ptr<watch::Live> upstream_;
+  TimeUs upstream_told_us_ = 0;
 };
 
 }  // namespace
@@ -219,6 +253,7 @@ void add_run(CLI::App& app, Context& context, int& result) {
   CLI::App* sub = app.add_subcommand("run", "run the statements of a file as one job");
   sub->add_option("FILE", options->file, "SQL file; - reads standard input")->required();
   sub->add_option("--slo", options->objectives_file, "objectives (OpenSLO YAML): judge the run and end with the verdict (status 3: breached, 4: too little seen)");
+  sub->add_option("--results-of", options->results_of, "kafka://HOST:PORT/GROUP: what the file reads are the results of a pipeline elsewhere, which reads its input as this consumer group: that no results come is good only while it has committed all of its input");
   sub->add_option("--state", options->state, "state directory: resume from it when it holds a checkpoint; without it nothing is kept");
   sub->add_option("--set", options->settings, "KEY=VALUE: a setting, wins over SET in the file")->allow_extra_args(false);
   sub->add_option("--var", options->variables, "NAME=VALUE: fills ${NAME} in the file")->allow_extra_args(false);

@@ -14,6 +14,7 @@ CHECKS = [
     ("spill: state beyond its memory, killed 8 times and gone on with under either backend, equals the truth", ["tests/e2e/spill.py", "--seed", "11"]),
     ("jdbc: lookups in SQLite, keyed and appended rows into it, killed 6 times, equal to the truth", ["tests/e2e/jdbc.py", "--kills", "6", "--seed", "9"]),
     ("judge: killed 4 times below a sink in no transaction, each record is counted once", ["tests/e2e/judge.py", "--kills", "4", "--seed", "13"]),
+    ("judge: a pipeline elsewhere by its result topic: a quiet night, brokers that do not answer, a dead job", ["tests/e2e/elsewhere.py"]),
     ("bad input: a numbered error with what to do, nothing lost", ["tests/e2e/bad_input.py"]),
     ("tools: the shell completes and remembers; bench latency and gen --serve leave nothing behind and lose nothing", ["tests/e2e/tools.py"]),
     ("consume: losses counted exactly, kills cost what the commit order says; metrics of broker and groups", ["tests/e2e/consume.py"]),

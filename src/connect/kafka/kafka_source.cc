@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -23,6 +25,7 @@ constexpr DurationUs kPollInterval = kMillisecond;      // how often an empty qu
 constexpr DurationUs kGroupCommitInterval = 500 * kMillisecond;   // for monitoring
 constexpr DurationUs kProbeInterval = 5 * kSecond;      // of brokers said to be down
 constexpr DurationUs kGiveUp = kMinute;
+constexpr DurationUs kMostSilence = 5 * kSecond;        // of a broker that is asked for records ten times a second: it does not answer
 
 /// A split's position: the next offset, and where a bounded read stops (fixed when the job first started; none: unbounded).
 struct Position {
@@ -53,6 +56,7 @@ struct SplitState {
   std::int64_t acknowledged = 0;
   bool at_end = false;      // the client met the partition's end, and nothing has come since
   bool paused = false;
+  bool answered = true;     // its broker answers, as the client last told
   std::vector<const rd_kafka_message_t*> messages;   // of this poll
   bool done() const { return position.stop && position.next >= *position.stop; }
 };
@@ -76,10 +80,33 @@ Result<std::set<std::string>> find_splits(rd_kafka_t* client, const StreamSource
   return splits;
 }
 
-Result<Owned<rd_kafka_t>> make_consumer(const StreamSourceConfig& config, Listener& listener) {
+/// What the client tells of itself every second, in the thread that reads.
+class ReaderListener final : public Listener {
+ public:
+  using Listener::Listener;
+  std::optional<std::set<std::pair<std::string, std::int32_t>>> answered;   // partitions whose broker answers; none: told nothing since it was last looked at
+
+  static int on_statistics(rd_kafka_t*, char* json, std::size_t size, void* opaque) {
+    constexpr int kFreeIt = 0;
+    const auto all = nlohmann::json::parse(json, json + size, nullptr, false);
+    if (!all.is_object()) return kFreeIt;
+    auto& told = static_cast<ReaderListener*>(static_cast<Listener*>(opaque))->answered.emplace();
+    const nlohmann::json nothing = nlohmann::json::object();
+    for (const auto& broker : all.value("brokers", nothing)) {
+      const std::int64_t silence_us = broker.value("rxidle", std::int64_t{-1});
+      if (broker.value("state", "") != "UP" || silence_us < 0 || silence_us > kMostSilence) continue;
+      for (const auto& p : broker.value("toppars", nothing)) told.emplace(p.value("topic", ""), p.value("partition", -1));
+    }
+    return kFreeIt;
+  }
+};
+
+Result<Owned<rd_kafka_t>> make_consumer(const StreamSourceConfig& config, Listener& listener, bool reads = false) {
   Settings fixed = {{"isolation.level", config.isolation == log::Isolation::kReadCommitted ? "read_committed" : "read_uncommitted"},
                     {"group.id", config.group.empty() ? "supyo-without-group" : config.group}};   // the client wants one; without commits no broker learns of it
-  return make_client({.producer = false, .table = config.table, .servers = config.where.servers, .properties = config.properties, .fixed = std::move(fixed), .listener = &listener});
+  if (reads) fixed.emplace_back("statistics.interval.ms", "1000");
+  return make_client({.producer = false, .table = config.table, .servers = config.where.servers, .properties = config.properties, .fixed = std::move(fixed), .listener = &listener,
+                      .on_statistics = reads ? ReaderListener::on_statistics : nullptr});
 }
 
 class KafkaReader final : public dataflow::SourceReader {
@@ -93,7 +120,7 @@ class KafkaReader final : public dataflow::SourceReader {
   }
 
   Status start(const std::vector<dataflow::Split>& splits, bool restored) {
-    SUPYO_ASSIGN(client_, make_consumer(config_, listener_));
+    SUPYO_ASSIGN(client_, make_consumer(config_, listener_, true));
     queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
     for (const dataflow::Split& split : splits) {
       const std::size_t slash = split.id.rfind('/');
@@ -118,11 +145,17 @@ class KafkaReader final : public dataflow::SourceReader {
     for (std::size_t i = 0; i < n; ++i) rd_kafka_message_destroy(messages_[i]);
     SUPYO_TRY(taken);
     if (reassign_) SUPYO_TRY(assign());
+    const bool told = listener_.answered.has_value();
+    if (told) note_answers();
+    if (n == 0) SUPYO_TRY(look_around());
+    // While records come from others, one at its end has nothing in the client's queue either.
+    for (std::size_t i = 0; i < splits_.size() && (n == 0 || told); ++i) {
+      const SplitState& s = splits_[i];
+      if (s.done() || (n > 0 && !s.at_end)) continue;
+      if (listener_.down() || !s.answered) out.unreachable(static_cast<std::uint32_t>(i));
+      else if (s.at_end && n == 0) out.quiet(static_cast<std::uint32_t>(i));
+    }
     if (n > 0) return Poll::more();
-    SUPYO_TRY(look_around());
-    if (!listener_.down())
-      for (std::size_t i = 0; i < splits_.size(); ++i)
-        if (splits_[i].at_end) out.quiet(static_cast<std::uint32_t>(i));
     return Poll::waiting_until(env_.clock.now_us() + kPollInterval);
   }
 
@@ -268,7 +301,7 @@ class KafkaReader final : public dataflow::SourceReader {
       }
       if (s.done() && !s.paused) pause(s);
     }
-    if (!messages.empty()) heard();
+    if (std::ranges::any_of(messages, [](const rd_kafka_message_t* m) { return m->err == RD_KAFKA_RESP_ERR_NO_ERROR || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF; })) heard();
     Status done = ok();
     for (const std::size_t i : touched_) {
       SplitState& s = splits_[i];
@@ -337,6 +370,11 @@ class KafkaReader final : public dataflow::SourceReader {
     (void)rd_kafka_pause_partitions(client_.get(), one(s, 0).get());
   }
 
+  void note_answers() {
+    for (SplitState& s : splits_) s.answered = listener_.answered->contains({s.topic, s.partition});
+    listener_.answered.reset();
+  }
+
   void heard() {
     listener_.up();
     down_since_us_ = 0;
@@ -381,7 +419,7 @@ class KafkaReader final : public dataflow::SourceReader {
   env::Env env_;
   RecordDecoder decoder_;
   std::shared_ptr<const KnownSplits> known_;
-  Listener listener_;
+  ReaderListener listener_;
   Owned<rd_kafka_t> client_;
   Owned<rd_kafka_queue_t> queue_;
   std::vector<SplitState> splits_;

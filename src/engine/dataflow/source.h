@@ -53,6 +53,8 @@ class SourceOutput {
   virtual Status dead(DeadRecord record) = 0;
   /// The split's end was polled just now and nothing is unread: freshness may count the source as current (slo.md 1).
   virtual void quiet(std::uint32_t split) = 0;
+  /// Nobody answers for the split: what it holds is not known, so it is neither quiet nor idle, and its lag is not told until it gives something or is quiet.
+  virtual void unreachable(std::uint32_t) {}
 };
 
 struct SplitPosition {

@@ -100,11 +100,22 @@ Status SourceTask::dead(dataflow::DeadRecord record) {
 
 // ---- rows ------------------------------------------------------------------------------------------------------------------------
 
+void SourceTask::quiet(std::uint32_t split) {
+  splits_[split].quiet = true;
+  splits_[split].unreachable = false;
+  polled_quiet_[split] = 1;
+}
+
+void SourceTask::unreachable(std::uint32_t split) {
+  splits_[split].quiet = false;
+  splits_[split].unreachable = true;
+}
+
 Status SourceTask::take_rows(SourceBatch raw) {
   ++shard_.activity;
   SplitProgress& split = splits_[raw.split];
   split.active_us = shard_.now_us;
-  split.idle = split.quiet = false;
+  split.idle = split.quiet = split.unreachable = false;
   const std::size_t read = raw.batch->rows;
   rows_ += read;
   split.given_rows += read;
@@ -203,7 +214,7 @@ Status SourceTask::take_dead(dataflow::DeadRecord record) {
   ++shard_.activity;
   SplitProgress& split = splits_[record.split];
   split.active_us = shard_.now_us;
-  split.idle = split.quiet = false;
+  split.idle = split.quiet = split.unreachable = false;
   ++split.given_dead;
   ++dead_since_[record.split];
   counters_.dead.add(1);
@@ -287,7 +298,7 @@ Status SourceTask::note_idleness(Poll& poll) {
   for (std::size_t i = 0; i < splits_.size(); ++i) {
     SplitProgress& s = splits_[i];
     if (s.idle) continue;
-    if (poll.progress == Progress::kBlockedOnOutside || poll.progress == Progress::kBlockedOnOutput) {
+    if (s.unreachable || poll.progress == Progress::kBlockedOnOutside || poll.progress == Progress::kBlockedOnOutput) {
       s.active_us = shard_.now_us;
       continue;
     }
@@ -432,6 +443,7 @@ void SourceTask::sample_lags() {
   if (shard_.observer == nullptr || reader_ == nullptr) return;
   const auto lags = reader_->lags();
   for (std::size_t i = 0; i < splits_.size(); ++i) {
+    if (splits_[i].unreachable && !done_) continue;
     dataflow::SplitLag lag{.split = static_cast<std::uint32_t>(i)};
     for (const auto& l : lags)
       if (l.split == i) lag = l;

@@ -18,6 +18,7 @@ struct SplitProgress {
   TimeUs watermark_us = kTimeMin;    ///< its highest row time minus the bound; never goes back
   bool idle = false;
   bool quiet = false;                ///< its end was polled since it last gave anything
+  bool unreachable = false;          ///< nobody answered for it since it was last quiet or gave anything
   TimeUs active_us = 0;              ///< clock when it last gave something, or could not be asked
   std::uint64_t skip_rows = 0;       ///< still to be dropped after a restart (see SplitState)
   std::uint64_t skip_dead = 0;
@@ -64,7 +65,8 @@ class SourceTask final : public Task, private dataflow::SourceOutput {
   // SourceOutput
   Status emit(dataflow::SourceBatch batch) override;
   Status dead(dataflow::DeadRecord record) override;
-  void quiet(std::uint32_t split) override { splits_[split].quiet = true; polled_quiet_[split] = 1; }
+  void quiet(std::uint32_t split) override;
+  void unreachable(std::uint32_t split) override;
 
   struct Held {                      // read but not yet released (replay)
     dataflow::SourceBatch batch;     // or, when it has no batch:

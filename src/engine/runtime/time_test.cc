@@ -402,7 +402,11 @@ class Listener final : public VisibilityObserver {
   void epoch_final(Epoch e, TimeUs) override { say("final " + std::to_string(e.value)); }
   void epoch_visible(Epoch e, TimeUs now) override { say("visible " + std::to_string(e.value)); visible_at[e.value] = now; }
   void epoch_failed(Epoch e, TimeUs) override { say("failed " + std::to_string(e.value)); }
-  void lags(std::uint32_t split, std::uint64_t committed, std::uint64_t fetched, bool, TimeUs) override { lag[split] = {committed, fetched}; }
+  void lags(std::uint32_t split, std::uint64_t committed, std::uint64_t fetched, bool is_quiet, TimeUs now) override {
+    lag[split] = {committed, fetched};
+    quiet[split] = is_quiet;
+    asked_at[split] = now;
+  }
   std::string save(Epoch last) override { return "counters " + std::to_string(++saves) + " after " + std::to_string(last.value); }
   void restore(std::string_view bytes) override { say("restore " + std::string(bytes)); }
   void say(std::string s) { story.push_back(std::move(s)); }
@@ -414,6 +418,8 @@ class Listener final : public VisibilityObserver {
   std::map<std::int64_t, std::size_t> out;
   std::map<std::int64_t, TimeUs> visible_at;
   std::map<std::uint32_t, std::pair<std::uint64_t, std::uint64_t>> lag;
+  std::map<std::uint32_t, bool> quiet;
+  std::map<std::uint32_t, TimeUs> asked_at;
   std::uint64_t dead = 0;
   std::uint64_t behind = 0;
   std::uint64_t late = 0;
@@ -445,6 +451,35 @@ TEST(Observer, HearsOfEveryRowAndEpochInOrder) {
   EXPECT_TRUE(listener.told.empty()) << "readers of this table wait for epochs";
   EXPECT_EQ(listener.cut_watermark, kTimeMax);
   EXPECT_EQ(listener.story, (std::vector<std::string>{"started", "cut 1", "final 1", "visible 1"}));
+}
+
+TEST(Observer, ASplitThatNobodyAnswersForIsNeitherQuietNorIdle) {
+  ProbedJob job(false, watermark_of(0, 5 * kSecond));
+  Script::Part& a = job.script.add("a", rows_at({100, 200, 300}));
+  Script::Part& b = job.script.add("b", rows_at({50, 60}));
+  a.limit = 1;
+  b.limit = 1;
+  Listener listener;
+  job.observer = &listener;
+  env::SimEnv sim(1);
+  const auto runner = job.create(sim, 1);
+  ProbedJob::steps(sim, *runner, 2500);
+  EXPECT_TRUE(listener.quiet[0]);
+  EXPECT_TRUE(listener.quiet[1]);
+  b.unreachable = true;
+  ProbedJob::steps(sim, *runner, 2);
+  const TimeUs known = listener.asked_at[1];
+  a.limit = 3;
+  ProbedJob::steps(sim, *runner, 9000);
+  EXPECT_EQ(listener.asked_at[1], known) << "what it holds is not known";
+  EXPECT_GT(listener.asked_at[0], known);
+  EXPECT_EQ(job.watermarks.back(), 50) << "it is not idle: nobody knows whether rows wait there";
+  b.unreachable = false;
+  b.limit = 2;
+  ProbedJob::steps(sim, *runner, 2500);
+  EXPECT_EQ(job.watermarks.back(), 60);
+  EXPECT_GT(listener.asked_at[1], known);
+  EXPECT_TRUE(listener.quiet[1]);
 }
 
 TEST(Observer, HearsWhatIsWrittenWhereReadersDoNotWaitForEpochs) {

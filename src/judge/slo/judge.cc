@@ -313,6 +313,12 @@ void Judge::lags(std::uint32_t split, std::uint64_t committed_lag, std::uint64_t
   while (s.ends.size() > 1 && s.ends[1].first <= now_us - d.unread_reach_us) s.ends.pop_front();
 }
 
+void Judge::upstream(std::optional<bool> finished, TimeUs asked_us) {
+  const std::lock_guard lock(mutex_);
+  if (finished) impl_->upstream_known_us = asked_us;
+  impl_->upstream_done_us = finished.value_or(false) ? asked_us : kTimeMin;
+}
+
 void Judge::stopped(TimeUs now_us) {
   const std::lock_guard lock(mutex_);
   impl_->advance(now_us);

@@ -24,6 +24,7 @@ struct JudgeOptions {
   DurationUs unknown_after_us = 15 * kSecond;  ///< no word from the job for longer than this: UNKNOWN
   DurationUs clear_after_us = kMinute;      ///< hysteresis: a state is left for a better one after so long without its cause
   DurationUs now_view_us = kMinute;         ///< the short view beside each objective's own window
+  bool results_of_another = false;          ///< what is read are the results of a pipeline elsewhere: that nothing comes is good only as far as upstream() tells
   RawLagRule raw_lag{1e300, kMinute};       ///< threshold on committed lag, in records; the lab sets it from the baseline
 };
 
@@ -61,6 +62,8 @@ class Judge final : public VisibilityObserver {
   /// The job is gone, by who watches its process: what is in no durable epoch will be read again. lags() may come from outside meanwhile (with fetched = committed), so that
   /// readers who wait are not UNKNOWN. started() when it is back.
   void stopped(TimeUs now_us);
+  /// Of the pipeline whose results are read (JudgeOptions::results_of_another): whether, when it was asked, it had committed all that was in its input; none: that was not to be known.
+  void upstream(std::optional<bool> finished, TimeUs asked_us);
   /// Evaluates up to `now` though nothing was reported.
   void advance(TimeUs now_us);
   /// The job came to its end: what was counted since the last sample is judged, too. Nothing may be reported afterwards.

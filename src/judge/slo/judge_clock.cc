@@ -55,7 +55,7 @@ void Judge::Impl::begin_anew(TimeUs now) {
   }
   for (TimeUs& t : newest_result_us) upto(t);
   for (auto& [_, w] : writers) upto(w.taken_us);
-  for (TimeUs* t : {&last_word_us, &last_taken_us, &last_cut_us, &last_visible_us, &lost_us, &state_since_us, &state_cause_us}) upto(*t);
+  for (TimeUs* t : {&last_word_us, &last_taken_us, &last_cut_us, &last_visible_us, &lost_us, &upstream_known_us, &upstream_done_us, &state_since_us, &state_cause_us}) upto(*t);
   for (auto& of_objective : alerts)
     for (Ongoing& o : of_objective) o = {};
   raw_above = sink_slow = spike = {};

@@ -98,7 +98,7 @@ void Judge::Impl::judge_objectives(TimeUs now) {
 void Judge::Impl::sample_freshness(TimeUs now) {
   DurationUs worst = -1;
   TimeUs newest = kTimeMin;
-  bool unknown = false;
+  unanswered = false;
   split_ages_us.clear();
   for (std::uint32_t i = 0; i < splits.size(); ++i) {
     const Split& s = splits[i];
@@ -108,9 +108,15 @@ void Judge::Impl::sample_freshness(TimeUs now) {
     if (s.quiet_at_us != kTimeMin && records.records_of(i) == 0) as_of = std::max(as_of, s.quiet_at_us);
     split_ages_us.push_back(now - as_of);
     worst = std::max(worst, now - as_of);
-    if (s.polled_us != kTimeMin && now - s.polled_us > options.unknown_after_us) unknown = true;
+    if (s.polled_us != kTimeMin && now - s.polled_us > options.unknown_after_us) unanswered = true;
   }
-  fresh_s = worst < 0 || unknown ? -1 : static_cast<double>(worst) / static_cast<double>(kSecond);
+  if (options.results_of_another && worst >= 0) {
+    // Which partition gets no results, and which stands, the results do not tell: the newest of all of them counts.
+    split_ages_us.clear();
+    worst = now - std::max({newest, started_us, nothing_left_since()});
+    if (worst > options.unknown_after_us && (upstream_known_us == kTimeMin || now - upstream_known_us > options.unknown_after_us)) unanswered = true;
+  }
+  fresh_s = worst < 0 || unanswered ? -1 : static_cast<double>(worst) / static_cast<double>(kSecond);
   fresh_naive_s = newest == kTimeMin ? -1 : static_cast<double>(now - newest) / static_cast<double>(kSecond);
   if (fresh_s < 0) {
     split_ages_us.clear();
@@ -125,12 +131,17 @@ void Judge::Impl::sample_freshness(TimeUs now) {
   }
 }
 
+/// As of when everything was read and finished; kTimeMin: it is not, or that cannot be known.
+TimeUs Judge::Impl::nothing_left_since() const {
+  if (splits.empty() || records.records() > 0) return kTimeMin;
+  const TimeUs quiet = std::ranges::min(splits, {}, &Split::quiet_at_us).quiet_at_us;
+  return options.results_of_another ? std::min(quiet, upstream_done_us) : quiet;
+}
+
 /// Of the newest result that readers have, of the sink that is furthest behind. Where nothing is left to read or to finish it is as new as can be.
 DurationUs Judge::Impl::result_age(TimeUs now) const {
-  TimeUs as_of = started_us;
+  TimeUs as_of = std::max(started_us, nothing_left_since());
   if (!newest_result_us.empty()) as_of = std::max(as_of, *std::ranges::min_element(newest_result_us));
-  const bool quiet = std::ranges::all_of(splits, [](const Split& s) { return s.quiet_at_us != kTimeMin; });
-  if (quiet && !splits.empty() && records.records() == 0) as_of = std::max(as_of, std::ranges::min(splits, {}, &Split::quiet_at_us).quiet_at_us);
   return now - as_of;
 }
 
@@ -249,6 +260,11 @@ State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const
   if (incident) return State::kIncident;
   if (behind_producers) {
     why.push_back("the clock went back, and records come from its future: their ages say nothing until clocks agree");
+    return State::kUnknown;
+  }
+  if (unanswered) {
+    why.push_back(options.results_of_another ? "whether the pipeline that writes these results has finished its input, or what there is of them, is not known: nobody answers"
+                                             : "what the sources hold is not known: nobody answers for some of them");
     return State::kUnknown;
   }
   if (!judged) {

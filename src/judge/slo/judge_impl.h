@@ -63,6 +63,7 @@ struct Judge::Impl {
   void advance(TimeUs now);
   void sample(TimeUs now);
   void sample_freshness(TimeUs now);
+  TimeUs nothing_left_since() const;
   void judge_objectives(TimeUs now);
   ObjectiveStatus status_of(std::size_t i, TimeUs now);
   Counts unfinished(std::size_t i, TimeUs now) const;
@@ -94,12 +95,15 @@ struct Judge::Impl {
   bool stepped = false;                   ///< it went back, and judging goes on by it: since then it is compared with the clocks of producers
   Counts stamped;                         ///< since the last sample: good are stamped before now, bad after
   bool behind_producers = false;
+  bool unanswered = false;                ///< of some source it has not been known for unknown_after_us what it holds
   bool wants_results = false;             ///< some objective's reference is `completion`
   DurationUs unread_reach_us = 0;         ///< the longest threshold that records may pass before they are read
   std::vector<TimeUs> newest_result_us;   ///< visible, by sink
   std::vector<std::uint64_t> results_before;   ///< by sink: of its next rows, so many were written before a restart, and readers had them then
   TimeUs started_us = kTimeMin;
   TimeUs next_sample_us = kTimeMin;
+  TimeUs upstream_known_us = kTimeMin;    ///< when the pipeline elsewhere was last known to have finished all, or not
+  TimeUs upstream_done_us = kTimeMin;     ///< ..and had; kTimeMin: not, or not known
   TimeUs last_word_us = kTimeMin, last_taken_us = kTimeMin;
   TimeUs restored_us = kTimeMin;          ///< of the last word that what was restored knows of; until started()
 

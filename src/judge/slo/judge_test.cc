@@ -260,6 +260,50 @@ TEST(Judge, UnknownIsNeverGood) {
   EXPECT_EQ(judge.decision().state, State::kUnknown);
 }
 
+TEST(Judge, ThatNothingComesFromAnotherPipelineIsGoodOnlyIfItHasReadAll) {
+  enum class Upstream { kFinished, kBehind, kSilent };
+  const TimeUs stop = kStart + 5 * kMinute;
+  const auto after = [&](Upstream upstream, bool another) {
+    auto judge = std::make_unique<Judge>(document_000(), JudgeOptions{.results_of_another = another});
+    judge->started({.holds_until_watermark = false, .source_splits = 2}, kStart);
+    std::int64_t epoch = 1;
+    for (TimeUs t = kStart; t < stop + 3 * kMinute; t += kSecond, ++epoch) {
+      const bool comes = t < stop;
+      // Two partitions, of which one gets no results.
+      if (comes) judge->taken({.epoch = Epoch{epoch}, .split = 0, .event_us = std::vector<TimeUs>(100, t), .produce_us = std::vector<TimeUs>(100, t), .now_us = t});
+      judge->epoch_cut(Epoch{epoch}, t, t + 1);
+      judge->epoch_final(Epoch{epoch}, t + 2);
+      judge->epoch_visible(Epoch{epoch}, t + 3);
+      for (const std::uint32_t split : {0U, 1U}) judge->lags(split, 0, 0, true, t + 4);
+      if (upstream != Upstream::kSilent || comes) judge->upstream(!comes && upstream == Upstream::kFinished, t + 5);
+      if (t == stop - kSecond) EXPECT_EQ(judge->decision().state, State::kOk) << "the partition that gets nothing is no harm";
+    }
+    return judge;
+  };
+  EXPECT_EQ(after(Upstream::kFinished, true)->decision().state, State::kOk) << "a quiet night";
+  EXPECT_EQ(after(Upstream::kBehind, true)->decision().state, State::kIncident) << "it is dead";
+  EXPECT_EQ(after(Upstream::kSilent, true)->decision().state, State::kUnknown) << "nobody can tell";
+  EXPECT_EQ(after(Upstream::kBehind, false)->decision().state, State::kOk) << "what the job itself reads has come to its end: that is all there is";
+}
+
+TEST(Judge, ASourceThatNobodyAnswersForIsUnknown) {
+  const TimeUs stop = kStart + 5 * kMinute;
+  for (const auto& [time, state] : {std::pair{-kSecond, State::kOk}, {10 * kSecond, State::kOk}, {25 * kSecond, State::kUnknown}}) {
+    Judge judge(document_000(), {});
+    judge.started({.holds_until_watermark = false, .source_splits = 2}, kStart);
+    std::int64_t epoch = 1;
+    for (TimeUs t = kStart; t < stop + time; t += kSecond, ++epoch) {
+      judge.taken({.epoch = Epoch{epoch}, .split = 0, .event_us = std::vector<TimeUs>(100, t), .produce_us = std::vector<TimeUs>(100, t), .now_us = t});
+      judge.epoch_cut(Epoch{epoch}, t, t + 1);
+      judge.epoch_final(Epoch{epoch}, t + 2);
+      judge.epoch_visible(Epoch{epoch}, t + 3);
+      judge.lags(0, 0, 0, true, t + 4);
+      if (t < stop) judge.lags(1, 0, 0, true, t + 4);
+    }
+    EXPECT_EQ(judge.decision().state, state) << time / kSecond;
+  }
+}
+
 TEST(Judge, AClockThatGoesBackIsNoGoodNews) {
   AnalyticPipeline p;
   Judge judge(document_000(), {});

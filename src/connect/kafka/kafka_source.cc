@@ -147,6 +147,7 @@ class KafkaReader final : public dataflow::SourceReader {
     if (reassign_) SUPYO_TRY(assign());
     const bool told = listener_.answered.has_value();
     if (told) note_answers();
+    if (n == 0) SUPYO_TRY(commit_when_due());   // no epoch comes while nothing comes: the last one would look unread for ever
     if (n == 0) SUPYO_TRY(look_around());
     // While records come from others, one at its end has nothing in the client's queue either.
     for (std::size_t i = 0; i < splits_.size() && (n == 0 || told); ++i) {
@@ -174,10 +175,7 @@ class KafkaReader final : public dataflow::SourceReader {
         s.acknowledged = at.next;
       }
     told_once_ = true;
-    const TimeUs now = env_.clock.monotonic_us();
-    if (config_.group.empty() || uncommitted_.empty() || now < next_group_commit_us_) return ok();
-    next_group_commit_us_ = now + kGroupCommitInterval;
-    return commit_group();
+    return commit_when_due();
   }
 
   std::vector<dataflow::SplitLag> lags() override {
@@ -404,6 +402,14 @@ class KafkaReader final : public dataflow::SourceReader {
         return fail(ErrorCode::kOutsideConflict, fmt::format("table '{}': partition {} is new: the job goes back to its last epoch to take it in", config_.table, id),
                     "nothing is lost; a job without a state directory has to be started again");
     return ok();
+  }
+
+  Status commit_when_due() {
+    if (config_.group.empty() || uncommitted_.empty()) return ok();
+    const TimeUs now = env_.clock.monotonic_us();
+    if (now < next_group_commit_us_) return ok();
+    next_group_commit_us_ = now + kGroupCommitInterval;
+    return commit_group();
   }
 
   Status commit_group() {

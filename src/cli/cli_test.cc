@@ -222,7 +222,7 @@ TEST_F(InFolder, ChecksObjectives) {
   EXPECT_EQ(both.status, kFine) << both.error;
   EXPECT_THAT(both.out, HasSubstr("epochs of 10 s, which it allows, and end-to-end-latency under 5 s cannot both hold: with them p95 is at least 20.5 s; end-to-end-latency allows epochs up to 2.051 s"));
   EXPECT_THAT(both.out, HasSubstr("largest execution.checkpointing.interval that the latency objectives allow: 4.2"));
-  EXPECT_THAT(both.out, HasSubstr("smallest retention.ms: 60 min 31 s with 60 min to repair; retention.bytes of a partition: 1,23"));
+  EXPECT_THAT(both.out, HasSubstr("smallest retention.ms: 60 min 31 s with 1 h to repair; retention.bytes of a partition: 1,23"));
   EXPECT_THAT(both.out, HasSubstr("most members of the consumer group: 6 (one a partition; more are idle); fewest for this rate: 4"));
   EXPECT_THAT(both.out, HasSubstr("26 s of records, the longest stall that leaves them in time: 52,000 records"));
   EXPECT_EQ(run({"slo", "check", file, orders, "--epoch", "10s"}).status, kFailed);

@@ -108,7 +108,10 @@ class Run {
   slo::JudgeOptions judge_options() const {
     slo::JudgeOptions o;
     o.results_of_another = !options_.results_of.empty();
-    if (!replays()) return o;
+    if (!replays()) {
+      o.steady_us = env::since_boot_us;
+      return o;
+    }
     o.sample_us = 10 * kMinute;
     o.now_view_us = kDay;
     o.clear_after_us = kHour;

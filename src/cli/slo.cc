@@ -118,7 +118,7 @@ int check(Context& context, SloOptions& options) {
                           sizing ? sizing_json(*sizing) : "null"));
     return feasible ? kFine : kFailed;
   }
-  if (feasibility.largest_interval_us) out += fmt::format("largest execution.checkpointing.interval that the latency objectives allow: {}\n", human_duration(*feasibility.largest_interval_us));
+  if (feasibility.largest_interval_us) out += fmt::format("largest execution.checkpointing.interval that the latency objectives allow: {}\n", slo::show_duration(*feasibility.largest_interval_us / kMillisecond * kMillisecond));
   if (sizing) out += sizing_text(*sizing, options, *repair);
   if (too_few) out += "impossible: more members are needed than there are partitions: more partitions, or faster members\n";
   write_out(out);

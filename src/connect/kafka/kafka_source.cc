@@ -356,7 +356,7 @@ class KafkaReader final : public dataflow::SourceReader {
                   "keep records for longer than the job may be behind; with 'properties.auto.offset.reset' = 'earliest' it goes on and records the loss in `T$dead`");
     const std::int64_t to = policy == StreamBound::Kind::kLatest ? e.high : e.low;
     SUPYO_TRY(out.dead({.split = static_cast<std::uint32_t>(i), .position = fmt::format("{}@{}..{}", s.id, at, to - 1), .field = {},
-                        .reason = fmt::format("LOST: {} offsets, of which retention deleted {}", to - at, e.low - at), .raw = {}, .produce_us = env_.clock.now_us()}));
+                        .reason = fmt::format("LOST: {} offsets, of which retention deleted {}", to - at, e.low - at), .raw = {}, .produce_us = env_.clock.now_us(), .lost = static_cast<std::uint64_t>(to - at)}));
     fmt::print(stderr, "supyo: kafka: table '{}': {}: lost offsets {} to {} ({})\n", config_.table, s.id, at, to - 1, to - at);
     s.position.next = to;
     reassign_ = true;

@@ -71,6 +71,10 @@ class StreamReader final : public dataflow::SourceReader {
   StreamReader(const StreamSourceConfig& config, const env::Env& env, std::unique_ptr<formats::Decoder> decoder, const Schema& decoded)
       : config_(config), env_(env), decoder_(std::move(decoder)), columns_(decoded), builder_(decoded, Batch::kMaxRows) {}
 
+  ~StreamReader() override {
+    if (!uncommitted_.empty()) (void)commit_group();
+  }
+
   Status start(const log::Topic& topic, const std::vector<dataflow::Split>& splits) {
     if (config_.reads_keys()) {
       SUPYO_ASSIGN(KeyedRecords keyed, KeyedRecords::make(config_));
@@ -113,6 +117,7 @@ class StreamReader final : public dataflow::SourceReader {
       return Poll::more();
     }
     if (all_done) return Poll::done();
+    SUPYO_TRY(commit_when_due());   // no epoch comes while nothing comes: the last one would look unread for ever
     return env_.threads == nullptr ? Poll::blocked_on_input() : Poll::waiting_until(env_.clock.now_us() + kPollInterval);
   }
 
@@ -123,20 +128,14 @@ class StreamReader final : public dataflow::SourceReader {
   }
 
   Status committed(Epoch, const std::vector<dataflow::SplitPosition>& positions) override {
-    log::GroupOffsets offsets;
     for (const auto& p : positions)
       for (SplitState& s : splits_) {
         if (s.id != p.split_id) continue;
         SUPYO_ASSIGN(const Position at, decode(p.position, p.split_id));
         s.acknowledged = at.next;
-        offsets[{config_.where.topic, s.partition}] = at.next;
+        if (!config_.group.empty()) uncommitted_[{config_.where.topic, s.partition}] = at.next;
       }
-    const TimeUs now = env_.clock.monotonic_us();
-    if (config_.group.empty() || offsets.empty() || now < next_group_commit_us_) return ok();
-    next_group_commit_us_ = now + kGroupCommitInterval;
-    Status done = log::commit_group(env_.files, config_.where.log_directory, config_.group, offsets);
-    if (!done && done.error().code == ErrorCode::kStateLocked) return ok();   // another member is at it: next time
-    return done;
+    return commit_when_due();
   }
 
   std::vector<dataflow::SplitLag> lags() override {
@@ -151,6 +150,21 @@ class StreamReader final : public dataflow::SourceReader {
   }
 
  private:
+  Status commit_when_due() {
+    if (uncommitted_.empty()) return ok();
+    const TimeUs now = env_.clock.monotonic_us();
+    if (now < next_group_commit_us_) return ok();
+    next_group_commit_us_ = now + kGroupCommitInterval;
+    return commit_group();
+  }
+
+  Status commit_group() {
+    Status done = log::commit_group(env_.files, config_.where.log_directory, config_.group, uncommitted_);
+    if (!done && done.error().code == ErrorCode::kStateLocked) return ok();   // another member is at it: next time
+    if (done) uncommitted_.clear();
+    return done;
+  }
+
   Result<Offset> resolve(const StreamBound& b, SplitState& s, std::optional<Offset> fallback) {
     SUPYO_ASSIGN(const auto ends, s.reader.ends());
     switch (b.kind) {
@@ -386,6 +400,7 @@ class StreamReader final : public dataflow::SourceReader {
   std::vector<SplitState> splits_;
   std::size_t turn_ = 0;
   TimeUs next_group_commit_us_ = 0;
+  log::GroupOffsets uncommitted_;            // of durable epochs
   std::vector<formats::RecordView> views_;   // reused
   std::vector<std::uint32_t> good_;
   std::vector<formats::BadRecord> bad_;

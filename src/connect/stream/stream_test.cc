@@ -156,6 +156,27 @@ TEST_F(StreamTest, LagsAreCountedFromWhatWasReadAndWhatWasAcknowledged) {
   EXPECT_EQ(log::read_group(sim_.files(), "data/log", "g").value().at({"t", PartitionId(0)}), Offset(2));
 }
 
+TEST_F(StreamTest, TheOffsetsOfTheLastEpochBeforeASilenceAreCommitted) {
+  put(PartitionId(0), {R"({"id":1})", R"({"id":2})", R"({"id":3})"});
+  Collected out;
+  auto r = reader(table({{"properties.group.id", "g"}}), {0});
+  const auto committed = [&] { return log::read_group(sim_.files(), "data/log", "g").value().at({"t", PartitionId(0)}); };
+  for (const std::int64_t epoch : {1, 2}) {
+    ASSERT_TRUE(r->poll(1, out));
+    ASSERT_TRUE(r->committed(Epoch(epoch), r->positions()));
+    EXPECT_EQ(committed(), Offset(1)) << "at most once a second";
+  }
+  drain(*r, out);
+  EXPECT_EQ(committed(), Offset(1));
+  sim_.clock().advance_to(sim_.clock().now_us() + kSecond);
+  drain(*r, out);
+  EXPECT_EQ(committed(), Offset(2)) << "nothing comes, so no epoch will";
+  ASSERT_TRUE(r->committed(Epoch(3), r->positions()));
+  EXPECT_EQ(committed(), Offset(2));
+  r.reset();
+  EXPECT_EQ(committed(), Offset(3)) << "a job that ends leaves nothing behind";
+}
+
 TEST_F(StreamTest, OptionsAreChecked) {
   const auto code = [&](catalog::Options o, std::vector<std::size_t> columns = {0}) {
     auto made = make_stream_source({.table = table(std::move(o)), .columns = std::move(columns), .base_directory = ""}, sim_.env());

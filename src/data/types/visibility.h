@@ -34,6 +34,7 @@ class VisibilityObserver {
     std::uint64_t behind = 0;
     std::uint64_t dead = 0;        ///< records that could not be decoded (not in the spans)
     TimeUs now_us = 0;
+    std::uint64_t lost = 0;        ///< records that the source passed over because they are gone; told again after a restart that meets them again
   };
   virtual void taken(const Taken& t) = 0;
 

@@ -40,6 +40,7 @@ struct DeadRecord {
   std::string reason;
   std::string raw;         ///< at most 64 KiB of the record
   TimeUs produce_us = 0;
+  std::uint64_t lost = 0;  ///< it stands for so many records that are gone: passed over, never read
 };
 
 /// Schema of `T$dead`: `source` (the table), `position`, `field`, `reason`, `raw` STRING, `dead_time` TIMESTAMP(3) (when it was met).

@@ -41,6 +41,7 @@ SourceTask::SourceTask(const PlanNode& node, ShardContext& shard, NodeCounters& 
       polled_quiet_(splits_.size()),
       polled_rows_(splits_.size()),
       dead_since_(splits_.size()),
+      lost_since_(splits_.size()),
       dead_rows_(dataflow::dead_schema(), 16),
       blocked_(true) {}
 
@@ -206,7 +207,7 @@ std::shared_ptr<Batch> SourceTask::stamp(const SourceBatch& batch, SplitProgress
   }
   if (shard_.observer != nullptr)
     shard_.observer->taken({.epoch = epoch_, .split = split.number, .event_us = event, .produce_us = batch.produce_us, .behind = behind,
-                            .dead = std::exchange(dead_since_[batch.split], 0), .now_us = shard_.now_us});
+                            .dead = std::exchange(dead_since_[batch.split], 0), .now_us = shard_.now_us, .lost = std::exchange(lost_since_[batch.split], 0)});
   return out;
 }
 
@@ -216,7 +217,8 @@ Status SourceTask::take_dead(dataflow::DeadRecord record) {
   split.active_us = shard_.now_us;
   split.idle = split.quiet = split.unreachable = false;
   ++split.given_dead;
-  ++dead_since_[record.split];
+  if (record.lost == 0) ++dead_since_[record.split];
+  lost_since_[record.split] += record.lost;
   counters_.dead.add(1);
   if (side_.empty()) return ok();
   const auto text = [&](std::size_t c, std::string_view s, bool nullable) {
@@ -236,9 +238,9 @@ Status SourceTask::take_dead(dataflow::DeadRecord record) {
 Status SourceTask::flush_dead() {
   if (dead_rows_.rows() > 0) SUPYO_TRY(side_.rows(dead_rows_.finish()));
   for (std::size_t s = 0; s < splits_.size(); ++s) {
-    if (dead_since_[s] == 0 || shard_.observer == nullptr) continue;
+    if (dead_since_[s] + lost_since_[s] == 0 || shard_.observer == nullptr) continue;
     shard_.observer->taken({.epoch = epoch_, .split = splits_[s].number, .event_us = {}, .produce_us = {}, .behind = 0,
-                            .dead = std::exchange(dead_since_[s], 0), .now_us = shard_.now_us});
+                            .dead = std::exchange(dead_since_[s], 0), .now_us = shard_.now_us, .lost = std::exchange(lost_since_[s], 0)});
   }
   return ok();
 }

@@ -97,7 +97,7 @@ class SourceTask final : public Task, private dataflow::SourceOutput {
   std::vector<std::uint8_t> polled_rows_;
   std::vector<dataflow::SplitPosition> cut_positions_;
   Epoch cut_epoch_;
-  std::vector<std::uint64_t> dead_since_;     // per split: not yet told the observer
+  std::vector<std::uint64_t> dead_since_, lost_since_;   // per split: not yet told the observer
   std::vector<TimeUs> own_event_us_;   // scratch of stamp()
   BatchBuilder dead_rows_;
   std::vector<TimeUs> event_us_;              // reused

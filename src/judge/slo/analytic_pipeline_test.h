@@ -17,7 +17,10 @@ struct AnalyticPipeline {
   std::function<DurationUs(TimeUs)> commit_delay_us = [](TimeUs) { return DurationUs{0}; };
   std::function<DurationUs(TimeUs)> set_back_us = [](TimeUs) { return DurationUs{0}; };   ///< by how much the clock is behind time
 
+  mutable TimeUs steady_us = 0;   ///< time that nobody sets
+
   void run(Judge& judge, TimeUs from, TimeUs until) const {
+    steady_us = from;
     judge.started({.holds_until_watermark = true, .source_splits = 1}, from);
     std::int64_t epoch = 1;
     std::vector<TimeUs> batch;
@@ -29,19 +32,20 @@ struct AnalyticPipeline {
     const DurationUs step = kSecond / tps;
     const auto clock = [&](TimeUs t) { return t - set_back_us(t); };
     for (TimeUs t = from; t < until; t += step) {
+      steady_us = t;
       batch.assign(1, clock(t));
       newest = clock(t);
       judge.taken({.epoch = Epoch{epoch}, .split = 0, .event_us = batch, .produce_us = batch, .now_us = clock(t)});
       ++unacknowledged;
       ++in_epoch;
       if (t >= final_at) {
-        judge.epoch_final(Epoch{epoch - 1}, clock(final_at));
+        judge.epoch_final(Epoch{epoch - 1}, clock(t) - (t - final_at));
         visible_at = final_at + commit_delay_us(final_at);
         final_at = kTimeMax;
         unacknowledged = in_epoch;
       }
       if (t >= visible_at) {
-        judge.epoch_visible(Epoch{epoch - 1}, clock(visible_at));
+        judge.epoch_visible(Epoch{epoch - 1}, clock(t) - (t - visible_at));
         visible_at = kTimeMax;
         visible = true;
       }
@@ -55,6 +59,7 @@ struct AnalyticPipeline {
       }
       if (t % kSecond == 0) judge.lags(0, unacknowledged, 0, true, clock(t));
     }
+    steady_us = until;
     judge.advance(clock(until));
   }
 };

@@ -138,22 +138,27 @@ void Judge::taken(const Taken& t) {
   d.totals.dead += t.dead;
   d.totals.behind += t.behind;
   Impl::Split& split = d.split(t.split);
-  split.read += n + t.dead;
+  split.read += n + t.dead + t.lost;
+  d.count_lost(t.lost, t.now_us);   // at once, and not with its epoch: that there is one says that something is wrong
   if (d.lags_wanted) d.count_stream_lag(info, t);
   const std::uint64_t shown = std::min(split.shown_before, n);
   split.shown_before -= shown;
   if (shown > 0) info.shown_by_split[t.split] += shown;
   if (d.stepped) d.compare_clocks(t.produce_us, t.now_us);
+  d.note_delay(t.produce_us, t.now_us);
   d.records.add(t.epoch, t.split, t.event_us.subspan(shown), t.produce_us.subspan(shown), t.now_us, d.shape.writers > 0);
 }
 
 void Judge::Impl::count_stream_lag(EpochInfo& info, const Taken& t) {
-  for (const TimeUs e : t.event_us) stream_lag.add(t.now_us - e, 1);
+  if (forward_at_us != kTimeMin) return;
+  const auto lag = [&](std::size_t i) { return t.now_us - t.event_us[i] - forward.of(t.produce_us[i]); };
+  for (std::size_t i = 0; i < t.event_us.size(); ++i) stream_lag.add(lag(i), 1);
   info.stream_lag.resize(counters.size());
   for (std::size_t i = 0; i < counters.size(); ++i) {
     const Objective& o = objectives.items[i];
     if (o.measure != Measure::kStreamLag) continue;
-    const auto bad = static_cast<std::uint64_t>(std::count_if(t.event_us.begin(), t.event_us.end(), [&](TimeUs e) { return t.now_us - e >= o.threshold_us; }));
+    std::uint64_t bad = 0;
+    for (std::size_t k = 0; k < t.event_us.size(); ++k) bad += lag(k) >= o.threshold_us ? 1 : 0;
     info.stream_lag[i] += {t.event_us.size() - bad, bad};
   }
 }
@@ -327,15 +332,18 @@ void Judge::stopped(TimeUs now_us) {
 
 void Judge::count_lost(std::uint64_t records, TimeUs now_us) {
   const std::lock_guard lock(mutex_);
-  Impl& d = *impl_;
-  if (records == 0) return;
-  d.advance(now_us);
-  d.totals.lost += records;
-  d.lost_us = now_us;
-  d.note(now_us, fmt::format("{} records lost", records));
-  for (std::size_t i = 0; i < d.counters.size(); ++i) {
-    const Measure m = d.objectives.items[i].measure;
-    if (m == Measure::kProcessingSuccess || m == Measure::kCompleteness) d.counters[i].add(now_us, {0, records});
+  impl_->advance(now_us);
+  impl_->count_lost(records, now_us);
+}
+
+void Judge::Impl::count_lost(std::uint64_t n, TimeUs now) {
+  if (n == 0) return;
+  totals.lost += n;
+  lost_us = now;
+  note(now, fmt::format("{} records lost", n));
+  for (std::size_t i = 0; i < counters.size(); ++i) {
+    const Measure m = objectives.items[i].measure;
+    if (m == Measure::kProcessingSuccess || m == Measure::kCompleteness) counters[i].add(now, {0, n});
   }
 }
 
@@ -373,6 +381,7 @@ void Judge::Impl::count_tally(const EpochInfo& tally, TimeUs now) {
 }
 
 void Judge::Impl::count_finished(const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows, Reference reference, TimeUs now) {
+  if (forward_at_us != kTimeMin) return;
   // A record dropped as late counts as bad already; its finish is not good as well.
   const std::uint64_t dropped = reference == Reference::kRecord ? std::min(late_debt, rows.records) : 0;
   if (reference == Reference::kRecord) late_debt -= dropped;
@@ -381,7 +390,7 @@ void Judge::Impl::count_finished(const PendingRecords::Chunk& chunk, const Pendi
     const bool latency = o.measure == Measure::kEndToEndLatency;
     if ((!latency && o.measure != Measure::kProcessingSuccess) || o.reference != reference) continue;
     Counts c;
-    c.bad = at_or_before(chunk, rows, now - o.threshold_us, o.clock == LatencyClock::kProduce);
+    c.bad = at_or_before(chunk, rows, now - o.threshold_us, o.clock == LatencyClock::kProduce, forward);
     c.good = rows.records - c.bad;
     if (!latency) c.good -= std::min(c.good, dropped);
     counters[i].add(now, c);
@@ -396,22 +405,23 @@ void Judge::Impl::finish_rows(const PendingRecords::Chunk& chunk, const PendingR
   count_finished(chunk, rows, Reference::kRecord, now);
   totals.finished += rows.records;
   sample_out += rows.records;
-  const TimeUs taken = chunk.mean_taken_us();
+  const TimeUs taken = chunk.mean_taken_us() + forward.of(chunk.last_taken_us);
   TimeUs newest = kTimeMin;
   Waterfall w;
   w.records = rows.records;
   for (std::size_t i = 0; i < rows.event_us.size(); ++i) {
     const TimeUs event = rows.event_us[i], produce = rows.produce_us[i];
     const std::uint32_t n = rows.count_at(i);
-    e2e.add(now - event, n);
-    pipe.add(now - produce, n);
-    newest = std::max(newest, event);
+    const DurationUs set = forward.of(produce);
+    e2e.add(now - event - set, n);
+    pipe.add(now - produce - set, n);
+    newest = std::max(newest, event + set);
     w.source_us += std::int64_t{n} * (produce - event);
-    w.log_us += std::int64_t{n} * (taken - produce);
+    w.log_us += std::int64_t{n} * (taken - produce - set);
   }
   Split& s = split(chunk.split);
   s.newest_visible_us = std::max(s.newest_visible_us, std::min(newest, now));
-  const TimeUs first_cut = chunk.first_cut_us == kTimeMin ? info.cut_us : chunk.first_cut_us;
+  const TimeUs first_cut = chunk.first_cut_us == kTimeMin ? info.cut_us : chunk.first_cut_us + forward.of(chunk.first_cut_us);
   const auto n = static_cast<std::int64_t>(rows.records);
   w.interval_us = n * (first_cut - taken);
   w.watermark_us = n * (info.cut_us - first_cut);
@@ -492,7 +502,7 @@ Judge::Freshness Judge::freshness() const {
   if (d.fresh_naive_s >= 0) f.naive_s = d.fresh_naive_s;
   const TimeUs oldest = d.records.oldest_produce_us();
   const TimeUs now = d.next_sample_us == kTimeMin ? 0 : d.next_sample_us - d.options.sample_us;
-  if (d.records.records() > 0) f.unfinished_age_s = static_cast<double>(std::max<DurationUs>(0, now - oldest)) / static_cast<double>(kSecond);
+  if (d.records.records() > 0) f.unfinished_age_s = static_cast<double>(std::max<DurationUs>(0, now - oldest - d.forward.of(oldest))) / static_cast<double>(kSecond);
   return f;
 }
 

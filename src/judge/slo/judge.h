@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,6 +26,7 @@ struct JudgeOptions {
   DurationUs clear_after_us = kMinute;      ///< hysteresis: a state is left for a better one after so long without its cause
   DurationUs now_view_us = kMinute;         ///< the short view beside each objective's own window
   bool results_of_another = false;          ///< what is read are the results of a pipeline elsewhere: that nothing comes is good only as far as upstream() tells
+  std::function<TimeUs()> steady_us = {};   ///< time that nobody sets and that passes while the machine sleeps: tells a clock that is set forward from a stall; none: clocks are never set
   RawLagRule raw_lag{1e300, kMinute};       ///< threshold on committed lag, in records; the lab sets it from the baseline
 };
 

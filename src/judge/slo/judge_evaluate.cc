@@ -54,13 +54,14 @@ std::string describe(const Objective& o, const ObjectiveStatus& s, std::uint64_t
 void Judge::Impl::advance(TimeUs now) {
   if (!running) return;
   if (now < next_sample_us - options.sample_us - kClockSlack) return clock_went_back(now);
-  clock_back = false;
+  if (std::exchange(clock_back, false)) ahead_us = INT64_MIN;
+  if (next_sample_us <= now && clock_went_forward(now)) return;
   // A long silence is evaluated in bounded work: beyond a day in one step, the samples in between are left out.
   constexpr std::int64_t kMostSamples = 86'400;
   if (now - next_sample_us > kMostSamples * options.sample_us) next_sample_us = now / options.sample_us * options.sample_us;
   while (next_sample_us <= now) {
-    sample(next_sample_us);
-    next_sample_us += options.sample_us;
+    const TimeUs at = std::exchange(next_sample_us, next_sample_us + options.sample_us);
+    sample(at);
   }
 }
 
@@ -78,6 +79,7 @@ void Judge::Impl::sample(TimeUs now) {
   while (!failures.empty() && failures.front() <= now - 10 * kMinute) failures.pop_front();
   if (stamped.total() > 0) behind_producers = 2 * stamped.bad > stamped.total();
   stamped = {};
+  compare_delays(now);
   judge_objectives(now);
   update_state(now);
   update_tickets(now);
@@ -86,12 +88,17 @@ void Judge::Impl::sample(TimeUs now) {
 }
 
 void Judge::Impl::judge_objectives(TimeUs now) {
+  if (forward_at_us != kTimeMin) {
+    for (ObjectiveStatus& s : status) s.judged = s.judged && s.breached;
+    return;
+  }
   for (std::size_t i = 0; i < status.size(); ++i) {
     const bool was = status[i].breached;
     const TimeUs since = status[i].breached_since_us;
     status[i] = status_of(i, now);
     status[i].breached_since_us = was ? since : now;
     if (status[i].breached != was) note(now, fmt::format("objective {} {}", objectives.items[i].name, status[i].breached ? "broken" : "met again"));
+    if (status[i].judged) anew.clear();
   }
 }
 
@@ -100,6 +107,8 @@ void Judge::Impl::sample_freshness(TimeUs now) {
   TimeUs newest = kTimeMin;
   unanswered = false;
   split_ages_us.clear();
+  fresh_s = fresh_naive_s = -1;
+  if (forward_at_us != kTimeMin) return;
   for (std::uint32_t i = 0; i < splits.size(); ++i) {
     const Split& s = splits[i];
     newest = std::max(newest, s.newest_visible_us);
@@ -168,7 +177,7 @@ Counts Judge::Impl::unfinished(std::size_t i, TimeUs now) const {
     case Measure::kEndToEndLatency:
     case Measure::kProcessingSuccess: {
       const PendingRecords& p = o.reference == Reference::kRecord ? records : results;
-      c.bad = p.at_or_before(now - o.threshold_us, o.clock == LatencyClock::kProduce);
+      c.bad = p.at_or_before(now - o.threshold_us, o.clock == LatencyClock::kProduce, forward);
       c.good = p.records() - c.bad;
       if (o.reference == Reference::kRecord) c += unread(o.threshold_us, now);
       break;
@@ -262,6 +271,11 @@ State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const
     why.push_back("the clock went back, and records come from its future: their ages say nothing until clocks agree");
     return State::kUnknown;
   }
+  if (forward_at_us != kTimeMin) {
+    why.push_back(fmt::format("the clock went forward by {}{}", show_duration(forward.by_us / kSecond * kSecond),
+                              ahead_of_producers ? ", and records come as much older than before: their ages say nothing until clocks agree; see which clock is wrong, this machine's first" : ": nothing can be judged until it has settled"));
+    return State::kUnknown;
+  }
   if (unanswered) {
     why.push_back(options.results_of_another ? "whether the pipeline that writes these results has finished its input, or what there is of them, is not known: nobody answers"
                                              : "what the sources hold is not known: nobody answers for some of them");
@@ -269,7 +283,7 @@ State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const
   }
   if (!judged) {
     const bool decides = std::ranges::any_of(objectives.items, [](const Objective& o) { return o.role == Role::kDeciding; });
-    why.push_back(decides ? "not enough seen yet to judge" : "no objective decides: all are advising, and open tickets only");
+    why.push_back(decides ? (anew.empty() ? "not enough seen yet to judge" : anew + "; not enough seen yet to judge") : "no objective decides: all are advising, and open tickets only");
     return State::kUnknown;
   }
   if (risk) {
@@ -364,9 +378,10 @@ void Judge::Impl::record(TimeUs now) {
     const PendingRecords::Rows r = c.rows();
     for (std::size_t i = 0; i < r.event_us.size(); i += step) {
       const std::uint64_t n = std::uint64_t{r.count_at(i)} * std::min(step, r.event_us.size() - i);
-      scratch_e2e.add(now - r.event_us[i], n);
-      scratch_pipe.add(now - r.produce_us[i], n);
-      oldest = std::min(oldest, r.produce_us[i]);
+      const DurationUs set = forward.of(r.produce_us[i]);
+      scratch_e2e.add(now - r.event_us[i] - set, n);
+      scratch_pipe.add(now - r.produce_us[i] - set, n);
+      oldest = std::min(oldest, r.produce_us[i] + set);
     }
   });
   const std::vector<double> qs{0.5, 0.95, 0.99};

@@ -53,11 +53,15 @@ struct Judge::Impl {
   void finish_results(Epoch epoch, TimeUs now);
   void count_finished(const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows, Reference reference, TimeUs now);
   void count_stream_lag(EpochInfo& info, const Taken& t);
+  void count_lost(std::uint64_t n, TimeUs now);
   void count_tally(const EpochInfo& tally, TimeUs now);
   Split& split(std::uint32_t i);
   // judge_clock.cc
   void clock_went_back(TimeUs now);
-  void begin_anew(TimeUs now);
+  bool clock_went_forward(TimeUs now);
+  void begin_anew(TimeUs now, std::string why);
+  void note_delay(std::span<const TimeUs> produce_us, TimeUs now);
+  void compare_delays(TimeUs now);
   void compare_clocks(std::span<const TimeUs> produce_us, TimeUs now);
   // judge_evaluate.cc
   void advance(TimeUs now);
@@ -95,6 +99,18 @@ struct Judge::Impl {
   bool stepped = false;                   ///< it went back, and judging goes on by it: since then it is compared with the clocks of producers
   Counts stamped;                         ///< since the last sample: good are stamped before now, bad after
   bool behind_producers = false;
+  DurationUs ahead_us = INT64_MIN;        ///< by how much this clock is ahead of JudgeOptions::steady_us, the most that was seen since it was last set
+  ClockStep forward;                      ///< how the clock was set forward last
+  TimeUs forward_at_us = kTimeMin;        ///< ..when, by itself, until it is known whether it agrees with those that stamp the records: so long no age counts
+  bool ahead_of_producers = false;        ///< it does not: records come as much older as it went
+  std::string anew;                       ///< why judging began anew, until something is judged
+  struct Delay {
+    DurationUs sum_us = 0;
+    std::int64_t takes = 0;
+    DurationUs mean() const { return takes == 0 ? -1 : sum_us / takes; }
+  };
+  Delay delay;                            ///< from produced to taken, of the first record of each take since the last sample
+  DurationUs usual_delay_us = 0;          ///< ..in the newest sample that had any
   bool unanswered = false;                ///< of some source it has not been known for unknown_after_us what it holds
   bool wants_results = false;             ///< some objective's reference is `completion`
   DurationUs unread_reach_us = 0;         ///< the longest threshold that records may pass before they are read

@@ -42,6 +42,19 @@ struct One {
   Judge judge;
 };
 
+TEST(Judge, RecordsThatTheSourcePassedOverAreLostEachOfThem) {
+  AnalyticPipeline p;
+  Judge judge(document_000(), {});
+  p.run(judge, kStart, kStart + 3 * kMinute);
+  ASSERT_EQ(judge.decision().state, State::kOk);
+  const TimeUs now = kStart + 3 * kMinute;
+  judge.taken({.epoch = Epoch{1'000}, .split = 0, .event_us = {}, .produce_us = {}, .now_us = now, .lost = 5'000});
+  judge.advance(now + 2 * kSecond);
+  EXPECT_EQ(judge.decision().state, State::kIncident);
+  EXPECT_EQ(judge.totals().lost, 5'000U);
+  EXPECT_EQ(judge.objectives()[2].window.bad, 5'000U) << "each of them is missing";
+}
+
 TEST(Measures, StreamLagIsTakenInLessEventAndCountsBeforeAnythingIsVisible) {
   One one(objective(Measure::kStreamLag, 0.95, 5 * kSecond));
   one.take(1, {one.now, one.now - 4'999'999, one.now - 5 * kSecond, one.now - kHour});

@@ -128,15 +128,28 @@ std::string number(double v) {
 }  // namespace
 
 std::string show_duration(DurationUs us) {
-  const double v = static_cast<double>(us);
   const DurationUs a = us < 0 ? -us : us;
-  if (a >= kDay && us % kHour == 0) return number(v / static_cast<double>(kDay)) + " d";
-  if (a >= 2 * kHour && us % kMinute == 0) return number(v / static_cast<double>(kHour)) + " h";
-  if (a >= 2 * kMinute && us % kMinute != 0 && us % kSecond == 0) return fmt::format("{} min {} s", us / kMinute, (us % kMinute) / kSecond);
-  if (a >= 2 * kMinute && us % kSecond == 0) return number(v / static_cast<double>(kMinute)) + " min";
-  if (a >= kSecond || a == 0) return number(v / static_cast<double>(kSecond)) + " s";
-  if (a >= kMillisecond) return number(v / static_cast<double>(kMillisecond)) + " ms";
-  return fmt::format("{} us", us);
+  if (a == 0) return "0 s";
+  if (a < kMillisecond) return fmt::format("{} us", us);
+  if (a < kSecond) return number(static_cast<double>(us) / static_cast<double>(kMillisecond)) + " ms";
+  // From the largest unit of which there are two (of days: three, or whole ones) down to the last that is not zero.
+  struct Unit {
+    DurationUs size;
+    std::string_view name;
+  };
+  constexpr Unit kUnits[] = {{kDay, "d"}, {kHour, "h"}, {kMinute, "min"}, {kSecond, "s"}};
+  const bool days = a >= 3 * kDay || a % kDay == 0;
+  std::string out = us < 0 ? "-" : "";
+  DurationUs rest = a;
+  for (const auto& [size, name] : kUnits) {
+    if (rest == 0) break;
+    if (rest == a && size != kSecond && (size == kDay ? !days : a < 2 * size && a != kHour)) continue;
+    if (rest != a) out += ' ';
+    out += size == kSecond ? number(static_cast<double>(rest) / static_cast<double>(kSecond)) : fmt::format("{}", rest / size);
+    out += fmt::format(" {}", name);
+    rest = size == kSecond ? 0 : rest % size;
+  }
+  return out;
 }
 
 std::string show_share(double share) {

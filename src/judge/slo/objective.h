@@ -101,7 +101,7 @@ std::vector<BurnAlert> default_alerts(const Objective& o);
 Result<DurationUs> parse_duration(std::string_view text);
 /// The largest unit that leaves a whole number, as YAML and PromQL write it: "10m", "1h", "30d".
 std::string duration_text(DurationUs us);
-/// The shortest of the forms above, for people: "5 s", "10 min", "1.5 s".
+/// Exactly, for people: "1.5 s", "10 min", "36 h 0 min 5 s", "30 d".
 std::string show_duration(DurationUs us);
 /// A share as a percentage without needless digits: 0.999 -> "99.9 %".
 std::string show_share(double share);

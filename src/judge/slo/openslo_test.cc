@@ -361,6 +361,17 @@ TEST(Duration, ParsesAndShows) {
   EXPECT_EQ(show_duration(5'850'000), "5.85 s");
   EXPECT_EQ(show_duration(635 * kSecond), "10 min 35 s");
   EXPECT_EQ(show_duration(30 * kDay), "30 d");
+  EXPECT_EQ(show_duration(kDay), "1 d");
+  EXPECT_EQ(show_duration(36 * kHour + 5 * kSecond), "36 h 0 min 5 s");
+  EXPECT_EQ(show_duration(60 * kMinute + 31 * kSecond), "60 min 31 s");
+  EXPECT_EQ(show_duration(kHour), "1 h");
+  EXPECT_EQ(show_duration(150 * kMinute), "2 h 30 min");
+  EXPECT_EQ(show_duration(3 * kDay + 4 * kHour), "3 d 4 h");
+  EXPECT_EQ(show_duration(7 * kMinute + 30'500'000), "7 min 30.5 s");
+  EXPECT_EQ(show_duration(90 * kSecond), "90 s");
+  EXPECT_EQ(show_duration(-kMinute - 500'000), "-60.5 s");
+  EXPECT_EQ(show_duration(0), "0 s");
+  EXPECT_EQ(show_duration(2'500), "2.5 ms");
 }
 
 }  // namespace

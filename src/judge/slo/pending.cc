@@ -331,7 +331,14 @@ std::uint64_t PendingRecords::records_of(std::uint32_t split) const {
   return n;
 }
 
-std::uint64_t at_or_before(const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows, TimeUs t, bool produce_clock) {
+std::uint64_t at_or_before(const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows, TimeUs t, bool produce_clock, const ClockStep& step) {
+  if (chunk.max_produce_us <= step.before_us) {
+    t -= step.by_us;
+  } else if (chunk.min_produce_us <= step.before_us) {
+    std::uint64_t n = 0;
+    for (std::size_t i = 0; i < rows.event_us.size(); ++i) n += (produce_clock ? rows.produce_us : rows.event_us)[i] + step.of(rows.produce_us[i]) <= t ? rows.count_at(i) : 0;
+    return n;
+  }
   if ((produce_clock ? chunk.min_produce_us : chunk.min_event_us) > t) return 0;
   if ((produce_clock ? chunk.max_produce_us : chunk.max_event_us) <= t) return rows.records;
   const std::span<const TimeUs> times = produce_clock ? rows.produce_us : rows.event_us;
@@ -341,9 +348,9 @@ std::uint64_t at_or_before(const PendingRecords::Chunk& chunk, const PendingReco
   return n;
 }
 
-std::uint64_t PendingRecords::at_or_before(TimeUs t, bool produce_clock) const {
+std::uint64_t PendingRecords::at_or_before(TimeUs t, bool produce_clock, const ClockStep& step) const {
   std::uint64_t n = 0;
-  for (const Chunk& c : chunks_) n += slo::at_or_before(c, c.rows(), t, produce_clock);
+  for (const Chunk& c : chunks_) n += slo::at_or_before(c, c.rows(), t, produce_clock, step);
   return n;
 }
 

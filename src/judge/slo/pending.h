@@ -23,6 +23,13 @@ struct Waterfall {
   std::int64_t total_us() const { return source_us + log_us + interval_us + watermark_us + epoch_us + commit_us; }
 };
 
+/// A clock that was set forward: what was produced until `before_us`, by the clock as it was, counts as `by_us` later than it says.
+struct ClockStep {
+  TimeUs before_us = kTimeMin;
+  DurationUs by_us = 0;
+  DurationUs of(TimeUs produce_us) const { return produce_us <= before_us ? by_us : 0; }
+};
+
 /// Records that were taken and that no reader can see yet, in chunks of one epoch and one split. Not thread-safe.
 ///
 /// Times are kept as they are, 16 bytes a record, so counts under a threshold are exact. Beyond `kExactRecords` unfinished records the oldest chunks are
@@ -118,7 +125,7 @@ class PendingRecords {
   /// How many were folded, ever: from then on counts are exact to kFoldUs only.
   std::uint64_t folded() const { return folded_; }
   /// Unfinished records whose event (or produce) time is at most `t`.
-  std::uint64_t at_or_before(TimeUs t, bool produce_clock) const;
+  std::uint64_t at_or_before(TimeUs t, bool produce_clock, const ClockStep& step = {}) const;
   TimeUs oldest_produce_us() const;
   void for_each(const std::function<void(const Chunk&)>& visit) const;
 
@@ -138,6 +145,6 @@ class PendingRecords {
 };
 
 /// Of `rows`, how many records have a time at or before `t` on the clock. `chunk` is where they lie: by its bounds most questions are answered without a look.
-std::uint64_t at_or_before(const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows, TimeUs t, bool produce_clock);
+std::uint64_t at_or_before(const PendingRecords::Chunk& chunk, const PendingRecords::Rows& rows, TimeUs t, bool produce_clock, const ClockStep& step = {});
 
 }  // namespace supyo::slo

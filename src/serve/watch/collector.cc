@@ -55,6 +55,7 @@ Result<ClusterLook> Collector::look() {
   clock(look);
   look.at_us = env_.clock.now_us() + clock_offset_us_;
   look.clock_offset_us = clock_offset_us_;
+  look.steady_us = env_.clock.monotonic_us();
   SUPYO_TRY(groups(look));
   settings(look);
   sizes(look);
@@ -158,7 +159,10 @@ void Collector::sizes(ClusterLook& look) {
         auto& disk = disks_.emplace_back(ClusterLook::Disk{.broker = broker.id, .path = directory.path, .total_bytes = directory.total_bytes, .usable_bytes = directory.usable_bytes});
         for (const auto& p : directory.partitions) {
           disk.used_by_logs += p.bytes;
-          if (const auto at = leaders.find({p.topic, p.partition}); at != leaders.end() && at->second == broker.id) sizes_[at->first] = {.bytes = p.bytes, .hidden = p.lag};
+          if (const auto at = leaders.find({p.topic, p.partition}); at != leaders.end() && at->second == broker.id) {
+            const auto ends = look.ends.find(at->first);
+            sizes_[at->first] = {.bytes = p.bytes, .hidden = p.lag, .offsets = ends == look.ends.end() ? 0 : ends->second.end - ends->second.start};
+          }
         }
       }
     }

@@ -31,6 +31,7 @@ struct ClusterLook {
   TimeUs at_us = 0;                    ///< the brokers' time: this machine's wall clock and the offset that was measured
   DurationUs clock_offset_us = 0;      ///< by how much the cluster's newest records are ahead of this machine; 0: not noticeably
   DurationUs took_us = 0;
+  TimeUs steady_us = 0;                ///< by a clock that nobody sets
   connect::KafkaAdmin::Cluster cluster = {};
   std::map<Place, connect::KafkaAdmin::Ends> ends = {};
   bool groups_listed = false;          ///< all groups of the cluster are known by name
@@ -45,6 +46,9 @@ struct ClusterLook {
   std::map<std::string, TopicSettings> settings = {};
   struct Size {
     std::int64_t bytes = 0, hidden = 0;   ///< of the leader's replica: files; log end less high watermark
+    std::int64_t offsets = 0;             ///< from log start to log end when it was asked
+    /// Of so many offsets, now: sizes are asked for once a minute.
+    std::int64_t bytes_of(const connect::KafkaAdmin::Ends& e) const { return offsets <= 0 ? bytes : static_cast<std::int64_t>(static_cast<double>(bytes) / static_cast<double>(offsets) * static_cast<double>(e.end - e.start)); }
   };
   std::map<Place, Size> sizes = {};
   bool sizes_fresh = false;            ///< asked for in this look

@@ -69,7 +69,7 @@ Report unanswered(Report last, std::string problem, TimeUs now) {
   return last;
 }
 
-/// The clock went back: what was seen before it cannot be put in order with what comes. The groups, their last states and what they lost stay.
+/// The clock was set: what was seen before cannot be put in order with what comes, or no such time passed between them. The groups, their last states and what they lost stay.
 void Monitor::begin_anew() {
   for (auto& [name, group] : groups_) {
     group.members = {};
@@ -92,7 +92,8 @@ void Monitor::begin_anew() {
 }
 
 void Monitor::observe(const ClusterLook& look) {
-  if (looked_ && look.at_us < last_.at_us - kClockSlack) begin_anew();
+  const bool back = look.at_us < last_.at_us - kClockSlack, forward = look.at_us - last_.at_us > look.steady_us - last_.steady_us + kClockSlack && look.steady_us > 0;
+  if (looked_ && (back || forward)) begin_anew();
   const TimeUs before = looked_ ? last_.at_us : look.at_us;
   if (!looked_) first_at_ = look.at_us;
   std::map<std::string, double> rates;
@@ -128,7 +129,7 @@ void Monitor::observe_group(const ClusterLook& look, const ClusterLook::Group& t
     const auto size = look.sizes.find(place);
     Followed& f = g.partitions[place];
     if (!told.offsets_known) continue;
-    const diagnosis::OffsetSample sample{.at = look.at_us, .log_start = ends->second.start, .end = ends->second.end, .committed = offset == told.committed.end() ? -1 : offset->second, .bytes = size == look.sizes.end() ? -1 : size->second.bytes};
+    const diagnosis::OffsetSample sample{.at = look.at_us, .log_start = ends->second.start, .end = ends->second.end, .committed = offset == told.committed.end() ? -1 : offset->second, .bytes = size == look.sizes.end() ? -1 : size->second.bytes_of(ends->second)};
     const auto steps = f.trail.start_steps().size();
     f.trail.add(sample);
     f.ledger.observe(sample);

@@ -162,6 +162,46 @@ TEST(Monitoring, AClockThatGoesBackLeavesNothingStanding) {
   }
 }
 
+TEST(Monitoring, AClockThatIsSetForwardMakesNobodyStuck) {
+  Monitor monitor;
+  std::int64_t end = 0;
+  const auto look = [&](TimeUs at, TimeUs steady) {
+    ClusterLook l{.at_us = at, .steady_us = steady, .groups_listed = true};
+    l.cluster.topics = {{.name = "t", .partitions = {}}};
+    l.ends[{"t", 0}] = {0, end += 100};
+    l.groups.push_back({.told = {.name = "g", .state = "Stable", .assignor = {}, .members = {{.id = "m", .client_id = "c", .host = "h", .instance_id = {}, .assigned = {{"t", 0}}}}}, .described = true, .offsets_known = true, .committed = {{{"t", 0}, end - 50}}});
+    monitor.observe(l);
+    return monitor.report();
+  };
+  Report r;
+  for (int i = 0; i <= 120; ++i) r = look(kHour + i * kSecond, kMinute + i * kSecond);
+  EXPECT_EQ(r.groups.at(0).health, Health::kOk);
+  for (int i = 121; i <= 180; ++i) r = look(2 * kHour + i * kSecond, kMinute + i * kSecond);
+  EXPECT_NEAR(r.groups.at(0).append_rate, 100, 5) << "no hour without records";
+  EXPECT_EQ(r.watched_for_us, 59 * kSecond);
+  EXPECT_EQ(r.groups.at(0).health, Health::kOk);
+}
+
+TEST(Monitoring, ASizeIsAskedForOnceAMinuteAndGrowsMeanwhile) {
+  Monitor monitor;
+  const auto expected = [&](int second) {
+    const std::int64_t end = 10'000 + 100 * second;
+    ClusterLook l{.at_us = kHour + second * kSecond, .steady_us = kHour + second * kSecond, .groups_listed = true};
+    l.cluster.topics = {{.name = "t", .partitions = {}}};
+    l.settings["t"] = {.retention = {.known = true, .retention_ms = -1, .retention_bytes = 4'000'000, .segment_bytes = 100'000, .check_interval_ms = 5'000}};
+    l.ends[{"t", 0}] = {0, end};
+    const int asked = second / 60 * 60;
+    l.sizes[{"t", 0}] = {.bytes = (10'000 + 100 * asked) * 100, .offsets = 10'000 + 100 * asked};
+    l.groups.push_back({.told = {.name = "g", .state = "Empty", .assignor = {}, .members = {}}, .described = true, .offsets_known = true, .committed = {{{"t", 0}, 1'000}}});
+    monitor.observe(l);
+    const auto& f = monitor.report().groups.at(0).partitions.at(0).forecast;
+    return f.stopped && f.stopped->mid ? static_cast<double>(*f.stopped->mid - l.at_us) / kSecond : -1;
+  };
+  // Records of 100 bytes: 40,000 are kept, and the first unread one goes with its segment at 42,000 or so: 320 s from the start.
+  for (int second = 0; second <= 179; ++second)
+    if (const double in = expected(second); second >= 60) EXPECT_NEAR(in + second, 320, 20) << second;
+}
+
 TEST(Render, NamesAreDataFromOutside) {
   View view = view_of(100, 200, 1000);
   view.topics[0].name = view.groups[0].partitions[0].topic = "<script>\"\n";

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 #include "core/base/check.h"
@@ -65,6 +66,12 @@ class RealThreads final : public Threads {
 };
 
 }  // namespace
+
+TimeUs since_boot_us() {
+  timespec t{};
+  SUPYO_CHECK_EQ(::clock_gettime(CLOCK_BOOTTIME, &t), 0);
+  return t.tv_sec * kSecond + t.tv_nsec / 1000;
+}
 
 struct RealEnv::Impl {
   RealClock clock;

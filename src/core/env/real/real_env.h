@@ -17,6 +17,9 @@ class RealEnv {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Of the machine since it was started, its sleep included: nobody sets it, so a jump of the wall clock against it is no time that passed.
+TimeUs since_boot_us();
+
 /// A clock that stands still until it is told to move: replay and virtual-time labs run on it, with real files.
 class VirtualClock final : public Clock {
  public:

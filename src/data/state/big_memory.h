@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
+#include <type_traits>
 #include <vector>
 
 namespace supyo::state {
@@ -32,6 +34,19 @@ inline void* allocate_block(std::size_t bytes) {
 inline void release_block(void* at, std::size_t bytes) {
   if (bytes < kBigBlock) ::operator delete(at, std::align_val_t{16});
   else ::munmap(at, mapped_bytes(bytes));
+}
+
+struct ReleaseBlock {
+  std::size_t bytes = 0;
+  void operator()(void* at) const { release_block(at, bytes); }
+};
+/// Of plain values, not set yet.
+template <class T>
+using BlockArray = std::unique_ptr<T[], ReleaseBlock>;
+template <class T>
+BlockArray<T> allocate_array(std::size_t n) {
+  static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+  return {static_cast<T*>(allocate_block(n * sizeof(T))), {.bytes = n * sizeof(T)}};
 }
 
 template <class T>

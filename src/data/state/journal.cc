@@ -7,9 +7,11 @@
 
 #include "core/base/check.h"
 #include "core/base/fault_point.h"
+#include "data/state/change_index.h"
 #include "data/state/journal_format.h"
 #include "data/state/snapshot_builder.h"
 #include "data/state/snapshot_format.h"
+#include "data/state/side_by_side.h"
 #include "data/state/stored_entries.h"
 
 namespace supyo::state {
@@ -36,7 +38,7 @@ struct Journal::Restorable {
   std::shared_ptr<const SnapshotReader> snapshot;
   std::vector<std::unique_ptr<env::MappedFile>> maps;   // parallel to segments_ while recovering
   std::vector<SegmentHeader> headers;                   // the same
-  std::vector<ChangeView> changes;                      // views into the maps
+  ChangeIndex changes;                                  // points into the maps
 };
 
 Journal::Journal(const env::Env& env, std::string dir, std::string job_id, JournalOptions options)
@@ -123,7 +125,7 @@ Result<bool> Journal::read_snapshot() {
     any = true;
     const std::string path = env::join_path(snapshot_dir_, *name);
     // The older one stands by, and is read as a whole when it is needed.
-    auto reader = SnapshotReader::open(env_.files, path, job_id_, good.empty() ? SnapshotReader::Check::kWhole : SnapshotReader::Check::kEnds);
+    auto reader = SnapshotReader::open(env_.files, path, job_id_, good.empty() ? SnapshotReader::Check::kWhole : SnapshotReader::Check::kEnds, env_.threads);
     if (!reader) {
       if (reader.error().code != ErrorCode::kDamaged) return fail(reader.error());
       recovered_.notes.push_back(fmt::format("passed over a damaged snapshot: {}", reader.error().message));
@@ -152,6 +154,61 @@ Result<bool> Journal::read_snapshot() {
   return true;
 }
 
+/// The records of one segment behind the snapshot.
+struct Journal::SegmentRead {
+  std::uint64_t begin = 0, end = 0;
+  std::uint32_t chain = 0;            // of what stands before `end`
+  Epoch first, last;
+  std::uint64_t records = 0;
+  std::vector<Section> sections;      // of the last
+  std::optional<Error> error;         // of what stands at `end`
+};
+
+/// Any thread.
+Journal::SegmentRead Journal::read_segment(std::size_t i, bool middle, ChangeList& changes) const {
+  const Segment& s = segments_[i];
+  const std::string_view file = restorable_->maps[i]->bytes();
+  const std::uint64_t sealed_end = i + 1 == segments_.size() ? file.size() : restorable_->headers[i + 1].previous.offset;
+  SegmentRead read;
+  read.begin = read.end = middle ? final_.offset : kSegmentHeaderBytes;
+  read.chain = middle ? final_.chain : restorable_->headers[i].chain;
+  while (read.end < sealed_end) {
+    const auto record = record_at(file, s.number, read.end, read.chain);
+    if (!record) break;
+    if (read.records > 0 && record->epoch <= read.last) {
+      read.error = damaged(s.path, read.end, fmt::format("epoch {} follows epoch {}", record->epoch.value, read.last.value));
+      break;
+    }
+    read.sections.clear();
+    const auto collect = [&](StoredTable table, std::span<const ChangeRef> some) { changes.add(table, some); };
+    if (const Status decoded = decode_body(record->body, read.sections, collect); !decoded) {
+      read.error = damaged(s.path, read.end, decoded.error().message);
+      break;
+    }
+    if (read.records++ == 0) read.first = record->epoch;
+    read.last = record->epoch;
+    read.end = record->end;
+    read.chain = record->chain;
+  }
+  return read;
+}
+
+/// Each segment's header says what its first record stands behind, so that they are read side by side: each part takes segments that follow one another.
+std::vector<Journal::SegmentRead> Journal::read_segments_from(std::size_t first) {
+  std::vector<std::uint64_t> bytes_until = {0};   // of the i-th from `first` on
+  for (std::size_t i = first; i < segments_.size(); ++i) bytes_until.push_back(bytes_until.back() + restorable_->maps[i]->bytes().size());
+  const SideBySide threads(env_.threads, bytes_until.back());
+  std::vector<ChangeList> changes(threads.parts());
+  std::vector<SegmentRead> reads(segments_.size() - first);
+  threads.run([&](std::size_t part) {
+    for (std::size_t i = 0; i < reads.size(); ++i)
+      if (bytes_until[i] * threads.parts() / (bytes_until.back() + 1) == part)
+        reads[i] = read_segment(first + i, segments_[first + i].number == final_.segment, changes[part]);
+  });
+  restorable_->changes = ChangeIndex(changes, threads);
+  return reads;
+}
+
 /// Reads every record behind the snapshot (or from the beginning), checks that each segment ends where the next one says.
 Status Journal::read_records() {
   const std::vector<SegmentHeader>& headers = restorable_->headers;
@@ -165,41 +222,33 @@ Status Journal::read_records() {
                         fmt::format("the journal does not go on from epoch {} (segment {}, offset {}): a segment is missing", recovered_.last.value,
                                     final_.segment, final_.offset)));
   }
+  std::vector<SegmentRead> reads = read_segments_from(first);
   for (std::size_t i = first; i < segments_.size(); ++i) {
     Segment& s = segments_[i];
-    const std::string_view file = restorable_->maps[i]->bytes();
-    const bool last = i + 1 == segments_.size();
-    const std::uint64_t sealed_end = last ? file.size() : headers[i + 1].previous.offset;
-    const bool middle = inside && i == first;
-    std::uint64_t offset = middle ? final_.offset : kSegmentHeaderBytes;
-    std::uint32_t chain = middle ? final_.chain : headers[i].chain;
-    while (offset < sealed_end) {
-      const auto record = record_at(file, s.number, offset, chain);
-      if (!record) break;
-      if (record->epoch <= recovered_.last) return fail(damaged(s.path, offset, fmt::format("epoch {} follows epoch {}", record->epoch.value, recovered_.last.value)));
-      recovered_.sections.clear();
-      if (const Status read = decode_body(record->body, &recovered_.sections, &restorable_->changes); !read) return fail(damaged(s.path, offset, read.error().message));
-      recovered_.last = record->epoch;
-      ++recovered_.journal_epochs;
-      uncovered_bytes_ += record->end - offset;
-      offset = record->end;
-      chain = record->chain;
-      final_ = {.segment = s.number, .offset = offset, .chain = chain};
+    SegmentRead& read = reads[i - first];
+    if (read.records > 0) {
+      if (read.first <= recovered_.last) return fail(damaged(s.path, read.begin, fmt::format("epoch {} follows epoch {}", read.first.value, recovered_.last.value)));
+      recovered_.last = read.last;
+      recovered_.sections = std::move(read.sections);
+      recovered_.journal_epochs += read.records;
+      uncovered_bytes_ += read.end - read.begin;
+      final_ = {.segment = s.number, .offset = read.end, .chain = read.chain};
     }
-    if (!last) {
-      if (headers[i + 1].previous != final_) return fail(damaged(s.path, offset, "an acknowledged epoch does not match its checksum"));
+    if (read.error) return fail(std::move(*read.error));
+    if (i + 1 < segments_.size()) {
+      if (headers[i + 1].previous != final_) return fail(damaged(s.path, read.end, "an acknowledged epoch does not match its checksum"));
       continue;
     }
-    if (acknowledged_beyond(file, s.number, offset)) return fail(damaged(s.path, offset, "an acknowledged epoch does not match its checksum"));
+    const std::string_view file = restorable_->maps[i]->bytes();
+    if (acknowledged_beyond(file, s.number, read.end)) return fail(damaged(s.path, read.end, "an acknowledged epoch does not match its checksum"));
     // Unwritten bytes are zero in a fresh file, but old records in a recycled one: only a record that was begun for this place is a torn one.
-    if (const std::uint64_t torn = torn_bytes(file, s.number, offset); torn > 0) {
+    if (const std::uint64_t torn = torn_bytes(file, s.number, read.end); torn > 0) {
       recovered_.torn_bytes = torn;
-      recovered_.notes.push_back(fmt::format("cut off {} bytes of an epoch that was never acknowledged: {} at offset {}", torn, s.path, offset));
+      recovered_.notes.push_back(fmt::format("cut off {} bytes of an epoch that was never acknowledged: {} at offset {}", torn, s.path, read.end));
       SUPYO_REACHED("recover.torn_tail");
     }
-    s.end = offset;
+    s.end = read.end;
   }
-  keep_last_writes(restorable_->changes);
   return ok();
 }
 
@@ -262,23 +311,13 @@ Status Journal::retire(const std::vector<std::string>& paths) {
 
 std::vector<Journal::StoredTable> Journal::stored_tables() const {
   SUPYO_CHECK(restorable_ != nullptr);   // before the first append
-  std::vector<StoredTable> out;
-  const auto add = [&](const auto& of) {
-    if (const StoredTable t{of.operator_id, of.table}; out.empty() || out.back() != t) out.push_back(t);
-  };
-  if (restorable_->snapshot) std::ranges::for_each(restorable_->snapshot->blocks(), add);
-  std::ranges::for_each(restorable_->changes, add);
-  std::ranges::sort(out);
-  out.erase(std::ranges::unique(out).begin(), out.end());
-  return out;
+  return tables_of(restorable_->snapshot.get(), restorable_->changes);
 }
 
 std::shared_ptr<const StoredEntries> Journal::stored(const StoredTable& table, std::uint32_t shard, std::uint32_t shards) const {
   SUPYO_CHECK(restorable_ != nullptr);   // before the first append
   SUPYO_CHECK_LT(shard, shards);
-  const auto of = [](const auto& x) { return StoredTable{x.operator_id, x.table}; };
-  const std::span<const SnapshotBlock> blocks = restorable_->snapshot ? restorable_->snapshot->blocks() : std::span<const SnapshotBlock>{};
-  return std::make_shared<StoredEntries>(restorable_, std::ranges::equal_range(blocks, table, {}, of), std::ranges::equal_range(restorable_->changes, table, {}, of), shard, shards);
+  return std::make_shared<StoredEntries>(restorable_, restorable_->snapshot.get(), restorable_->changes, table, shard, shards);
 }
 
 void Journal::end_restore() { restorable_.reset(); }

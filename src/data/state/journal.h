@@ -60,6 +60,7 @@ struct Recovered {
   std::vector<std::string> notes;          ///< for the log, in sentences: torn tail (file, offset, bytes), an unreadable snapshot that was passed over
 };
 
+class ChangeList;
 class SnapshotBuilder;
 class StoredEntries;
 
@@ -124,11 +125,14 @@ class Journal {
     std::uint64_t bytes = 0;
   };
   struct Restorable;
+  struct SegmentRead;
   Journal(const env::Env& env, std::string dir, std::string job_id, JournalOptions options);
   Status recover();
   Status read_segments();
   Result<bool> read_snapshot();
   Status read_records();
+  std::vector<SegmentRead> read_segments_from(std::size_t first);
+  SegmentRead read_segment(std::size_t i, bool middle, ChangeList& changes) const;
   Status find_spares();
   Status tidy_up();
   Status retire(const std::vector<std::string>& paths);

@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <charconv>
 #include <cstring>
-#include <map>
-#include <numeric>
-#include <utility>
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
@@ -20,8 +17,6 @@ namespace {
 constexpr std::string_view kSegmentMagic = "SUPYOJNL";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint32_t kRecordMagic = 0x48435045;  // "EPCH"
-constexpr std::size_t kSortedTogether = 512;        // changes, about
-constexpr int kMaxDealtBits = 12;
 
 std::uint32_t u32_at(std::string_view bytes, std::size_t offset) { return ByteReader(bytes.substr(offset)).u32(); }
 
@@ -199,67 +194,57 @@ std::uint64_t torn_bytes(std::string_view file, std::uint64_t segment, std::uint
   return std::min<std::uint64_t>(kRecordHeaderBytes + length, file.size() - offset);
 }
 
-Status decode_body(std::string_view body, std::vector<Section>* sections, std::vector<ChangeView>* changes) {
+ChangeView change_at(const ChangeRef& change) {
+  const char* at = change.at;
+  const auto varint = [&] {   // it was checked when the body was decoded
+    std::uint64_t v = 0;
+    for (unsigned shift = 0;; shift += 7) {
+      const auto b = static_cast<std::uint8_t>(*at++);
+      v |= static_cast<std::uint64_t>(b & 0x7f) << shift;
+      if ((b & 0x80) == 0) return v;
+    }
+  };
+  ChangeView c;
+  c.hash = change.hash;
+  const std::uint64_t key = varint();
+  c.key = {at, key};
+  at += key;
+  const std::uint64_t size = varint();
+  c.deleted = size == 0;
+  if (!c.deleted) c.value = {at, size - 1};
+  return c;
+}
+
+Status decode_body(std::string_view body, std::vector<Section>& sections, const std::function<void(Journal::StoredTable, std::span<const ChangeRef>)>& visit) {
   const auto damaged = [] { return fail(ErrorCode::kDamaged, "an epoch record does not read"); };
   ByteReader r(body);
   const std::uint64_t section_count = r.varint();
   for (std::uint64_t i = 0; i < section_count && !r.failed(); ++i) {
     const std::uint16_t id = r.u16();
     const std::string_view bytes = r.text();
-    if (sections != nullptr && !r.failed()) sections->push_back({.id = id, .bytes = std::string(bytes)});
+    if (!r.failed()) sections.push_back({.id = id, .bytes = std::string(bytes)});
   }
+  std::array<ChangeRef, 512> changes;
   while (!r.failed() && !r.done()) {
-    ChangeView c;
-    c.operator_id = r.u32();
-    c.table = r.u16();
+    Journal::StoredTable table;
+    table.operator_id = r.u32();
+    table.table = r.u16();
     const std::uint64_t count = r.varint();
     if (count > r.remaining()) return damaged();
+    std::size_t n = 0;
     for (std::uint64_t i = 0; i < count; ++i) {
-      c.hash = r.u64();
-      c.key = r.text();
-      const std::uint64_t size = r.varint();
-      c.deleted = size == 0;
-      c.value = c.deleted ? std::string_view() : r.bytes(size - 1);
+      changes[n].hash = r.u64();
+      changes[n++].at = body.data() + (body.size() - r.remaining());
+      r.text();
+      if (const std::uint64_t size = r.varint(); size != 0) r.bytes(size - 1);
       if (r.failed()) return damaged();
-      if (changes == nullptr) continue;
-      c.order = changes->size();
-      changes->push_back(c);
+      if (n < changes.size() && i + 1 < count) continue;
+      visit(table, std::span(changes).first(n));
+      n = 0;
     }
   }
   if (r.failed()) return damaged();
   return ok();
-}
-
-/// A start may find millions: they are first dealt out by table and by the hash's highest bits, so that what is then sorted lies in the processor's cache.
-void keep_last_writes(std::vector<ChangeView>& changes) {
-  const auto table_of = [](const ChangeView& c) { return std::pair(c.operator_id, c.table); };
-  std::map<std::pair<std::uint32_t, std::uint16_t>, std::size_t> tables;
-  for (const ChangeView& c : changes) tables.try_emplace(table_of(c));
-  std::size_t rank = 0;
-  for (auto& [table, number] : tables) number = rank++;
-  const int bits = std::min(static_cast<int>(std::bit_width(changes.size() / kSortedTogether)), kMaxDealtBits);
-  auto last = tables.begin();
-  const auto pile_of = [&](const ChangeView& c) {
-    if (last->first != table_of(c)) last = tables.find(table_of(c));
-    return (last->second << bits) + (bits == 0 ? 0 : static_cast<std::size_t>(c.hash >> (64 - bits)));
-  };
-  std::vector<std::size_t> ends((tables.size() << bits) + 1);   // at first: where the next of a pile goes
-  for (const ChangeView& c : changes) ++ends[pile_of(c) + 1];
-  std::partial_sum(ends.begin(), ends.end(), ends.begin());
-  std::vector<ChangeView> dealt(changes.size());
-  for (const ChangeView& c : changes) dealt[ends[pile_of(c)]++] = c;
-  std::size_t kept = 0, from = 0;
-  for (std::size_t pile = 0; pile + 1 < ends.size(); from = ends[pile++]) {
-    const auto begin = dealt.begin() + static_cast<std::ptrdiff_t>(from), end = dealt.begin() + static_cast<std::ptrdiff_t>(ends[pile]);
-    std::sort(begin, end, [](const ChangeView& x, const ChangeView& y) {
-      const int c = compare_keys(x, y);
-      return c != 0 ? c < 0 : x.order > y.order;   // the last write first
-    });
-    for (auto it = begin; it != end; ++it)
-      if (it == begin || compare_keys(dealt[kept - 1], *it) != 0) dealt[kept++] = *it;
-  }
-  dealt.resize(kept);
-  changes = std::move(dealt);
 }
 
 std::string numbered_name(std::string_view prefix, std::uint64_t number) { return fmt::format("{}{:020}", prefix, number); }

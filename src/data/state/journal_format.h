@@ -1,7 +1,9 @@
 #pragma once
 // Bytes of the epoch journal. The format is described in docs/format/journal.md; this is its only reader and writer.
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,7 +52,7 @@ bool acknowledged_beyond(std::string_view file, std::uint64_t segment, std::uint
 /// Bytes at `offset` of a record that was begun there and is not whole; 0 when none was.
 std::uint64_t torn_bytes(std::string_view file, std::uint64_t segment, std::uint64_t offset);
 
-/// One change; views into the record's body. Ordered by operator, table, hash, key; `order` tells later writes from earlier ones.
+/// One change; views into the record's body.
 struct ChangeView {
   std::uint32_t operator_id = 0;
   std::uint16_t table = 0;
@@ -58,12 +60,16 @@ struct ChangeView {
   std::uint64_t hash = 0;
   std::string_view key;
   std::string_view value;
-  std::uint64_t order = 0;
 };
-/// Appends the body's changes and gives its sections; kDamaged (without file and offset: the caller knows them) when it does not read.
-Status decode_body(std::string_view body, std::vector<Section>* sections, std::vector<ChangeView>* changes);
-/// Sorts, and keeps the last write of every (operator, table, hash, key).
-void keep_last_writes(std::vector<ChangeView>& changes);
+/// Where one change that was decoded stands in its record's body, behind its hash.
+struct ChangeRef {
+  std::uint64_t hash = 0;
+  const char* at = nullptr;
+};
+/// Without operator and table, which stand once for many.
+ChangeView change_at(const ChangeRef& change);
+/// Appends the body's sections and visits its changes in order of writing, a few hundred at once; kDamaged (without file and offset: the caller knows them) when it does not read.
+Status decode_body(std::string_view body, std::vector<Section>& sections, const std::function<void(Journal::StoredTable, std::span<const ChangeRef>)>& visit);
 
 /// -1, 0, 1 by operator, table, hash, key.
 template <class A, class B>

@@ -284,10 +284,14 @@ TEST(JournalFormat, AnyBytesAreReadWithoutHarm) {
     for (std::uint64_t n = random.below(4); n-- > 0;) mutated[random.below(mutated.size())] = static_cast<char>(random.next_u64());
     if (random.below(3) == 0) mutated.resize(random.below(mutated.size()));
     std::vector<Section> sections;
-    std::vector<ChangeView> changes;
-    const Status read = decode_body(mutated, &sections, &changes);
+    const Status read = decode_body(mutated, sections, [&](Journal::StoredTable, std::span<const ChangeRef> changes) {
+      for (const ChangeRef& c : changes) {
+        const ChangeView view = change_at(c);
+        EXPECT_GE(view.key.data(), mutated.data());
+        EXPECT_LE((view.deleted ? view.key : view.value).end(), std::to_address(mutated.end()));
+      }
+    });
     if (!read) EXPECT_EQ(read.error().code, ErrorCode::kDamaged);
-    keep_last_writes(changes);
   }
 }
 
@@ -303,28 +307,65 @@ TEST(JournalFormat, OldRecordsOfARecycledFileAreNoRecords) {
   EXPECT_FALSE(record_at("shifted " + file, 4, kSegmentHeaderBytes + 8, 77)) << "at another place";
 }
 
-// Few and many, of one table and of several, with hashes that lie together and apart.
-TEST(JournalFormat, KeepsTheLastWriteOfEachKeyInOrder) {
-  env::SimEnv sim(5);
-  for (const std::size_t n : {0UL, 1UL, 300UL, 40000UL}) {
-    std::vector<std::string> keys;
-    for (std::size_t i = 0; i < n / 3 + 1; ++i) keys.push_back("key " + std::to_string(i));
-    std::vector<ChangeView> changes;
-    std::map<std::tuple<std::uint32_t, std::uint16_t, std::uint64_t, std::string_view>, std::uint64_t> want;
-    for (std::uint64_t i = 0; i < n; ++i) {
-      const std::string& key = keys[sim.env().random.below(keys.size())];
-      const ChangeView c{.operator_id = static_cast<std::uint32_t>(sim.env().random.below(3)), .table = static_cast<std::uint16_t>(sim.env().random.below(2)),
-                         .hash = key.size() % 2 == 0 ? hash_bytes(key) : key.size(), .key = key, .value = {}, .order = i};
-      changes.push_back(c);
-      want[{c.operator_id, c.table, c.hash, c.key}] = i;
-    }
-    keep_last_writes(changes);
-    ASSERT_EQ(changes.size(), want.size());
-    auto it = changes.begin();
-    for (const auto& [where, order] : want) {
-      EXPECT_EQ(std::tuple(it->operator_id, it->table, it->hash, it->key), where);
-      EXPECT_EQ(it->order, order);
-      ++it;
+// Few and many, of one table and of several, with hashes that lie together and apart, from one list and from several that threads deal out.
+TEST(ChangeIndex, ReadsTheLastWriteOfEachKeyInOrder) {
+  env::RealEnv real;
+  env::SeededRandom random(5);
+  using Key = std::tuple<std::uint64_t, std::string>;
+  for (const std::size_t n : {0UL, 1UL, 300UL, 9000UL}) {
+    for (const std::size_t lists : {1UL, 3UL, SideBySide::kMost}) {
+      std::map<Journal::StoredTable, std::map<Key, std::optional<std::string>>> want;
+      std::map<Journal::StoredTable, std::size_t> writes;
+      std::vector<ChangeList> changes(lists);
+      std::vector<std::string> records(lists);   // the index points into them
+      std::uint64_t number = 0;
+      for (std::size_t list = 0; list < lists; ++list) {
+        EpochRecord record{.epoch = Epoch(1), .sections = {}, .tables = {}};
+        for (std::size_t i = 0; i < n / lists + 1; ++i) {
+          const std::string key = "key " + std::to_string(random.below(n / 3 + 1));
+          const std::uint64_t hash = key.size() % 2 == 0 ? hash_bytes(key) : key.size();
+          TableChanges& t = record.tables.emplace_back();
+          t.operator_id = static_cast<std::uint32_t>(random.below(3));
+          t.table = static_cast<std::uint16_t>(random.below(2));
+          const bool deleted = random.below(5) == 0;
+          const std::string value = deleted ? "" : std::string(random.below(200), 'v') + std::to_string(++number);
+          t.changes.push_back({.hash = hash, .key = key, .value = value, .deleted = deleted});
+          const Journal::StoredTable table{t.operator_id, t.table};
+          want[table][{hash, key}] = deleted ? std::nullopt : std::optional(value);
+          ++writes[table];
+        }
+        encode_record(record, 1, 0, 0, 0, records[list]);
+        std::vector<Section> sections;
+        ASSERT_TRUE(decode_body(std::string_view(records[list]).substr(kRecordHeaderBytes), sections,
+                                [&](Journal::StoredTable table, std::span<const ChangeRef> some) { changes[list].add(table, some); }));
+      }
+      const ChangeIndex index(changes, lists == SideBySide::kMost ? SideBySide(real.env().threads, SideBySide::kWorthIt) : SideBySide());
+      ASSERT_EQ(index.tables().size(), want.size());
+      for (const auto& [table, t] : index.tables()) {
+        EXPECT_EQ(t.size(), writes[table]);
+        // All of it, and cut in two anywhere: at a hash that is there, next to it, and at random.
+        std::vector<std::uint64_t> cuts = {UINT64_MAX, random.next_u64(), random.next_u64()};
+        const std::uint64_t there = std::get<0>(std::next(want[table].begin(), static_cast<std::ptrdiff_t>(random.below(want[table].size())))->first);
+        cuts.insert(cuts.end(), {there, there - 1});
+        for (const std::uint64_t cut : cuts) {
+          std::vector<ChangeView> read, rest;
+          std::size_t counted = t.read(0, cut, read);
+          EXPECT_EQ(t.count(0, cut), counted);
+          if (cut != UINT64_MAX) counted += t.read(cut + 1, UINT64_MAX, rest);
+          EXPECT_EQ(counted, writes[table]);
+          for (const ChangeView& c : read) EXPECT_LE(c.hash, cut);
+          read.insert(read.end(), rest.begin(), rest.end());
+          ASSERT_EQ(read.size(), want[table].size());
+          auto it = want[table].begin();
+          for (const ChangeView& c : read) {
+            EXPECT_EQ((Journal::StoredTable{c.operator_id, c.table}), table);
+            EXPECT_EQ(Key(c.hash, c.key), it->first);
+            EXPECT_EQ(c.deleted, !it->second);
+            EXPECT_EQ(c.value, it->second.value_or(""));
+            ++it;
+          }
+        }
+      }
     }
   }
 }
@@ -353,6 +394,76 @@ TEST(JournalReal, WorksOnTheMachinesOwnFiles) {
     }
   }
   ASSERT_TRUE(real.env().files.remove_all(root));
+}
+
+// Enough for threads: the journal alone, a snapshot, both, and damage in two places, of which the first is told.
+TEST(JournalReal, MuchIsReadSideBySide) {
+  env::RealEnv real;
+  env::Files& files = real.env().files;
+  const std::string root = env::join_path(testing::TempDir(), "supyo-journal-" + env::new_uuid(real.env().random));
+  constexpr std::size_t kKeys = 96, kValue = 256 << 10;
+  static_assert(kKeys * kValue > SideBySide::kWorthIt);
+  std::map<std::string, std::string> truth;
+  const auto open = [&] { return Journal::open(real.env(), root, "job", {.snapshot_after_bytes = 1U << 30}); };
+  const auto write = [&](std::int64_t from, std::int64_t to) {
+    auto journal = open().value();
+    for (std::int64_t epoch = from; epoch <= to; ++epoch) {
+      TableChanges changes;
+      for (std::int64_t i = epoch * 9; i < epoch * 9 + 16; ++i) {
+        const std::string key = std::to_string(i % static_cast<std::int64_t>(kKeys));
+        truth[key] = std::string(kValue, static_cast<char>('a' + epoch % 26)) + std::to_string(i);
+        changes.changes.push_back({.hash = hash_bytes(key), .key = key, .value = truth[key]});
+      }
+      EpochRecord record{.epoch = Epoch(epoch), .sections = {{.id = 1, .bytes = std::to_string(epoch)}}, .tables = {}};
+      record.tables.push_back(std::move(changes));
+      ASSERT_TRUE(journal->append(record));
+      ASSERT_TRUE(journal->sync());
+    }
+  };
+  const auto check = [&](std::int64_t last, std::int64_t snapshot) {
+    const auto journal = open().value();
+    EXPECT_EQ(journal->recovered().last, Epoch(last));
+    EXPECT_EQ(journal->recovered().snapshot, Epoch(snapshot));
+    EXPECT_EQ(journal->recovered().sections.at(0).bytes, std::to_string(last));
+    std::map<std::string, std::string> stored;
+    for_each_stored(*journal, 0, 1, [&](const SnapshotEntry& e, bool) { EXPECT_TRUE(stored.emplace(e.key, e.value).second); });
+    EXPECT_TRUE(stored == truth);
+  };
+  const auto snapshot = [&] {
+    const auto journal = open().value();
+    const auto builder = journal->begin_snapshot();
+    while (!builder->poll(8 << 20).value()) {}
+    ASSERT_TRUE(journal->end_snapshot(*builder));
+  };
+  const auto flip = [&](const std::string& path, std::uint64_t offset) {
+    const auto file = files.open(path, env::OpenMode::kReadWrite).value();
+    std::string byte(1, '\0');
+    ASSERT_EQ(file->read_at(offset, byte).value(), 1U);
+    byte[0] = static_cast<char>(byte[0] ^ 0x10);
+    ASSERT_TRUE(file->write_at(offset, byte));
+  };
+  write(1, 12);
+  check(12, 0);
+  snapshot();
+  write(13, 18);
+  check(18, 12);
+  // The snapshot is passed over, for the journal reaches back to the first epoch.
+  const std::string journal_dir = env::join_path(root, "journal"), snapshot_dir = env::join_path(root, "snapshots");
+  const std::string file = env::join_path(snapshot_dir, files.list(snapshot_dir).value().back());
+  flip(file, 20U << 20);
+  flip(file, 2U << 20);
+  check(18, 0);
+  EXPECT_NE(open().value()->recovered().notes.at(0).find("a block does not match its checksum"), std::string::npos);
+  // Of two damaged segments the first is named.
+  std::vector<std::string> segments = files.list(journal_dir).value();
+  std::erase_if(segments, [](const std::string& name) { return !number_of_name(kSegmentPrefix, name); });
+  ASSERT_GT(segments.size(), 12U);
+  for (const std::size_t i : {11U, 4U}) flip(env::join_path(journal_dir, segments[i]), 1U << 20);
+  const auto broken = open();
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().code, ErrorCode::kDamaged);
+  EXPECT_NE(broken.error().message.find(segments[4]), std::string::npos) << broken.error().to_string();
+  ASSERT_TRUE(files.remove_all(root));
 }
 
 TEST(JobDirectory, IdentityLockAndRefusals) {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/base/hash.h"
-#include "data/state/stored_entries.h"
+#include "data/state/stored_changes.h"
 #include "data/state/tables.h"
 
 namespace supyo::state {
@@ -80,10 +80,12 @@ void restore(benchmark::State& state) {
   const bool piecewise = state.range(2) != 0;
   const Keys keys(n, 9);
   const std::string value(static_cast<std::size_t>(state.range(1)), 'v');
-  std::vector<ChangeView> views;
-  for (std::size_t i = 0; i < n; ++i) views.push_back({.hash = keys.hashes[i], .key = keys.views[i], .value = value, .order = i});
-  keep_last_writes(views);
-  const auto stored = std::make_shared<const StoredEntries>(nullptr, std::span<const SnapshotBlock>{}, views, 0U, 1U);
+  TableChanges changes;
+  for (std::size_t i = 0; i < n; ++i) {
+    changes.encoded.begin_value(keys.hashes[i], keys.views[i], value.size());
+    changes.encoded.bytes += value;
+  }
+  const auto stored = stored_changes(std::move(changes));
   for (auto _ : state) {
     KeyedTable table(spec_of(9));
     if (!table.restore(stored)) state.SkipWithError("does not restore");

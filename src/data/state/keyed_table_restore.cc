@@ -71,7 +71,7 @@ Status KeyedTable::restore(std::shared_ptr<const StoredEntries> entries) {
   auto loading = std::make_unique<Loading>();
   loading->waiting = entries->ranges();
   loading->taken.resize(loading->waiting);
-  for (std::size_t range = 0; range < entries->ranges(); ++range) loading->waiting_entries += entries->entries(range);
+  loading->waiting_entries = entries->entries();
   // State of another layout is known at its first entries.
   entries->read(0, loading->read);
   for (const SnapshotEntry& e : loading->read)
@@ -83,12 +83,12 @@ Status KeyedTable::restore(std::shared_ptr<const StoredEntries> entries) {
 
 std::size_t KeyedTable::size() const { return live_ + (loading_ ? loading_->waiting_entries : 0); }
 
-void KeyedTable::load_range(std::size_t range) {
+std::size_t KeyedTable::load_range(std::size_t range) {
   Loading& l = *loading_;
   l.taken[range] = true;
   --l.waiting;
-  l.waiting_entries -= l.entries->entries(range);
-  l.entries->read(range, l.read);
+  const StoredEntries::Read read = l.entries->read(range, l.read);
+  l.waiting_entries -= read.entries;
   for (std::size_t i = 0; i < l.read.size(); ++i) {
     if (!shared_hashes_ && i + kAhead < l.read.size()) prefetch(l.read[i + kAhead].hash);
     const SnapshotEntry& e = l.read[i];
@@ -96,6 +96,7 @@ void KeyedTable::load_range(std::size_t range) {
   }
   if (spill_) evict_loaded();
   if (l.waiting == 0) loading_.reset();
+  return read.bytes;
 }
 
 void KeyedTable::load_hashes(std::span<const std::uint64_t> hashes) {
@@ -110,9 +111,7 @@ void KeyedTable::load_hashes(std::span<const std::uint64_t> hashes) {
 void KeyedTable::load(std::size_t bytes) {
   for (std::size_t done = 0; loading_ && done < bytes;) {
     const std::size_t range = loading_->next++;
-    if (loading_->taken[range]) continue;
-    done += loading_->entries->bytes(range);
-    load_range(range);
+    if (!loading_->taken[range]) done += load_range(range);
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/check.h"
 #include "core/base/fault_point.h"
 
@@ -21,7 +23,7 @@ Result<bool> SnapshotBuilder::Impl::poll(std::size_t budget_bytes) {
       break;
     case Phase::kWrite:
       SUPYO_TRY(write(budget_bytes));
-      if (cursor->get() == nullptr) SUPYO_TRY(publish());
+      if (!entries && tables.empty()) SUPYO_TRY(publish());
       break;
     case Phase::kDone: break;
   }
@@ -53,7 +55,8 @@ Status SnapshotBuilder::Impl::read(std::size_t budget_bytes) {
       continue;
     }
     sections.clear();
-    if (!decode_body(record->body, &sections, &changes)) return damaged(segment.path, at.offset);
+    const auto collect = [&](Journal::StoredTable table, std::span<const ChangeRef> some) { changes.front().add(table, some); };
+    if (!decode_body(record->body, sections, collect)) return damaged(segment.path, at.offset);
     done += record->end - at.offset;
     at = {.segment = segment.number, .offset = record->end, .chain = record->chain};
   }
@@ -61,22 +64,34 @@ Status SnapshotBuilder::Impl::read(std::size_t budget_bytes) {
 }
 
 Status SnapshotBuilder::Impl::begin_writing() {
-  keep_last_writes(changes);
+  index = ChangeIndex(changes, {});
+  changes.clear();
   if (!plan.base.empty()) {
     SUPYO_ASSIGN(base, SnapshotReader::open(files, plan.base, plan.job_id));
   }
   SUPYO_ASSIGN(auto created, SnapshotWriter::create(files, path() + ".tmp", {.epoch = plan.epoch, .position = plan.until, .job_id = plan.job_id}, sections));
   writer.emplace(std::move(created));
-  cursor.emplace(base ? base->blocks() : std::span<const SnapshotBlock>{}, changes, 0U, 1U);
+  tables = tables_of(base.get(), index);
+  std::ranges::reverse(tables);
   phase = Phase::kWrite;
   return ok();
 }
 
 Status SnapshotBuilder::Impl::write(std::size_t budget_bytes) {
-  for (const std::uint64_t until = writer->bytes() + budget_bytes; writer->bytes() < until; cursor->next()) {
-    const SnapshotEntry* e = cursor->get();
-    if (e == nullptr) return ok();
-    SUPYO_TRY(writer->add(*e));
+  std::vector<SnapshotEntry> read;
+  for (std::size_t done = 0; done < budget_bytes;) {
+    if (!entries) {
+      if (tables.empty()) return ok();
+      entries.emplace(nullptr, base.get(), index, tables.back(), 0U, 1U);
+      tables.pop_back();
+      range = 0;
+    }
+    if (range == entries->ranges()) {
+      entries.reset();
+      continue;
+    }
+    done += entries->read(range++, read).bytes;
+    for (const SnapshotEntry& e : read) SUPYO_TRY(writer->add(e));
   }
   return ok();
 }
@@ -86,9 +101,9 @@ Status SnapshotBuilder::Impl::publish() {
   SUPYO_TRY(files.rename(path() + ".tmp", path()));
   SUPYO_TRY(files.sync_directory(plan.directory));
   phase = Phase::kDone;
-  cursor.reset();
+  entries.reset();
+  index = {};
   writer.reset();
-  changes = {};
   maps.clear();
   base.reset();
   SUPYO_REACHED("snapshot.published");

@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "core/env/env.h"
+#include "data/state/change_index.h"
 #include "data/state/journal_format.h"
 #include "data/state/snapshot.h"
 #include "data/state/snapshot_format.h"
+#include "data/state/stored_entries.h"
 
 namespace supyo::state {
 
@@ -44,11 +46,14 @@ struct SnapshotBuilder::Impl {
   JournalPosition at;                // read so far
   std::size_t next_segment = 0;
   std::vector<std::unique_ptr<env::MappedFile>> maps;
-  std::vector<ChangeView> changes;
+  std::vector<ChangeList> changes{1};
   std::vector<Section> sections;
   std::shared_ptr<const SnapshotReader> base;
   std::optional<SnapshotWriter> writer;
-  std::optional<OverlayCursor> cursor;
+  ChangeIndex index;
+  std::vector<Journal::StoredTable> tables;   // not written yet, the next one last
+  std::optional<StoredEntries> entries;       // of the one being written
+  std::size_t range = 0;                      // its next
   std::uint64_t file_bytes = 0;
 };
 

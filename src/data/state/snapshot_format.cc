@@ -5,6 +5,7 @@
 #include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/base/crc32c.h"
+#include "data/state/side_by_side.h"
 
 namespace supyo::state {
 namespace {
@@ -153,12 +154,12 @@ Error SnapshotReader::damaged(std::uint64_t offset, std::string_view why) const 
   return {.code = ErrorCode::kDamaged, .message = fmt::format("{} at offset {}: {}", path_, offset, why)};
 }
 
-Result<std::shared_ptr<const SnapshotReader>> SnapshotReader::open(env::Files& files, const std::string& path, std::string_view job_id, Check check) {
+Result<std::shared_ptr<const SnapshotReader>> SnapshotReader::open(env::Files& files, const std::string& path, std::string_view job_id, Check check, env::Threads* threads) {
   std::shared_ptr<SnapshotReader> reader(new SnapshotReader);
   reader->path_ = path;
   SUPYO_ASSIGN(reader->map_, files.map(path));
   SUPYO_TRY(reader->check_ends(job_id));
-  if (check == Check::kWhole) SUPYO_TRY(reader->check_blocks());
+  if (check == Check::kWhole) SUPYO_TRY(reader->check_blocks(threads));
   return reader;
 }
 
@@ -207,7 +208,7 @@ Status SnapshotReader::check_ends(std::string_view job_id) {
   return ok();
 }
 
-Status SnapshotReader::check_blocks() {
+Status SnapshotReader::check_blocks(env::Threads* threads) {
   SUPYO_ASSIGN(const std::string_view sections, block_at(kHeaderBytes, kSections));
   ByteReader s(sections);
   const std::uint64_t section_count = s.varint();
@@ -220,6 +221,7 @@ Status SnapshotReader::check_blocks() {
   ByteReader r(index);
   const std::uint64_t block_count = r.varint();
   std::uint64_t total = 0;
+  std::vector<std::uint64_t> offsets;
   for (std::uint64_t i = 0; i < block_count && !r.failed(); ++i) {
     SnapshotBlock b;
     const std::uint64_t offset = r.u64();
@@ -232,12 +234,22 @@ Status SnapshotReader::check_blocks() {
     const bool first_of_table = blocks_.empty() || table(blocks_.back()) < table(b);
     if (b.first_hash > b.last_hash || (!first_of_table && (table(blocks_.back()) != table(b) || blocks_.back().last_hash > b.first_hash)))
       return fail(damaged(index_at_, "the index is not in order"));
-    SUPYO_ASSIGN(b.entries, block_at(offset, kEntries));
-    if (!reads_as(b.entries, b.count)) return fail(damaged(offset, "a block's entries do not read"));
     total += b.count;
     blocks_.push_back(b);
+    offsets.push_back(offset);
   }
   if (s.failed() || r.failed() || total != entries_) return fail(damaged(index_at_, "the index does not read"));
+  const SideBySide side_by_side(threads, file_bytes());
+  std::vector<Status> checked(side_by_side.parts());
+  side_by_side.run([&](std::size_t part) {
+    for (std::size_t i = offsets.size() * part / checked.size(); checked[part] && i < offsets.size() * (part + 1) / checked.size(); ++i) {
+      auto entries = block_at(offsets[i], kEntries);
+      if (entries && !reads_as(*entries, blocks_[i].count)) entries = fail(damaged(offsets[i], "a block's entries do not read"));
+      if (entries) blocks_[i].entries = *entries;
+      else checked[part] = fail(std::move(entries).error());
+    }
+  });
+  for (Status& c : checked) SUPYO_TRY(std::move(c));
   return ok();
 }
 

@@ -72,7 +72,8 @@ class SnapshotReader {
     kEnds,    ///< header and trailer: of one that only stands by. It has no sections and no blocks here
   };
   /// Errors: kDamaged with file and offset, kFormatVersion, kStateOfOtherJob, kIo.
-  static Result<std::shared_ptr<const SnapshotReader>> open(env::Files& files, const std::string& path, std::string_view job_id, Check check = Check::kWhole);
+  /// With `threads` blocks are checked side by side.
+  static Result<std::shared_ptr<const SnapshotReader>> open(env::Files& files, const std::string& path, std::string_view job_id, Check check = Check::kWhole, env::Threads* threads = nullptr);
 
   const SnapshotHeader& header() const { return header_; }
   const std::vector<Section>& sections() const { return sections_; }
@@ -85,7 +86,7 @@ class SnapshotReader {
  private:
   SnapshotReader() = default;
   Status check_ends(std::string_view job_id);
-  Status check_blocks();
+  Status check_blocks(env::Threads* threads);
   Result<std::string_view> block_at(std::uint64_t offset, std::uint32_t kind) const;
   Error damaged(std::uint64_t offset, std::string_view why) const;
 

@@ -1,25 +1,36 @@
 #pragma once
 // For tests: entries that are nowhere but in memory, as a job's files would give them back.
-#include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "core/base/check.h"
+#include "data/state/change_index.h"
 #include "data/state/journal.h"
 #include "data/state/stored_entries.h"
 
 namespace supyo::state {
 
-inline std::shared_ptr<const StoredEntries> stored_changes(std::vector<Change> changes, std::uint32_t shard = 0, std::uint32_t shards = 1) {
+inline std::shared_ptr<const StoredEntries> stored_changes(TableChanges changes, std::uint32_t shard = 0, std::uint32_t shards = 1) {
   struct Files {
-    std::vector<Change> changes;
-    std::vector<ChangeView> views;
+    std::string record;
+    ChangeIndex index;
   };
-  auto files = std::make_shared<Files>(Files{.changes = std::move(changes), .views = {}});
-  for (const Change& c : files->changes) files->views.push_back({.deleted = c.deleted, .hash = c.hash, .key = c.key, .value = c.value, .order = files->views.size()});
-  keep_last_writes(files->views);
-  const std::span<const ChangeView> views = files->views;
-  return std::make_shared<StoredEntries>(std::move(files), std::span<const SnapshotBlock>{}, views, shard, shards);
+  auto files = std::make_shared<Files>();
+  EpochRecord record{.epoch = Epoch(1), .sections = {}, .tables = {}};
+  record.tables.push_back(std::move(changes));
+  encode_record(record, 1, 0, 0, 0, files->record);
+  std::vector<ChangeList> lists(1);
+  std::vector<Section> sections;
+  SUPYO_CHECK(decode_body(std::string_view(files->record).substr(kRecordHeaderBytes), sections,
+                          [&](Journal::StoredTable table, std::span<const ChangeRef> some) { lists.front().add(table, some); }).has_value());
+  files->index = ChangeIndex(lists, {});
+  const ChangeIndex& index = files->index;
+  return std::make_shared<StoredEntries>(std::move(files), nullptr, index, Journal::StoredTable{}, shard, shards);
+}
+inline std::shared_ptr<const StoredEntries> stored_changes(std::vector<Change> changes, std::uint32_t shard = 0, std::uint32_t shards = 1) {
+  return stored_changes(TableChanges{.changes = std::move(changes)}, shard, shards);
 }
 
 /// Every live entry of a journal that belongs to the shard, by operator, table, hash and key.

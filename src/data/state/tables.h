@@ -277,7 +277,7 @@ class KeyedTable {
   Status put_back(std::uint64_t hash, std::string_view key, std::string_view value, PutBack how);
   Status put_back_all(const StoredEntries& entries);
   struct Loading;
-  void load_range(std::size_t range);
+  std::size_t load_range(std::size_t range);
   void load_hashes(std::span<const std::uint64_t> hashes);
   void load_all();
   static std::size_t capacity_for(std::size_t entries);

@@ -111,6 +111,8 @@ class Grammar:
         if rng.random() < 0.2:
             return self.window_join()
         if rng.random() < 0.15:
+            return self.join_until_window_end()
+        if rng.random() < 0.15:
             return self.lateral(depth)
         left, right = self.relation(depth), self.relation(depth)
         kinds = {c.kind for c in left.columns} & {c.kind for c in right.columns}
@@ -159,6 +161,18 @@ class Grammar:
         a, b = left.time.split(".")[0], right.time.split(".")[0]
         on = f"{a}.{key} = {b}.{key} AND {a}.ts BETWEEN {b}.ts - INTERVAL '{before}' SECOND AND {b}.ts + INTERVAL '{after}' SECOND"
         return Relation(Node("relation", f"$0 {kind} $1 ON {on}", [left.node, right.node]), left.columns + right.columns, joined=True)
+
+    def join_until_window_end(self):
+        """A stream with the results of windows whose end bounds its time: its rows are kept as long as they may meet one."""
+        rng = self.rng
+        left, right, alias = self.stream(), self.window(), self.name("a")
+        a, w, key = left.time.split(".")[0], right.columns[0].name.split(".")[0], rng.choice(["k", "s", "k"])
+        node = Node("relation", f"(SELECT {w}.{key} AS u, MAX({w}.n) AS v, {w}.window_end AS e FROM $0 GROUP BY {w}.{key}, {w}.window_start, {w}.window_end) AS {alias}", [right.node])
+        columns = [Column(f"{alias}.u", dict(TABLES["e0"])[key]), Column(f"{alias}.v", "BIGINT"), Column(f"{alias}.e", "TIMESTAMP(3)")]
+        bounds = [f"{a}.ts {rng.choice(['>', '>='])} {alias}.e - INTERVAL '{rng.randint(0, 20)}' SECOND", f"{a}.ts <= {alias}.e"][:rng.randint(1, 2)]
+        swap = rng.random() < 0.5
+        kids, both = ([node, left.node], columns + left.columns) if swap else ([left.node, node], left.columns + columns)
+        return Relation(Node("relation", f"$0 JOIN $1 ON {' AND '.join([f'{a}.{key} = {alias}.u', *bounds])}", kids), both, joined=True)
 
     # -- windows
 

@@ -330,6 +330,15 @@ void KeyedTable::erase(Slot slot) {
   --live_;
 }
 
+void KeyedTable::erase(std::span<const Slot> slots) {
+  for (; !slots.empty(); slots = slots.subspan(std::min(slots.size(), kPrefetchGroup))) {
+    const auto some = slots.first(std::min(slots.size(), kPrefetchGroup));
+    for (const Slot slot : some) prefetch_slot(slot);
+    for (const Slot slot : some) prefetch(refs_[slot].place), prefetch_record(slot);
+    for (const Slot slot : some) erase(slot);
+  }
+}
+
 // ---- entries that end
 
 void KeyedTable::link_last(Slot slot, TimeUs at_us) {

@@ -113,6 +113,8 @@ class KeyedTable {
     if ((r.bits & kDirty) == 0) r.bits = (r.bits & ~kStored) | kDirty | kUsed, dirty_.push_back(slot);
   }
   void erase(Slot slot);
+  /// Many at once, with the misses in flight together.
+  void erase(std::span<const Slot> slots);
 
   /// Tables with a TTL: the time from here on (never back), and the end of every entry whose time is over: `gone` sees each before it is erased. An operator calls it before it
   /// looks at anything, so that nothing expired is ever found; it costs what there is to erase. Nothing happens in other tables.

@@ -29,6 +29,8 @@ class OperatorContext {
   /// Combined watermark over the active inputs, kTimeMin before the first. Never goes back, across a restart too.
   virtual TimeUs watermark_us() const = 0;
   virtual Epoch epoch() const = 0;
+  /// The changes of this epoch and the coming ones are for others to restore. False: what an operator has in memory beside its state may stay there.
+  virtual bool keeps_changes() const { return true; }
   virtual env::Random& random() const = 0;
   /// The same number as long as the job's state lives, and another one for each job.
   virtual std::uint64_t job_salt() const = 0;

@@ -230,10 +230,13 @@ class Builder {
   }
 
   Result<Kind> make(const plan::Join& j) {
-    return op(ops::make_join({.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .keep_left = j.keep_left,
-                              .keep_right = j.keep_right, .condition = j.condition,
-                              .rows = j.rows == plan::JoinRows::kPairs ? ops::JoinSpec::Rows::kPairs : j.rows == plan::JoinRows::kSemi ? ops::JoinSpec::Rows::kSemi : ops::JoinSpec::Rows::kAnti,
-                              .origins = options_.origins, .left_ttl_us = node_->kept_us(0), .right_ttl_us = node_->kept_us(1), .zone = options_.zone}));
+    ops::JoinSpec s{.left = input(), .right = plan_.nodes[node_->inputs.at(1)].output, .left_keys = j.left_keys, .right_keys = j.right_keys, .keep_left = j.keep_left,
+                    .keep_right = j.keep_right, .condition = j.condition,
+                    .rows = j.rows == plan::JoinRows::kPairs ? ops::JoinSpec::Rows::kPairs : j.rows == plan::JoinRows::kSemi ? ops::JoinSpec::Rows::kSemi : ops::JoinSpec::Rows::kAnti,
+                    .origins = options_.origins, .left_ttl_us = node_->kept_us(0), .right_ttl_us = node_->kept_us(1), .zone = options_.zone};
+    for (std::size_t side = 0; side < 2; ++side)
+      if (j.ends[side]) s.ends[side] = ops::RowEnds{j.ends[side]->column, j.ends[side]->after_us};
+    return op(ops::make_join(std::move(s)));
   }
 
   Result<Kind> make(const plan::IntervalJoin& j) {

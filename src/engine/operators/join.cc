@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
+#include "core/base/check.h"
+#include "engine/operators/ending_rows.h"
 #include "engine/operators/eval_context.h"
 #include "engine/operators/group_keys.h"
 #include "engine/operators/join_schema.h"
@@ -17,7 +20,8 @@ using state::kNoSlot;
 using state::Slot;
 
 /// One side's rows. In state: KeyedRow of the join key and the row -> how often the row is there, how many rows of the other side it is joined with (outer
-/// and semi joins count that), its origin. In memory beside it: which rows have a join key, as a list in order of arrival (after a restart: in order of the state).
+/// and semi joins count that), its origin. In memory beside it: which rows have a join key, as a list in order of arrival (after a restart: in order of the state);
+/// and which rows end when. Rows that end are in the batches that they came in, and in the state only when an epoch needs them there, or the batches are small.
 class Side {
  public:
   struct Kept {
@@ -25,8 +29,13 @@ class Side {
     std::int32_t partners = 0;
   };
 
-  Side(const Schema& schema, const std::vector<std::size_t>& keys, bool keep, bool origins, DurationUs ttl_us)
-      : keys_of_batch(schema, keys), keep(keep), codec_(schema.types()), key_columns_(keys), origins_(origins), ttl_us_(ttl_us) {}
+  Side(const Schema& schema, const std::vector<std::size_t>& keys, bool keep, bool origins, DurationUs ttl_us, std::optional<RowEnds> end)
+      : keys_of_batch(schema, keys), keep(keep), schema_(schema), codec_(schema.types()), key_columns_(keys), origins_(origins), ttl_us_(ttl_us), row_ends_(end) {
+    SUPYO_CHECK(!row_ends_ || (ttl_us_ == 0 && !keep));
+    std::vector<Type> types;
+    for (const std::size_t c : keys) types.push_back(schema[c].type);
+    if (row_ends_) held_.emplace(*row_ends_, keys, std::move(types));
+  }
 
   GroupKeys keys_of_batch;
   const bool keep;   ///< rows without a partner are part of the result
@@ -43,7 +52,36 @@ class Side {
     if (table_ != nullptr) return;
     table_ = &table;
     table.for_each([&](Slot slot) { rows_.add(slot, table.hash(slot), KeyedRow::key(table.key(slot))); });
+    if (row_ends_) find_ends();
   }
+
+  bool has_end() const { return row_ends_.has_value(); }
+  /// Rows that find no partner from here on go, and nobody is told.
+  void end_until(TimeUs watermark_us) {
+    held_->end_until(watermark_us);
+    for (; !ending_.empty() && ending_.begin()->first <= RowEnds::second_of(watermark_us); ending_.erase(ending_.begin())) {
+      for (std::span<const Slot> rest = ending_.begin()->second; !rest.empty();) {
+        const auto slots = rest.first(std::min(rest.size(), kErased));
+        rest = rest.subspan(slots.size());
+        erase(slots);
+      }
+    }
+    relieve();
+  }
+  /// What is too much to be held goes into the state.
+  void relieve() {
+    while (held_->crowded()) store_oldest();
+    settle();
+  }
+  /// For an epoch: the state has all rows.
+  void store_held() {
+    while (!held_->empty()) store_oldest();
+    settle();
+  }
+  /// A batch is held as it came, once keys_of_batch has started with it: its rows with a key, none: all.
+  bool holds(const Batch& batch) const { return held_ && batch.rows >= EndingRows::kFewest; }
+  void hold(const BatchPtr& batch, std::span<const std::uint32_t> with_key) { held_->add(batch, with_key, keys_of_batch.hashes()); }
+  std::vector<EndingRows::Match> held_matches;   ///< of the batch that is being joined, by its row
 
   /// Rows whose time is over go, and nobody is told: what they were joined with stays joined.
   void expire(TimeUs now_us) {
@@ -53,6 +91,11 @@ class Side {
   bool has_null_key(const Batch& batch, std::size_t row) const {
     return has_null(batch, key_columns_, row);
   }
+  bool may_have_null_keys(const Batch& batch) const {
+    return std::ranges::any_of(key_columns_, [&](std::size_t c) { return batch.columns[c]->has_nulls() || batch.columns[c]->type().id == TypeId::kNull; });
+  }
+  /// False: no row has a key with this hash.
+  bool may_have(std::uint64_t hash) const { return (held_ && !held_->empty()) || rows_.may_have(hash); }
 
   /// One more of the row; its slot.
   Slot add(const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
@@ -61,13 +104,14 @@ class Side {
     Kept& k = kept(slot);
     if (k.count++ == 0) {
       rows_.add(slot, hash, key);
+      if (row_ends_) note_end(slot, batch, row);
       if (origins_) origin(slot) = Origin{};
     }
     if (origins_ && !batch.origins.empty()) origin(slot).merge(batch.origins[row]);
     table_->touch(slot);
     return slot;
   }
-  /// add() of rows that all come, each under its key; `slots` are by number of the row in the batch.
+  /// Rows that all come, in order; `hashes` and `keys` are theirs, `slots` by number of the row in the batch.
   void add(const Batch& batch, std::span<const std::uint32_t> rows, std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> slots) {
     bytes_.clear();
     ends_.clear();
@@ -89,6 +133,7 @@ class Side {
         new_slots_.push_back(slot);
         new_hashes_.push_back(hashes[i]);
         new_keys_.push_back(keys[i]);
+        if (row_ends_) note_end(slot, batch, rows[i]);
         if (origins_) origin(slot) = Origin{};
       }
       if (origins_ && !batch.origins.empty()) origin(slot).merge(batch.origins[rows[i]]);
@@ -97,6 +142,7 @@ class Side {
   }
   /// One less; false when there is none.
   bool remove(const Batch& batch, std::size_t row, std::uint64_t hash, std::string_view key) {
+    SUPYO_CHECK(!row_ends_);   // inserts only
     KeyedRow::encode(key, codec_, batch.columns, row, encoded_);
     const Slot slot = table_->find(hash, encoded_);
     if (slot == kNoSlot) return false;
@@ -109,8 +155,10 @@ class Side {
     return true;
   }
 
-  /// Where the rows of each key begin. Valid until rows of this side come or go.
-  void first(std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> out) {
+  /// Where the rows of each key begin; those that are held are held_matches. Valid until rows of this side come or go.
+  void first(std::span<const std::uint32_t> askers, std::span<const std::uint64_t> hashes, std::span<const std::string_view> keys, std::span<Slot> out) {
+    held_matches.clear();
+    if (held_) held_->find(askers, hashes, keys, held_matches);
     rows_.first(hashes, keys, out);
     for (const Slot s : out)
       if (s != kNoSlot) table_->prefetch_slot(s);
@@ -128,12 +176,69 @@ class Side {
   }
 
  private:
+  static constexpr std::size_t kErased = 256;   // at once: so many records wait for their turn in the cache
+
+  void erase(std::span<const Slot> slots) {
+    for (const Slot slot : slots) table_->prefetch_slot(slot);
+    for (const Slot slot : slots) table_->prefetch_record(slot);
+    new_hashes_.clear();
+    new_keys_.clear();
+    for (const Slot slot : slots) {
+      new_hashes_.push_back(table_->hash(slot));
+      new_keys_.push_back(KeyedRow::key(table_->key(slot)));
+    }
+    rows_.remove(slots, new_hashes_, new_keys_);
+    table_->erase(slots);
+    table_->relax();
+  }
+
+  /// The oldest batch that is held: what has not ended goes into the state. Not while a batch is being joined.
+  void store_oldest() {
+    held_->live_rows_of_front(live_);
+    const Batch& batch = held_->front();
+    keys_of_batch.start(batch);
+    live_hashes_.clear();
+    for (const std::uint32_t row : live_) {
+      keys_of_batch.add(row);
+      live_hashes_.push_back(keys_of_batch.hash(row));
+    }
+    live_slots_.resize(batch.rows);
+    add(batch, live_, live_hashes_, keys_of_batch.views(), live_slots_);
+    held_->pop_front();
+    table_->relax();
+  }
+
+  /// By the second in which it can go for sure.
+  void note_end(Slot slot, const Batch& batch, std::size_t row) { ending_[row_ends_->second(batch, row)].push_back(slot); }
+  /// Of what was restored.
+  void find_ends() {
+    BatchBuilder rows(schema_);
+    std::vector<ColumnBuilder*> columns = builder_columns(rows, 0, schema_.size());
+    std::vector<Slot> slots;
+    const auto note = [&] {
+      const BatchPtr batch = rows.finish();
+      for (std::size_t r = 0; r < slots.size(); ++r) note_end(slots[r], *batch, r);
+      slots.clear();
+    };
+    table_->for_each([&](Slot slot) {
+      if (!decode(slot, columns)) return;   // whoever meets it says so
+      rows.end_row();
+      slots.push_back(slot);
+      if (rows.full()) note();
+    });
+    if (!slots.empty()) note();
+  }
+
+  const Schema schema_;
   RowCodec codec_;
   std::vector<std::size_t> key_columns_;
   bool origins_;
   DurationUs ttl_us_;
+  std::optional<RowEnds> row_ends_;
+  std::optional<EndingRows> held_;
   state::KeyedTable* table_ = nullptr;
   RowLists rows_;               // of each join key
+  std::map<std::int64_t, std::vector<Slot>> ending_;   // by second
   std::string encoded_;
   // Scratch of one call.
   std::string bytes_;
@@ -142,13 +247,16 @@ class Side {
   std::vector<std::uint64_t> new_hashes_;
   std::vector<Slot> found_, new_slots_;
   std::vector<std::uint8_t> fresh_;
+  std::vector<std::uint32_t> live_;             // of a batch that goes into the state; the two below are parallel, but for live_slots_
+  std::vector<std::uint64_t> live_hashes_;
+  std::vector<Slot> live_slots_;
 };
 
 class Join final : public dataflow::Operator {
  public:
   explicit Join(std::shared_ptr<const Spec> spec)
       : spec_(std::move(spec)),
-        sides_{Side(spec_->left, spec_->left_keys, spec_->keep_left || !pairs(), spec_->origins, spec_->left_ttl_us), Side(spec_->right, spec_->right_keys, spec_->keep_right, spec_->origins, spec_->right_ttl_us)},
+        sides_{Side(spec_->left, spec_->left_keys, spec_->keep_left || !pairs(), spec_->origins, spec_->left_ttl_us, spec_->ends[0]), Side(spec_->right, spec_->right_keys, spec_->keep_right, spec_->origins, spec_->right_ttl_us, spec_->ends[1])},
         out_(output_schema(*spec_)),
         candidates_(pairs_of(*spec_)) {
     const std::size_t left = spec_->left.size(), right = spec_->right.size();
@@ -165,6 +273,8 @@ class Join final : public dataflow::Operator {
     for (std::size_t s = 0; s < 2; ++s) sides_[s].attach(ctx.state().keyed(s));
     for (Side& s : sides_) s.expire(ctx.now_us());
     eval_ = eval_context(ctx, spec_->zone);
+    next_held_ = 0;
+    if (sides_[input].holds(*batch)) return join_held(batch, input, out);
     GroupKeys& keys = sides_[input].keys_of_batch;
     keys.start_with_all(*batch);
     const auto views = keys.views();
@@ -177,6 +287,21 @@ class Join final : public dataflow::Operator {
     sides_[input].settle();
     if (inner) return flush_inner(out);
     return out_.rows() > 0 ? out.emit(out_.finish()) : ok();
+  }
+
+  Status on_watermark(dataflow::Watermark w, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
+    for (std::size_t s = 0; s < 2; ++s) {
+      if (!sides_[s].has_end()) continue;
+      sides_[s].attach(ctx.state().keyed(s));
+      sides_[s].end_until(w.us);
+    }
+    return ok();
+  }
+
+  Status on_barrier(dataflow::Barrier, dataflow::OperatorContext& ctx, dataflow::Collector&) override {
+    for (Side& s : sides_)
+      if (s.has_end() && ctx.keeps_changes()) s.store_held();
+    return ok();
   }
 
  private:
@@ -210,7 +335,7 @@ class Join final : public dataflow::Operator {
       row_keys_.push_back(views[row]);
     }
     found_.resize(rows_.size());
-    sides_[1 - input].first(row_hashes_, row_keys_, found_);
+    sides_[1 - input].first(rows_, row_hashes_, row_keys_, found_);
     for (std::size_t i = 0; i < rows_.size(); ++i) first_[rows_[i]] = found_[i];
     all_come_ = batch.kinds.empty();
     if (all_come_) own.add(batch, rows_, row_hashes_, row_keys_, slots_);
@@ -227,17 +352,66 @@ class Join final : public dataflow::Operator {
   // ---- inner: the candidates are the result, once the condition has been asked
 
   Status take_inner(const Row& r, dataflow::Collector& out) {
-    Side& other = sides_[1 - r.input];
     Slot mine = kNoSlot;
     if (!r.has_key || !keep(r, mine)) return ok();
-    for (Slot slot = first_[r.row]; slot != kNoSlot; slot = other.next(slot)) {
+    return meet(r, first_[r.row], out);
+  }
+
+  /// Rows that are held as they came: only those that may have a partner are looked at one by one.
+  Status join_held(const BatchPtr& batch, std::size_t input, dataflow::Collector& out) {
+    Side& own = sides_[input];
+    Side& other = sides_[1 - input];
+    GroupKeys& keys = own.keys_of_batch;
+    keys.start(*batch);
+    const bool nulls = own.may_have_null_keys(*batch);
+    rows_.clear();
+    with_key_.clear();
+    row_hashes_.clear();
+    for (std::uint32_t row = 0; row < batch->rows; ++row) {
+      if (nulls && own.has_null_key(*batch, row)) continue;
+      if (nulls) with_key_.push_back(row);
+      if (!other.may_have(keys.hash(row))) continue;
+      rows_.push_back(row);
+      row_hashes_.push_back(keys.hash(row));
+      keys.add(row);
+    }
+    if (!nulls || !with_key_.empty()) own.hold(batch, with_key_);
+    if (!rows_.empty()) {
+      const auto views = keys.views();
+      found_.resize(rows_.size());
+      other.first(rows_, row_hashes_, views, found_);
+      for (std::size_t i = 0; i < rows_.size(); ++i)
+        SUPYO_TRY(meet({.batch = *batch, .row = rows_[i], .input = input, .hash = row_hashes_[i], .key = views[i]}, found_[i], out));
+      SUPYO_TRY(flush_inner(out));
+    }
+    own.relieve();
+    return ok();
+  }
+
+  Status meet(const Row& r, Slot first, dataflow::Collector& out) {
+    Side& other = sides_[1 - r.input];
+    for (Slot slot = first; slot != kNoSlot; slot = other.next(slot)) {
       for (std::int32_t i = 0; i < other.kept(slot).count; ++i) {
         SUPYO_TRY(append_pair(r, slot, candidate_columns_));
         end_row(candidates_, r, slot, r.kind);
         if (candidates_.full()) SUPYO_TRY(flush_inner(out));
       }
     }
+    for (; next_held_ < other.held_matches.size() && other.held_matches[next_held_].asker <= r.row; ++next_held_) {
+      if (other.held_matches[next_held_].asker < r.row) continue;   // of a row that was taken back and never there
+      append_held_pair(r, other.held_matches[next_held_]);
+      if (candidates_.full()) SUPYO_TRY(flush_inner(out));
+    }
     return ok();
+  }
+
+  void append_held_pair(const Row& r, const EndingRows::Match& m) {
+    append_own(r, candidate_columns_);
+    for (std::size_t c = 0; c < candidate_columns_[1 - r.input].size(); ++c) candidate_columns_[1 - r.input][c]->append_from(*m.batch->columns[c], m.row);
+    if (!spec_->origins) return candidates_.end_row(r.kind);
+    Origin o = r.batch.origins.empty() ? Origin{} : r.batch.origins[r.row];
+    if (!m.batch->origins.empty()) o.merge(m.batch->origins[m.row]);
+    candidates_.end_row(r.kind, o);
   }
 
   Status flush_inner(dataflow::Collector& out) {
@@ -364,7 +538,8 @@ class Join final : public dataflow::Operator {
   std::vector<std::uint8_t> has_key_;             // by row, as the two below
   std::vector<Slot> first_, slots_;
   bool all_come_ = false;
-  std::vector<std::uint32_t> rows_;               // with a key; the three below are parallel
+  std::size_t next_held_ = 0;                     // of the other side's held_matches
+  std::vector<std::uint32_t> rows_, with_key_;    // that are looked up; of a batch that is held: all with a key, unless that is all rows. The three below are parallel to rows_
   std::vector<std::uint64_t> row_hashes_;
   std::vector<std::string_view> row_keys_;
   std::vector<Slot> found_;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
 
@@ -169,6 +170,59 @@ TEST_F(JoinTest, AHotKeyIsCutIntoBatches) {
   h.rows.clear();
   h.feed(batch_of({{1, 5}}), 1);
   EXPECT_EQ(h.rows.size(), 6000U);
+}
+
+// Right rows come behind the watermark, as windows' results do, and left rows meet those before them: with an end the result is what it is without one, also after a restart, whether rows are held in
+// their batches or are in the state: small batches, large ones, rows far ahead that keep a batch from its end, more lookups at once than are worth a look at all rows.
+TEST_F(JoinTest, RowsWithAnEndGoByTheWatermarkAndNothingElseChanges) {
+  JoinSpec s = spec(false, false);
+  const auto less = registry_.resolve("<", std::vector<Type>{Type::big_int().not_null(), Type::big_int().not_null()});
+  s.condition = expr::call(less->function, {expr::column(3, Type::big_int().not_null()), expr::column(1, Type::big_int().not_null())}, less->result);   // right.v < left.v
+  JoinSpec ended = s;
+  ended.ends[0] = RowEnds{.column = 1, .after_us = 0};
+  std::mt19937_64 random(3);
+  OperatorHarness forever(make_join(s));
+  auto h = std::make_unique<OperatorHarness>(make_join(ended));
+  OperatorHarness::Stored stored;
+  TimeUs watermark = -20 * kSecond;
+  std::size_t joined = 0, most = 0;
+  for (int step = 0; step < 500; ++step) {
+    std::vector<In> rows;
+    const bool right = random() % 3 == 0;
+    for (auto n = random() % 4 == 0 ? 10 + random() % 60 : random() % 8 + 1; n > 0; --n) {
+      const auto within = static_cast<std::int64_t>(random() % (right ? 10 : 30) * kSecond + random() % kSecond);
+      const DurationUs far = !right && random() % 100 == 0 ? 60 * kSecond : 0;
+      rows.push_back({random() % 20 == 0 ? std::nullopt : std::optional<std::int64_t>(random() % 150), watermark + (right ? 1 : -10 * kSecond) + within + far});   // left: late ones too
+    }
+    forever.feed(batch_of(rows), right ? 1 : 0);
+    h->feed(batch_of(rows), right ? 1 : 0);
+    std::ranges::sort(h->rows);   // the order is that of the state, then that of batches
+    std::ranges::sort(forever.rows);
+    ASSERT_EQ(h->rows, forever.rows) << step;
+    joined += h->rows.size();
+    h->rows.clear();
+    forever.rows.clear();
+    if (random() % 2 == 0) {
+      watermark += static_cast<std::int64_t>(random() % (2 * kSecond));
+      h->watermark(watermark);
+      forever.watermark(watermark);
+    }
+    if (step % 50 == 49) {
+      h->barrier();
+      h->cut(stored);
+      most = std::max(most, h->state().keyed(0).size());
+      if (step % 100 == 49) continue;
+      h = std::make_unique<OperatorHarness>(make_join(ended));
+      h->restore(stored, watermark);
+    }
+  }
+  EXPECT_GT(joined, 2'000U);
+  EXPECT_GT(forever.state().keyed(0).size(), 4'000U);
+  EXPECT_LT(most, 2'000U);
+  h->watermark(watermark + 100 * kSecond);
+  h->barrier();
+  EXPECT_EQ(h->state().keyed(0).size(), 0U);
+  EXPECT_EQ(h->state().keyed(1).size(), forever.state().keyed(1).size());
 }
 
 }  // namespace

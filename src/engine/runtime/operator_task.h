@@ -39,6 +39,7 @@ class OperatorTask final : public Task, private dataflow::OperatorContext, priva
   TimeUs now_us() const override { return shard_.now_us; }
   TimeUs watermark_us() const override { return watermark_us_; }
   Epoch epoch() const override { return epoch_; }
+  bool keeps_changes() const override { return shard_.keeps_changes; }
   env::Random& random() const override { return shard_.env.random; }
   std::uint64_t job_salt() const override { return shard_.job_salt; }
   Status emit_late(BatchPtr rows) override;

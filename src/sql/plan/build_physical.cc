@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "sql/expr/rank_aggregates.h"
 #include "sql/plan/bind_expr.h"
+#include "sql/plan/join_ends.h"
 #include "sql/plan/join_in_time.h"
 #include "sql/plan/lookup.h"
 #include "sql/plan/over_table.h"
@@ -35,6 +36,7 @@ class Builder {
     if (options_.same_when_taken_back) SUPYO_TRY(check_taken_back(plan_, wishes_));
     mark_edges(plan_);
     split_aggregates(plan_, options_.aggregates);
+    find_join_ends(plan_);
     identify(plan_);
     return std::move(plan_);
   }

@@ -319,7 +319,11 @@ std::string state_of(const PhysicalNode& n) {
   if (n.as<WindowJoin>()) return "rows of both inputs in open windows; freed when the watermark passes the window's end";
   if (n.as<TemporalJoin>()) return "left rows and right versions until the watermark has reached them; the version of every key that holds, for ever";
   if (const auto* j = n.as<LookupJoin>()) return !catalog::is_asked_by_key(j->table) ? "none; the table's rows in memory, read when the job starts" : "none; rows that were found in memory, as the table's lookup.* options say";
-  if (n.as<Join>()) {
+  if (const auto* j = n.as<Join>()) {
+    const auto side = [&](std::size_t s, std::string_view name) {
+      return j->ends[s] ? fmt::format("{} rows until the watermark {}", name, is_past(std::max<DurationUs>(0, j->ends[s]->after_us))) : fmt::format("all {} rows, {}", name, kept_for(n.kept_us(s)));
+    };
+    if (j->ends[0] || j->ends[1]) return fmt::format("{}; {}", side(0, "left"), side(1, "right"));
     if (n.kept_us(0) == n.kept_us(1)) return fmt::format("all rows of both inputs, {}", kept_for(n.kept_us()));
     return fmt::format("all left rows, {}; all right rows, {}", kept_for(n.kept_us(0)), kept_for(n.kept_us(1)));
   }

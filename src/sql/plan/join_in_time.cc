@@ -30,53 +30,29 @@ std::optional<DurationUs> interval_of(const Expr& e) {
   return std::get<std::int64_t>(e.literal.data);
 }
 
-std::optional<Moment> moment_of(const Expr& e, const LogicalNode& left, const LogicalNode& right) {
-  if (e.kind == Expr::Kind::kColumn) return is_row_time(e.column, left, right) ? std::optional(Moment{e.column, 0}) : std::nullopt;
-  if (e.kind == Expr::Kind::kCast) return widens(e.args[0]->type, e.type) ? moment_of(*e.args[0], left, right) : std::nullopt;
+std::optional<Moment> moment_of(const Expr& e, const TimeColumns& counts) {
+  if (e.kind == Expr::Kind::kColumn) return counts(e.column) ? std::optional(Moment{e.column, 0}) : std::nullopt;
+  if (e.kind == Expr::Kind::kCast) return widens(e.args[0]->type, e.type) ? moment_of(*e.args[0], counts) : std::nullopt;
   if (e.kind != Expr::Kind::kCall || e.args.size() != 2 || (e.function->name != "+" && e.function->name != "-")) return std::nullopt;
   const bool minus = e.function->name == "-";
   for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
     const auto shift = interval_of(*e.args[1 - side]);
     if (!shift || (minus && side == 1)) continue;
-    auto moment = moment_of(*e.args[side], left, right);
+    auto moment = moment_of(*e.args[side], counts);
     if (moment) moment->shift_us += minus ? -*shift : *shift;
     return moment;
   }
   return std::nullopt;
 }
 
-/// What one conjunct says of left - right.
-struct Bound {
-  std::size_t left = 0, right = 0;
-  std::optional<DurationUs> lower, upper;
-};
-
 // Row times are whole milliseconds (at most three digits), so that an exclusive bound is an inclusive one beside it.
 DurationUs floor_to_grain(DurationUs us) { return us - ((us % kMillisecond) + kMillisecond) % kMillisecond; }
 DurationUs ceil_to_grain(DurationUs us) { return -floor_to_grain(-us); }
 
+using Bound = TimeBound;
+
 std::optional<Bound> bound_of(const ExprPtr& conjunct, const LogicalNode& left, const LogicalNode& right) {
-  const ExprPtr folded = expr::fold_constants(conjunct);
-  const Expr& e = *folded;
-  if (e.kind != Expr::Kind::kCall || e.args.size() != 2) return std::nullopt;
-  std::string_view op = e.function->name;
-  if (op != "<" && op != "<=" && op != ">" && op != ">=" && op != "=") return std::nullopt;
-  auto a = moment_of(*e.args[0], left, right);
-  auto b = moment_of(*e.args[1], left, right);
-  const std::size_t width = left.columns.size();
-  if (!a || !b || (a->column < width) == (b->column < width)) return std::nullopt;
-  if (a->column >= width) {
-    std::swap(a, b);
-    op = op == "<" ? ">" : op == "<=" ? ">=" : op == ">" ? "<" : op == ">=" ? "<=" : op;
-  }
-  // left + x op right + y  <=>  left - right op y - x
-  const DurationUs d = b->shift_us - a->shift_us;
-  Bound out{.left = a->column, .right = b->column - width, .lower = {}, .upper = {}};
-  if (op == "<") out.upper = ceil_to_grain(d) - kMillisecond;
-  if (op == "<=" || op == "=") out.upper = floor_to_grain(d);
-  if (op == ">") out.lower = floor_to_grain(d) + kMillisecond;
-  if (op == ">=" || op == "=") out.lower = ceil_to_grain(d);
-  return out;
+  return time_bound_of(conjunct, left.columns.size(), [&](std::size_t column) { return is_row_time(column, left, right); });
 }
 
 /// An equation of a window's column with a window's column of the same kind.
@@ -143,6 +119,29 @@ LogicalPtr absorb(const LogicalPtr& node, const std::vector<ExprPtr>& conjuncts,
 }
 
 }  // namespace
+
+std::optional<TimeBound> time_bound_of(const ExprPtr& conjunct, std::size_t width, const TimeColumns& counts) {
+  const ExprPtr folded = expr::fold_constants(conjunct);
+  const Expr& e = *folded;
+  if (e.kind != Expr::Kind::kCall || e.args.size() != 2) return std::nullopt;
+  std::string_view op = e.function->name;
+  if (op != "<" && op != "<=" && op != ">" && op != ">=" && op != "=") return std::nullopt;
+  auto a = moment_of(*e.args[0], counts);
+  auto b = moment_of(*e.args[1], counts);
+  if (!a || !b || (a->column < width) == (b->column < width)) return std::nullopt;
+  if (a->column >= width) {
+    std::swap(a, b);
+    op = op == "<" ? ">" : op == "<=" ? ">=" : op == ">" ? "<" : op == ">=" ? "<=" : op;
+  }
+  // left + x op right + y  <=>  left - right op y - x
+  const DurationUs d = b->shift_us - a->shift_us;
+  TimeBound out{.left = a->column, .right = b->column - width, .lower = {}, .upper = {}};
+  if (op == "<") out.upper = ceil_to_grain(d) - kMillisecond;
+  if (op == "<=" || op == "=") out.upper = floor_to_grain(d);
+  if (op == ">") out.lower = floor_to_grain(d) + kMillisecond;
+  if (op == ">=" || op == "=") out.lower = ceil_to_grain(d);
+  return out;
+}
 
 std::optional<TimeBounds> find_time_bounds(const LogicalNode& left, const LogicalNode& right, const std::vector<ExprPtr>& condition) {
   std::vector<Bound> bounds;

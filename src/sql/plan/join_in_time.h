@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -6,6 +7,16 @@
 
 /// Joins whose condition bounds how far apart the times of partners are: what is kept for them is bounded, too.
 namespace supyo::plan {
+
+/// What a comparison says of (a time of the left side) - (a time of the right side), both in whole milliseconds, each plus or minus a constant interval of days to seconds.
+struct TimeBound {
+  std::size_t left = 0, right = 0;
+  std::optional<DurationUs> lower, upper;
+};
+/// Which of the joined columns count as times; they have at most three digits.
+using TimeColumns = std::function<bool(std::size_t)>;
+/// `width`: columns of the left side.
+std::optional<TimeBound> time_bound_of(const expr::ExprPtr& conjunct, std::size_t width, const TimeColumns& counts);
 
 /// The bounds that the condition's conjuncts set to (a row time of `left`) - (a row time of `right`), the tightest of them; absent unless both are set.
 /// Seen are comparisons of row times, each plus or minus a constant interval of days to seconds, either way round.

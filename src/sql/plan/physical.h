@@ -228,12 +228,18 @@ struct Match {
 /// What a join gives: pairs (left columns, then right ones), or the left rows that have a partner, or have none.
 enum class JoinRows : std::uint8_t { kPairs, kSemi, kAnti };
 
-/// Joins its two inputs on equal keys and a condition; keeps both for ever.
+/// Joins its two inputs on equal keys and a condition; keeps both for ever, but for rows that have an end (join_ends.cc).
 struct Join {
+  /// A row of a side finds no partner any more once the watermark is so far past the time in its column.
+  struct End {
+    std::size_t column = 0;
+    DurationUs after_us = 0;
+  };
   std::vector<std::size_t> left_keys, right_keys;   ///< of equal types, pairwise; none: on one shard, everything with everything
   bool keep_left = false, keep_right = false;       ///< LEFT, RIGHT, FULL: rows without a partner, filled with nulls
   expr::ExprPtr condition;                          ///< over left then right columns; null: none
   JoinRows rows = JoinRows::kPairs;
+  std::array<std::optional<End>, 2> ends = {};      ///< of left and right rows; none: for ever
 };
 
 /// Joins two inputs of inserts on equal keys, a condition, and row times that lie near each other: left - right within [lower_us, upper_us]. A row is kept

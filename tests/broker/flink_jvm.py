@@ -46,7 +46,7 @@ def command(lib, work, program, jvm=()):
 
 def run(lib, work, sql, settings, jvm=()):
     """Runs statements, one after another, in one JVM. Returns what each took: (CPU seconds of the whole process, seconds)."""
-    with open(f"{work}/job.sql", "w", encoding="ascii") as f:
+    with open(f"{work}/job.sql", "w", encoding="utf-8") as f:
         f.write(sql)
     done = subprocess.run([*command(lib, work, f"{HERE}/FlinkSql.java", jvm), f"{work}/job.sql", *settings], capture_output=True, text=True, timeout=600)
     with open(f"{work}/out", "w", encoding="utf-8") as f:

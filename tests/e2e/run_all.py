@@ -13,6 +13,7 @@ CHECKS = [
     ("bank: with cuts every output is the query over exactly its prefix", ["tests/e2e/bank.py"]),
     ("spill: state beyond its memory, killed 8 times and gone on with under either backend, equals the truth", ["tests/e2e/spill.py", "--seed", "11"]),
     ("jdbc: lookups in SQLite, keyed and appended rows into it, killed 6 times, equal to the truth", ["tests/e2e/jdbc.py", "--kills", "6", "--seed", "9"]),
+    ("avro: fastavro reads what is written, other schemas are read, a registry that is away costs nothing", ["tests/e2e/avro.py"]),
     ("judge: killed 4 times below a sink in no transaction, each record is counted once", ["tests/e2e/judge.py", "--kills", "4", "--seed", "13"]),
     ("judge: a pipeline elsewhere by its result topic: a quiet night, brokers that do not answer, a dead job", ["tests/e2e/elsewhere.py"]),
     ("bad input: a numbered error with what to do, nothing lost", ["tests/e2e/bad_input.py"]),

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "connect/stream/record_headers.h"
+#include "connect/stream/schema_registry.h"
 #include "connect/stream/stream.h"
 #include "data/formats/columnar.h"
 
@@ -142,7 +143,15 @@ formats::FormatOptions value_format(const catalog::Options& options) {
   return options.contains("format") ? formats::format_of(options) : format_of_part(options, "value", {});
 }
 formats::FormatOptions key_format(const catalog::Options& options, const formats::FormatOptions& value) {
-  return format_of_part(options, "key", value.name == formats::kColumnar || formats::is_changelog(value.name) ? formats::FormatOptions{.name = "json", .options = {}} : value);
+  formats::FormatOptions as_value = value;
+  std::erase_if(as_value.options, [](const auto& o) { return o.first == "subject" || o.first == "schema-registry.subject" || o.first == "schema"; });   // of the value alone
+  return format_of_part(options, "key", value.name == formats::kColumnar || formats::is_changelog(value.name) ? formats::FormatOptions{.name = "json", .options = {}} : std::move(as_value));
+}
+
+/// With the subjects that Flink gives a topic's keys and values.
+Status attach_registries(const StreamLocation& where, formats::FormatOptions& value, formats::FormatOptions& key) {
+  SUPYO_TRY(attach_schema_registry(value, where.topic + "-value"));
+  return attach_schema_registry(key, where.topic + "-key");
 }
 
 /// Whether the table is of rows in columns, which only the embedded log has.
@@ -235,6 +244,8 @@ catalog::ConnectorDescriptor stream_descriptor() {
       {.key = "scan.bounded.specific-offsets", .help = "for scan.bounded.mode = specific-offsets"},
       {.key = "value.format", .help = "same as 'format'; its options begin with 'value.', then"},
       {.key = "value.avro.*", .help = "the same of avro"},
+      {.key = "value.avro-confluent.*", .help = "the same of avro-confluent"},
+      {.key = "value.debezium-avro-confluent.*", .help = "the same of debezium-avro-confluent"},
       {.key = "value.json.*", .help = "the value's format's own options, with 'value.format'"},
       {.key = "value.debezium-json.*", .help = "the value's format's own options, with 'value.format'"},
       {.key = "value.csv.*", .help = "the value's format's own options, with 'value.format'"},
@@ -242,8 +253,9 @@ catalog::ConnectorDescriptor stream_descriptor() {
       {.key = "value.fields-include", .kind = K::kEnum, .default_value = "ALL", .allowed = {"ALL", "EXCEPT_KEY"}, .help = "whether the record's value holds the key's columns, too"},
       {.key = "key.fields", .help = "columns (separated by ;) that make the record's key: equal keys go to one partition"},
       {.key = "key.fields-prefix", .help = "of the key's columns, to tell them from the value's; needs 'value.fields-include' = 'EXCEPT_KEY'"},
-      {.key = "key.format", .kind = K::kEnum, .allowed = {"json", "csv", "avro", "raw"}, .help = "how the key is written; as the value unless given"},
+      {.key = "key.format", .kind = K::kEnum, .allowed = {"json", "csv", "avro", "avro-confluent", "raw"}, .help = "how the key is written; as the value unless given"},
       {.key = "key.avro.*", .help = "the same of avro"},
+      {.key = "key.avro-confluent.*", .help = "the same of avro-confluent"},
       {.key = "key.json.*", .help = "the key's format's own options"},
       {.key = "key.csv.*", .help = "the key's format's own options"},
       {.key = "sink.partitions", .kind = K::kInteger, .default_value = "1", .help = "partitions of the topic when the sink creates it (Flink has no such option)"},
@@ -285,6 +297,7 @@ Result<StreamSourceConfig> stream_source_config(const catalog::SourceRequest& re
   const Schema schema = table.schema();
   SUPYO_ASSIGN(const KeyColumns key, key_columns(table, schema));
   c.key_format = key_format(table.options, c.format);
+  SUPYO_TRY(attach_registries(c.where, c.format, c.key_format));
   c.upsert = upsert;
   c.key_in_value = !key.except;
   std::map<std::string, std::size_t> value_index, key_index;
@@ -355,6 +368,7 @@ Result<StreamSinkConfig> stream_sink_config(const catalog::SinkRequest& request,
   c.partitioner = partitioner == "fixed" ? SinkPartitioner::kFixed : partitioner == "round-robin" ? SinkPartitioner::kRoundRobin : SinkPartitioner::kDefault;
   SUPYO_ASSIGN(const KeyColumns key, key_columns(table, request.schema));
   c.key_format = key_format(table.options, c.format);
+  SUPYO_TRY(attach_registries(c.where, c.format, c.key_format));
   for (const std::string& name : key.names) {
     const std::size_t position = *request.schema.find(name);
     c.key_positions.push_back(position);

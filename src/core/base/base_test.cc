@@ -8,6 +8,7 @@
 #include "core/base/hash.h"
 #include "core/base/percent.h"
 #include "core/base/result.h"
+#include "core/base/utf8.h"
 
 namespace supyo {
 namespace {
@@ -98,6 +99,16 @@ TEST(Percent, EveryByteComesBack) {
   EXPECT_EQ(encoded.substr(0, 6) + encoded.substr(encoded.size() - 3), "%00%01%FF");
   EXPECT_EQ(percent_decoded(encoded), all);
   EXPECT_EQ(percent_decoded("a%3a%zz%4"), "a:%zz%4");
+}
+
+TEST(Utf8, BytesOfAnyKindBecomeText) {
+  EXPECT_EQ(text_of_bytes("수표\n", 100), "수표\n");
+  EXPECT_EQ(text_of_bytes("수표", 5), "수") << "a character that is cut goes";
+  EXPECT_EQ(text_of_bytes(std::string_view("수표", 5), 5), "수");
+  EXPECT_EQ(text_of_bytes(std::string_view("\0\0a\xff", 4), 100), "x'000061ff'");
+  EXPECT_EQ(text_of_bytes(std::string_view("\xff\0a\xff more of it", 14), 4), "x'ff00'");
+  EXPECT_EQ(text_of_bytes("", 4), "");
+  EXPECT_EQ(utf8_sequence("\xed\xa0\x80"), 0U) << "half of a pair";
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "data/formats/cell.h"
 #include "data/formats/format.h"
+#include "data/formats/schema_registry.h"
 
 // The formats behind make_decoder / make_encoder; one file each.
 namespace supyo::formats {
@@ -49,8 +50,16 @@ std::unique_ptr<Encoder> make_csv_encoder(const CsvOptions& options, const Schem
 /// Splits at line breaks outside quotes. Returns the bytes consumed.
 std::size_t split_csv(const CsvOptions& options, std::string_view block, bool final, std::vector<RecordView>& out);
 
-std::unique_ptr<Decoder> make_avro_decoder(const Schema& schema, std::span<const std::size_t> columns);
-std::unique_ptr<Encoder> make_avro_encoder(const Schema& schema);
+struct AvroOptions {
+  bool legacy = true;                                   ///< times as Flink's timestamp_mapping.legacy has them
+  bool changelog = false;                               ///< as Debezium writes them
+  std::shared_ptr<SchemaRegistry> registry = nullptr;   ///< that the records' schemas are in; null: they have the table's
+  std::string subject = {};                             ///< encoder: in the registry
+  std::string schema = {};                              ///< encoder: by which it writes; empty: the table's
+};
+std::unique_ptr<Decoder> make_avro_decoder(AvroOptions options, const Schema& schema, std::span<const std::size_t> columns);
+/// Errors: kTypeMismatch (the schema is not the table's), kBadOptionValue (it is none).
+Result<std::unique_ptr<Encoder>> make_avro_encoder(AvroOptions options, const Schema& schema);
 
 std::unique_ptr<Decoder> make_raw_decoder(const Schema& schema, std::span<const std::size_t> columns);
 std::unique_ptr<Encoder> make_raw_encoder();

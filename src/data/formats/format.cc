@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "data/formats/avro_schema.h"
 #include "data/formats/codecs.h"
 #include "data/formats/columnar.h"
 #include "data/formats/parquet.h"
@@ -10,7 +11,8 @@
 namespace supyo::formats {
 namespace {
 
-constexpr std::string_view kDebezium = "debezium-json", kParquet = "parquet", kAvro = "avro";
+constexpr std::string_view kDebezium = "debezium-json", kParquet = "parquet", kAvro = "avro", kAvroConfluent = "avro-confluent",
+                           kDebeziumAvro = "debezium-avro-confluent";
 
 const std::vector<FormatOptionSpec>& json_specs() {
   static const std::vector<FormatOptionSpec> specs = {
@@ -70,6 +72,21 @@ const std::vector<FormatOptionSpec>& avro_specs() {
   return specs;
 }
 
+const std::vector<FormatOptionSpec>& confluent_specs() {
+  static const std::vector<FormatOptionSpec> specs = {
+      {"url", "", {}, "of the schema registry: http://host:8081, or https://; several, separated by commas, are tried in turn"},
+      {"subject", "", {}, "under which a sink registers its schema: TOPIC-value, or TOPIC-key, unless given"},
+      {"schema", "", {}, "an Avro schema by which a sink writes, in place of the one that the table's columns give (record org.apache.flink.avro.generated.record)"},
+      {"basic-auth.credentials-source", "", {"USER_INFO", "URL"}, "where name and password stand: in basic-auth.user-info, or in the URL"},
+      {"basic-auth.user-info", "", {}, "name:password"},
+      {"bearer-auth.credentials-source", "", {"STATIC_TOKEN"}, "where the token stands: in bearer-auth.token"},
+      {"bearer-auth.token", "", {}, "a token that is sent with each request"},
+      {"schema-registry.url", "", {}, "older name of url"},
+      {"schema-registry.subject", "", {}, "older name of subject"},
+  };
+  return specs;
+}
+
 const std::vector<FormatOptionSpec>* specs_of(std::string_view name) {
   static const std::vector<FormatOptionSpec> none;
   static const std::vector<FormatOptionSpec> raw = {
@@ -81,6 +98,7 @@ const std::vector<FormatOptionSpec>* specs_of(std::string_view name) {
   if (name == kDebezium) return &debezium_specs();
   if (name == kParquet) return &parquet_specs();
   if (name == kAvro) return &avro_specs();
+  if (needs_registry(name)) return &confluent_specs();
   if (name == "raw") return &raw;
   if (name == kColumnar) return &none;
   return nullptr;
@@ -89,7 +107,7 @@ const std::vector<FormatOptionSpec>* specs_of(std::string_view name) {
 Status check(const FormatOptions& options) {
   const auto* specs = specs_of(options.name);
   if (options.name == kColumnar) return fail(ErrorCode::kUnsupported, "format 'columnar' is for topics of the embedded log only", "use 'properties.bootstrap.servers' = 'embedded:DIR', or json, csv or raw");
-  if (specs == nullptr) return fail(ErrorCode::kUnknownOption, fmt::format("there is no format '{}'", options.name), "use json, csv, avro, debezium-json or raw");
+  if (specs == nullptr) return fail(ErrorCode::kUnknownOption, fmt::format("there is no format '{}'", options.name), "use json, csv, avro, avro-confluent, debezium-json, debezium-avro-confluent or raw");
   for (const auto& [key, value] : options.options) {
     const auto it = std::find_if(specs->begin(), specs->end(), [&](const FormatOptionSpec& s) { return s.key == key; });
     if (it == specs->end()) {
@@ -152,6 +170,15 @@ Result<CsvOptions> csv_options(const FormatOptions& o) {
   return c;
 }
 
+bool is_avro(std::string_view name) { return name == kAvro || needs_registry(name); }
+
+Result<AvroOptions> avro_options(const FormatOptions& o) {
+  if (o.name == kAvro) return AvroOptions{.legacy = flag(o, "timestamp_mapping.legacy")};
+  if (o.registry == nullptr) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' is for topics only", o.name), "use connector 'kafka' or 'upsert-kafka', or json, csv or parquet");
+  const std::string subject = get(o, "subject");
+  return AvroOptions{.changelog = o.name == kDebeziumAvro, .registry = o.registry, .subject = subject.empty() ? get(o, "schema-registry.subject") : subject, .schema = get(o, "schema")};
+}
+
 Status check_raw(const Schema& schema) {
   if (schema.size() != 1 || !schema[0].type.is_variable())
     return fail(ErrorCode::kTypeMismatch, "format 'raw' needs exactly one column of type STRING or BYTES", "declare one such column, or use json or csv");
@@ -163,6 +190,21 @@ bool json_has(const Type& type) {
   if (!type.is_nested()) return type.id < TypeId::kIntervalMonth && type.id != TypeId::kNull;
   const bool keyed = type.id == TypeId::kMap || type.id == TypeId::kMultiset;
   return (!keyed || type.children()[0].is_text()) && std::ranges::all_of(type.children(), json_has);
+}
+
+/// Avro has texts as keys, TIME in milliseconds, and what `legacy` says of timestamps. The reason why not, else null.
+const char* avro_lacks(const Type& type, bool legacy) {
+  if (type.is_nested()) {
+    const bool keyed = type.id == TypeId::kMap || type.id == TypeId::kMultiset;
+    if (keyed && !type.children()[0].is_text()) return "keys of MAPs and elements of MULTISETs must be STRING there";
+    for (const Type& child : type.children())
+      if (const char* why = avro_lacks(child, legacy)) return why;
+    return nullptr;
+  }
+  if (type.id == TypeId::kTime && type.precision > 3) return "it has milliseconds: declare at most 3 digits";
+  if (type.is_timestamp() && type.precision > 3 && legacy) return "it has milliseconds: declare at most 3 digits, or set 'avro.timestamp_mapping.legacy' = 'false'";
+  if (type.id == TypeId::kTimestampLtz && legacy) return "use TIMESTAMP(3), or 'avro.timestamp_mapping.legacy' = 'false'";
+  return type.id < TypeId::kIntervalMonth && type.id != TypeId::kNull ? nullptr : "it is of no table";
 }
 
 /// Parquet has no MULTISET.
@@ -177,6 +219,13 @@ Status check_types(const FormatOptions& o, const Schema& schema) {
       if (!json_has(f.type)) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot hold column '{}' of type {}", o.name, f.name, f.type.to_string()), f.type.is_nested() ? "keys of MAPs and elements of MULTISETs must be STRING there" : "");
     return ok();
   }
+  if (is_avro(o.name)) {
+    // By a schema of its own a record may hold more than what Flink gives a table's columns.
+    const bool legacy = o.name == kAvro && flag(o, "timestamp_mapping.legacy");
+    for (const Field& f : schema.fields())
+      if (const char* why = avro_lacks(f.type, legacy)) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot hold column '{}' of type {}", o.name, f.name, f.type.as_nullable().to_string()), why);
+    return ok();
+  }
   const auto plain = [](const Type& t) { return t.id < TypeId::kIntervalMonth && t.id != TypeId::kNull; };
   for (const Field& f : schema.fields()) {
     if (o.name == "csv" && (f.type.id == TypeId::kArray || f.type.id == TypeId::kRow) && !f.nested) {
@@ -187,21 +236,33 @@ Status check_types(const FormatOptions& o, const Schema& schema) {
     if (f.nested) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' has no ROWs, and '{}' is a field of one", o.name, f.name), "use json, or plain columns");
     if (f.type.is_nested()) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' has no {}, as column '{}' is", o.name, f.type.as_nullable().to_string(), f.name), "use json, or plain columns");
   }
-  for (const Field& f : schema.fields()) {
-    if (o.name != kAvro) break;
-    const bool legacy = flag(o, "timestamp_mapping.legacy");
-    if ((f.type.is_timestamp() || f.type.id == TypeId::kTime) && f.type.precision > (legacy || f.type.id == TypeId::kTime ? 3 : 6))
-      return fail(ErrorCode::kUnsupported, fmt::format("format 'avro' has milliseconds, and column '{}' is {}", f.name, f.type.as_nullable().to_string()), "declare at most 3 digits; TIMESTAMP(6) with 'avro.timestamp_mapping.legacy' = 'false'");
-    if (legacy && f.type.id == TypeId::kTimestampLtz)
-      return fail(ErrorCode::kUnsupported, fmt::format("format 'avro' has no {}, as column '{}' is", f.type.as_nullable().to_string(), f.name), "use TIMESTAMP(3), or 'avro.timestamp_mapping.legacy' = 'false'");
-  }
   for (const Field& f : schema.fields())
     if (!plain(f.type) && !f.type.is_nested())
       return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot hold column '{}' of type {}", o.name, f.name, f.type.to_string()));
   return ok();
 }
 
+/// What is written by the schema that Flink gives a table must be a table that Flink gives one.
+Status check_avro_sink(const FormatOptions& o, const Schema& schema, const AvroOptions& avro) {
+  if (o.name == kAvro) return ok();
+  if (!avro.schema.empty()) {
+    if (!avro.changelog) return ok();
+    return fail(ErrorCode::kUnsupported, fmt::format("'{}.schema' of a sink", o.name), "leave it out: the schema comes from the table's columns");
+  }
+  for (const Field& f : schema.fields()) {
+    if (!avro::is_name(f.name)) return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot hold a column of the name '{}'", o.name, f.name), "names are letters, digits and _ in Avro, and do not begin with a digit");
+    if (const char* why = avro_lacks(f.type, true)) {
+      const bool time = f.type.is_timestamp() && !avro.changelog;
+      return fail(ErrorCode::kUnsupported, fmt::format("format '{}' cannot write column '{}' of type {}", o.name, f.name, f.type.as_nullable().to_string()),
+                  time ? fmt::format("cast it to TIMESTAMP(3), or give the schema: '{}.schema', with timestamp-micros", o.name) : std::string(why));
+    }
+  }
+  return ok();
+}
+
 }  // namespace
+
+bool needs_registry(std::string_view format) { return format == kAvroConfluent || format == kDebeziumAvro; }
 
 FormatOptions format_of(const std::map<std::string, std::string>& table_options) {
   FormatOptions out;
@@ -224,7 +285,10 @@ Result<std::unique_ptr<Decoder>> make_decoder(const FormatOptions& options, cons
     SUPYO_ASSIGN(const CsvOptions csv, csv_options(options));
     return make_csv_decoder(csv, schema, columns);
   }
-  if (options.name == kAvro) return make_avro_decoder(schema, columns);
+  if (is_avro(options.name)) {
+    SUPYO_ASSIGN(AvroOptions avro, avro_options(options));
+    return make_avro_decoder(std::move(avro), schema, columns);
+  }
   SUPYO_TRY(check_raw(schema));
   return make_raw_decoder(schema, columns);
 }
@@ -242,7 +306,11 @@ Result<std::unique_ptr<Encoder>> make_encoder(const FormatOptions& options, cons
     SUPYO_ASSIGN(const CsvOptions csv, csv_options(options));
     return make_csv_encoder(csv, schema);
   }
-  if (options.name == kAvro) return make_avro_encoder(schema);
+  if (is_avro(options.name)) {
+    SUPYO_ASSIGN(AvroOptions avro, avro_options(options));
+    SUPYO_TRY(check_avro_sink(options, schema, avro));
+    return make_avro_encoder(std::move(avro), schema);
+  }
   SUPYO_TRY(check_raw(schema));
   return make_raw_encoder();
 }
@@ -257,7 +325,7 @@ std::size_t split_records(const FormatOptions& options, std::string_view block, 
   return split_csv(lines, block, final, out);
 }
 
-std::vector<std::string> format_names() { return {std::string(kAvro), "columnar", "csv", std::string(kDebezium), "json", std::string(kParquet), "raw"}; }
+std::vector<std::string> format_names() { return {std::string(kAvro), std::string(kAvroConfluent), "columnar", "csv", std::string(kDebeziumAvro), std::string(kDebezium), "json", std::string(kParquet), "raw"}; }
 
 bool is_parquet(std::string_view format) { return format == kParquet; }
 
@@ -269,7 +337,7 @@ Result<ParquetWriteOptions> parquet_options(const FormatOptions& options, const 
   return ParquetWriteOptions{.codec = std::move(codec)};
 }
 
-bool is_changelog(std::string_view format) { return format == kDebezium; }
+bool is_changelog(std::string_view format) { return format == kDebezium || format == kDebeziumAvro; }
 
 std::map<std::string, Type> format_metadata(std::string_view format) {
   std::map<std::string, Type> out;

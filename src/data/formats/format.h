@@ -15,6 +15,7 @@
 namespace supyo::formats {
 
 struct ParquetWriteOptions;   // parquet.h
+class SchemaRegistry;         // schema_registry.h
 
 /// One undecodable record of a decode call.
 struct BadRecord {
@@ -53,9 +54,13 @@ struct FormatOptions {
   std::string name;
   std::vector<std::pair<std::string, std::string>> options;
   std::map<std::size_t, std::string> metadata = {};   ///< columns of the schema that are not in the record's row, by what the format calls them ("source.timestamp")
+  std::shared_ptr<SchemaRegistry> registry = nullptr; ///< where needs_registry()
 };
 
-/// Whether a format's records say what is done to a row (debezium-json): its rows have kinds, and a record may be several rows.
+/// Whether a format's records name a schema in a registry (avro-confluent): its maker needs one.
+bool needs_registry(std::string_view format);
+
+/// Whether a format's records say what is done to a row (debezium-json, debezium-avro-confluent): its rows have kinds, and a record may be several rows.
 bool is_changelog(std::string_view format);
 /// At most so many rows come of a record.
 inline std::size_t rows_of_record(const FormatOptions& o) { return is_changelog(o.name) ? 2 : 1; }

@@ -353,7 +353,9 @@ TEST(Avro, TypesThatItLacksAreRefused) {
   EXPECT_EQ(code(Type::timestamp_ltz(3)), ErrorCode::kUnsupported);
   EXPECT_EQ(code(Type::timestamp_ltz(6), {{"timestamp_mapping.legacy", "false"}}), ErrorCode::kInternal);
   EXPECT_EQ(code(Type::time(6), {{"timestamp_mapping.legacy", "false"}}), ErrorCode::kUnsupported);
-  EXPECT_EQ(code(Type::array(Type::integer())), ErrorCode::kUnsupported);
+  EXPECT_EQ(code(Type::array(Type::timestamp_ltz(3))), ErrorCode::kUnsupported);
+  EXPECT_EQ(code(Type::map(Type::integer(), Type::integer())), ErrorCode::kUnsupported);
+  EXPECT_EQ(code(Type::map(Type::string(), Type::array(Type::integer()))), ErrorCode::kInternal);
   EXPECT_EQ(code(Type::integer(), {{"encoding", "json"}}), ErrorCode::kBadOptionValue);
 }
 

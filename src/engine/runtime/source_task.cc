@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/check.h"
+#include "core/base/utf8.h"
 #include "data/types/value.h"
 
 namespace supyo::runtime {
@@ -229,7 +230,7 @@ Status SourceTask::take_dead(dataflow::DeadRecord record) {
   text(1, record.position, false);
   text(2, record.field, true);
   text(3, record.reason, false);
-  text(4, std::string_view(record.raw).substr(0, kRawBytesMax), true);
+  text(4, text_of_bytes(record.raw, kRawBytesMax), true);   // a STRING: bytes that are none could not be read again
   dead_rows_.column(5).append_integer(shard_.now_us);
   dead_rows_.end_row();
   return dead_rows_.full() ? side_.rows(dead_rows_.finish()) : ok();

@@ -152,7 +152,7 @@ const std::vector<OptionSpec>& common_table_options() {
   using Kind = OptionSpec::Kind;
   static const std::vector<OptionSpec> kCommon = {
       {"connector", Kind::kText, false, "", {}, "which system holds the table"},
-      {"format", Kind::kText, false, "", {}, "how records are written: json, debezium-json, csv, raw; avro: in topics; parquet: whole files, of filesystem; columnar: rows in columns, in the embedded log"},
+      {"format", Kind::kText, false, "", {}, "how records are written: json, debezium-json, csv, raw; avro, avro-confluent, debezium-avro-confluent: in topics; parquet: whole files, of filesystem; columnar: rows in columns, in the embedded log"},
       {"scan.watermark.idle-timeout", Kind::kDuration, false, "", {}, "a source partition without rows for this long no longer holds the watermark back"},
       {"scan.watermark.alignment.group", Kind::kText, false, "", {}, "accepted: a source that runs ahead of others waits in state, the rows are the same"},
       {"scan.watermark.alignment.max-drift", Kind::kDuration, false, "", {}, "accepted, as the group"},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/base/utf8.h"
 #include "sql/syntax/token.h"
 
 namespace supyo::syntax {
@@ -14,28 +15,6 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 /// Letters of other scripts are identifier characters, as in Flink.
 bool is_word_start(char c) { return is_letter(c) || c == '$' || static_cast<unsigned char>(c) >= 0x80; }
 bool is_word_part(char c) { return is_word_start(c) || is_digit(c); }
-
-/// Length of the UTF-8 sequence at the start of `s`, or 0 when it is not one (overlong forms and surrogates included).
-std::size_t utf8_length(std::string_view s) {
-  const auto byte = [&](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u; };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return continues(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    if (!continues(1) || !continues(2)) return 0;
-    if (first == 0xe0 && byte(1) < 0xa0) return 0;
-    if (first == 0xed && byte(1) > 0x9f) return 0;
-    return 3;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    if (!continues(1) || !continues(2) || !continues(3)) return 0;
-    if (first == 0xf0 && byte(1) < 0x90) return 0;
-    if (first == 0xf4 && byte(1) > 0x8f) return 0;
-    return 4;
-  }
-  return 0;
-}
 
 /// White space that editors and web pages leave in SQL: byte order mark, no-break and ideographic space.
 bool is_foreign_space(std::string_view character) {
@@ -79,7 +58,7 @@ class Lexer {
 
   /// Moves over one character. The only place that advances, so that line and column are always right.
   void advance() {
-    const std::size_t length = utf8_length(text_.substr(at_));
+    const std::size_t length = utf8_sequence(text_.substr(at_));
     if (length == 0 || peek() == '\0') {
       Span here;
       mark(here);
@@ -113,7 +92,7 @@ class Lexer {
         while (!at_end() && peek() != '\n') advance();
       } else if (c == '/' && peek(1) == '*' && peek(2) != '+') {
         skip_comment();
-      } else if (static_cast<unsigned char>(c) >= 0x80 && is_foreign_space(text_.substr(at_, utf8_length(text_.substr(at_))))) {
+      } else if (static_cast<unsigned char>(c) >= 0x80 && is_foreign_space(text_.substr(at_, utf8_sequence(text_.substr(at_))))) {
         advance();
       } else {
         return true;
@@ -274,7 +253,7 @@ class Lexer {
   void word(Token& token) {
     token.kind = TokenKind::kWord;
     while (!at_end() && is_word_part(peek()) && !result_.error) {
-      const std::string_view character = text_.substr(at_, utf8_length(text_.substr(at_)));
+      const std::string_view character = text_.substr(at_, utf8_sequence(text_.substr(at_)));
       if (is_foreign_space(character)) return;
       if (is_curly_quote(character)) {
         Span here;

@@ -48,6 +48,9 @@ std::optional<slo::Objectives> read_files(Context& context, const std::vector<st
         return failed = report(Error{ErrorCode::kObjectiveInvalid, fmt::format("{}: objective '{}' is in another file too", file, o.name), "give them different names"}), std::nullopt;
       all.items.push_back(o);
     }
+    for (const slo::ServiceDeclaration& s : objectives->services) {
+      if (std::none_of(all.services.begin(), all.services.end(), [&](const auto& known) { return known.name == s.name; })) all.services.push_back(s);
+    }
     for (const slo::NotificationTarget& t : objectives->targets) {
       if (std::none_of(all.targets.begin(), all.targets.end(), [&](const auto& known) { return known.name == t.name; })) all.targets.push_back(t);
     }

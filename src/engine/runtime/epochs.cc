@@ -79,7 +79,7 @@ Result<Poll> Epochs::poll(const Wishes& wishes) {
 void Epochs::note_observer() {
   if (state_ == nullptr || config_.observer == nullptr || plan_.writers_as_written == 0) return;
   const TimeUs now = env_.clock.now_us();
-  if (noted_us_ == kTimeMin) noted_us_ = now;
+  if (noted_us_ == kTimeMin || now < noted_us_) noted_us_ = now;
   if (now - noted_us_ < kNoteObserverUs || activity() == noted_activity_) return;
   noted_us_ = now;
   noted_activity_ = activity();

@@ -104,7 +104,24 @@ TEST_F(RealDrive, StopFromAnotherProcessKeepsWindowsOpenAndDrainFiresThem) {
   EXPECT_NE(read_status(real_.env(), state)->find("\"state\":\"FINISHED\""), std::string::npos);
 }
 
-TEST_F(RealDrive, EpochsGoOnWhenTheClockIsSetBack) {
+/// When lags were told last, by the job's clock.
+struct AskedAt final : VisibilityObserver {
+  void started(const PipelineShape&, TimeUs) override {}
+  void taken(const Taken&) override {}
+  void dropped_late(Epoch, std::uint64_t, TimeUs) override {}
+  void sink_rows(Epoch, std::string_view, std::span<const TimeUs>, std::span<const TimeUs>, TimeUs) override {}
+  void written(std::uint32_t, TimeUs, TimeUs, TimeUs) override {}
+  void epoch_cut(Epoch, TimeUs, TimeUs) override {}
+  void epoch_final(Epoch, TimeUs) override {}
+  void epoch_visible(Epoch, TimeUs) override {}
+  void epoch_failed(Epoch, TimeUs) override {}
+  void lags(std::uint32_t, std::uint64_t, std::uint64_t, bool, TimeUs now) override { told_us = now; }
+  std::string save(Epoch) override { return {}; }
+  void restore(std::string_view) override {}
+  std::atomic<TimeUs> told_us{kTimeMax};
+};
+
+TEST_F(RealDrive, EpochsAndLagsGoOnWhenTheClockIsSetBack) {
   struct SetBack final : env::Clock {
     explicit SetBack(const env::Clock& c) : clock(c) {}
     TimeUs now_us() const override { return clock.now_us() - back_us.load(); }
@@ -120,13 +137,16 @@ TEST_F(RealDrive, EpochsGoOnWhenTheClockIsSetBack) {
   };
   JobConfig c = config(job, 2);
   c.checkpoint_interval_us = 300 * kMillisecond;
+  AskedAt asked;
+  c.observer = &asked;
+  const TimeUs began = clock.now_us();
   auto runner = JobRunner::create(env, job.graph(6), c);
   ASSERT_TRUE(runner) << runner.error().to_string();
   Result<JobResult> result = fail(ErrorCode::kInternal, "not run");
   {
     const auto thread = env.threads->start("job", [&] { result = (*runner)->run(); });
     const TimeUs until = clock.monotonic_us() + kMinute;
-    const auto all = [&] { return job.script.parts()[0].acknowledged == 200; };
+    const auto all = [&] { return job.script.parts()[0].acknowledged == 200 && asked.told_us < began; };
     while (!all() && clock.monotonic_us() < until) env.threads->idle(kMillisecond);
     EXPECT_TRUE(all()) << "readers do not wait for the clock to be where it was";
     EXPECT_TRUE(request_control(env, c.state_dir, ControlRequest::kStop));

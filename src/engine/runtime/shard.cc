@@ -95,7 +95,8 @@ Result<Poll> Shard::work() {
   SUPYO_TRY(poll_timers(poll));
   SUPYO_TRY(poll_part(poll));
   SUPYO_TRY(load_state(poll));
-  if (lag_sample_us_ > 0 && context_.observer != nullptr && (sampled_us_ == kTimeMin || context_.now_us - sampled_us_ >= lag_sample_us_)) {
+  const bool due = sampled_us_ == kTimeMin || context_.now_us - sampled_us_ >= lag_sample_us_ || context_.now_us < sampled_us_;   // the clock may be set back
+  if (lag_sample_us_ > 0 && context_.observer != nullptr && due) {
     sampled_us_ = context_.now_us;
     for (SourceHead& s : sources_) s.task->sample_lags();
   }

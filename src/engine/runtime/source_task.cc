@@ -306,6 +306,7 @@ Status SourceTask::note_idleness(Poll& poll) {
       continue;
     }
     if (polled_rows_[i] != 0 || (!nothing && polled_quiet_[i] == 0)) continue;
+    s.active_us = std::min(s.active_us, shard_.now_us);   // the clock may be set back
     if (shard_.now_us - s.active_us >= timeout) {
       s.idle = true;
       ++shard_.activity;

@@ -173,7 +173,7 @@ class Doctor {
   bool no_consumers() {
     if (!members_known() || !members().empty() || g_.engine) return false;
     if (lag_ <= 0 && append_ <= 0) return true;
-    add(Cause::kNoConsumers, Severity::kIncident, 95, fmt::format("nobody reads: the group is {} and has no members, {:.0f} records wait and {} come", g_.members->last().state.empty() ? "there" : g_.members->last().state, lag_, rate_text(append_)),
+    add(Cause::kNoConsumers, Severity::kIncident, 95, fmt::format("nobody reads: the group is {} and has no members, {:.0f} records wait{}", g_.members->last().state.empty() ? "there" : g_.members->last().state, lag_, append_ > 0 ? fmt::format(" and {} come", rate_text(append_)) : std::string()),
         {{"lag", lag_, "records"}, {"appended", append_, "records/s"}}, "start its consumers; until then the forecast for a stopped consumer counts");
     return true;
   }
@@ -348,7 +348,9 @@ class Doctor {
     if (told == 0) {
       if (engine_explains_) return;
       add(Cause::kAtCapacity, Severity::kTicket, 60, base + ": the members are at their limit; whether they compute or wait, offsets do not tell", std::move(numbers),
-          fmt::format("give client statistics or --flink to tell computing from waiting; {} more members may help up to {} partitions", members_known() && members().size() < flows_.size() ? flows_.size() - members().size() : 0, flows_.size()));
+          fmt::format("give client statistics or --flink to tell computing from waiting; {}", !members_known() ? fmt::format("up to {} members share the work, one a partition", flows_.size())
+                      : members().size() < flows_.size() ? fmt::format("add members: {} more share the work, up to one a partition", flows_.size() - members().size())
+                                                         : std::string("another member would be idle: there is one a partition already")));
       return;
     }
     busy /= told;

@@ -62,6 +62,7 @@ void Judge::Impl::stage_causes(TimeUs now, std::vector<Cause>& out) const {
     if (t > now - kMinute) minute += w;
     else if (t <= wrong_since - kMinute) usual += w;
   }
+  if (usual.records == 0 && state == State::kUnknown && spike.since_us == kTimeMin) return;   // nobody is known to wait, and nothing to be longer than
   const auto took = stages_of(minute), before = stages_of(usual);
   const auto waits = waiting_by_stage(records, last_final, last_visible, now);
   const double n = std::max(static_cast<double>(minute.records), 1.0);

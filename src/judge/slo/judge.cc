@@ -40,6 +40,7 @@ Judge::Impl::Impl(const Objectives& declared, JudgeOptions opt)
     : objectives(declared),
       options(opt),
       counters(declared.items.size()),
+      slices(declared.items.size()),
       exported(declared.items.size()),
       status(declared.items.size()),
       e2e({opt.now_view_us, 10 * kMinute}),
@@ -50,7 +51,7 @@ Judge::Impl::Impl(const Objectives& declared, JudgeOptions opt)
   for (const Objective& o : declared.items) {
     wants_results = wants_results || o.reference == Reference::kCompletion;
     lags_wanted = lags_wanted || o.measure == Measure::kStreamLag;
-    if ((o.measure == Measure::kEndToEndLatency || o.measure == Measure::kProcessingSuccess) && o.reference == Reference::kRecord) unread_reach_us = std::max(unread_reach_us, o.threshold_us);
+    if ((o.measure == Measure::kEndToEndLatency || o.measure == Measure::kProcessingSuccess) && o.reference == Reference::kRecord) unread_reach_us = std::max(unread_reach_us, o.bound_us());
     alerts.emplace_back(o.alerts.size());
   }
 }
@@ -158,7 +159,7 @@ void Judge::Impl::count_stream_lag(EpochInfo& info, const Taken& t) {
     const Objective& o = objectives.items[i];
     if (o.measure != Measure::kStreamLag) continue;
     std::uint64_t bad = 0;
-    for (std::size_t k = 0; k < t.event_us.size(); ++k) bad += lag(k) >= o.threshold_us ? 1 : 0;
+    for (std::size_t k = 0; k < t.event_us.size(); ++k) bad += lag(k) >= o.bound_us() ? 1 : 0;
     info.stream_lag[i] += {t.event_us.size() - bad, bad};
   }
 }
@@ -244,7 +245,7 @@ void Judge::epoch_final(Epoch epoch, TimeUs now_us) {
       for (std::size_t i = 0; i < d.counters.size(); ++i) {
         const Objective& o = d.objectives.items[i];
         if (o.measure != Measure::kCheckpointDuration) continue;
-        const bool good = d.epoch_duration_us < o.threshold_us;
+        const bool good = d.epoch_duration_us < o.bound_us();
         d.counters[i].add(now_us, {good ? 1U : 0U, good ? 0U : 1U});
       }
     }
@@ -390,7 +391,7 @@ void Judge::Impl::count_finished(const PendingRecords::Chunk& chunk, const Pendi
     const bool latency = o.measure == Measure::kEndToEndLatency;
     if ((!latency && o.measure != Measure::kProcessingSuccess) || o.reference != reference) continue;
     Counts c;
-    c.bad = at_or_before(chunk, rows, now - o.threshold_us, o.clock == LatencyClock::kProduce, forward);
+    c.bad = at_or_before(chunk, rows, now - o.bound_us(), o.clock == LatencyClock::kProduce, forward);
     c.good = rows.records - c.bad;
     if (!latency) c.good -= std::min(c.good, dropped);
     counters[i].add(now, c);

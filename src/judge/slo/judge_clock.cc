@@ -50,7 +50,7 @@ bool Judge::Impl::clock_went_forward(TimeUs now) {
   const TimeUs before = now - by;
   forward = {before, by + (forward_at_us == kTimeMin ? 0 : forward.by_us)};
   forward_at_us = now;
-  note(before, fmt::format("the clock went forward by {}: nothing can be judged until it has settled", show_duration(by / kSecond * kSecond)));
+  note(before, fmt::format("the clock went forward by {}: nothing can be judged until it has settled", show_duration((by + kSecond / 2) / kSecond * kSecond)));
   // The job's own times go with it: their differences to what comes were lived through.
   const auto with_it = [by](TimeUs& t) { if (t != kTimeMin) t += by; };
   for (auto& [epoch, info] : epochs) {
@@ -81,7 +81,7 @@ void Judge::Impl::compare_delays(TimeUs now) {
   }
   if (last.takes > 0) ahead_of_producers = last.mean() >= usual_delay_us + forward.by_us / 2;
   if (ahead_of_producers || (last.takes == 0 && now - forward_at_us < kSettled)) return;
-  begin_anew(now, fmt::format("the clock went forward by {}: judging begins anew by it", show_duration(forward.by_us / kSecond * kSecond)));
+  begin_anew(now, fmt::format("the clock went forward by {}: judging begins anew by it", show_duration((forward.by_us + kSecond / 2) / kSecond * kSecond)));
 }
 
 /// The clock stays where it is: judging goes on by it. What was counted, sampled and sketched in the time that comes again is forgotten; records under way are kept at the age that they
@@ -91,6 +91,7 @@ void Judge::Impl::begin_anew(TimeUs now, std::string why) {
   ahead_of_producers = false;
   const auto upto = [now](TimeUs& t) { t = std::min(t, now); };
   for (SlotCounter& c : counters) c.forget_after(now);
+  slices.assign(slices.size(), {});
   records.taken_by(now);
   results.taken_by(now);
   for (auto& [epoch, info] : epochs) {

@@ -42,9 +42,9 @@ std::string_view what_to_inspect(Measure m) {
   return "";
 }
 
-std::string describe(const Objective& o, const ObjectiveStatus& s, std::uint64_t unfinished_bad) {
-  std::string text = fmt::format("{}: {:.2f} % of {} {} in the last {}, {} needed", o.name, 100 * (1 - s.window.bad_share()), s.window.total(),
-                                 o.measure == Measure::kFreshness ? "samples fresh" : "records good", show_duration(o.window_us), show_share(o.target));
+std::string describe(const Objective& o, const Counts& counts, DurationUs window, std::uint64_t unfinished_bad) {
+  std::string text = fmt::format("{}: {:.2f} % of {} {} in the last {}, {} needed", o.name, 100 * (1 - counts.bad_share()), counts.total(),
+                                 o.measure == Measure::kFreshness ? (o.slice_us == kSecond ? "samples fresh" : "slices fresh") : "records good", show_duration(window), show_share(o.target));
   if (unfinished_bad > 0) text += fmt::format("; {} not visible yet and already over {}", unfinished_bad, show_duration(o.threshold_us));
   return text;
 }
@@ -134,9 +134,14 @@ void Judge::Impl::sample_freshness(TimeUs now) {
   for (std::size_t i = 0; i < counters.size(); ++i) {
     const Objective& o = objectives.items[i];
     if (o.measure != Measure::kFreshness) continue;
-    const bool good = (o.reference == Reference::kRecord ? worst : result_age(now)) < o.threshold_us;
-    // The sample belongs to the slot that ends now.
-    counters[i].add(now - 1, {good ? 1U : 0U, good ? 0U : 1U});
+    const bool good = (o.reference == Reference::kRecord ? worst : result_age(now)) < o.bound_us();
+    // The sample belongs to the slot that ends now, and to the slice; a slice counts as one when it ends.
+    Counts& slice = slices[i];
+    slice += {good ? 1U : 0U, good ? 0U : 1U};
+    if (now % o.slice_us != 0) continue;
+    const bool all = !over_budget(slice, o.slice_target);
+    counters[i].add(now - 1, {all ? 1U : 0U, all ? 0U : 1U});
+    slice = {};
   }
 }
 
@@ -177,9 +182,9 @@ Counts Judge::Impl::unfinished(std::size_t i, TimeUs now) const {
     case Measure::kEndToEndLatency:
     case Measure::kProcessingSuccess: {
       const PendingRecords& p = o.reference == Reference::kRecord ? records : results;
-      c.bad = p.at_or_before(now - o.threshold_us, o.clock == LatencyClock::kProduce, forward);
+      c.bad = p.at_or_before(now - o.bound_us(), o.clock == LatencyClock::kProduce, forward);
       c.good = p.records() - c.bad;
-      if (o.reference == Reference::kRecord) c += unread(o.threshold_us, now);
+      if (o.reference == Reference::kRecord) c += unread(o.bound_us(), now);
       break;
     }
     case Measure::kStreamLag:
@@ -189,7 +194,7 @@ Counts Judge::Impl::unfinished(std::size_t i, TimeUs now) const {
       break;
     case Measure::kCheckpointDuration:
       // An epoch that has taken too long already is bad; one that still may be in time is not counted yet.
-      for (const auto& [epoch, info] : epochs) c.bad += info.cut_us != kTimeMin && info.final_us == kTimeMin && now - info.cut_us >= o.threshold_us ? 1 : 0;
+      for (const auto& [epoch, info] : epochs) c.bad += info.cut_us != kTimeMin && info.final_us == kTimeMin && now - info.cut_us >= o.bound_us() ? 1 : 0;
       break;
     default: break;
   }
@@ -217,6 +222,11 @@ ObjectiveStatus Judge::Impl::status_of(std::size_t i, TimeUs now) {
   return s;
 }
 
+std::string Judge::Impl::burn_text(std::size_t i, const BurnAlert& a, const ObjectiveStatus& s, TimeUs now) {
+  const auto burn = [&](DurationUs w) { return fmt::format("{:.1f} times as fast as it may over {}", (counted(i, w, now) + s.unfinished).bad_share() / (1 - objectives.items[i].target), show_duration(w)); };
+  return fmt::format("the error budget is spent {} and {} (alert at {:g}); {:.0f} % of it left", burn(a.long_window_us), burn(a.short_window_us), a.threshold, 100 * std::max(0.0, s.budget_left));
+}
+
 bool Judge::Impl::fires(std::size_t i, std::size_t alert, const ObjectiveStatus& s, TimeUs now) {
   const BurnAlert& a = objectives.items[i].alerts[alert];
   const auto burn = [&](DurationUs w) { return (counted(i, w, now) + s.unfinished).bad_share() / (1 - objectives.items[i].target); };
@@ -235,13 +245,14 @@ bool Judge::Impl::silent(TimeUs now) const { return now - last_word_us > options
 std::string Judge::Impl::oldest_split(const Objective& o) const {
   if (o.measure != Measure::kFreshness || o.reference != Reference::kRecord || split_ages_us.size() < 2) return {};
   const auto oldest = std::ranges::max_element(split_ages_us);
-  if (*oldest < o.threshold_us) return {};
-  const auto over = std::ranges::count_if(split_ages_us, [&](DurationUs age) { return age >= o.threshold_us; });
+  if (*oldest < o.bound_us()) return {};
+  const auto over = std::ranges::count_if(split_ages_us, [&](DurationUs age) { return age >= o.bound_us(); });
   return fmt::format("; {} of {} source splits now over {}, the oldest is number {} with {}", over, split_ages_us.size(), show_duration(o.threshold_us), oldest - split_ages_us.begin(), show_duration(*oldest / kSecond * kSecond));
 }
 
-State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const {
-  bool incident = false, risk = false, judged = false;
+State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) {
+  bool incident = false, judged = false;
+  std::vector<std::string> risks;
   for (std::size_t i = 0; i < status.size(); ++i) {
     const Objective& o = objectives.items[i];
     const ObjectiveStatus& s = status[i];
@@ -252,11 +263,11 @@ State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const
       const auto a = std::find_if(o.alerts.begin(), o.alerts.end(), [&](const BurnAlert& x) { return x.name == alert; });
       if (a == o.alerts.end() || a->severity != "page") continue;
       paged = true;
-      why.push_back(fmt::format("{}: budget burns at least {:g}x too fast over {} and {}", o.name, a->threshold, show_duration(a->long_window_us), show_duration(a->short_window_us)));
+      why.push_back(fmt::format("{}: {}", o.name, burn_text(i, *a, s, now)));
     }
-    if (s.breached) why.push_back(describe(o, s, s.unfinished.bad) + oldest_split(o));
+    if (s.breached) why.push_back(describe(o, s.window, o.window_us, s.unfinished.bad) + oldest_split(o));
     incident = incident || s.breached || paged;
-    risk = risk || (s.judged && over_budget(s.now, o.target));
+    if (s.judged && over_budget(s.now, o.target)) risks.push_back(describe(o, s.now, options.now_view_us, s.unfinished.bad));
   }
   if (lost_us != kTimeMin && now - lost_us < kLossShown) {
     incident = true;
@@ -272,7 +283,7 @@ State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const
     return State::kUnknown;
   }
   if (forward_at_us != kTimeMin) {
-    why.push_back(fmt::format("the clock went forward by {}{}", show_duration(forward.by_us / kSecond * kSecond),
+    why.push_back(fmt::format("the clock went forward by {}{}", show_duration((forward.by_us + kSecond / 2) / kSecond * kSecond),
                               ahead_of_producers ? ", and records come as much older than before: their ages say nothing until clocks agree; see which clock is wrong, this machine's first" : ": nothing can be judged until it has settled"));
     return State::kUnknown;
   }
@@ -286,8 +297,8 @@ State Judge::Impl::target_state(TimeUs now, std::vector<std::string>& why) const
     why.push_back(decides ? (anew.empty() ? "not enough seen yet to judge" : anew + "; not enough seen yet to judge") : "no objective decides: all are advising, and open tickets only");
     return State::kUnknown;
   }
-  if (risk) {
-    why.push_back("the last minute spends the error budget faster than it grows");
+  if (!risks.empty()) {
+    why = std::move(risks);
     return State::kAtRisk;
   }
   return State::kOk;
@@ -337,8 +348,9 @@ void Judge::Impl::update_tickets(TimeUs now) {
   }
   for (std::size_t i = 0; i < status.size(); ++i) {
     const Objective& o = objectives.items[i];
-    if (o.role == Role::kAdvising && status[i].breached) tickets.push_back({o.name, describe(o, status[i], 0), std::string(what_to_inspect(o.measure))});
-    for (const std::string& alert : status[i].alerts) tickets.push_back({o.name, fmt::format("burn alert {}", alert), std::string(what_to_inspect(o.measure))});
+    if (o.role == Role::kAdvising && status[i].breached) tickets.push_back({o.name, describe(o, status[i].window, o.window_us, 0), std::string(what_to_inspect(o.measure))});
+    for (const BurnAlert& a : o.alerts)
+      if (std::ranges::find(status[i].alerts, a.name) != status[i].alerts.end()) tickets.push_back({o.name, fmt::format("burn alert {}: {}", a.name, burn_text(i, a, status[i], now)), std::string(what_to_inspect(o.measure))});
   }
   for (const Ticket& t : tickets)
     if (std::ranges::none_of(before, [&](const Ticket& b) { return b.rule == t.rule; })) note(now, fmt::format("ticket {}: {}; {}", t.rule, t.evidence, t.next_step));

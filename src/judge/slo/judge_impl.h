@@ -77,7 +77,8 @@ struct Judge::Impl {
   bool fires(std::size_t i, std::size_t alert, const ObjectiveStatus& s, TimeUs now);
   void update_state(TimeUs now);
   std::string oldest_split(const Objective& o) const;
-  State target_state(TimeUs now, std::vector<std::string>& reasons) const;
+  State target_state(TimeUs now, std::vector<std::string>& reasons);
+  std::string burn_text(std::size_t i, const BurnAlert& a, const ObjectiveStatus& s, TimeUs now);
   void update_tickets(TimeUs now);
   void record(TimeUs now);
   // causes.cc
@@ -124,6 +125,7 @@ struct Judge::Impl {
   TimeUs restored_us = kTimeMin;          ///< of the last word that what was restored knows of; until started()
 
   std::vector<SlotCounter> counters;      ///< one an objective
+  std::vector<Counts> slices;             ///< ..samples of the time slice begun
   struct Exported {
     Counts before;                        ///< what was exported when the counters were last restored
     Counts restored;                      ///< their lifetime just then

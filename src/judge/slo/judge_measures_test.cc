@@ -42,6 +42,22 @@ struct One {
   Judge judge;
 };
 
+TEST(Judge, AtRiskAndATicketSayWhichObjectiveAndByHowMuch) {
+  Objectives objectives = document_000();
+  objectives.items[0].window_us = kHour;
+  objectives.items[0].alerts = {{.name = "slow", .severity = "ticket", .threshold = 1, .long_window_us = 4 * kMinute, .short_window_us = kMinute}};
+  AnalyticPipeline p{.tps = 20};
+  p.commit_delay_us = [](TimeUs t) { return t >= kStart + 40 * kMinute && t < kStart + 40 * kMinute + 20 * kSecond ? 9 * kSecond : 0; };
+  Judge judge(objectives, {});
+  p.run(judge, kStart, kStart + 41 * kMinute);
+  const Decision d = judge.decision();
+  EXPECT_EQ(d.state, State::kAtRisk);
+  ASSERT_FALSE(d.reasons.empty());
+  EXPECT_TRUE(d.reasons[0].starts_with("end-to-end-latency: ") && d.reasons[0].ends_with(" records good in the last 60 s, 95 % needed")) << d.reasons[0];
+  ASSERT_EQ(d.tickets.size(), 1U);
+  EXPECT_TRUE(d.tickets[0].evidence.starts_with("burn alert slow: the error budget is spent ") && d.tickets[0].evidence.ends_with(" (alert at 1); 79 % of it left")) << d.tickets[0].evidence;
+}
+
 TEST(Judge, RecordsThatTheSourcePassedOverAreLostEachOfThem) {
   AnalyticPipeline p;
   Judge judge(document_000(), {});

@@ -14,6 +14,8 @@ std::uint64_t fingerprint(const Objectives& objectives) {
     h = hash_combine(h, hash_bytes(o.name));
     h = hash_combine(h, static_cast<std::uint64_t>(o.measure) * 16 + static_cast<std::uint64_t>(o.clock) * 4 + static_cast<std::uint64_t>(o.reference));
     h = hash_combine(h, static_cast<std::uint64_t>(o.threshold_us));
+    if (o.at_most) h = hash_combine(h, 1);
+    if (o.slice_us != kSecond) h = hash_combine(hash_combine(h, static_cast<std::uint64_t>(o.slice_us)), static_cast<std::uint64_t>(o.slice_target * 1e9));
     for (const std::string& column : o.identity) h = hash_combine(h, hash_bytes(column));
   }
   return h;

@@ -60,19 +60,22 @@ std::vector<BurnAlert> default_alerts(const Objective& o) {
 
 std::string Objective::sentence() const {
   const std::string over = show_duration(window_us);
+  const std::string under = at_most ? "at most " : "under ";
   const std::string_view from = clock == LatencyClock::kEvent ? "event time" : "its production";
   switch (measure) {
     case Measure::kEndToEndLatency:
-      return fmt::format("{} of {} visible in under {}, counted from {}, over {}", show_share(target),
-                         reference == Reference::kRecord ? "records" : "results", show_duration(threshold_us), from, over);
-    case Measure::kFreshness: return fmt::format("newest visible event younger than {} in {} of the samples, over {}", show_duration(threshold_us), show_share(target), over);
+      return fmt::format("{} of {} visible in {}{}, counted from {}, over {}", show_share(target),
+                         reference == Reference::kRecord ? "records" : "results", under, show_duration(threshold_us), from, over);
+    case Measure::kFreshness:
+      return fmt::format("newest visible event {} {} in {} of the {}, over {}", at_most ? "no older than" : "younger than", show_duration(threshold_us), show_share(target),
+                         slice_us == kSecond ? "samples" : fmt::format("slices of {} ({} of each)", show_duration(slice_us), show_share(slice_target)), over);
     case Measure::kProcessingSuccess: return fmt::format("{} of records visible once within {} of {}, over {}", show_share(target), show_duration(threshold_us), from, over);
-    case Measure::kStreamLag: return fmt::format("{} of records taken in less than {} after their event, over {}", show_share(target), show_duration(threshold_us), over);
+    case Measure::kStreamLag: return fmt::format("{} of records taken in {}{} after their event, over {}", show_share(target), at_most ? under : "less than ", show_duration(threshold_us), over);
     case Measure::kWindowLateRate: return fmt::format("less than {} of records dropped because their window had closed, over {}", show_share(1 - target), over);
     case Measure::kDuplicateRate: return fmt::format("less than {} of results visible twice, over {}", show_share(1 - target), over);
     case Measure::kLateEventRate: return fmt::format("less than {} of records behind the watermark, over {}", show_share(1 - target), over);
     case Measure::kCompleteness: return fmt::format("{} of records in the result, over {}", show_share(target), over);
-    case Measure::kCheckpointDuration: return fmt::format("{} of epochs durable in under {}, over {}", show_share(target), show_duration(threshold_us), over);
+    case Measure::kCheckpointDuration: return fmt::format("{} of epochs durable in {}{}, over {}", show_share(target), under, show_duration(threshold_us), over);
   }
   return {};
 }

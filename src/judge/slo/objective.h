@@ -60,6 +60,16 @@ struct NotificationTarget {
   std::string description;
 };
 
+/// What a document of the file says about itself and nobody reads here: kept for `slo export`. As YAML in one line; empty: not there.
+struct Notes {
+  std::string labels = {}, annotations = {};   ///< annotations: those of others
+};
+/// A service that objectives name.
+struct ServiceDeclaration {
+  std::string name, display_name = {}, description = {};
+  Notes notes = {};
+};
+
 /// One objective: at least the share `target` of records (or time slices) of the rolling window is good.
 struct Objective {
   std::string name;
@@ -71,12 +81,18 @@ struct Objective {
   Reference reference = Reference::kRecord;
   Role role = Role::kDeciding;
   double target = 0.95;              ///< 0 < target < 1
-  DurationUs threshold_us = 0;       ///< good is below it; 0 where the measure has none
+  DurationUs threshold_us = 0;       ///< good is below it (or at it, where `at_most`); 0 where the measure has none
+  bool at_most = false;              ///< OpenSLO's `op: lte`
+  DurationUs slice_us = kSecond;     ///< kFreshness: a time slice of so many samples, one a second, ..
+  double slice_target = 1;           ///< ..is good where at least this share of them is
   DurationUs window_us = 10 * kMinute;
   std::vector<std::string> identity; ///< kDuplicateRate: columns of the sink's table that tell one event from another; empty: only readers tell
   std::vector<BurnAlert> alerts;
+  Notes notes = {};                  ///< of its document
   SourcePosition position;           ///< where it stands in its file
 
+  /// The smallest time that is not good any more.
+  DurationUs bound_us() const { return threshold_us + (at_most ? 1 : 0); }
   /// Whether records are compared with `threshold_us`.
   bool has_threshold() const;
   /// "95 % of records under 5 s over 10 min, from event time": what the objective asks, for people.
@@ -87,6 +103,7 @@ struct Objective {
 struct Objectives {
   std::vector<Objective> items;
   std::vector<NotificationTarget> targets;
+  std::vector<ServiceDeclaration> services = {};
   std::string file;                  ///< for messages
   const Objective* find(Measure m) const;
   const Objective* find(std::string_view name) const;

@@ -108,6 +108,12 @@ class Reader {
       if (!named_[kind].emplace(name, doc).second) return complain(doc["metadata"]["name"], fmt::format("{} '{}' is declared twice", kind, name));
     }
     for (const auto& [name, doc] : named_["DataSource"]) SUPYO_TRY(data_source(doc));
+    for (const auto& [name, doc] : named_["Service"]) {
+      const YAML::Node spec = doc["spec"];
+      if (spec && !spec.IsNull()) SUPYO_TRY(allow(spec, "the Service's spec", {"description"}));
+      SUPYO_ASSIGN(Notes notes, notes_of(doc));
+      out.services.push_back({name, optional_text(doc["metadata"], "displayName"), optional_text(spec, "description"), std::move(notes)});
+    }
     for (const auto& [name, doc] : named_["AlertNotificationTarget"]) {
       const YAML::Node spec = doc["spec"];
       if (!spec || !spec.IsMap()) return complain(doc, "AlertNotificationTarget lacks 'spec'");
@@ -145,6 +151,33 @@ class Reader {
     return name;
   }
 
+  /// What nobody reads here, for who gets the file back.
+  Result<Notes> notes_of(const YAML::Node& doc) const {
+    Notes out;
+    const YAML::Node metadata = doc["metadata"];
+    const auto one_line = [](const YAML::Node& map) {
+      YAML::Emitter e;
+      e.SetStringFormat(YAML::DoubleQuoted);
+      e.SetMapFormat(YAML::Flow);
+      e.SetSeqFormat(YAML::Flow);
+      e << map;
+      std::string text = e.c_str();
+      std::ranges::replace(text, '\n', ' ');
+      return text;
+    };
+    if (const YAML::Node labels = metadata["labels"]) {
+      if (!labels.IsMap()) return complain(labels, "labels must be a mapping");
+      out.labels = one_line(labels);
+    }
+    if (const YAML::Node all = metadata["annotations"]; all && all.IsMap()) {
+      YAML::Node others(YAML::NodeType::Map);
+      for (const auto& entry : all)
+        if (!entry.first.as<std::string>().starts_with(kPrefix)) others[entry.first.as<std::string>()] = entry.second;
+      if (others.size() > 0) out.annotations = one_line(others);
+    }
+    return out;
+  }
+
   /// The document of `kind` that `at` names, or nothing.
   const YAML::Node* referred(const std::string& kind, const std::string& name) const {
     const auto documents = named_.find(kind);
@@ -171,6 +204,7 @@ class Reader {
     SUPYO_ASSIGN(o.name, name_of(doc, "SLO"));
     const YAML::Node metadata = doc["metadata"];
     o.display_name = optional_text(metadata, "displayName");
+    SUPYO_ASSIGN(o.notes, notes_of(doc));
     const YAML::Node spec = doc["spec"];
     if (!spec) return complain(doc, "the SLO document lacks 'spec'");
     SUPYO_TRY(allow(spec, "spec", {"description", "service", "indicator", "indicatorRef", "timeWindow", "budgetingMethod", "objectives", "alertPolicies"}));
@@ -319,12 +353,7 @@ class Reader {
     if (!list || !list.IsSequence() || list.size() != 1) return complain(spec, "spec needs exactly one entry in 'objectives'");
     const YAML::Node n = list[0];
     SUPYO_TRY(allow(n, "objectives", {"displayName", "op", "value", "target", "targetPercent", "timeSliceTarget", "timeSliceWindow"}));
-    for (const char* slice : {"timeSliceTarget", "timeSliceWindow"}) {
-      if (!n[slice]) continue;
-      if (o.measure != Measure::kFreshness) return complain(n[slice], fmt::format("{} is budgeted by Occurrences: it has no '{}'", measure_name(o.measure), slice));
-      const bool fits = std::string_view(slice) == "timeSliceTarget" ? n[slice].Scalar() == "1" || n[slice].Scalar() == "1.0" : n[slice].Scalar() == "1s";
-      if (!fits) return complain(n[slice], "a time slice is one sample a second, good or bad", "write: timeSliceTarget: 1 and timeSliceWindow: 1s");
-    }
+    SUPYO_TRY(slices(n, o));
     if (n["target"] && n["targetPercent"]) return complain(n["targetPercent"], "the objective has both 'target' and 'targetPercent'", "take one of them away");
     const char* key = n["target"] ? "target" : "targetPercent";
     const YAML::Node share = n[key];
@@ -340,9 +369,26 @@ class Reader {
       if (seconds <= 0 || seconds > 1e9) return complain(n["value"], "'value' is seconds above zero");
       o.threshold_us = static_cast<DurationUs>(std::llround(seconds * 1e6));
       const std::string op = n["op"] ? n["op"].Scalar() : "lt";
-      if (op != "lt") return complain(n["op"], fmt::format("op '{}': good is below the value", op), "write: op: lt");
-    } else if (n["value"]) {
-      return complain(n["value"], fmt::format("{} has no threshold: only 'target'", measure_name(o.measure)));
+      if (op != "lt" && op != "lte") return complain(n["op"], fmt::format("op '{}': of {} less is better, so good is below the value", op, measure_name(o.measure)), "write: op: lt, or lte");
+      o.at_most = op == "lte";
+    }
+    for (const char* part : {"value", "op"})
+      if (n[part] && !o.has_threshold()) return complain(n[part], fmt::format("{} has no threshold to compare with: only 'target'", measure_name(o.measure)), fmt::format("take '{}' away", part));
+    return ok();
+  }
+
+  /// Slices of whole seconds, each of one sample a second.
+  Status slices(const YAML::Node& n, Objective& o) const {
+    for (const char* slice : {"timeSliceTarget", "timeSliceWindow"})
+      if (n[slice] && o.measure != Measure::kFreshness) return complain(n[slice], fmt::format("{} is budgeted by Occurrences: it has no '{}'", measure_name(o.measure), slice));
+    if (const YAML::Node length = n["timeSliceWindow"]) {
+      SUPYO_ASSIGN(o.slice_us, duration(length));
+      if (o.slice_us % kSecond != 0 || kDay % o.slice_us != 0 || o.window_us % o.slice_us != 0) return complain(length, "a time slice is whole seconds, and the window, and a day, are whole slices", "write: timeSliceWindow: 1s, 10s, 1m, 5m ..");
+    }
+    if (const YAML::Node share = n["timeSliceTarget"]) {
+      SUPYO_ASSIGN(o.slice_target, number(share, "timeSliceTarget"));
+      if (!(o.slice_target > 0 && o.slice_target <= 1)) return complain(share, "a share of a time slice lies above 0, and 1 at most");
+      if (o.slice_us == kSecond && o.slice_target != 1) return complain(share, "a time slice of a second is one sample, good or bad", "write: timeSliceTarget: 1, or a longer timeSliceWindow");
     }
     return ok();
   }

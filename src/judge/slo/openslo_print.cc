@@ -19,6 +19,13 @@ std::string quoted(const std::string& s) {
 /// `text` as a comment-free header: apiVersion, kind, metadata with a name.
 std::string header(std::string_view kind, const std::string& name) { return fmt::format("---\napiVersion: openslo/v1\nkind: {}\nmetadata:\n  name: {}\n", kind, name); }
 
+std::string notes(const Notes& n, bool annotations) {
+  std::string out;
+  if (!n.labels.empty()) out += fmt::format("  labels: {}\n", n.labels);
+  if (annotations && !n.annotations.empty()) out += fmt::format("  annotations: {}\n", n.annotations);
+  return out;
+}
+
 /// Alerts are told apart by all that they say: two objectives that share one share its policy.
 std::string key(const BurnAlert& a) {
   return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", a.name, a.severity, a.threshold, a.long_window_us, a.short_window_us, a.hold_us, a.tells_end, fmt::join(a.targets, ","));
@@ -37,8 +44,15 @@ std::string print_policy(const BurnAlert& a, const std::string& name) {
 std::string print_slo(const Objective& o, const std::vector<std::string>& policies) {
   std::string out = header("SLO", o.name);
   if (!o.display_name.empty()) out += fmt::format("  displayName: {}\n", quoted(o.display_name));
+  out += notes(o.notes, false);
   out += fmt::format("  annotations:\n    supyo.dev/clock: {}\n    supyo.dev/reference: {}\n    supyo.dev/role: {}\n", clock_name(o.clock), reference_name(o.reference), role_name(o.role));
   if (!o.identity.empty()) out += fmt::format("    supyo.dev/identity: {}\n", quoted(fmt::format("{}", fmt::join(o.identity, ","))));
+  if (!o.notes.annotations.empty())
+    for (const auto& note : YAML::Load(o.notes.annotations)) {
+      YAML::Emitter value;
+      value << YAML::Flow << YAML::DoubleQuoted << note.second;
+      out += fmt::format("    {}: {}\n", quoted(note.first.Scalar()), value.c_str());
+    }
   out += "spec:\n";
   if (!o.description.empty()) out += fmt::format("  description: {}\n", quoted(o.description));
   if (!o.service.empty()) out += fmt::format("  service: {}\n", quoted(o.service));
@@ -49,9 +63,9 @@ std::string print_slo(const Objective& o, const std::vector<std::string>& polici
   out += ratio ? fmt::format("      ratioMetric:\n        counter: true\n        good: {{{}}}\n        total: {{{}}}\n", source, source) : fmt::format("      thresholdMetric:\n        {}\n", source);
   out += fmt::format("  timeWindow:\n    - {{duration: {}, isRolling: true}}\n", duration_text(o.window_us));
   out += fmt::format("  budgetingMethod: {}\n  objectives:\n    - ", slices ? "Timeslices" : "Occurrences");
-  if (o.has_threshold()) out += fmt::format("op: lt\n      value: {}\n      ", static_cast<double>(o.threshold_us) / 1e6);
+  if (o.has_threshold()) out += fmt::format("op: {}\n      value: {}\n      ", o.at_most ? "lte" : "lt", static_cast<double>(o.threshold_us) / 1e6);
   out += fmt::format("target: {}\n", o.target);
-  if (slices) out += "      timeSliceTarget: 1\n      timeSliceWindow: 1s\n";
+  if (slices) out += fmt::format("      timeSliceTarget: {}\n      timeSliceWindow: {}\n", o.slice_target, duration_text(o.slice_us));
   out += policies.empty() ? "  alertPolicies: []\n" : "  alertPolicies:\n";
   for (const std::string& policy : policies) out += fmt::format("    - alertPolicyRef: {}\n", policy);
   return out;
@@ -61,10 +75,14 @@ std::string print_slo(const Objective& o, const std::vector<std::string>& polici
 
 std::string print_openslo(const Objectives& objectives) {
   std::string out = header("DataSource", "supyo") + "spec:\n  type: supyo\n  connectionDetails: {}\n";
-  std::set<std::string> services, used;
-  for (const Objective& o : objectives.items) {
-    if (!o.service.empty() && services.insert(o.service).second)
-      out += header("Service", o.service) + "spec: {}\n";
+  std::set<std::string> used;
+  std::map<std::string, ServiceDeclaration> services;
+  for (const ServiceDeclaration& s : objectives.services) services.emplace(s.name, s);
+  for (const Objective& o : objectives.items)
+    if (!o.service.empty()) services.emplace(o.service, ServiceDeclaration{.name = o.service});
+  for (const auto& [name, s] : services) {
+    out += header("Service", name) + (s.display_name.empty() ? "" : fmt::format("  displayName: {}\n", quoted(s.display_name))) + notes(s.notes, true);
+    out += s.description.empty() ? "spec: {}\n" : fmt::format("spec:\n  description: {}\n", quoted(s.description));
   }
   for (const NotificationTarget& t : objectives.targets) {
     out += header("AlertNotificationTarget", t.name) + fmt::format("spec:\n  target: {}\n", quoted(t.target));

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "judge/slo/feasibility.h"
+#include "judge/slo/judge.h"
 
 namespace supyo::slo {
 namespace {
@@ -118,7 +119,7 @@ TEST(OpenSlo, EveryMistakeHasANumberAndALine) {
       {with("target: 0.95", "target: 1"), ErrorCode::kObjectiveInvalid, "between 0 and 1", 22},
       {with("target: 0.95", "target: high"), ErrorCode::kBadConfigFile, "number", 22},
       {with("value: 5", "value: -5"), ErrorCode::kBadConfigFile, "above zero", 21},
-      {with("op: lt", "op: gt"), ErrorCode::kBadConfigFile, "below the value", 20},
+      {with("op: lt", "op: gt"), ErrorCode::kBadConfigFile, "less is better", 20},
       {with("service: product", "servise: product"), ErrorCode::kBadConfigFile, "unknown field 'servise'", 10},
       {with("budgetingMethod: Occurrences", "budgetingMethod: Timeslices"), ErrorCode::kBadConfigFile, "budgeted by Occurrences", 18},
       {with("kind: SLO", "kind: [SLO"), ErrorCode::kBadConfigFile, "not YAML", 3},
@@ -235,6 +236,78 @@ spec:
   const auto again = parse_openslo(printed, "again.yaml");
   ASSERT_TRUE(again) << again.error().to_string() << printed;
   EXPECT_EQ(print_openslo(*again), printed);
+}
+
+constexpr std::string_view kSlices = R"(apiVersion: openslo/v1
+kind: Service
+metadata:
+  name: shop
+  displayName: The shop
+  labels: {team: web, tier: [one, two]}
+  annotations: {runbook: "https://example.org/shop: restart"}
+spec: {description: what customers see}
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata:
+  name: fresh
+  labels: {team: data}
+  annotations: {example.org/owner: "ops: night", supyo.dev/role: advising}
+spec:
+  service: shop
+  indicator: {metadata: {name: fresh}, spec: {thresholdMetric: {metricSource: {type: supyo, spec: {measure: freshness}}}}}
+  timeWindow: [{duration: 1h, isRolling: true}]
+  budgetingMethod: Timeslices
+  objectives: [{op: lte, value: 30, target: 0.9, timeSliceTarget: 0.75, timeSliceWindow: 1m}]
+  alertPolicies: []
+)";
+
+TEST(OpenSlo, SlicesComparisonsAndWhatOthersWroteComeBackOut) {
+  const auto first = parse_openslo(kSlices, "s.yaml");
+  ASSERT_TRUE(first) << first.error().to_string();
+  const Objective& o = first->items.at(0);
+  EXPECT_TRUE(o.at_most);
+  EXPECT_EQ(o.slice_us, kMinute);
+  EXPECT_EQ(o.slice_target, 0.75);
+  EXPECT_EQ(o.sentence(), "newest visible event no older than 30 s in 90 % of the slices of 60 s (75 % of each), over 1 h");
+  const std::string printed = print_openslo(*first);
+  for (const char* kept : {"op: lte", "timeSliceTarget: 0.75", "timeSliceWindow: 1m", "\"ops: night\"", "\"team\": \"data\"", "The shop", "[\"one\", \"two\"]", "https://example.org/shop: restart", "what customers see"})
+    EXPECT_NE(printed.find(kept), std::string::npos) << kept << printed;
+  const auto again = parse_openslo(printed, "again.yaml");
+  ASSERT_TRUE(again) << again.error().to_string() << printed;
+  EXPECT_EQ(print_openslo(*again), printed);
+  const auto refused = [](std::string_view from, std::string_view to) {
+    std::string text(kSlices);
+    text.replace(text.find(from), from.size(), to);
+    const auto read = parse_openslo(text, "s.yaml");
+    return read ? std::string() : read.error().to_string();
+  };
+  EXPECT_NE(refused("timeSliceWindow: 1m", "timeSliceWindow: 7m").find("whole slices"), std::string::npos);
+  EXPECT_NE(refused("timeSliceTarget: 0.75", "timeSliceTarget: 1.5").find("share of a time slice"), std::string::npos);
+  EXPECT_NE(refused("timeSliceWindow: 1m", "timeSliceWindow: 1s").find("one sample"), std::string::npos);
+  EXPECT_NE(refused("op: lte", "op: gte").find("less is better"), std::string::npos);
+}
+
+TEST(OpenSlo, ATimeSliceIsGoodWhereEnoughOfItIs) {
+  auto objectives = parse_openslo(kSlices, "s.yaml");
+  ASSERT_TRUE(objectives);
+  Judge judge(*objectives, {});
+  constexpr TimeUs kStart = 1'700'000'040 * kSecond;   // a whole minute
+  judge.started({.source_splits = 1}, kStart);
+  std::int64_t epoch = 1;
+  for (int s = 0; s < 600; ++s) {
+    const TimeUs now = kStart + s * kSecond;
+    judge.advance(now);
+    // Nothing new until second 44 or 46 of a minute: 14 bad samples, or 16, where 15 are a quarter. 30 s old is good yet.
+    const int second = s % 60, again = s / 60 % 2 == 0 ? 44 : 46;
+    if (second > 0 && second < again) continue;
+    judge.taken({.epoch = Epoch{epoch}, .split = 0, .event_us = std::vector<TimeUs>{now}, .produce_us = std::vector<TimeUs>{now}, .now_us = now});
+    judge.epoch_cut(Epoch{epoch}, now, now);
+    judge.epoch_final(Epoch{epoch}, now);
+    judge.epoch_visible(Epoch{epoch++}, now);
+  }
+  judge.advance(kStart + 600 * kSecond);
+  EXPECT_EQ(judge.objectives()[0].window, (Counts{5, 5})) << "slices, not seconds";
 }
 
 TEST(OpenSlo, LongWindowsHaveTheFourBurnPairsUnlessTheFileSaysOtherwise) {

@@ -41,7 +41,10 @@ function lagWord({ t, doc, view }) {
 
 function Calm({ t, doc, view, state }) {
   if (!doc.slo) return <><p>{t('notJudged')}</p><p>{t('notJudgedDo')}</p></>;
-  if (state === 'UNKNOWN') return <p>{view.reasons.some(r => r.startsWith('no word')) ? t('silent') : t('tooEarly')}</p>;
+  if (state === 'UNKNOWN') {
+    const why = view.reasons.filter(r => r !== 'not enough seen yet to judge' && !r.startsWith('no word'));   // a clock that was set, brokers that do not answer
+    return <><p>{view.reasons.some(r => r.startsWith('no word')) ? t('silent') : t(why.length ? 'unsure' : 'tooEarly')}</p>{why.map(x => <p key={x}>{x}</p>)}</>;
+  }
   const tight = view.objectives.filter(o => o.judged && o.role === 'deciding' && o.budget_left !== null).sort((a, b) => a.budget_left - b.budget_left)[0];
   return <p>{t('allHold')} {tight && t('tightest', title(t.lang, tight), percent(tight.budget_left, 0))}</p>;
 }

@@ -92,6 +92,11 @@ test('objectives stand by the budget left, and what is not known stands apart', 
   assert.match(await text(early, '#decision'), /UNKNOWN.*not the same as good/s);
   assert.equal(await early.$$eval('#objectives tbody:not(.unknown) tr', e => e.length), 0);
   await early.close();
+  const unsure = fixture('unknown');
+  unsure.slo.reasons = ['the clock was set forward by 5 min'];
+  const { page: clock } = await open(unsure);
+  assert.match(await text(clock, '#decision'), /UNKNOWN.*not known.*not the same as good.*the clock was set forward by 5 min/s);
+  await clock.close();
 });
 
 test('lag and objectives stand side by side, and blindness is counted', async () => {

@@ -194,7 +194,7 @@ TEST(Monitoring, ASizeIsAskedForOnceAMinuteAndGrowsMeanwhile) {
     l.sizes[{"t", 0}] = {.bytes = (10'000 + 100 * asked) * 100, .offsets = 10'000 + 100 * asked};
     l.groups.push_back({.told = {.name = "g", .state = "Empty", .assignor = {}, .members = {}}, .described = true, .offsets_known = true, .committed = {{{"t", 0}, 1'000}}});
     monitor.observe(l);
-    const auto& f = monitor.report().groups.at(0).partitions.at(0).forecast;
+    const auto f = monitor.report().groups.at(0).partitions.at(0).forecast;
     return f.stopped && f.stopped->mid ? static_cast<double>(*f.stopped->mid - l.at_us) / kSecond : -1;
   };
   // Records of 100 bytes: 40,000 are kept, and the first unread one goes with its segment at 42,000 or so: 320 s from the start.
